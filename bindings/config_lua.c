@@ -1,0 +1,129 @@
+#include "config_lua.h"
+
+#include "runtime.h"
+
+#include <errno.h>
+
+enum { INSTRUCTIONS_MAX = 1000000 };
+
+static bool wrong_type(lua_State *L, const char *name, const char *expected, struct error *error)
+{
+    return error_set(error, ERROR_INPUT, "%s is a %s, expected %s", name, luaL_typename(L, -1),
+                     expected);
+}
+
+/* One listener: the table on the top of the stack. */
+static bool read_listener(lua_State *L, struct config *config, struct error *error)
+{
+    char value[256];
+    lua_getfield(L, -1, "address");
+    if (lua_type(L, -1) != LUA_TSTRING)
+        return wrong_type(L, "listen: address", "a string such as \"0.0.0.0:7000\"", error);
+    struct config_listener *listener = config_add_listener(config, lua_tostring(L, -1), error);
+    lua_pop(L, 1);
+    if (listener == NULL) return false;
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "[a number]";
+        if (strcmp(name, "framing") == 0 && lua_istable(L, -1)) {
+            listener->has_framing = true;
+            if (!lua_framing_read(L, -1, &listener->frame, error)) return false;
+        } else if (strcmp(name, "address") != 0) {
+            if (!lua_setting_text(L, -1, value, sizeof value))
+                return wrong_type(L, name, "a plain value", error);
+            if (!config_listener_set(listener, name, value, error)) return false;
+        }
+        lua_pop(L, 1);
+    }
+    return true;
+}
+
+/* An address, or a list of addresses and tables. */
+static bool read_listen(lua_State *L, struct config *config, struct error *error)
+{
+    if (lua_type(L, -1) == LUA_TSTRING)
+        return config_add_listener(config, lua_tostring(L, -1), error) != NULL;
+    if (!lua_istable(L, -1)) return wrong_type(L, "listen", "an address or a list", error);
+    lua_getfield(L, -1, "address");
+    bool single = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (single) return read_listener(L, config, error);
+    int count = (int)lua_rawlen(L, -1);
+    if (count == 0)
+        return error_set(error, ERROR_INPUT,
+                         "listen = {}: no address; leave it out for the default");
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(L, -1, i);
+        bool fine = lua_istable(L, -1) ? read_listener(L, config, error)
+                    : lua_type(L, -1) == LUA_TSTRING
+                        ? config_add_listener(config, lua_tostring(L, -1), error) != NULL
+                        : wrong_type(L, "an element of listen", "an address or a table", error);
+        if (!fine) return false;
+        lua_pop(L, 1);
+    }
+    return true;
+}
+
+static bool read_setting(lua_State *L, struct config *config, struct error *error)
+{
+    char value[256];
+    if (lua_type(L, -2) != LUA_TSTRING)
+        return error_set(error, ERROR_INPUT, "a setting has no name: write name = value");
+    const char *name = lua_tostring(L, -2);
+    if (strcmp(name, "listen") == 0) return read_listen(L, config, error);
+    if (strcmp(name, "framing") == 0 && lua_istable(L, -1))
+        return lua_framing_read(L, -1, &config->frame, error);
+    if (!lua_setting_text(L, -1, value, sizeof value))
+        return wrong_type(L, name, "a plain value", error);
+    return config_set(config, name, value, error);
+}
+
+static bool read_all(lua_State *L, struct config *config, struct error *error)
+{
+    if (!lua_istable(L, -1))
+        return error_set(error, ERROR_INPUT,
+                         "it has to return a table of settings: return { workers = 2 }");
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        int top = lua_gettop(L);
+        if (!read_setting(L, config, error)) return false;
+        lua_settop(L, top - 1);
+    }
+    return true;
+}
+
+static void run_away(lua_State *L, lua_Debug *at)
+{
+    (void)at;
+    luaL_error(L, "it runs for too long: it should only return a table");
+}
+
+/* Runs the file without any globals and with a bound on its time; its table is left on the stack.
+ * Lua's messages name the file themselves. */
+static bool run_file(lua_State *L, const char *path, struct error *error)
+{
+    if (luaL_loadfile(L, path) != LUA_OK) goto failed;
+    lua_newtable(L);
+    lua_insert(L, -2);
+    compat_set_environment(L, lua_gettop(L) - 1);
+    if (lua_pcall(L, 0, 1, 0) == LUA_OK) return true;
+failed:
+    return error_set(error, ERROR_INPUT, "%s", lua_tostring(L, -1));
+}
+
+bool config_lua_load(struct config *config, const char *path, struct error *error)
+{
+    struct error inner = {.kind = ERROR_NONE};
+    FILE *file = fopen(path, "rb");
+    if (file == NULL && errno == ENOENT) return true;
+    if (file == NULL) return error_set(error, ERROR_INPUT, "%s: %s", path, strerror(errno));
+    fclose(file);
+    lua_State *L = luaL_newstate();
+    if (L == NULL) return error_set(error, ERROR_SYSTEM, "no memory to read %s", path);
+    lua_sethook(L, run_away, LUA_MASKCOUNT, INSTRUCTIONS_MAX);
+    bool fine = run_file(L, path, error);
+    if (fine && !read_all(L, config, &inner))
+        fine = error_set(error, ERROR_INPUT, "%s: %.1800s", path, inner.text);
+    lua_close(L);
+    return fine;
+}

@@ -1,0 +1,11 @@
+/* config_lua.h - config.lua: settings as plain data. */
+#ifndef MOONPORT_CONFIG_LUA_H
+#define MOONPORT_CONFIG_LUA_H
+
+#include "config.h"
+
+/* Applies the settings of the file at `path`, in which no functions can be called. True, and nothing
+ * is changed, if there is no such file. Errors begin with the path. */
+bool config_lua_load(struct config *config, const char *path, struct error *error);
+
+#endif

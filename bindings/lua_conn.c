@@ -1,0 +1,262 @@
+/* conn: one connection as scripts see it, a plain table with a metatable:
+ *
+ *     { [1] = id, id =, ip =, port =, listener =, connected_at =, data = {} }
+ *
+ * Fields cost a table look-up and no call. Methods find the link by conn[1], so that a conn that is
+ * kept too long, or tampered with, is answered nil, "closed". */
+#include "runtime.h"
+
+#include "server.h"
+
+#include <stdlib.h>
+
+#define ID_END 9007199254740992.0 /* 2^53 */
+
+/* ---- sending ---- */
+
+static int answer_send(lua_State *L, enum send_result result)
+{
+    if (result != SEND_OK) return runtime_refuse(L, send_result_text(result));
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* A number that is no id finds nothing. */
+static uint64_t read_id(lua_State *L, int index)
+{
+    lua_Number id = lua_tonumber(L, index);
+    return id > 0 && id < ID_END ? (uint64_t)id : 0;
+}
+
+static uint64_t check_conn_id(lua_State *L, int index)
+{
+    luaL_checktype(L, index, LUA_TTABLE);
+    lua_rawgeti(L, index, 1);
+    if (lua_type(L, -1) != LUA_TNUMBER) luaL_argerror(L, index, "expected a conn");
+    uint64_t id = read_id(L, -1);
+    lua_pop(L, 1);
+    return id;
+}
+
+static uint64_t check_conn_or_id(lua_State *L, int index)
+{
+    return lua_type(L, index) == LUA_TNUMBER ? read_id(L, index) : check_conn_id(L, index);
+}
+
+static struct link *check_link(lua_State *L, int index)
+{
+    return worker_find(runtime_of(L)->worker, check_conn_id(L, index));
+}
+
+static struct span check_packet(lua_State *L, int index)
+{
+    size_t size;
+    const char *data = luaL_checklstring(L, index, &size);
+    return span_of(data, size);
+}
+
+/* send(conn_or_id, packet) */
+static int lua_send(lua_State *L)
+{
+    uint64_t id = check_conn_or_id(L, 1);
+    struct span packet = check_packet(L, 2);
+    return answer_send(L, worker_send(runtime_of(L)->worker, id, packet));
+}
+
+/* conn:send(packet) */
+static int conn_send(lua_State *L)
+{
+    struct link *link = check_link(L, 1);
+    struct span packet = check_packet(L, 2);
+    return answer_send(L, link == NULL ? SEND_CLOSED : link_send(link, packet));
+}
+
+/* broadcast(packet [, { except = conn }]) */
+static int lua_broadcast(lua_State *L)
+{
+    struct worker *worker = runtime_of(L)->worker;
+    struct span packet = check_packet(L, 1);
+    const struct link *except = NULL;
+    size_t count;
+    if (!lua_isnoneornil(L, 2)) {
+        luaL_checktype(L, 2, LUA_TTABLE);
+        lua_getfield(L, 2, "except");
+        if (!lua_isnil(L, -1)) except = check_link(L, lua_gettop(L));
+    }
+    enum send_result result = worker_broadcast(worker, packet, except, &count);
+    if (result != SEND_OK) return runtime_refuse(L, send_result_text(result));
+    lua_pushinteger(L, (lua_Integer)count);
+    return 1;
+}
+
+/* ---- ending ---- */
+
+static int end(lua_State *L, void (*how)(struct link *, const char *))
+{
+    struct link *link = check_link(L, 1);
+    const char *word = luaL_optstring(L, 2, NULL);
+    if (link == NULL) return runtime_refuse(L, "closed");
+    how(link, word);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* conn:close([reason]) */
+static int conn_close(lua_State *L)
+{
+    return end(L, link_close);
+}
+
+/* conn:abort([reason]) */
+static int conn_abort(lua_State *L)
+{
+    return end(L, link_abort);
+}
+
+/* ---- the rest ---- */
+
+/* conn:pending() */
+static int conn_pending(lua_State *L)
+{
+    struct link *link = check_link(L, 1);
+    if (link == NULL) return runtime_refuse(L, "closed");
+    lua_pushinteger(L, (lua_Integer)link_pending(link));
+    return 1;
+}
+
+static int apply(lua_State *L, void (*what)(struct link *))
+{
+    struct link *link = check_link(L, 1);
+    if (link == NULL) return runtime_refuse(L, "closed");
+    what(link);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* conn:pause() */
+static int conn_pause(lua_State *L)
+{
+    return apply(L, link_pause);
+}
+
+/* conn:resume() */
+static int conn_resume(lua_State *L)
+{
+    return apply(L, link_resume);
+}
+
+/* conn:idle(seconds): 0 is never */
+static int conn_idle(lua_State *L)
+{
+    struct link *link = check_link(L, 1);
+    uint64_t limit_ns = runtime_check_seconds(L, 2);
+    if (link == NULL) return runtime_refuse(L, "closed");
+    link_set_idle(link, limit_ns);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static bool same_frame(const struct frame *a, const struct frame *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+/* The runtime's own copy of a framing: made once, kept for good, for connections point at it. */
+static const struct frame *keep_framing(lua_State *L, const struct frame *frame)
+{
+    struct runtime *runtime = runtime_of(L);
+    for (int i = 0; i < runtime->framing_count; i++)
+        if (same_frame(runtime->framings[i], frame)) return runtime->framings[i];
+    int most = (int)(sizeof runtime->framings / sizeof *runtime->framings);
+    if (runtime->framing_count == most)
+        luaL_error(L, "more than %d different framings: make them from few specs", most);
+    struct frame *kept = malloc(sizeof *kept);
+    if (kept == NULL) luaL_error(L, "not enough memory");
+    *kept = *frame;
+    return runtime->framings[runtime->framing_count++] = kept;
+}
+
+/* conn:framing(spec): from the next packet on, both ways */
+static int conn_framing(lua_State *L)
+{
+    struct link *link = check_link(L, 1);
+    struct error error = {.kind = ERROR_NONE};
+    struct frame frame;
+    uint64_t packet_max = server_config(worker_server(runtime_of(L)->worker))->max_packet;
+    memset(&frame, 0, sizeof frame); /* padding too: framings are compared as bytes */
+    frame = frame_default(packet_max);
+    if (!lua_framing_read(L, 2, &frame, &error) || !frame_finish(&frame, &error))
+        return luaL_argerror(L, 2, error.text);
+    if (link == NULL) return runtime_refuse(L, "closed");
+    link_set_frame(link, keep_framing(L, &frame));
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int conn_tostring(lua_State *L)
+{
+    char text[64];
+    uint64_t id = check_conn_id(L, 1);
+    snprintf(text, sizeof text, "conn %llu", (unsigned long long)id);
+    lua_pushstring(L, text);
+    return 1;
+}
+
+/* ---- the life of a conn ---- */
+
+void lua_conn_add(struct runtime *runtime, struct link *link)
+{
+    char text[ADDRESS_TEXT_MAX];
+    const struct address *peer = link_peer(link);
+    struct address local;
+    lua_State *L = runtime->L;
+    lua_createtable(L, 1, 6);
+    lua_pushinteger(L, (lua_Integer)link_id(link));
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, 1);
+    lua_setfield(L, -2, "id");
+    lua_pushstring(L, address_format_host(peer, text));
+    lua_setfield(L, -2, "ip");
+    lua_pushinteger(L, peer->port);
+    lua_setfield(L, -2, "port");
+    server_address(worker_server(runtime->worker), link_listener(link), &local);
+    lua_pushstring(L, address_format(&local, text));
+    lua_setfield(L, -2, "listener");
+    lua_pushnumber(L, link_connected_at(link));
+    lua_setfield(L, -2, "connected_at");
+    lua_newtable(L);
+    lua_setfield(L, -2, "data");
+    lua_pushvalue(L, SLOT_CONN_META);
+    lua_setmetatable(L, -2);
+    lua_rawseti(L, SLOT_CONNS, (int)link_slot(link) + 1);
+}
+
+void lua_conn_remove(struct runtime *runtime, struct link *link)
+{
+    lua_pushnil(runtime->L);
+    lua_rawseti(runtime->L, SLOT_CONNS, (int)link_slot(link) + 1);
+}
+
+void lua_conn_open(struct runtime *runtime)
+{
+    static const luaL_Reg methods[] = {
+        {"send", conn_send},       {"close", conn_close},     {"abort", conn_abort},
+        {"pending", conn_pending}, {"pause", conn_pause},     {"resume", conn_resume},
+        {"idle", conn_idle},       {"framing", conn_framing}, {NULL, NULL},
+    };
+    static const luaL_Reg globals[] = {
+        {"send", lua_send}, {"broadcast", lua_broadcast}, {NULL, NULL}};
+    lua_State *L = runtime->L;
+    lua_newtable(L);
+    runtime_register(runtime, L, methods);
+    lua_setfield(L, SLOT_CONN_META, "__index");
+    lua_pushliteral(L, "conn");
+    lua_setfield(L, SLOT_CONN_META, "__name");
+    lua_pushliteral(L, "conn");
+    lua_setfield(L, SLOT_CONN_META, "__metatable");
+    lua_pushcfunction(L, conn_tostring);
+    lua_setfield(L, SLOT_CONN_META, "__tostring");
+    lua_pushglobaltable(L);
+    runtime_register(runtime, L, globals);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,123 @@
+/* server.after and server.every: timers that call Lua, on coroutines like handlers do. */
+#include "runtime.h"
+
+#define TIMER_META "moonport.timer"
+
+struct lua_timer {
+    struct wheel_timer timer;
+    struct runtime *runtime;
+    struct list node;     /* among the runtime's, while it runs */
+    int function;         /* anchors: what it calls; LUA_NOREF when it has ended */
+    int self;             /* anchors: itself, so that nobody has to keep it */
+    uint64_t interval_ns; /* 0: once */
+    uint64_t due_ns;
+    bool calling; /* its function waits: it is not called again before that is over */
+};
+
+static void let_go(struct lua_timer *timer)
+{
+    lua_State *L = timer->runtime->L;
+    if (timer->function == LUA_NOREF) return;
+    luaL_unref(L, SLOT_ANCHORS, timer->function);
+    luaL_unref(L, SLOT_ANCHORS, timer->self);
+    timer->function = timer->self = LUA_NOREF;
+    list_remove(&timer->node);
+}
+
+static void restart(struct lua_timer *timer)
+{
+    struct worker *worker = timer->runtime->worker;
+    uint64_t now_ns = worker_now(worker);
+    timer->due_ns += timer->interval_ns;
+    if (timer->due_ns < now_ns) timer->due_ns = now_ns; /* missed ones are not made up for */
+    worker_timer_start(worker, &timer->timer, timer->due_ns - now_ns);
+}
+
+void lua_timer_finished(struct lua_timer *timer)
+{
+    timer->calling = false;
+    if (timer->function == LUA_NOREF) return;
+    if (timer->interval_ns > 0)
+        restart(timer);
+    else
+        let_go(timer);
+}
+
+static void fire(struct wheel_timer *wheel_timer)
+{
+    struct lua_timer *timer = container_of(wheel_timer, struct lua_timer, timer);
+    struct runtime *runtime = timer->runtime;
+    struct run *run = run_take(runtime, HANDLERS, NULL);
+    if (run == NULL) return;
+    run->timer = timer;
+    timer->calling = true;
+    lua_rawgeti(runtime->L, SLOT_ANCHORS, timer->function);
+    enum run_state state = run_call(run, 0);
+    if (state != RUN_WAITS) runtime_finished(run, state);
+}
+
+static int start(lua_State *L, bool repeats)
+{
+    struct runtime *runtime = runtime_of(L);
+    uint64_t delay_ns = runtime_check_seconds(L, 1);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    if (repeats && delay_ns < WHEEL_TICK_NS) delay_ns = WHEEL_TICK_NS;
+    struct lua_timer *timer = lua_newuserdatauv(L, sizeof *timer, 0);
+    *timer = (struct lua_timer){.runtime = runtime,
+                                .interval_ns = repeats ? delay_ns : 0,
+                                .due_ns = worker_now(runtime->worker) + delay_ns};
+    list_init(&timer->node);
+    wheel_timer_init(&timer->timer, fire);
+    luaL_getmetatable(L, TIMER_META);
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_xmove(L, runtime->L, 1);
+    timer->self = luaL_ref(runtime->L, SLOT_ANCHORS);
+    lua_pushvalue(L, 2);
+    lua_xmove(L, runtime->L, 1);
+    timer->function = luaL_ref(runtime->L, SLOT_ANCHORS);
+    list_append(&runtime->timers, &timer->node);
+    worker_timer_start(runtime->worker, &timer->timer, delay_ns);
+    return 1;
+}
+
+/* server.after(seconds, function) */
+int lua_timer_after(lua_State *L)
+{
+    return start(L, false);
+}
+
+/* server.every(seconds, function) */
+int lua_timer_every(lua_State *L)
+{
+    return start(L, true);
+}
+
+/* timer:cancel() */
+static int timer_cancel(lua_State *L)
+{
+    struct lua_timer *timer = luaL_checkudata(L, 1, TIMER_META);
+    worker_timer_stop(timer->runtime->worker, &timer->timer);
+    let_go(timer);
+    return 0;
+}
+
+void lua_timer_open(struct runtime *runtime)
+{
+    static const luaL_Reg methods[] = {{"cancel", timer_cancel}, {NULL, NULL}};
+    lua_State *L = runtime->L;
+    luaL_newmetatable(L, TIMER_META);
+    lua_newtable(L);
+    runtime_register(runtime, L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
+void lua_timer_stop_all(struct runtime *runtime)
+{
+    struct list *node;
+    while ((node = list_take_first(&runtime->timers)) != NULL) {
+        struct lua_timer *timer = container_of(node, struct lua_timer, node);
+        worker_timer_stop(runtime->worker, &timer->timer);
+    }
+}

@@ -1,0 +1,130 @@
+#include "talk_system.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+union any_address {
+    struct sockaddr any;
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+    struct sockaddr_un local;
+};
+
+static socklen_t to_system(const struct address *address, union any_address *system)
+{
+    memset(system, 0, sizeof *system);
+    switch (address->family) {
+    case ADDRESS_IPV4:
+        system->ipv4.sin_family = AF_INET;
+        system->ipv4.sin_port = htons(address->port);
+        memcpy(&system->ipv4.sin_addr, address->ip, 4);
+        return sizeof system->ipv4;
+    case ADDRESS_IPV6:
+        system->ipv6.sin6_family = AF_INET6;
+        system->ipv6.sin6_port = htons(address->port);
+        memcpy(&system->ipv6.sin6_addr, address->ip, 16);
+        return sizeof system->ipv6;
+    default:
+        system->local.sun_family = AF_UNIX;
+        memcpy(system->local.sun_path, address->path, sizeof system->local.sun_path);
+        return sizeof system->local;
+    }
+}
+
+static const char *advice(int number)
+{
+    switch (number) {
+    case ECONNREFUSED: return "; does a server listen there?";
+    case ENOENT: return "; no server has made that socket";
+    case EACCES: return "; the socket does not let this user in";
+    default: return "";
+    }
+}
+
+intptr_t talk_connect(const struct address *address, struct error *error)
+{
+    union any_address system;
+    socklen_t size = to_system(address, &system);
+    const int on = 1;
+    int handle = socket(system.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (handle < 0 || connect(handle, &system.any, size) != 0) {
+        int number = errno;
+        char text[ADDRESS_TEXT_MAX];
+        if (handle >= 0) close(handle);
+        error_set(error, ERROR_SYSTEM, "cannot connect to %s: %s%s", address_format(address, text),
+                  strerror(number), advice(number));
+        return -1;
+    }
+    setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a unix socket declines */
+    return handle;
+}
+
+void talk_disconnect(intptr_t socket)
+{
+    close((int)socket);
+}
+
+static bool come_again(int number)
+{
+    return number == EAGAIN || number == EWOULDBLOCK || number == EINTR;
+}
+
+ptrdiff_t talk_receive(intptr_t socket, void *data, size_t size, struct error *error)
+{
+    ssize_t received = recv((int)socket, data, size, MSG_DONTWAIT);
+    if (received > 0) return received;
+    if (received == 0) return TALK_ENDED;
+    if (come_again(errno)) return 0;
+    error_set(error, ERROR_SYSTEM, "the connection was lost: %s", strerror(errno));
+    return TALK_LOST;
+}
+
+ptrdiff_t talk_send(intptr_t socket, struct span bytes)
+{
+    ssize_t sent = send((int)socket, bytes.data, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0) return sent;
+    return come_again(errno) ? 0 : TALK_LOST;
+}
+
+void talk_finish(intptr_t socket)
+{
+    shutdown((int)socket, SHUT_WR);
+}
+
+bool talk_typed_by_person(void)
+{
+    return isatty(STDIN_FILENO) == 1;
+}
+
+ptrdiff_t talk_read(void *data, size_t size)
+{
+    ssize_t got = read(STDIN_FILENO, data, size);
+    if (got > 0) return got;
+    return got < 0 && come_again(errno) ? 0 : TALK_ENDED;
+}
+
+unsigned talk_wait(intptr_t socket, unsigned wanted, int timeout_ms)
+{
+    int events = 0;
+    if ((wanted & TALK_RECEIVED) != 0) events |= POLLIN;
+    if ((wanted & TALK_SENDABLE) != 0) events |= POLLOUT;
+    struct pollfd waits[] = {
+        {.fd = (int)socket, .events = (short)events},
+        {.fd = (wanted & TALK_TYPED) != 0 ? STDIN_FILENO : -1, .events = POLLIN},
+    };
+    int count;
+    do count = poll(waits, sizeof waits / sizeof waits[0], timeout_ms);
+    while (count < 0 && errno == EINTR);
+
+    unsigned come = 0;
+    if ((waits[0].revents & ~POLLOUT) != 0) come |= TALK_RECEIVED;
+    if ((waits[0].revents & POLLOUT) != 0) come |= TALK_SENDABLE;
+    if (waits[1].revents != 0) come |= TALK_TYPED;
+    return come;
+}

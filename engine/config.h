@@ -1,0 +1,88 @@
+/* config.h - the settings of a server. All figures are for the whole server; each worker gets its
+ * share. Set from text by name, so that a file and a command line are one thing. */
+#ifndef MOONPORT_CONFIG_H
+#define MOONPORT_CONFIG_H
+
+#include "address.h"
+#include "error.h"
+#include "frame.h"
+#include "log.h"
+#include "port.h"
+
+enum { CONFIG_LISTENERS_MAX = 32, CONFIG_WORKERS_MAX = 128 };
+
+enum config_on_full { ON_FULL_CLOSE, ON_FULL_REFUSE };
+
+struct config_listener {
+    struct address address;
+    struct frame frame; /* finished by config_finish */
+    bool has_framing;   /* its own; otherwise the server's */
+    uint8_t on_full;    /* enum config_on_full: what a send beyond the hard mark does */
+    bool has_on_full;
+};
+
+struct config {
+    struct config_listener listeners[CONFIG_LISTENERS_MAX];
+    uint32_t listener_count;
+    struct frame frame;       /* "framing": for listeners without their own */
+    uint64_t max_packet;      /* bytes; 16M */
+    uint32_t workers;         /* 0: one per processor. After config_finish: how many */
+    uint32_t max_connections; /* 3000 */
+    uint32_t blocks;          /* 10000 */
+    uint32_t block_size;      /* data bytes of a block; 2048 */
+    uint32_t recv_depth;      /* receives posted at once, and the reorder window; 1 2 4 8 16; 4 */
+    uint64_t memory;          /* bytes beyond the blocks; 0: 512M, or more if the workers need it */
+    uint64_t idle_timeout_ns; /* 0: never; 60 s */
+    uint64_t drain_timeout_ns; /* for flushing at a close and at the end; 10 s */
+    uint64_t soft_mark;        /* bytes queued on a connection: receiving from it pauses; 64K */
+    uint64_t hard_mark;        /* bytes queued on a connection: sends are refused; 0: twice
+                                  max_packet, at least 4M */
+    uint8_t on_full;           /* enum config_on_full; close */
+    uint8_t backend;           /* enum port_backend; auto */
+    uint8_t log;               /* enum log_level; info */
+};
+
+void config_init(struct config *config);
+
+/* One setting by its name, its value as text: "workers", "2". The names are those of API.md's
+ * config.lua but for `listen`, which adds a listener: config_add_listener. An unknown name is an
+ * error that names the nearest known one; a bad value one that says what is expected. */
+bool config_set(struct config *config, const char *name, const char *value, struct error *error);
+
+/* All names that config_set knows, and what each is in a few words, for help and completion. */
+struct config_name {
+    const char *name;
+    const char *value;   /* "SIZE" "N" "SECONDS" ... */
+    const char *example; /* a good value, often the default */
+    const char *help;
+
+    /* How config_set reads it. */
+    uint8_t kind;              /* config.c's own */
+    size_t offset, field_size; /* bytes, of the field in a struct config */
+    uint64_t min, max;         /* in the field's unit */
+    const char *const *words;  /* for a choice: what the field's values are called; then NULL */
+};
+const struct config_name *config_names(size_t *count);
+
+/* "0.0.0.0:7000" and its kin. The listener can be set further until config_finish. */
+struct config_listener *config_add_listener(struct config *config, const char *address,
+                                            struct error *error);
+
+/* A setting of one listener: "on_full", or "framing" as text. (A framing given in parts is set by
+ * frame_set_kind and frame_set on listener->frame, with has_framing.) */
+bool config_listener_set(struct config_listener *listener, const char *name, const char *value,
+                         struct error *error);
+
+/* Fills in what was left open (a listener on 0.0.0.0:7000, workers, hard_mark, frames) and checks
+ * that the whole can work. Call it once, last. */
+bool config_finish(struct config *config, struct error *error);
+
+/* Each worker's share of a figure. */
+uint32_t config_links_per_worker(const struct config *config);
+uint32_t config_blocks_per_worker(const struct config *config);
+uint64_t config_memory_per_worker(const struct config *config);
+
+/* The blocks with which `max_connections` never run out: one commented line per holder. */
+uint64_t config_blocks_wanted(const struct config *config);
+
+#endif

@@ -1,0 +1,94 @@
+#include "gather.h"
+
+#include <stdlib.h>
+
+static void move_to_front(struct gather *gather)
+{
+    if (gather->begin == 0) return;
+    size_t held = gather->end - gather->begin;
+    memmove(gather->data, gather->data + gather->begin, held);
+    gather->begin = 0;
+    gather->end = held;
+}
+
+/* The bytes held are in the block still, or there are none. */
+static bool leave_block(struct gather *gather, struct budget *budget, size_t capacity)
+{
+    if (!budget_take(budget, capacity)) return false;
+    uint8_t *data = malloc(capacity);
+    if (data == NULL) {
+        budget_give(budget, capacity);
+        return false;
+    }
+    size_t held = gather->end - gather->begin;
+    if (held != 0) memcpy(data, gather->data + gather->begin, held);
+    if (gather->block != NULL) block_give(gather->block);
+    *gather = (struct gather){.data = data, .end = held, .capacity = capacity};
+    return true;
+}
+
+static bool enlarge(struct gather *gather, struct budget *budget, size_t capacity)
+{
+    size_t added = capacity - gather->capacity;
+    if (!budget_take(budget, added)) return false;
+    move_to_front(gather);
+    uint8_t *data = realloc(gather->data, capacity);
+    if (data == NULL) {
+        budget_give(budget, added);
+        return false;
+    }
+    gather->data = data;
+    gather->capacity = capacity;
+    return true;
+}
+
+static bool grow_to(struct gather *gather, struct budget *budget, size_t capacity)
+{
+    bool on_heap = gather->data != NULL && gather->block == NULL;
+    return on_heap ? enlarge(gather, budget, capacity) : leave_block(gather, budget, capacity);
+}
+
+/* Doubling makes the copying cheap; when the budget is nearly used up, what is needed will do. */
+static bool grow(struct gather *gather, struct budget *budget, size_t needed)
+{
+    if (budget == NULL) return false;
+    size_t doubled = 2 * gather->capacity; /* capacity < needed */
+    if (doubled > needed && grow_to(gather, budget, doubled)) return true;
+    return grow_to(gather, budget, needed);
+}
+
+static bool begin_in_block(struct gather *gather, struct block_pool *pool, size_t needed)
+{
+    if (gather->data != NULL || needed > pool->block_size) return false;
+    struct block *block = block_take(pool);
+    if (block == NULL) return false;
+    *gather = (struct gather){.data = block->data, .capacity = block->capacity, .block = block};
+    return true;
+}
+
+bool gather_append(struct gather *gather, struct block_pool *pool, struct span bytes)
+{
+    if (bytes.size == 0) return true;
+    if (gather_empty(gather)) gather->begin = gather->end = 0;
+    if (bytes.size > gather->capacity - gather->end) {
+        size_t needed = gather->end - gather->begin + bytes.size;
+        if (needed <= gather->capacity)
+            move_to_front(gather);
+        else if (!begin_in_block(gather, pool, needed) && !grow(gather, pool->budget, needed))
+            return false;
+    }
+    memcpy(gather->data + gather->end, bytes.data, bytes.size);
+    gather->end += bytes.size;
+    return true;
+}
+
+void gather_clear(struct gather *gather, struct block_pool *pool)
+{
+    if (gather->block != NULL) {
+        block_give(gather->block);
+    } else if (gather->data != NULL) {
+        free(gather->data);
+        budget_give(pool->budget, gather->capacity);
+    }
+    *gather = (struct gather){0};
+}

@@ -1,0 +1,426 @@
+#include "link.h"
+
+#include <stdarg.h>
+
+enum { CLOSED_WORD_BYTES = LINK_WORD_MAX - 1 };
+
+static const uint8_t moves[] = {
+    [LINK_STATE_FREE] = 1u << LINK_STATE_OPEN,
+    [LINK_STATE_OPEN] = 1u << LINK_STATE_DRAINING | 1u << LINK_STATE_CLOSING,
+    [LINK_STATE_DRAINING] = 1u << LINK_STATE_CLOSING,
+    [LINK_STATE_CLOSING] = 1u << LINK_STATE_FREE,
+};
+
+static void move(struct link *link, enum link_state next)
+{
+    check(moves[link->state] & 1u << next);
+    link->state = (uint8_t)next;
+}
+
+/* All of them, for whoever wants to see every connection come and go. */
+static void log_link(const struct link *link, const char *event)
+{
+    char peer[ADDRESS_TEXT_MAX];
+    if (!log_wants(LOG_DEBUG)) return;
+    log_line(LOG_DEBUG, "connection %llu from %s: %s", (unsigned long long)link->entry.id,
+             address_format(&link->peer, peer), event);
+}
+
+static void on_idle_timer(struct wheel_timer *timer);
+static void on_deadline(struct wheel_timer *timer);
+
+struct link *link_open(struct link_home *home, const struct link_origin *origin)
+{
+    struct table_entry *entry = table_take(&home->table);
+    if (entry == NULL) goto refused;
+    struct link *link = container_of(entry, struct link, entry);
+    const struct table_entry kept = *entry;
+    uint64_t now_ns = port_now(home->port);
+    if (!port_attach(home->port, &link->socket, origin->handle)) goto no_port;
+    const struct port_socket socket = link->socket;
+    check(link->state == LINK_STATE_FREE);
+    *link = (struct link){
+        .home = home,
+        .socket = socket,
+        .frame = origin->frame,
+        .gates = GATE_DECIDING,
+        .close_when_full = origin->close_when_full,
+        .received_ns = now_ns,
+        .sent_ns = now_ns,
+        .connected_ns = now_ns,
+        .listener = origin->listener,
+        .peer = origin->peer,
+    };
+    link->entry = kept; /* its neighbours point at it */
+    list_init(&link->socket.recv_node);
+    list_init(&link->socket.send_node);
+    list_init(&link->parked);
+    list_init(&link->touched);
+    list_init(&link->starved);
+    list_init(&link->woken);
+    list_init(&link->closing);
+    outbox_init(&link->outbox);
+    reorder_init(&link->reorder, home->limits.recv_depth);
+    wheel_timer_init(&link->idle_timer, on_idle_timer);
+    wheel_timer_init(&link->deadline, on_deadline);
+    move(link, LINK_STATE_OPEN);
+    counter_add(&home->counters.links_opened, 1);
+    link_set_idle(link, home->limits.idle_ns);
+    log_link(link, "opened");
+
+    enum script_verdict verdict = home->script->connected == NULL
+                                      ? SCRIPT_YES
+                                      : home->script->connected(home->script_state, link);
+    if (verdict != SCRIPT_WAIT) link_decide(link, verdict);
+    return link;
+
+no_port:
+    table_give(&home->table, entry);
+refused:
+    home->port->operations->close_handle(origin->handle);
+    atomic_fetch_sub_explicit(&home->load, 1, memory_order_relaxed);
+    return NULL;
+}
+
+void link_decide(struct link *link, enum script_verdict verdict)
+{
+    if (!(link->gates & GATE_DECIDING)) return;
+    link->accepted = verdict == SCRIPT_YES;
+    if (!link->accepted) link_end(link, LINK_SCRIPT);
+    link_gate_open(link, GATE_DECIDING);
+}
+
+/* ---- gates ---- */
+
+void link_update_receiving(struct link *link)
+{
+    bool listens = link->state == LINK_STATE_OPEN && link->gates == 0;
+    bool discards =
+        link->state == LINK_STATE_DRAINING; /* a peer that is stuck writing gets unstuck */
+    bool wanted = (listens || discards) && !link->ended;
+    if (wanted && !link->socket.receiving)
+        port_recv_start(link->home->port, &link->socket);
+    else if (!wanted && link->socket.receiving)
+        port_recv_stop(link->home->port, &link->socket);
+}
+
+void link_gate_close(struct link *link, enum link_gate gate)
+{
+    link->gates |= (uint8_t)gate;
+    link_update_receiving(link);
+}
+
+void link_gate_open(struct link *link, enum link_gate gate)
+{
+    if (!(link->gates & gate)) return;
+    link->gates &= (uint8_t)~gate;
+    if (gate == GATE_STARVED) list_remove(&link->starved);
+    link_pump(link);
+}
+
+void link_starve(struct link *link)
+{
+    struct link_home *home = link->home;
+    if (link->gates & GATE_STARVED) return;
+    link->starved_ns = port_now(home->port);
+    list_append(&home->starved, &link->starved);
+    link_gate_close(link, GATE_STARVED);
+}
+
+/* For a script, which must not be called again before it has returned. */
+static void gate_open_later(struct link *link, enum link_gate gate)
+{
+    if (!(link->gates & gate)) return;
+    link->gates &= (uint8_t)~gate;
+    if (list_empty(&link->woken)) list_append(&link->home->woken, &link->woken);
+}
+
+void link_pump_woken(struct link_home *home)
+{
+    struct list *node;
+    struct list turn; /* those that wake again meanwhile have their next turn */
+    list_init(&turn);
+    list_move_all(&turn, &home->woken);
+    while ((node = list_take_first(&turn)) != NULL)
+        link_pump(container_of(node, struct link, woken));
+}
+
+void link_pause(struct link *link)
+{
+    link_gate_close(link, GATE_PAUSED);
+}
+
+void link_resume(struct link *link)
+{
+    gate_open_later(link, GATE_PAUSED);
+}
+
+void link_hold(struct link *link)
+{
+    link_gate_close(link, GATE_HELD);
+}
+
+void link_release(struct link *link)
+{
+    gate_open_later(link, GATE_HELD);
+}
+
+/* ---- the end ---- */
+
+void link_end(struct link *link, enum link_reason reason)
+{
+    struct link_home *home = link->home;
+    if (link->state != LINK_STATE_OPEN) return;
+    link->reason = (uint8_t)reason;
+    move(link, LINK_STATE_DRAINING);
+    wheel_stop(&home->wheel, &link->idle_timer);
+    wheel_start(&home->wheel, &link->deadline, port_now(home->port) + home->limits.drain_ns);
+    link_drop_input(link);
+    link_update_receiving(link);
+    link_touch(link);
+}
+
+void link_fail(struct link *link, enum link_reason reason)
+{
+    struct link_home *home = link->home;
+    if (link->state != LINK_STATE_OPEN && link->state != LINK_STATE_DRAINING) return;
+    if (link->state == LINK_STATE_OPEN) link->reason = (uint8_t)reason;
+    move(link, LINK_STATE_CLOSING);
+    wheel_stop(&home->wheel, &link->idle_timer);
+    wheel_stop(&home->wheel, &link->deadline);
+    link_drop_input(link);
+    if (!port_idle(&link->socket)) port_cancel(home->port, &link->socket);
+    list_append(&home->closing, &link->closing);
+}
+
+static void set_word(struct link *link, const char *word)
+{
+    if (link->state != LINK_STATE_OPEN || word == NULL) return;
+    snprintf(link->word, sizeof link->word, "%.*s", CLOSED_WORD_BYTES, word);
+}
+
+void link_close(struct link *link, const char *word)
+{
+    set_word(link, word);
+    link_end(link, LINK_SCRIPT);
+}
+
+void link_abort(struct link *link, const char *word)
+{
+    set_word(link, word);
+    link_fail(link, LINK_SCRIPT);
+}
+
+void link_close_idle(struct link *link)
+{
+    uint64_t since_ns = port_now(link->home->port) - link->received_ns;
+    if (link->idle_limit_ns > 0 && since_ns >= link->idle_limit_ns) link_end(link, LINK_IDLE);
+}
+
+static void tell_disconnected(struct link *link)
+{
+    struct link_home *home = link->home;
+    if (!link->accepted) return;
+    link->accepted = false;
+    counter_add(&home->counters.links_closed[link->reason], 1);
+    if (home->script->disconnected == NULL) return;
+    const char *reason = link->word[0] != '\0' ? link->word : link_reason_text(link->reason);
+    home->script->disconnected(home->script_state, link, reason);
+}
+
+static void free_link(struct link *link)
+{
+    struct link_home *home = link->home;
+    struct block *block;
+    log_link(link, link_reason_text(link->reason));
+    if (home->script->released != NULL) home->script->released(home->script_state, link);
+    port_detach(home->port, &link->socket);
+    outbox_clear(&link->outbox);
+    link_drop_input(link);
+    while ((block = reorder_drop(&link->reorder)) != NULL) port_recv_done(home->port, block);
+    counter_add(&home->counters.receives_late, link->reorder.late);
+    list_remove(&link->touched);
+    list_remove(&link->woken);
+    move(link, LINK_STATE_FREE);
+    table_give(&home->table, &link->entry);
+    atomic_fetch_sub_explicit(&home->load, 1, memory_order_relaxed);
+}
+
+void link_settle_closing(struct link_home *home)
+{
+    struct list *node;
+    while ((node = list_take_first(&home->closing)) != NULL) {
+        struct link *link = container_of(node, struct link, closing);
+        tell_disconnected(link);
+        if (port_idle(&link->socket)) free_link(link);
+    }
+}
+
+/* All that was queued has gone. */
+static void finish_draining(struct link *link)
+{
+    struct link_home *home = link->home;
+    tell_disconnected(link);
+    if (link->state != LINK_STATE_DRAINING) return;
+    link->shut = true;
+    port_shutdown(home->port, &link->socket);
+    if (link->ended)
+        link_fail(link, link->reason);
+    else
+        wheel_start(&home->wheel, &link->deadline,
+                    port_now(home->port) + LINK_LINGER_MS * WHEEL_TICK_NS);
+}
+
+void link_flush_touched(struct link_home *home)
+{
+    struct span parts[PORT_PARTS_MAX];
+    struct list *node;
+    while ((node = list_take_first(&home->touched)) != NULL) {
+        struct link *link = container_of(node, struct link, touched);
+        if (link->state == LINK_STATE_CLOSING || link->socket.sending) continue;
+        if (link->outbox.pending > 0) {
+            int count = outbox_parts(&link->outbox, parts, PORT_PARTS_MAX);
+            port_send(home->port, &link->socket, parts, count);
+        } else if (link->state == LINK_STATE_DRAINING && !link->shut) {
+            finish_draining(link);
+        }
+    }
+}
+
+/* ---- time ---- */
+
+static void on_deadline(struct wheel_timer *timer)
+{
+    struct link *link = container_of(timer, struct link, deadline);
+    if (!link->shut)
+        link_log(link, LOG_INFO, "closed with %zu bytes unsent: drain_timeout is over",
+                 link->outbox.pending);
+    link_fail(link, link->reason);
+}
+
+static void on_idle_timer(struct wheel_timer *timer)
+{
+    struct link *link = container_of(timer, struct link, idle_timer);
+    struct link_home *home = link->home;
+    uint64_t now_ns = port_now(home->port);
+    uint64_t since_ns = now_ns - link->received_ns;
+    uint64_t next_ns = link->received_ns + link->idle_limit_ns;
+    if (link->gates & GATE_SLOW) { /* we do not listen, so its silence is ours; but does it read? */
+        if (link->sent_ns > link->received_ns) since_ns = now_ns - link->sent_ns;
+        if (since_ns >= link->idle_limit_ns) {
+            link_log(link, LOG_INFO,
+                     "closed: it has read nothing for %.1f s, with %zu bytes queued",
+                     (double)since_ns / 1e9, link->outbox.pending);
+            link_fail(link, LINK_SLOW);
+            return;
+        }
+        next_ns = now_ns - since_ns + link->idle_limit_ns;
+    } else if (link->gates != 0) {
+        next_ns = now_ns + link->idle_limit_ns;
+    } else if (since_ns >= link->idle_limit_ns) {
+        enum script_verdict verdict =
+            home->script->idle == NULL
+                ? SCRIPT_NO
+                : home->script->idle(home->script_state, link, (double)since_ns / 1e9);
+        if (verdict == SCRIPT_NO) link_end(link, LINK_IDLE);
+        next_ns = now_ns + link->idle_limit_ns;
+    }
+    if (link->state == LINK_STATE_OPEN && !wheel_timer_runs(timer) && link->idle_limit_ns > 0)
+        wheel_start(&home->wheel, timer, next_ns);
+}
+
+void link_set_idle(struct link *link, uint64_t limit_ns)
+{
+    struct link_home *home = link->home;
+    link->idle_limit_ns = limit_ns;
+    link->received_ns = port_now(home->port);
+    wheel_stop(&home->wheel, &link->idle_timer);
+    if (limit_ns > 0 && link->state == LINK_STATE_OPEN)
+        wheel_start(&home->wheel, &link->idle_timer, link->received_ns + limit_ns);
+}
+
+/* ---- what a script may ask ---- */
+
+bool link_is_open(const struct link *link)
+{
+    return link->state == LINK_STATE_OPEN;
+}
+
+uint64_t link_id(const struct link *link)
+{
+    return link->entry.id;
+}
+
+uint32_t link_slot(const struct link *link)
+{
+    return link->entry.slot;
+}
+
+size_t link_pending(const struct link *link)
+{
+    return link->outbox.pending;
+}
+
+double link_connected_at(const struct link *link)
+{
+    return (double)link->connected_ns / 1e9;
+}
+
+const struct address *link_peer(const struct link *link)
+{
+    return &link->peer;
+}
+
+uint32_t link_listener(const struct link *link)
+{
+    return link->listener;
+}
+
+const struct frame *link_frame(const struct link *link)
+{
+    return link->frame;
+}
+
+void link_set_frame(struct link *link, const struct frame *frame)
+{
+    link->frame = frame;
+    link->cursor = (struct frame_cursor){0};
+}
+
+void *link_data(const struct link *link)
+{
+    return link->data;
+}
+
+void link_set_data(struct link *link, void *data)
+{
+    link->data = data;
+}
+
+const char *link_reason_text(enum link_reason reason)
+{
+    static const char *const texts[LINK_REASONS] = {
+        [LINK_EOF] = "eof",           [LINK_RESET] = "reset",     [LINK_IDLE] = "idle",
+        [LINK_TIMEOUT] = "timeout",   [LINK_FRAMING] = "framing", [LINK_OVERSIZE] = "oversize",
+        [LINK_SLOW] = "slow",         [LINK_MEMORY] = "memory",   [LINK_SCRIPT] = "script",
+        [LINK_SHUTDOWN] = "shutdown",
+    };
+    return texts[reason];
+}
+
+void link_log(struct link *link, enum log_level level, const char *format, ...)
+{
+    char text[1024], peer[ADDRESS_TEXT_MAX], more[64] = "";
+    uint64_t held_back;
+    va_list arguments;
+    if (!log_wants(level) ||
+        !log_allowed(&link->home->log_limit, port_now(link->home->port), &held_back))
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (held_back > 0)
+        snprintf(more, sizeof more, " (%llu like it not shown)", (unsigned long long)held_back);
+    log_line(level, "connection %llu from %s: %s%s", (unsigned long long)link->entry.id,
+             address_format(&link->peer, peer), text, more);
+}

@@ -1,0 +1,169 @@
+/* link.h - one connection's life.
+ *
+ *     free --link_open--> open --link_close--> draining --flushed, or too late--> closing --> free
+ *                           '-----------------link_abort, reset--------------------^
+ *
+ * open      receives, cuts, hands packets on; sends.
+ * draining  sends what is queued; what arrives is thrown away. Then it tells the peer that no more
+ *           will come, and waits a moment for the peer's end, lest unread bytes reset what was sent.
+ * closing   everything in flight is cancelled; when all of it has come home the socket is closed.
+ *
+ * The links of one worker share a struct link_home: pool, budget, port, wheel, limits. */
+#ifndef MOONPORT_LINK_H
+#define MOONPORT_LINK_H
+
+#include "counters.h"
+#include "frame.h"
+#include "gather.h"
+#include "log.h"
+#include "outbox.h"
+#include "port.h"
+#include "reorder.h"
+#include "script.h"
+#include "table.h"
+#include "wheel.h"
+
+enum link_state { LINK_STATE_FREE, LINK_STATE_OPEN, LINK_STATE_DRAINING, LINK_STATE_CLOSING };
+
+/* Why nothing is taken from a link's input. Any one of them stops it. */
+enum link_gate {
+    GATE_DECIDING = 1, /* on_connect has not answered */
+    GATE_PAUSED = 2,   /* by the script */
+    GATE_HELD = 4,     /* a handler waits */
+    GATE_SLOW = 8,     /* the peer does not read what it was sent */
+    GATE_STARVED = 16, /* the worker has no blocks or memory for it */
+};
+
+enum { LINK_WORD_MAX = 32, LINK_LINGER_MS = 1000 };
+
+struct link_limits {
+    uint64_t idle_ns;
+    uint64_t drain_ns;
+    size_t soft_mark, hard_mark; /* bytes queued */
+    uint32_t recv_depth;
+};
+
+struct link_counters {
+    counter links_opened, links_closed[LINK_REASONS];
+    counter bytes_received, bytes_sent, packets_received, packets_sent;
+    counter receives_late; /* completions that came out of order */
+    counter starved;       /* episodes in which blocks or memory ran out */
+};
+
+struct link_home {
+    struct worker *worker;
+    struct port *port;
+    const struct script *script;
+    void *script_state;
+    struct link_limits limits;
+    struct table table;
+    struct block_pool blocks;
+    struct budget budget;
+    struct wheel wheel;
+    struct list touched;   /* links to flush at the end of the turn */
+    struct list starved;   /* links whose input waits for blocks or memory, the longest first */
+    struct list woken;     /* links whose script opened a gate, to go on after it has returned */
+    struct list closing;   /* links that are to end at the end of the turn */
+    uint32_t blocks_low;   /* fewer free than this: starving; twice as many: no longer */
+    _Atomic bool starving; /* blocks have run low and not come back yet */
+    uint32_t landing_blocks,
+        parked_blocks;                  /* what the port receives into; of those, how many wait */
+    bool starving_logged, memory_short; /* for one log line an episode */
+    struct link_counters counters;
+    struct log_limit log_limit;
+    _Atomic uint32_t load; /* links not free, and sockets on their way here: for admission */
+};
+
+struct link {
+    struct table_entry entry; /* first */
+    struct link_home *home;
+    struct port_socket socket;
+    const struct frame *frame;
+    struct frame_cursor cursor;
+    uint8_t state;        /* enum link_state */
+    uint8_t gates;        /* enum link_gate, or-ed */
+    uint8_t reason;       /* enum link_reason, once it is not open */
+    bool close_when_full; /* what a refused packet does: close, or only refuse */
+    bool accepted;        /* on_connect said yes: on_disconnect is owed */
+    bool ended;           /* the peer will send no more */
+    bool shut;            /* the peer was told that no more will come */
+    bool pumping;         /* inside link_pump */
+    bool above_soft;      /* on_drain is owed */
+    bool refusing;        /* a packet was refused: none is taken until the queue has drained */
+    struct gather gather; /* received, not used yet */
+    struct list parked;   /* landing blocks behind it, not taken in yet */
+    struct outbox outbox;
+    struct list touched, starved, woken, closing; /* nodes in the home's lists */
+    uint64_t received_ns, sent_ns;                /* when something last came, and last went */
+    uint64_t connected_ns, starved_ns;
+    uint64_t idle_limit_ns;
+    struct wheel_timer idle_timer, deadline;
+    struct reorder reorder;
+    void *data;
+    uint32_t listener;
+    char word[LINK_WORD_MAX]; /* the script's own reason; "" if none */
+    struct address peer;
+};
+
+struct link_origin {
+    intptr_t handle;
+    struct address peer;
+    uint32_t listener;
+    const struct frame *frame;
+    bool close_when_full;
+};
+
+/* Takes over a connected socket, or closes it. NULL when no link is free. */
+struct link *link_open(struct link_home *home, const struct link_origin *origin);
+
+/* Events of its port. */
+void link_received(struct link *link, const struct port_event *event);
+void link_sent(struct link *link, const struct port_event *event);
+
+/* Hands on what has been received, as far as the gates allow. */
+void link_pump(struct link *link);
+
+/* Opens and closes a gate; receiving follows. */
+void link_gate_close(struct link *link, enum link_gate gate);
+void link_gate_open(struct link *link, enum link_gate gate);
+void link_update_receiving(struct link *link);
+
+/* Ends it for a reason of ours: flushing first, or at once. */
+void link_end(struct link *link, enum link_reason reason);
+void link_fail(struct link *link, enum link_reason reason);
+
+/* An encoded packet that others may share. */
+enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
+
+static inline bool link_home_starving(struct link_home *home)
+{
+    return atomic_load_explicit(&home->starving, memory_order_relaxed);
+}
+
+/* The end of a worker's turn: goes on with the woken, sends, ends what is to end. */
+void link_pump_woken(struct link_home *home);
+void link_flush_touched(struct link_home *home);
+void link_settle_closing(struct link_home *home);
+
+/* Gives back all input that waits. */
+void link_drop_input(struct link *link);
+
+/* The input waits, and receiving stops, until pressure_relieve finds blocks or memory for it. */
+void link_starve(struct link *link);
+
+/* The socket of a link, as the port hands it back. */
+static inline struct link *link_of(struct port_socket *socket)
+{
+    return container_of(socket, struct link, socket);
+}
+
+static inline void link_touch(struct link *link)
+{
+    if (list_empty(&link->touched)) list_append(&link->home->touched, &link->touched);
+}
+
+/* One line about a connection, at most LOG_BURST a second of them from one worker. */
+__attribute__((format(printf, 3, 4))) void link_log(struct link *link, enum log_level level,
+                                                    const char *format, ...);
+
+#endif

@@ -1,0 +1,211 @@
+/* The way in: port -> reorder -> frame -> script.
+ *
+ *     gather [.....packet packet pa]  then  parked [cket packet] [packet pac]
+ *
+ * Input is used from the front: first what was gathered, then the landing blocks that are parked
+ * behind it. In the common case nothing is gathered, one block is parked, all its packets are handed
+ * on where they lie, and it goes back to the port at once. A beginning that is left over moves into
+ * the gather, and so does everything when a gate is closed: landing blocks are few. */
+#include "link.h"
+
+enum { FIRST_BYTES_SHOWN = 16 };
+
+static void park(struct link *link, struct block *block)
+{
+    list_append(&link->parked, &block->node);
+    link->home->parked_blocks++;
+}
+
+/* Gives the first parked block back to the port. */
+static void unpark(struct link *link)
+{
+    struct block *block = block_of(list_take_first(&link->parked));
+    link->home->parked_blocks--;
+    port_recv_done(link->home->port, block);
+}
+
+void link_drop_input(struct link *link)
+{
+    if (link->pumping) return; /* link_pump does it when it has finished with the bytes */
+    while (!list_empty(&link->parked)) unpark(link);
+    gather_clear(&link->gather, &link->home->blocks);
+    if (!list_empty(&link->starved)) {
+        list_remove(&link->starved);
+        link->gates &= (uint8_t)~GATE_STARVED;
+    }
+}
+
+static void reject(struct link *link, struct span input, const struct frame_cut *cut)
+{
+    char hex[FIRST_BYTES_SHOWN * 3 + 1] = "";
+    struct span first = span_first(input, FIRST_BYTES_SHOWN);
+    const char *guess = frame_guess(link->frame, first);
+    for (size_t i = 0; i < first.size; i++) snprintf(hex + 3 * i, 4, " %02x", first.data[i]);
+    link_log(link, LOG_WARN, "closed: %s (length %llu, max_packet %llu); first bytes:%s%s%s",
+             frame_fault_text(cut->fault), (unsigned long long)cut->declared,
+             (unsigned long long)link->frame->packet_max, hex, guess[0] != '\0' ? "; " : "", guess);
+    /* What was answered to the packets before the bad one still goes out. */
+    link_end(link, cut->fault == FRAME_TOO_BIG ? LINK_OVERSIZE : LINK_FRAMING);
+}
+
+/* The bytes at the front of the input that lie together. */
+static struct span front(const struct link *link)
+{
+    if (!gather_empty(&link->gather)) return gather_bytes(&link->gather);
+    if (!list_empty(&link->parked)) return block_bytes(block_of(link->parked.next));
+    return (struct span){NULL, 0};
+}
+
+static void use_up(struct link *link, size_t size)
+{
+    if (!gather_empty(&link->gather))
+        gather_consume(&link->gather, size);
+    else
+        block_of(link->parked.next)->begin += (uint32_t)size;
+}
+
+/* Gives back a landing block whose packets have all been handled. */
+static void release_front(struct link *link)
+{
+    if (!gather_empty(&link->gather) || list_empty(&link->parked)) return;
+    struct block *block = block_of(link->parked.next);
+    if (block->begin == block->end) unpark(link);
+}
+
+/* Moves up to `size` bytes of the first parked block into the gather. */
+static bool absorb(struct link *link, size_t size)
+{
+    struct block *block = block_of(link->parked.next);
+    struct span bytes = span_first(block_bytes(block), size);
+    if (!gather_append(&link->gather, &link->home->blocks, bytes)) return false;
+    block->begin += (uint32_t)bytes.size;
+    if (block->begin == block->end) unpark(link);
+    return true;
+}
+
+/* The packet at the front is not complete: more bytes are brought to it, if there are any. */
+static bool bring_more(struct link *link)
+{
+    size_t have = gather_bytes(&link->gather).size;
+    size_t wanted = link->cursor.wanted;
+    bool known = wanted > have;
+    if (list_empty(&link->parked)) return false;
+    if (gather_empty(&link->gather)) { /* the block's own bytes were not enough */
+        if (absorb(link, SIZE_MAX)) return !list_empty(&link->parked);
+        link_starve(link);
+        return false;
+    }
+    /* Just what completes this packet, so that those behind it are used where they lie. */
+    if (absorb(link, known ? wanted - have : SIZE_MAX)) return true;
+    link_starve(link);
+    return false;
+}
+
+static bool blocks_short(struct link_home *home)
+{
+    if (home->blocks.free_count >= home->blocks_low) return link_home_starving(home);
+    atomic_store_explicit(&home->starving, true, memory_order_relaxed);
+    return true;
+}
+
+/* True if a packet was handed on, false when the input has none. */
+static bool hand_on(struct link *link)
+{
+    struct link_home *home = link->home;
+    struct span input = front(link);
+    struct frame_cut cut;
+    if (input.size == 0 || input.size < link->cursor.wanted) return bring_more(link);
+    switch (frame_next(link->frame, &link->cursor, input, &cut)) {
+    case FRAME_PACKET:
+        link->cursor = (struct frame_cursor){0};
+        use_up(link, cut.consumed); /* the bytes stay where they are until something is appended */
+        counter_add(&home->counters.packets_received, 1);
+        home->script->received(home->script_state, link, cut.packet);
+        release_front(link);
+        return true;
+    case FRAME_MORE: return bring_more(link);
+    default: reject(link, input, &cut); return false;
+    }
+}
+
+/* Landing blocks are few and every connection's: what cannot be used now moves out of them. */
+static void make_room(struct link *link)
+{
+    if (link->gates & GATE_STARVED) return; /* which is when there is no other place */
+    while (!list_empty(&link->parked))
+        if (!absorb(link, SIZE_MAX)) {
+            link_starve(link);
+            return;
+        }
+}
+
+static bool flows(const struct link *link)
+{
+    return link->state == LINK_STATE_OPEN && link->gates == 0;
+}
+
+void link_pump(struct link *link)
+{
+    if (link->pumping || link->state == LINK_STATE_FREE) return;
+    link->pumping = true;
+    while (flows(link)) {
+        if (blocks_short(link->home) && front(link).size > 0)
+            link_starve(link);
+        else if (!hand_on(link))
+            break;
+    }
+    link->pumping = false;
+    if (link->state != LINK_STATE_OPEN) {
+        link_drop_input(link);
+    } else {
+        if (gather_empty(&link->gather)) gather_clear(&link->gather, &link->home->blocks);
+        make_room(link);
+        if (link->ended && flows(link))
+            link_end(link, LINK_EOF); /* a packet that was begun will never be complete */
+    }
+    link_update_receiving(link);
+}
+
+/* The next block in the order of the stream. */
+static void take_in(struct link *link, struct block *block)
+{
+    if (block->end == 0) link->ended = true;
+    if (block->end == 0 || link->state != LINK_STATE_OPEN) {
+        port_recv_done(link->home->port, block);
+        return;
+    }
+    counter_add(&link->home->counters.bytes_received, block->end);
+    link->received_ns = port_now(link->home->port);
+    park(link, block);
+}
+
+static enum link_reason reason_of(uint8_t error)
+{
+    return error == PORT_TIMED_OUT   ? LINK_TIMEOUT
+           : error == PORT_NO_MEMORY ? LINK_MEMORY
+                                     : LINK_RESET;
+}
+
+void link_received(struct link *link, const struct port_event *event)
+{
+    struct block *block = event->block;
+    bool end_of_stream = event->last && event->error == PORT_OK && !link->socket.stopping;
+    if (block != NULL && reorder_put(&link->reorder, block->sequence, block)) {
+        do {
+            take_in(link, block);
+            block = reorder_take(&link->reorder);
+        } while (block != NULL);
+    }
+    if (end_of_stream) link->ended = true;
+    if (link->state == LINK_STATE_CLOSING) {
+        if (port_idle(&link->socket) && list_empty(&link->closing))
+            list_append(&link->home->closing, &link->closing);
+        return;
+    }
+    if (event->error != PORT_OK && event->error != PORT_CANCELLED) {
+        link_fail(link, reason_of(event->error));
+        return;
+    }
+    link_pump(link);
+    if (link->ended && link->shut) link_fail(link, link->reason); /* the peer has closed, too */
+}

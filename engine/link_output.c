@@ -1,0 +1,99 @@
+/* The way out: script -> frame -> outbox -> port. */
+#include "link.h"
+
+static enum send_result refuse(struct link *link, enum send_result result)
+{
+    link->refusing = true;
+    if (!link->close_when_full) return result;
+    link_log(link, LOG_WARN, "closed: %s with %zu bytes queued",
+             result == SEND_FULL ? "it does not read what it is sent: hard_mark is reached"
+                                 : "no memory is left to queue a packet",
+             link->outbox.pending);
+    link_fail(link, result == SEND_FULL ? LINK_SLOW : LINK_MEMORY);
+    return result;
+}
+
+/* Room under the hard mark? An empty queue takes any packet, whatever the mark. */
+static enum send_result admit(struct link *link, size_t size)
+{
+    if (link->state != LINK_STATE_OPEN) return SEND_CLOSED;
+    if (link->refusing)
+        return SEND_FULL; /* or a later packet would stand in the refused one's place */
+    if (link->outbox.pending > 0 && link->outbox.pending + size > link->home->limits.hard_mark)
+        return refuse(link, SEND_FULL);
+    return SEND_OK;
+}
+
+static enum send_result queued(struct link *link, bool appended)
+{
+    struct link_home *home = link->home;
+    if (!appended) return refuse(link, SEND_NO_MEMORY);
+    counter_add(&home->counters.packets_sent, 1);
+    link_touch(link);
+    if (link->outbox.pending > home->limits.soft_mark && !link->above_soft) {
+        link->above_soft = true;
+        link_gate_close(link, GATE_SLOW);
+    }
+    return SEND_OK;
+}
+
+enum send_result link_send(struct link *link, struct span packet)
+{
+    uint8_t header[FRAME_HEADER_MAX];
+    struct span parts[FRAME_PARTS_MAX];
+    int count = 0;
+    size_t size = 0;
+    if (link->state != LINK_STATE_OPEN) return SEND_CLOSED;
+    enum frame_fault fault = frame_wrap(link->frame, packet, header, parts, &count);
+    if (fault != FRAME_NO_FAULT) return fault == FRAME_TOO_BIG ? SEND_TOO_BIG : SEND_BAD_SIZE;
+    for (int i = 0; i < count; i++) size += parts[i].size;
+    if (size == 0) return SEND_OK;
+    enum send_result result = admit(link, size);
+    if (result != SEND_OK) return result;
+    return queued(link, outbox_append(&link->outbox, &link->home->blocks, parts, count));
+}
+
+enum send_result link_send_chunk(struct link *link, struct chunk *encoded)
+{
+    enum send_result result = admit(link, encoded->size);
+    if (result != SEND_OK || encoded->size == 0) return result;
+    return queued(link, outbox_append_chunk(&link->outbox, &link->home->blocks, encoded));
+}
+
+void link_sent(struct link *link, const struct port_event *event)
+{
+    struct link_home *home = link->home;
+    if (event->size > 0) {
+        outbox_sent(&link->outbox, event->size);
+        counter_add(&home->counters.bytes_sent, event->size);
+        link->sent_ns = port_now(home->port);
+    }
+    if (link->state == LINK_STATE_CLOSING) {
+        if (port_idle(&link->socket) && list_empty(&link->closing))
+            list_append(&home->closing, &link->closing);
+        return;
+    }
+    if (event->error != PORT_OK) {
+        link_fail(link, event->error == PORT_TIMED_OUT ? LINK_TIMEOUT : LINK_RESET);
+        return;
+    }
+    if (link->outbox.pending > 0 || link->state == LINK_STATE_DRAINING) link_touch(link);
+    if (link->above_soft && link->outbox.pending <= home->limits.soft_mark) {
+        link->above_soft = link->refusing = false;
+        if (link->state == LINK_STATE_OPEN && home->script->drained != NULL)
+            home->script->drained(home->script_state, link);
+        if (!link->above_soft) link_gate_open(link, GATE_SLOW);
+    } else if (link->refusing && link->outbox.pending <= home->limits.soft_mark) {
+        link->refusing = false;
+    }
+}
+
+const char *send_result_text(enum send_result result)
+{
+    static const char *const texts[] = {
+        [SEND_OK] = "ok",          [SEND_CLOSED] = "closed",
+        [SEND_FULL] = "full",      [SEND_NO_MEMORY] = "memory",
+        [SEND_TOO_BIG] = "toobig", [SEND_BAD_SIZE] = "badsize",
+    };
+    return texts[result];
+}

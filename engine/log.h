@@ -1,0 +1,35 @@
+/* log.h - one line per event, on standard error: time, level, text. Any thread; a line is never
+ * torn. Owns nothing. */
+#ifndef MOONPORT_LOG_H
+#define MOONPORT_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* Lines above this level are not written. LOG_INFO at start. */
+void log_set_level(enum log_level level);
+bool log_wants(enum log_level level);
+
+/* "error" "warn" "info" "debug"; false if it is none of them. */
+bool log_level_of(const char *name, enum log_level *level);
+
+/* Control characters in the text are written as \xNN: nobody can forge a line. */
+__attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
+
+/* Lets through `LOG_BURST` lines a second and counts the rest, so that a peer who repeats a mistake
+ * cannot fill a disk. One per thread and kind of message. */
+enum { LOG_BURST = 10 };
+struct log_limit {
+    uint64_t second_ns; /* when the present second began */
+    uint32_t lines;     /* let through since */
+    uint64_t held_back; /* not written since the last that was */
+};
+
+/* True if a line may be written at `now_ns` (of the port's clock). Sets *held_back to the lines
+ * that were suppressed since the last one, for the new line to mention. */
+bool log_allowed(struct log_limit *limit, uint64_t now_ns, uint64_t *held_back);
+
+#endif

@@ -1,0 +1,56 @@
+/* mailbox.h - the one way across threads: many post, one takes. No lock.
+ *
+ * A stack that posters push onto and the owner takes whole and turns round, so that what one
+ * thread posts arrives in order. */
+#ifndef MOONPORT_MAILBOX_H
+#define MOONPORT_MAILBOX_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Embedded in a message; the poster gives the message away. */
+struct mail {
+    struct mail *next;
+};
+
+struct mailbox {
+    _Atomic(struct mail *) newest; /* pushed by any thread */
+    struct mail *oldest;           /* taken over by the owner, in order */
+};
+
+/* True if the owner may be asleep and has to be woken. */
+static inline bool mailbox_post(struct mailbox *box, struct mail *mail)
+{
+    struct mail *seen = atomic_load_explicit(&box->newest, memory_order_relaxed);
+    do {
+        mail->next = seen;
+    } while (!atomic_compare_exchange_weak_explicit(&box->newest, &seen, mail, memory_order_release,
+                                                    memory_order_relaxed));
+    return seen == NULL;
+}
+
+/* The oldest message, or NULL. The owner's thread only. */
+static inline struct mail *mailbox_take(struct mailbox *box)
+{
+    if (box->oldest == NULL) {
+        struct mail *mail = atomic_exchange_explicit(&box->newest, NULL, memory_order_acquire);
+        while (mail != NULL) {
+            struct mail *next = mail->next;
+            mail->next = box->oldest;
+            box->oldest = mail;
+            mail = next;
+        }
+    }
+    struct mail *mail = box->oldest;
+    if (mail != NULL) box->oldest = mail->next;
+    return mail;
+}
+
+/* True if mail waits; the owner's thread only. */
+static inline bool mailbox_waiting(const struct mailbox *box)
+{
+    return box->oldest != NULL || atomic_load_explicit(&box->newest, memory_order_relaxed) != NULL;
+}
+
+#endif

@@ -1,0 +1,251 @@
+/* port.h - the one door to the operating system: a completion port. You submit, later you harvest,
+ * then you act.
+ *
+ *     port_recv_start ---+                                +---> PORT_RECEIVED  bytes, numbered
+ *     port_send ---------+--->  the kernel, any order  ---+---> PORT_SENT      how many went out
+ *     port_accept_start -+                                +---> PORT_ACCEPTED  a new socket
+ *     port_post (any thread) -----------------------------+---> PORT_POSTED    a message
+ *
+ * The contract, the same for every backend:
+ *  1. Every submission completes exactly once (a stream: exactly one event with `last`), never
+ *     from inside the submitting call, and in any order.
+ *  2. From submission to harvest the port owns the operation, and the bytes it sends or fills.
+ *  3. Receiving is a stream. From start to stop the port fills blocks of its own choosing and
+ *     yields them stamped with the sequence number of their place in the byte stream; the numbers
+ *     go on over a stop and a new start. A yielded block is the harvester's until port_recv_done.
+ *     A stream for which no block is free waits inside the port, and goes on by itself.
+ *  4. Cancellation is per socket: everything in flight on it completes, some of it with
+ *     PORT_CANCELLED, some of it in spite of that with success.
+ *  5. A socket may be closed when nothing is in flight on it (port_idle).
+ *  6. Time is the port's: monotonic nanoseconds, read once per harvest.
+ *  7. Errors are this file's own.
+ *
+ * A port belongs to the thread that opened it; only port_post may be called by others. */
+#ifndef MOONPORT_PORT_H
+#define MOONPORT_PORT_H
+
+#include "address.h"
+#include "block.h"
+#include "error.h"
+#include "mailbox.h"
+
+enum port_error {
+    PORT_OK,
+    PORT_CANCELLED,      /* by port_cancel or port_recv_stop */
+    PORT_RESET,          /* the peer reset the connection, or is gone */
+    PORT_TIMED_OUT,      /* the network gave the peer up */
+    PORT_NO_DESCRIPTORS, /* no more sockets may be opened */
+    PORT_NO_MEMORY,      /* the system's, not ours */
+    PORT_FAILED,         /* anything else */
+};
+
+enum port_event_kind { PORT_RECEIVED, PORT_SENT, PORT_ACCEPTED, PORT_POSTED };
+
+/* One connected socket, as the port sees it. Embedded in a link. */
+struct port_socket {
+    intptr_t handle;        /* the system's; -1: none */
+    uint32_t sequence_next; /* the number that the next bytes to arrive will carry */
+    uint8_t receiving;      /* the stream is on: an event with `last` is still to come */
+    uint8_t stopping;       /* ... and was told to end */
+    uint8_t sending;        /* a send is in flight */
+    uint8_t readiness;      /* the backend's own, as is all below */
+    uint8_t send_error;     /* enum port_error */
+    size_t send_size;       /* bytes */
+    struct list recv_node, send_node;
+};
+
+/* One listening socket, as the port sees it. */
+struct port_acceptor {
+    intptr_t handle;
+    uint8_t accepting; /* an event with `last` is still to come */
+    uint8_t stopping;
+    struct list node; /* the backend's own */
+};
+
+struct port_event {
+    uint8_t kind;  /* enum port_event_kind */
+    uint8_t error; /* enum port_error */
+    bool last;     /* RECEIVED, ACCEPTED: the stream has ended; start it again if you want more */
+    union {
+        struct port_socket *socket;     /* RECEIVED, SENT */
+        struct port_acceptor *acceptor; /* ACCEPTED */
+        struct mail *mail;              /* POSTED */
+    };
+    union {
+        struct block *block; /* RECEIVED: its bytes; none in it, or NULL, at the stream's end */
+        size_t size;         /* SENT: bytes that went out; may be fewer than asked, even 0: go on */
+        intptr_t handle;     /* ACCEPTED: the new socket, or -1 */
+    };
+};
+
+struct port_options {
+    uint32_t landing_blocks; /* 0: this port receives nothing */
+    uint32_t landing_size;   /* bytes each */
+    uint32_t recv_depth;     /* receives posted at once per socket, where the backend posts them */
+    struct block_pool *blocks; /* for backends that receive into the worker's blocks; may be NULL */
+};
+
+struct port {
+    const struct port_operations *operations;
+    uint64_t now_ns;  /* the time of the last harvest */
+    uint64_t busy_ns; /* spent between harvests, in all */
+    struct mailbox mailbox;
+};
+
+struct port_operations {
+    const char *name; /* "uring" "epoll" "iocp" "sim" */
+    void (*close)(struct port *port);
+    int (*harvest)(struct port *port, struct port_event *events, int count_max,
+                   uint64_t deadline_ns);
+    void (*wake)(struct port *port);
+    bool (*attach)(struct port *port, struct port_socket *socket, intptr_t handle);
+    void (*recv_start)(struct port *port, struct port_socket *socket);
+    void (*recv_stop)(struct port *port, struct port_socket *socket);
+    void (*recv_done)(struct port *port, struct block *block);
+    void (*send)(struct port *port, struct port_socket *socket, const struct span *parts,
+                 int count);
+    void (*shutdown)(struct port *port, struct port_socket *socket);
+    void (*cancel)(struct port *port, struct port_socket *socket);
+    void (*detach)(struct port *port, struct port_socket *socket);
+    intptr_t (*listen)(const struct address *address, int backlog, struct error *error);
+    void (*accept_start)(struct port *port, struct port_acceptor *acceptor);
+    void (*accept_stop)(struct port *port, struct port_acceptor *acceptor);
+    bool (*local_address)(intptr_t handle, struct address *address);
+    bool (*peer_address)(intptr_t handle, struct address *address);
+    void (*close_handle)(intptr_t handle);
+    uint64_t (*clock)(void);
+};
+
+enum port_backend { PORT_AUTO, PORT_URING, PORT_EPOLL, PORT_IOCP };
+
+/* The backend to use: for PORT_AUTO the best that works here. `why` tells a person, in a few
+ * words, what was found. False if the one that was asked for does not work here. */
+bool port_choose(enum port_backend wanted, enum port_backend *chosen, char *why, size_t why_size);
+
+const char *port_backend_name(enum port_backend backend);
+
+/* Opens a port for the calling thread; NULL and an error if the system refuses. */
+struct port *port_open(enum port_backend backend, const struct port_options *options,
+                       struct error *error);
+
+/* Nothing may be in flight. Unread mail must have been taken. */
+static inline void port_close(struct port *port)
+{
+    port->operations->close(port);
+}
+
+/* Takes up to count_max completions, waiting until there is one or the time is deadline_ns
+ * (0: do not wait; UINT64_MAX: for ever). Returns how many; 0 when the time came first. */
+static inline int port_harvest(struct port *port, struct port_event *events, int count_max,
+                               uint64_t deadline_ns)
+{
+    return port->operations->harvest(port, events, count_max, deadline_ns);
+}
+
+/* The time now, for figures: monotonic nanoseconds. Any thread. */
+static inline uint64_t port_clock(const struct port *port)
+{
+    return port->operations->clock();
+}
+
+/* The time of the last harvest: what everything that happens in a turn goes by. */
+static inline uint64_t port_now(const struct port *port)
+{
+    return port->now_ns;
+}
+
+/* Any thread. The mail arrives as PORT_POSTED, in the order of the posts of one thread. */
+static inline void port_post(struct port *port, struct mail *mail)
+{
+    if (mailbox_post(&port->mailbox, mail)) port->operations->wake(port);
+}
+
+/* Makes a connected socket this port's. False if the system has no more room for it. */
+static inline bool port_attach(struct port *port, struct port_socket *socket, intptr_t handle)
+{
+    return port->operations->attach(port, socket, handle);
+}
+
+static inline void port_recv_start(struct port *port, struct port_socket *socket)
+{
+    check(!socket->receiving);
+    port->operations->recv_start(port, socket);
+    check(socket->receiving);
+}
+
+/* Asks the stream to end; what arrived before that may still be yielded. */
+static inline void port_recv_stop(struct port *port, struct port_socket *socket)
+{
+    if (!socket->receiving || socket->stopping) return;
+    socket->stopping = true;
+    port->operations->recv_stop(port, socket);
+}
+
+static inline void port_recv_done(struct port *port, struct block *block)
+{
+    port->operations->recv_done(port, block);
+}
+
+enum { PORT_PARTS_MAX = 64 };
+
+/* One send in flight per socket. The array may go when this returns, the bytes may not.
+ * 1 <= count <= PORT_PARTS_MAX. */
+static inline void port_send(struct port *port, struct port_socket *socket,
+                             const struct span *parts, int count)
+{
+    check(!socket->sending);
+    check(count >= 1 && count <= PORT_PARTS_MAX);
+    socket->sending = true;
+    port->operations->send(port, socket, parts, count);
+}
+
+/* Tells the peer that no more will be sent. Nothing may be in flight to it. */
+static inline void port_shutdown(struct port *port, struct port_socket *socket)
+{
+    check(!socket->sending);
+    port->operations->shutdown(port, socket);
+}
+
+static inline void port_cancel(struct port *port, struct port_socket *socket)
+{
+    if (socket->receiving) socket->stopping = true;
+    port->operations->cancel(port, socket);
+}
+
+static inline bool port_idle(const struct port_socket *socket)
+{
+    return !socket->receiving && !socket->sending;
+}
+
+/* Closes the socket. */
+static inline void port_detach(struct port *port, struct port_socket *socket)
+{
+    check(port_idle(socket));
+    port->operations->detach(port, socket);
+    socket->handle = -1;
+}
+
+static inline void port_accept_start(struct port *port, struct port_acceptor *acceptor)
+{
+    check(!acceptor->accepting);
+    acceptor->accepting = true;
+    acceptor->stopping = false;
+    port->operations->accept_start(port, acceptor);
+}
+
+static inline void port_accept_stop(struct port *port, struct port_acceptor *acceptor)
+{
+    if (!acceptor->accepting || acceptor->stopping) return;
+    acceptor->stopping = true;
+    port->operations->accept_stop(port, acceptor);
+}
+
+/* "eof", "reset by peer", ... for a log line. */
+const char *port_error_text(enum port_error error);
+
+/* The backends; NULL where one is not built in. */
+struct port *port_uring_open(const struct port_options *options, struct error *error);
+struct port *port_epoll_open(const struct port_options *options, struct error *error);
+bool port_uring_probe(char *why, size_t why_size);
+
+#endif

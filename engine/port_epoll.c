@@ -1,0 +1,346 @@
+/* The completion port over epoll: readiness is turned into completions inside harvest.
+ *
+ * Every socket is registered once, edge-triggered, and never again: stopping and starting a stream
+ * costs no system call. A send is tried at once and its result kept for the next harvest. */
+#include "port_posix.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    SOCKET_READABLE = 1, /* an edge came, and nothing has said "empty" since */
+    SOCKET_HUNG_UP = 2,  /* the end or an error is near: read until it shows */
+    SOCKET_BLOCKED = 4,  /* a send waits for room */
+};
+
+enum { EVENTS_MAX = 256, TAG_ACCEPTOR = 1 };
+
+struct port_epoll {
+    struct port port;
+    int epoll_fd, wake_fd;
+    struct block_pool landing;
+    struct list readable;   /* sockets whose stream is on and that may have bytes */
+    struct list ended;      /* sockets whose stream was stopped */
+    struct list sent;       /* sockets whose send has a result */
+    struct list acceptable; /* acceptors that may have a connection */
+    bool waited;            /* the last harvest asked the kernel */
+};
+
+static struct port_epoll *self(struct port *port)
+{
+    return container_of(port, struct port_epoll, port);
+}
+
+static struct port_socket *socket_of(struct list *node)
+{
+    return container_of(node, struct port_socket, recv_node);
+}
+
+static void complete_send(struct port_epoll *epoll, struct port_socket *socket, size_t size,
+                          enum port_error error)
+{
+    socket->send_size = size;
+    socket->send_error = (uint8_t)error;
+    list_append(&epoll->sent, &socket->send_node);
+}
+
+static void epoll_send(struct port *port, struct port_socket *socket, const struct span *parts,
+                       int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    ssize_t size = sendmsg((int)socket->handle, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (size >= 0)
+        complete_send(self(port), socket, (size_t)size, PORT_OK);
+    else if (errno == EAGAIN || errno == EINTR)
+        socket->readiness |= SOCKET_BLOCKED;
+    else
+        complete_send(self(port), socket, 0, posix_error(errno));
+}
+
+static int take_sent(struct port_epoll *epoll, struct port_event *events, int count_max)
+{
+    int count = 0;
+    struct list *node;
+    while (count < count_max && (node = list_take_first(&epoll->sent)) != NULL) {
+        struct port_socket *socket = container_of(node, struct port_socket, send_node);
+        socket->sending = false;
+        events[count++] = (struct port_event){.kind = PORT_SENT,
+                                              .error = socket->send_error,
+                                              .socket = socket,
+                                              .size = socket->send_size};
+    }
+    return count;
+}
+
+static void epoll_recv_start(struct port *port, struct port_socket *socket)
+{
+    socket->receiving = true;
+    socket->stopping = false;
+    if (socket->readiness & (SOCKET_READABLE | SOCKET_HUNG_UP))
+        list_append(&self(port)->readable, &socket->recv_node);
+}
+
+static void epoll_recv_stop(struct port *port, struct port_socket *socket)
+{
+    list_remove(&socket->recv_node);
+    list_append(&self(port)->ended, &socket->recv_node);
+}
+
+static void epoll_recv_done(struct port *port, struct block *block)
+{
+    (void)port;
+    block_give(block);
+}
+
+/* One read. True if it made an event. */
+static bool read_socket(struct port_socket *socket, struct block *block, struct port_event *event)
+{
+    ssize_t size = recv((int)socket->handle, block->data, block->capacity, 0);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+        if (errno == EAGAIN) socket->readiness &= (uint8_t) ~(SOCKET_READABLE | SOCKET_HUNG_UP);
+        return false;
+    }
+    *event = (struct port_event){.kind = PORT_RECEIVED, .socket = socket};
+    if (size <= 0) {
+        event->error = size < 0 ? (uint8_t)posix_error(errno) : PORT_OK;
+        event->last = true;
+        socket->receiving = false;
+        return true;
+    }
+    /* A short read has emptied the socket: what comes next makes a new edge. */
+    if ((size_t)size < block->capacity) socket->readiness &= (uint8_t)~SOCKET_READABLE;
+    block->end = (uint32_t)size;
+    block->sequence = socket->sequence_next++;
+    event->block = block;
+    return true;
+}
+
+/* Reads once from each socket that may have bytes, as far as there are blocks to read into. */
+static int take_received(struct port_epoll *epoll, struct port_event *events, int count_max)
+{
+    int count = 0;
+    struct list turn;
+    struct list *node;
+    list_init(&turn);
+    list_move_all(&turn, &epoll->readable);
+    while (count < count_max && epoll->landing.free_count > 0 &&
+           (node = list_take_first(&turn)) != NULL) {
+        struct port_socket *socket = socket_of(node);
+        struct block *block = block_take(&epoll->landing);
+        struct port_event *event = &events[count];
+        bool made = read_socket(socket, block, event);
+        if (made) count++;
+        if (!made || event->block == NULL) block_give(block);
+        if (socket->receiving && socket->readiness & (SOCKET_READABLE | SOCKET_HUNG_UP))
+            list_append(&epoll->readable, &socket->recv_node);
+    }
+    list_move_all(&turn, &epoll->readable); /* those not reached come first next time */
+    list_move_all(&epoll->readable, &turn);
+    return count;
+}
+
+static void epoll_accept_start(struct port *port, struct port_acceptor *acceptor)
+{
+    struct port_epoll *epoll = self(port);
+    struct epoll_event interest = {.events = EPOLLIN | EPOLLET,
+                                   .data.u64 = (uintptr_t)acceptor | TAG_ACCEPTOR};
+    list_init(&acceptor->node);
+    if (epoll_ctl(epoll->epoll_fd, EPOLL_CTL_ADD, (int)acceptor->handle, &interest) != 0)
+        check(errno == EEXIST); /* started before */
+    list_append(&epoll->acceptable, &acceptor->node);
+}
+
+static void epoll_accept_stop(struct port *port, struct port_acceptor *acceptor)
+{
+    struct port_epoll *epoll = self(port);
+    epoll_ctl(epoll->epoll_fd, EPOLL_CTL_DEL, (int)acceptor->handle, NULL);
+    list_remove(&acceptor->node);
+    list_append(&epoll->acceptable, &acceptor->node);
+}
+
+static bool accept_fails_for_now(int number)
+{
+    return number == EINTR || number == ECONNABORTED || number == EPROTO || number == EPERM;
+}
+
+static int take_accepted(struct port_epoll *epoll, struct port_event *events, int count_max)
+{
+    int count = 0;
+    while (count < count_max && !list_empty(&epoll->acceptable)) {
+        struct port_acceptor *acceptor =
+            container_of(epoll->acceptable.next, struct port_acceptor, node);
+        struct port_event event = {.kind = PORT_ACCEPTED, .acceptor = acceptor, .handle = -1};
+        if (acceptor->stopping) {
+            event.error = PORT_CANCELLED;
+        } else {
+            event.handle = accept4((int)acceptor->handle, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            if (event.handle < 0 && errno == EAGAIN) list_remove(&acceptor->node);
+            if (event.handle < 0 && errno == EAGAIN) continue;
+            if (event.handle < 0 && accept_fails_for_now(errno)) continue;
+            if (event.handle < 0) event.error = (uint8_t)posix_error(errno);
+        }
+        event.last = event.handle < 0;
+        if (event.last) list_remove(&acceptor->node);
+        acceptor->accepting = !event.last;
+        events[count++] = event;
+    }
+    return count;
+}
+
+static void note_socket(struct port_epoll *epoll, struct port_socket *socket, uint32_t events)
+{
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+        if (events & EPOLLIN) socket->readiness |= SOCKET_READABLE;
+        if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) socket->readiness |= SOCKET_HUNG_UP;
+        if (socket->receiving && !socket->stopping && list_empty(&socket->recv_node))
+            list_append(&epoll->readable, &socket->recv_node);
+    }
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) && socket->readiness & SOCKET_BLOCKED) {
+        socket->readiness &= (uint8_t)~SOCKET_BLOCKED;
+        complete_send(epoll, socket, 0, PORT_OK); /* there is room now: the next try goes through */
+    }
+}
+
+static int timeout_ms(struct port_epoll *epoll, uint64_t deadline_ns)
+{
+    uint64_t now_ns = posix_turn_ended(&epoll->port);
+    bool can_read = !list_empty(&epoll->readable) && epoll->landing.free_count > 0;
+    if (can_read || !list_empty(&epoll->ended) || !list_empty(&epoll->sent) ||
+        !list_empty(&epoll->acceptable) || mailbox_waiting(&epoll->port.mailbox))
+        return 0;
+    if (deadline_ns == UINT64_MAX) return -1;
+    if (deadline_ns <= now_ns) return 0;
+    uint64_t wait_ms = (deadline_ns - now_ns + 999999) / 1000000;
+    return wait_ms < 3600000 ? (int)wait_ms : 3600000;
+}
+
+static void wait_kernel(struct port_epoll *epoll, uint64_t deadline_ns)
+{
+    struct epoll_event ready[EVENTS_MAX];
+    int count = epoll_wait(epoll->epoll_fd, ready, EVENTS_MAX, timeout_ms(epoll, deadline_ns));
+    check(count >= 0 || errno == EINTR);
+    for (int i = 0; i < count; i++) {
+        uintptr_t data = (uintptr_t)ready[i].data.u64;
+        if (data == 0) continue; /* woken: the mail is taken with the rest */
+        if (data & TAG_ACCEPTOR) {
+            struct port_acceptor *acceptor = (struct port_acceptor *)(data - TAG_ACCEPTOR);
+            if (acceptor->accepting && list_empty(&acceptor->node))
+                list_append(&epoll->acceptable, &acceptor->node);
+        } else {
+            note_socket(epoll, (struct port_socket *)data, ready[i].events);
+        }
+    }
+}
+
+static int epoll_harvest(struct port *port, struct port_event *events, int count_max,
+                         uint64_t deadline_ns)
+{
+    struct port_epoll *epoll = self(port);
+    /* Results of sends alone are worth a harvest without a system call, but never two in a row:
+     * whoever sends at each completion would keep all others from being heard. */
+    bool sent_only = epoll->waited && !list_empty(&epoll->sent) && list_empty(&epoll->readable) &&
+                     !mailbox_waiting(&port->mailbox);
+    if (!sent_only) wait_kernel(epoll, deadline_ns);
+    epoll->waited = !sent_only;
+    port->now_ns = posix_now_ns();
+    int count = take_sent(epoll, events, count_max);
+    count += posix_take_ended(&epoll->ended, events + count, count_max - count);
+    count += posix_take_mail(port, events + count, count_max - count);
+    count += take_accepted(epoll, events + count, count_max - count);
+    return count + take_received(epoll, events + count, count_max - count);
+}
+
+static bool epoll_attach(struct port *port, struct port_socket *socket, intptr_t handle)
+{
+    struct epoll_event interest = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                   .data.u64 = (uintptr_t)socket};
+    posix_attach(socket, handle);
+    return epoll_ctl(self(port)->epoll_fd, EPOLL_CTL_ADD, (int)handle, &interest) == 0;
+}
+
+static void epoll_cancel(struct port *port, struct port_socket *socket)
+{
+    if (socket->receiving) epoll_recv_stop(port, socket);
+    if (socket->readiness & SOCKET_BLOCKED) {
+        socket->readiness &= (uint8_t)~SOCKET_BLOCKED;
+        complete_send(self(port), socket, 0, PORT_CANCELLED);
+    }
+}
+
+static void epoll_detach(struct port *port, struct port_socket *socket)
+{
+    (void)port;
+    check(list_empty(&socket->recv_node));
+    close((int)socket->handle); /* which takes it out of the epoll set, too */
+}
+
+static void epoll_wake(struct port *port)
+{
+    posix_wake(self(port)->wake_fd);
+}
+
+static void epoll_close(struct port *port)
+{
+    struct port_epoll *epoll = self(port);
+    block_pool_close(&epoll->landing);
+    close(epoll->wake_fd);
+    close(epoll->epoll_fd);
+    free(epoll);
+}
+
+static const struct port_operations epoll_operations = {
+    .name = "epoll",
+    .close = epoll_close,
+    .harvest = epoll_harvest,
+    .wake = epoll_wake,
+    .attach = epoll_attach,
+    .recv_start = epoll_recv_start,
+    .recv_stop = epoll_recv_stop,
+    .recv_done = epoll_recv_done,
+    .send = epoll_send,
+    .shutdown = posix_shutdown,
+    .cancel = epoll_cancel,
+    .detach = epoll_detach,
+    .listen = posix_listen,
+    .accept_start = epoll_accept_start,
+    .accept_stop = epoll_accept_stop,
+    .local_address = posix_local_address,
+    .peer_address = posix_peer_address,
+    .close_handle = posix_close_handle,
+    .clock = posix_now_ns,
+};
+
+struct port *port_epoll_open(const struct port_options *options, struct error *error)
+{
+    struct port_epoll *epoll = calloc(1, sizeof *epoll);
+    if (epoll == NULL) goto no_memory;
+    epoll->port = (struct port){.operations = &epoll_operations, .now_ns = posix_now_ns()};
+    list_init(&epoll->readable);
+    list_init(&epoll->ended);
+    list_init(&epoll->sent);
+    list_init(&epoll->acceptable);
+    if (!block_pool_open(&epoll->landing, options->landing_blocks, options->landing_size, NULL))
+        goto no_pool;
+    epoll->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll->epoll_fd < 0) goto no_epoll;
+    epoll->wake_fd = posix_wake_open();
+    if (epoll->wake_fd < 0) goto no_wake;
+    struct epoll_event interest = {.events = EPOLLIN | EPOLLET, .data.u64 = 0};
+    if (epoll_ctl(epoll->epoll_fd, EPOLL_CTL_ADD, epoll->wake_fd, &interest) != 0) goto no_interest;
+    return &epoll->port;
+
+no_interest:
+    close(epoll->wake_fd);
+no_wake:
+    close(epoll->epoll_fd);
+no_epoll:
+    block_pool_close(&epoll->landing);
+no_pool:
+    free(epoll);
+no_memory:
+    error_set(error, ERROR_SYSTEM, "cannot open an epoll port: %s", strerror(errno));
+    return NULL;
+}

@@ -1,0 +1,231 @@
+#include "port_posix.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+union any_address {
+    struct sockaddr any;
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+    struct sockaddr_un local;
+};
+
+uint64_t posix_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t posix_turn_ended(struct port *port)
+{
+    uint64_t now_ns = posix_now_ns();
+    port->busy_ns += now_ns - port->now_ns;
+    return now_ns;
+}
+
+enum port_error posix_error(int number)
+{
+    switch (number) {
+    case 0: return PORT_OK;
+    case ECANCELED: return PORT_CANCELLED;
+    case ECONNRESET:
+    case EPIPE:
+    case ENOTCONN:
+    case ECONNABORTED: return PORT_RESET;
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH: return PORT_TIMED_OUT;
+    case EMFILE:
+    case ENFILE: return PORT_NO_DESCRIPTORS;
+    case ENOMEM:
+    case ENOBUFS: return PORT_NO_MEMORY;
+    default: return PORT_FAILED;
+    }
+}
+
+static socklen_t to_system(const struct address *address, union any_address *system)
+{
+    memset(system, 0, sizeof *system);
+    switch (address->family) {
+    case ADDRESS_IPV4:
+        system->ipv4.sin_family = AF_INET;
+        system->ipv4.sin_port = htons(address->port);
+        memcpy(&system->ipv4.sin_addr, address->ip, 4);
+        return sizeof system->ipv4;
+    case ADDRESS_IPV6:
+        system->ipv6.sin6_family = AF_INET6;
+        system->ipv6.sin6_port = htons(address->port);
+        memcpy(&system->ipv6.sin6_addr, address->ip, 16);
+        return sizeof system->ipv6;
+    default:
+        system->local.sun_family = AF_UNIX;
+        memcpy(system->local.sun_path, address->path, sizeof system->local.sun_path);
+        system->local.sun_path[sizeof system->local.sun_path - 1] = '\0';
+        return sizeof system->local;
+    }
+}
+
+static void from_system(const union any_address *system, socklen_t size, struct address *address)
+{
+    memset(address, 0, sizeof *address);
+    switch (system->any.sa_family) {
+    case AF_INET:
+        address->family = ADDRESS_IPV4;
+        address->port = ntohs(system->ipv4.sin_port);
+        memcpy(address->ip, &system->ipv4.sin_addr, 4);
+        break;
+    case AF_INET6:
+        address->family = ADDRESS_IPV6;
+        address->port = ntohs(system->ipv6.sin6_port);
+        memcpy(address->ip, &system->ipv6.sin6_addr, 16);
+        break;
+    default:
+        address->family = ADDRESS_UNIX;
+        if (size > offsetof(struct sockaddr_un, sun_path))
+            memcpy(address->path, system->local.sun_path, sizeof address->path - 1);
+    }
+}
+
+/* A server that was killed leaves its socket's file behind, and nobody can bind to it then. */
+static bool remove_stale(const struct address *address)
+{
+    union any_address system;
+    struct stat status;
+    if (lstat(address->path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe < 0) return false;
+    socklen_t size = to_system(address, &system);
+    bool stale = connect(probe, &system.any, size) != 0 && errno == ECONNREFUSED;
+    close(probe);
+    return stale && unlink(address->path) == 0;
+}
+
+static const char *advice(int number, const struct address *address)
+{
+    switch (number) {
+    case EADDRINUSE: return "another program listens there: stop it, or choose another address";
+    case EACCES:
+        return address->family == ADDRESS_UNIX
+                   ? "the directory does not let this user make the socket"
+                   : "ports below 1024 need a privilege: choose a higher one";
+    case EADDRNOTAVAIL: return "this machine does not have that address";
+    case ENOENT: return "the directory of the socket does not exist";
+    case EAFNOSUPPORT: return "this machine does not have that kind of network";
+    default: return "the system refused";
+    }
+}
+
+intptr_t posix_listen(const struct address *address, int backlog, struct error *error)
+{
+    static const int domains[] = {
+        [ADDRESS_IPV4] = AF_INET, [ADDRESS_IPV6] = AF_INET6, [ADDRESS_UNIX] = AF_UNIX};
+    union any_address system;
+    socklen_t size = to_system(address, &system);
+    const int on = 1;
+    int handle = socket(domains[address->family], SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (handle < 0) goto refused;
+    if (address->family != ADDRESS_UNIX)
+        setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->family == ADDRESS_IPV6)
+        setsockopt(handle, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (bind(handle, &system.any, size) != 0) {
+        bool again =
+            errno == EADDRINUSE && address->family == ADDRESS_UNIX && remove_stale(address);
+        if (!again) errno = errno == ECONNREFUSED ? EADDRINUSE : errno;
+        if (!again || bind(handle, &system.any, size) != 0) goto refused;
+    }
+    if (listen(handle, backlog) != 0) goto refused;
+    return handle;
+
+refused:;
+    int number = errno;
+    char text[ADDRESS_TEXT_MAX];
+    if (handle >= 0) close(handle);
+    error_set(error, ERROR_SYSTEM, "cannot listen on %s: %s (%s)", address_format(address, text),
+              strerror(number), advice(number, address));
+    return -1;
+}
+
+bool posix_local_address(intptr_t handle, struct address *address)
+{
+    union any_address system;
+    socklen_t size = sizeof system;
+    memset(&system, 0, sizeof system);
+    if (getsockname((int)handle, &system.any, &size) != 0) return false;
+    from_system(&system, size, address);
+    return true;
+}
+
+bool posix_peer_address(intptr_t handle, struct address *address)
+{
+    union any_address system;
+    socklen_t size = sizeof system;
+    memset(&system, 0, sizeof system);
+    if (getpeername((int)handle, &system.any, &size) != 0) return false;
+    from_system(&system, size, address);
+    return true;
+}
+
+void posix_close_handle(intptr_t handle)
+{
+    close((int)handle);
+}
+
+void posix_attach(struct port_socket *socket, intptr_t handle)
+{
+    const int on = 1;
+    *socket = (struct port_socket){.handle = handle};
+    list_init(&socket->recv_node);
+    list_init(&socket->send_node);
+    setsockopt((int)handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a unix socket declines */
+}
+
+void posix_shutdown(struct port *port, struct port_socket *socket)
+{
+    (void)port;
+    shutdown((int)socket->handle, SHUT_WR);
+}
+
+int posix_wake_open(void)
+{
+    return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+void posix_wake(int wake_fd)
+{
+    const uint64_t one = 1;
+    ssize_t written = write(wake_fd, &one, sizeof one);
+    check(written == sizeof one);
+}
+
+int posix_take_mail(struct port *port, struct port_event *events, int count_max)
+{
+    int count = 0;
+    struct mail *mail;
+    while (count < count_max && (mail = mailbox_take(&port->mailbox)) != NULL)
+        events[count++] = (struct port_event){.kind = PORT_POSTED, .mail = mail};
+    return count;
+}
+
+int posix_take_ended(struct list *ended, struct port_event *events, int count_max)
+{
+    int count = 0;
+    struct list *node;
+    while (count < count_max && (node = list_take_first(ended)) != NULL) {
+        struct port_socket *socket = container_of(node, struct port_socket, recv_node);
+        socket->receiving = false;
+        events[count++] = (struct port_event){
+            .kind = PORT_RECEIVED, .error = PORT_CANCELLED, .last = true, .socket = socket};
+    }
+    return count;
+}

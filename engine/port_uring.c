@@ -1,0 +1,452 @@
+/* The completion port over io_uring: one multishot receive per socket into a ring of landing
+ * blocks, one multishot accept per listener, one system call per harvest.
+ *
+ *     landing blocks:   [in the kernel's ring] --PORT_RECEIVED--> [with the harvester]
+ *                                 ^------------port_recv_done-------------'
+ *
+ * When the ring is empty the kernel ends a receive with ENOBUFS; such sockets wait in `stalled`. */
+#include "port_posix.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { SUBMISSIONS = 1024, COMPLETIONS = 8192, PARTS = 4096, BUFFER_GROUP = 0 };
+
+/* In the low bits of a completion's user data, beside the pointer it is for. */
+enum tag { TAG_RECV, TAG_SEND, TAG_ACCEPT, TAG_WAKE, TAG_NOTHING, TAG_MASK = 7 };
+
+/* In port_socket.readiness. */
+enum { SOCKET_ARMED = 1 }; /* the kernel has the receive */
+
+struct port_uring {
+    struct port port;
+    struct io_uring ring;
+    int wake_fd;
+    struct block_pool landing;
+    struct io_uring_buf_ring *buffers; /* the landing blocks that the kernel may fill */
+    uint32_t buffer_count;             /* size of that ring: a power of two */
+    uint32_t buffers_free;             /* of them, those not filled */
+    struct list stalled;               /* sockets whose receive found no buffer */
+    struct list ended; /* sockets stopped while the kernel had no receive of theirs */
+    struct msghdr messages[SUBMISSIONS]; /* gathered sends not submitted yet, and their parts */
+    struct span parts[PARTS];
+    int message_count, part_count;
+};
+
+static struct port_uring *self(struct port *port)
+{
+    return container_of(port, struct port_uring, port);
+}
+
+static void submit(struct port_uring *uring)
+{
+    int result;
+    do {
+        result = io_uring_submit(&uring->ring);
+    } while (result == -EINTR || result == -EAGAIN || result == -EBUSY);
+    check(result >= 0);
+    uring->message_count = uring->part_count = 0; /* the kernel has its own copy of them now */
+}
+
+static struct io_uring_sqe *next_submission(struct port_uring *uring)
+{
+    struct io_uring_sqe *entry = io_uring_get_sqe(&uring->ring);
+    if (entry != NULL) return entry;
+    submit(uring);
+    entry = io_uring_get_sqe(&uring->ring);
+    check(entry != NULL);
+    return entry;
+}
+
+static void tag(struct io_uring_sqe *entry, void *pointer, enum tag tag)
+{
+    io_uring_sqe_set_data64(entry, (uintptr_t)pointer | tag);
+}
+
+static void arm_receive(struct port_uring *uring, struct port_socket *socket)
+{
+    struct io_uring_sqe *entry = next_submission(uring);
+    io_uring_prep_recv_multishot(entry, (int)socket->handle, NULL, 0, 0);
+    entry->flags |= IOSQE_BUFFER_SELECT;
+    entry->buf_group = BUFFER_GROUP;
+    tag(entry, socket, TAG_RECV);
+    socket->readiness |= SOCKET_ARMED;
+}
+
+static void uring_recv_start(struct port *port, struct port_socket *socket)
+{
+    socket->receiving = true;
+    socket->stopping = false;
+    arm_receive(self(port), socket);
+}
+
+static void uring_recv_stop(struct port *port, struct port_socket *socket)
+{
+    struct port_uring *uring = self(port);
+    if (socket->readiness & SOCKET_ARMED) {
+        struct io_uring_sqe *entry = next_submission(uring);
+        io_uring_prep_cancel64(entry, (uintptr_t)socket | TAG_RECV, 0);
+        tag(entry, NULL, TAG_NOTHING);
+    } else {
+        list_remove(&socket->recv_node); /* it was stalled */
+        list_append(&uring->ended, &socket->recv_node);
+    }
+}
+
+static void offer_buffer(struct port_uring *uring, struct block *block)
+{
+    block->begin = block->end = 0;
+    io_uring_buf_ring_add(uring->buffers, block->data, block->capacity, block->index,
+                          io_uring_buf_ring_mask(uring->buffer_count), 0);
+    io_uring_buf_ring_advance(uring->buffers, 1);
+    uring->buffers_free++;
+}
+
+static void uring_recv_done(struct port *port, struct block *block)
+{
+    offer_buffer(self(port), block);
+}
+
+static void uring_send(struct port *port, struct port_socket *socket, const struct span *parts,
+                       int count)
+{
+    struct port_uring *uring = self(port);
+    struct io_uring_sqe *entry = next_submission(uring);
+    if (count == 1) {
+        io_uring_prep_send(entry, (int)socket->handle, parts->data, parts->size, MSG_NOSIGNAL);
+    } else {
+        struct span *copy = &uring->parts[uring->part_count];
+        struct msghdr *message = &uring->messages[uring->message_count++];
+        memcpy(copy, parts, (size_t)count * sizeof *parts);
+        uring->part_count += count;
+        *message = (struct msghdr){.msg_iov = (struct iovec *)copy, .msg_iovlen = (size_t)count};
+        io_uring_prep_sendmsg(entry, (int)socket->handle, message, MSG_NOSIGNAL);
+    }
+    tag(entry, socket, TAG_SEND);
+    if (uring->message_count == SUBMISSIONS || uring->part_count > PARTS - PORT_PARTS_MAX)
+        submit(uring);
+}
+
+static void uring_cancel(struct port *port, struct port_socket *socket)
+{
+    struct port_uring *uring = self(port);
+    if (socket->receiving && !(socket->readiness & SOCKET_ARMED)) uring_recv_stop(port, socket);
+    struct io_uring_sqe *entry = next_submission(uring);
+    io_uring_prep_cancel_fd(entry, (int)socket->handle, IORING_ASYNC_CANCEL_ALL);
+    tag(entry, NULL, TAG_NOTHING);
+}
+
+static void uring_accept_start(struct port *port, struct port_acceptor *acceptor)
+{
+    struct io_uring_sqe *entry = next_submission(self(port));
+    io_uring_prep_multishot_accept(entry, (int)acceptor->handle, NULL, NULL, SOCK_CLOEXEC);
+    tag(entry, acceptor, TAG_ACCEPT);
+}
+
+static void uring_accept_stop(struct port *port, struct port_acceptor *acceptor)
+{
+    struct io_uring_sqe *entry = next_submission(self(port));
+    io_uring_prep_cancel64(entry, (uintptr_t)acceptor | TAG_ACCEPT, 0);
+    tag(entry, NULL, TAG_NOTHING);
+}
+
+static void watch_wake(struct port_uring *uring)
+{
+    struct io_uring_sqe *entry = next_submission(uring);
+    io_uring_prep_poll_multishot(entry, uring->wake_fd, POLLIN);
+    tag(entry, uring, TAG_WAKE);
+}
+
+/* Turns a completion of a receive into an event; false if it stays inside the port. */
+static bool received(struct port_uring *uring, struct port_socket *socket,
+                     const struct io_uring_cqe *completion, struct port_event *event)
+{
+    int size = completion->res;
+    bool more = completion->flags & IORING_CQE_F_MORE;
+    *event = (struct port_event){.kind = PORT_RECEIVED, .socket = socket};
+    if (!more) socket->readiness &= (uint8_t)~SOCKET_ARMED;
+    if (completion->flags & IORING_CQE_F_BUFFER) {
+        struct block *block =
+            block_at(&uring->landing, completion->flags >> IORING_CQE_BUFFER_SHIFT);
+        uring->buffers_free--;
+        if (size > 0) {
+            block->end = (uint32_t)size;
+            block->sequence = socket->sequence_next++;
+            event->block = block;
+        } else {
+            offer_buffer(uring, block);
+        }
+    }
+    if (more) return true;
+    bool full = size == -ENOBUFS;
+    if ((size > 0 || full) && !socket->stopping) { /* ended by the kernel: goes on by itself */
+        if (size > 0) arm_receive(uring, socket);
+        if (full) list_append(&uring->stalled, &socket->recv_node);
+        return size > 0;
+    }
+    event->last = true;
+    event->error = (uint8_t)(size >= 0 ? PORT_OK : full ? PORT_CANCELLED : posix_error(-size));
+    socket->receiving = false;
+    return true;
+}
+
+static bool accepted(struct port_acceptor *acceptor, const struct io_uring_cqe *completion,
+                     struct port_event *event)
+{
+    int handle = completion->res;
+    bool more = completion->flags & IORING_CQE_F_MORE;
+    acceptor->accepting = more;
+    *event = (struct port_event){
+        .kind = PORT_ACCEPTED,
+        .acceptor = acceptor,
+        .handle = handle >= 0 ? handle : -1,
+        .error = (uint8_t)(handle >= 0 ? PORT_OK : posix_error(-handle)),
+        .last = !more,
+    };
+    return true;
+}
+
+static bool complete(struct port_uring *uring, const struct io_uring_cqe *completion,
+                     struct port_event *event)
+{
+    uintptr_t data = (uintptr_t)completion->user_data;
+    void *pointer = (void *)(data & ~(uintptr_t)TAG_MASK);
+    int result = completion->res;
+    switch ((enum tag)(data & TAG_MASK)) {
+    case TAG_RECV: return received(uring, pointer, completion, event);
+    case TAG_ACCEPT: return accepted(pointer, completion, event);
+    case TAG_SEND:
+        ((struct port_socket *)pointer)->sending = false;
+        *event = (struct port_event){.kind = PORT_SENT, .socket = pointer};
+        if (result >= 0)
+            event->size = (size_t)result;
+        else if (result != -EAGAIN && result != -EINTR)
+            event->error = (uint8_t)posix_error(-result);
+        return true;
+    case TAG_WAKE:
+        if (!(completion->flags & IORING_CQE_F_MORE)) watch_wake(uring);
+        return false;
+    default: return false;
+    }
+}
+
+/* Submits what was asked for, and waits unless there is something at hand. */
+static void enter(struct port_uring *uring, uint64_t deadline_ns)
+{
+    struct io_uring_cqe *completion;
+    struct __kernel_timespec timeout = {.tv_sec = 0};
+    bool at_hand = !list_empty(&uring->ended) || mailbox_waiting(&uring->port.mailbox) ||
+                   io_uring_cq_ready(&uring->ring) > 0;
+    uint64_t now_ns = posix_turn_ended(&uring->port);
+    int result;
+    if (at_hand || deadline_ns <= now_ns) {
+        result = io_uring_submit_and_get_events(&uring->ring);
+    } else if (deadline_ns == UINT64_MAX) {
+        result = io_uring_submit_and_wait(&uring->ring, 1);
+    } else {
+        timeout.tv_sec = (int64_t)((deadline_ns - now_ns) / 1000000000);
+        timeout.tv_nsec = (int64_t)((deadline_ns - now_ns) % 1000000000);
+        result = io_uring_submit_and_wait_timeout(&uring->ring, &completion, 1, &timeout, NULL);
+    }
+    check(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
+          result == -EBUSY);
+    if (io_uring_sq_ready(&uring->ring) == 0) uring->message_count = uring->part_count = 0;
+}
+
+static void restart_stalled(struct port_uring *uring)
+{
+    for (uint32_t i = uring->buffers_free; i > 0 && !list_empty(&uring->stalled); i--) {
+        struct list *node = list_take_first(&uring->stalled);
+        arm_receive(uring, container_of(node, struct port_socket, recv_node));
+    }
+}
+
+static int uring_harvest(struct port *port, struct port_event *events, int count_max,
+                         uint64_t deadline_ns)
+{
+    struct port_uring *uring = self(port);
+    struct io_uring_cqe *completion;
+    unsigned head, seen = 0;
+    restart_stalled(uring);
+    enter(uring, deadline_ns);
+    port->now_ns = posix_now_ns();
+    int count = posix_take_ended(&uring->ended, events, count_max);
+    io_uring_for_each_cqe(&uring->ring, head, completion)
+    {
+        if (count == count_max) break;
+        if (complete(uring, completion, &events[count])) count++;
+        seen++;
+    }
+    io_uring_cq_advance(&uring->ring, seen);
+    return count + posix_take_mail(port, events + count, count_max - count);
+}
+
+static bool uring_attach(struct port *port, struct port_socket *socket, intptr_t handle)
+{
+    (void)port;
+    posix_attach(socket, handle);
+    return true;
+}
+
+static void uring_detach(struct port *port, struct port_socket *socket)
+{
+    (void)port;
+    check(list_empty(&socket->recv_node));
+    close((int)socket->handle);
+}
+
+static void uring_wake(struct port *port)
+{
+    posix_wake(self(port)->wake_fd);
+}
+
+static void close_ring(struct port_uring *uring)
+{
+    io_uring_queue_exit(&uring->ring);
+    free(uring->buffers);
+    if (uring->landing.memory == NULL) return;
+    for (uint32_t i = 0; i < uring->landing.total; i++) block_give(block_at(&uring->landing, i));
+    block_pool_close(&uring->landing);
+}
+
+static void uring_close(struct port *port)
+{
+    struct port_uring *uring = self(port);
+    check(uring->buffers_free == uring->buffer_count);
+    close_ring(uring);
+    close(uring->wake_fd);
+    free(uring);
+}
+
+static const struct port_operations uring_operations = {
+    .name = "uring",
+    .close = uring_close,
+    .harvest = uring_harvest,
+    .wake = uring_wake,
+    .attach = uring_attach,
+    .recv_start = uring_recv_start,
+    .recv_stop = uring_recv_stop,
+    .recv_done = uring_recv_done,
+    .send = uring_send,
+    .shutdown = posix_shutdown,
+    .cancel = uring_cancel,
+    .detach = uring_detach,
+    .listen = posix_listen,
+    .accept_start = uring_accept_start,
+    .accept_stop = uring_accept_stop,
+    .local_address = posix_local_address,
+    .peer_address = posix_peer_address,
+    .close_handle = posix_close_handle,
+    .clock = posix_now_ns,
+};
+
+/* Makes the ring and its buffers; a negative errno if the kernel does not let us. */
+static int open_ring(struct port_uring *uring, unsigned entries, uint32_t blocks, uint32_t size)
+{
+    struct io_uring_params parameters = {
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
+                 IORING_SETUP_CLAMP,
+        .cq_entries = entries * (COMPLETIONS / SUBMISSIONS),
+    };
+    int result = io_uring_queue_init_params(entries, &uring->ring, &parameters);
+    if (result < 0 || blocks == 0) return result;
+    check((blocks & (blocks - 1)) == 0);
+    size_t bytes = blocks * sizeof(struct io_uring_buf);
+    uring->buffer_count = blocks;
+    uring->buffers = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
+    result = -ENOMEM;
+    if (uring->buffers == NULL || !block_pool_open(&uring->landing, blocks, size, NULL))
+        goto failed;
+    memset(uring->buffers, 0, bytes);
+    struct io_uring_buf_reg registration = {
+        .ring_addr = (uintptr_t)uring->buffers, .ring_entries = blocks, .bgid = BUFFER_GROUP};
+    for (uint32_t i = 0; i < blocks; i++) check(block_take(&uring->landing) != NULL);
+    result = io_uring_register_buf_ring(&uring->ring, &registration, 0);
+    if (result < 0) goto failed;
+    for (uint32_t i = 0; i < blocks; i++) offer_buffer(uring, block_at(&uring->landing, i));
+    return 0;
+
+failed:
+    close_ring(uring);
+    return result;
+}
+
+static const char *refusal(int number)
+{
+    switch (number) {
+    case EPERM:
+    case EACCES: return "io_uring is forbidden here (by kernel.io_uring_disabled or a container)";
+    case ENOSYS: return "this kernel has no io_uring";
+    case EINVAL: return "this kernel's io_uring is too old (6.1 is needed)";
+    case ENOMEM: return "not enough memory, or the memlock limit is too low";
+    default: return strerror(number);
+    }
+}
+
+struct port *port_uring_open(const struct port_options *options, struct error *error)
+{
+    struct port_uring *uring = calloc(1, sizeof *uring);
+    if (uring == NULL) {
+        error_set(error, ERROR_SYSTEM, "cannot open an io_uring port: out of memory");
+        return NULL;
+    }
+    int result = open_ring(uring, SUBMISSIONS, options->landing_blocks, options->landing_size);
+    if (result < 0) goto no_ring;
+    uring->wake_fd = posix_wake_open();
+    if (uring->wake_fd < 0) goto no_wake;
+    uring->port = (struct port){.operations = &uring_operations, .now_ns = posix_now_ns()};
+    list_init(&uring->stalled);
+    list_init(&uring->ended);
+    watch_wake(uring);
+    return &uring->port;
+
+no_wake:
+    result = -errno;
+    close_ring(uring);
+no_ring:
+    free(uring);
+    error_set(error, ERROR_SYSTEM, "cannot open an io_uring port: %s", refusal(-result));
+    return NULL;
+}
+
+/* Receives one byte with everything that the port relies on. */
+static bool receives_multishot(struct port_uring *uring)
+{
+    int pair[2];
+    bool works = false;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return false;
+    struct port_socket socket = {.handle = pair[0]};
+    struct io_uring_cqe *completion;
+    struct __kernel_timespec second = {.tv_sec = 1};
+    arm_receive(uring, &socket);
+    if (write(pair[1], "x", 1) == 1 &&
+        io_uring_submit_and_wait_timeout(&uring->ring, &completion, 1, &second, NULL) >= 0)
+        works = completion->res == 1 && completion->flags & IORING_CQE_F_BUFFER &&
+                completion->flags & IORING_CQE_F_MORE;
+    close(pair[0]);
+    close(pair[1]);
+    return works;
+}
+
+bool port_uring_probe(char *why, size_t why_size)
+{
+    struct port_uring *uring = calloc(1, sizeof *uring);
+    if (uring == NULL) {
+        snprintf(why, why_size, "out of memory");
+        return false;
+    }
+    int result = open_ring(uring, 8, 8, 4096);
+    bool works = result >= 0 && receives_multishot(uring);
+    if (works)
+        snprintf(why, why_size, "the kernel allows all that is needed");
+    else
+        snprintf(why, why_size, "%s",
+                 result < 0 ? refusal(-result) : "this kernel lacks multishot receive (6.0)");
+    if (result >= 0) close_ring(uring);
+    free(uring);
+    return works;
+}

@@ -1,0 +1,150 @@
+/* script.h - what the engine asks of whoever handles packets, and what it offers to them.
+ *
+ * A script is a table of callbacks. Each worker calls them on its own thread only, never one inside
+ * another; everything offered here is for that same thread, but for what says "any thread". Lua is
+ * one such script (bindings/), tests/bench/echo.c another. */
+#ifndef MOONPORT_SCRIPT_H
+#define MOONPORT_SCRIPT_H
+
+#include "address.h"
+#include "error.h"
+#include "frame.h"
+#include "span.h"
+#include "wheel.h"
+
+struct worker;
+struct link; /* one connection; valid from `connected` until `disconnected` has returned */
+
+enum script_verdict { SCRIPT_NO, SCRIPT_YES, SCRIPT_WAIT };
+
+struct script {
+    void *context; /* handed to worker_start */
+
+    /* Once per worker, before its first connection. Returns the state handed to all the others, not
+     * NULL; or NULL with an error, which stops the start. */
+    void *(*worker_start)(void *context, struct worker *worker, struct error *error);
+
+    /* Once, after the last connection has gone. */
+    void (*worker_stop)(void *state);
+
+    /* A new connection. NO: it is closed when what was sent to it has gone, and no `disconnected`
+     * follows. WAIT: nothing is received until link_decide. NULL accepts all. */
+    enum script_verdict (*connected)(void *state, struct link *link);
+
+    /* One complete packet, without header or delimiter; its bytes are valid until this returns. To
+     * have later packets wait for something, call link_hold. */
+    void (*received)(void *state, struct link *link, struct span packet);
+
+    /* The queue had been above the soft mark, and is below it again. May be NULL. */
+    void (*drained)(void *state, struct link *link);
+
+    /* Nothing received for the idle limit. NO closes it with reason "idle", YES keeps it, WAIT
+     * leaves it to the script. NULL closes. */
+    enum script_verdict (*idle)(void *state, struct link *link, double seconds);
+
+    /* The end: exactly once after it was accepted. `reason` is one of the words of enum
+     * link_reason, or the script's own. May be NULL. */
+    void (*disconnected)(void *state, struct link *link, const char *reason);
+
+    /* The link is about to be used for somebody else: let go of what is kept for it. Once for each
+     * `connected`, the last call about it. May be NULL. */
+    void (*released)(void *state, struct link *link);
+};
+
+/* What became of a packet to send. */
+enum send_result {
+    SEND_OK,
+    SEND_CLOSED,    /* "closed": no such connection any more */
+    SEND_FULL,      /* "full": the queue is above its hard mark, or was and has not drained since */
+    SEND_NO_MEMORY, /* "memory": the worker's budget is used up */
+    SEND_TOO_BIG,   /* "toobig": larger than max_packet */
+    SEND_BAD_SIZE,  /* "badsize": not a size that this framing can carry */
+};
+const char *send_result_text(enum send_result result);
+
+enum link_reason {
+    LINK_EOF,
+    LINK_RESET,
+    LINK_IDLE,
+    LINK_TIMEOUT,
+    LINK_FRAMING,
+    LINK_OVERSIZE,
+    LINK_SLOW,
+    LINK_MEMORY,
+    LINK_SCRIPT,
+    LINK_SHUTDOWN,
+    LINK_REASONS,
+};
+const char *link_reason_text(enum link_reason reason);
+
+/* ---- one connection ---- */
+
+/* Frames the packet and queues it; it goes out at the end of the turn. All of it or none. */
+enum send_result link_send(struct link *link, struct span packet);
+
+/* Closes after flushing, within the drain timeout. `word`: the reason for `disconnected`, at most 31
+ * bytes of it; NULL: "script". A second call changes nothing. */
+void link_close(struct link *link, const char *word);
+
+/* Closes at once; what is queued is lost. */
+void link_abort(struct link *link, const char *word);
+
+/* The answer that `connected` left open with SCRIPT_WAIT. */
+void link_decide(struct link *link, enum script_verdict verdict);
+
+/* The answer that `idle` left open: ends it with reason "idle", unless something has come since. */
+void link_close_idle(struct link *link);
+
+/* Stops handing on packets, and receiving, until resumed. Two switches: one for a script that was
+ * asked to pause, one for a handler that waits. */
+void link_pause(struct link *link);
+void link_resume(struct link *link);
+void link_hold(struct link *link);
+void link_release(struct link *link);
+
+bool link_is_open(const struct link *link);
+uint64_t link_id(const struct link *link);    /* unique for the server's life, below 2^53, not 0 */
+uint32_t link_slot(const struct link *link);  /* below worker_slots; reused when the link is gone */
+size_t link_pending(const struct link *link); /* bytes queued */
+double link_connected_at(const struct link *link); /* seconds on worker_now's clock */
+const struct address *link_peer(const struct link *link);
+uint32_t link_listener(const struct link *link); /* index in the configuration */
+
+/* Nanoseconds without receiving before `idle`; 0: never. Counts from now. */
+void link_set_idle(struct link *link, uint64_t limit_ns);
+
+/* The framing from the next packet on, both ways. The frame must live as long as the worker. */
+void link_set_frame(struct link *link, const struct frame *frame);
+const struct frame *link_frame(const struct link *link);
+
+/* The script's own value, NULL at first. */
+void *link_data(const struct link *link);
+void link_set_data(struct link *link, void *data);
+
+/* ---- one worker ---- */
+
+uint32_t worker_index(const struct worker *worker); /* 0 .. worker_count - 1 */
+uint32_t worker_count(const struct worker *worker);
+uint32_t worker_slots(const struct worker *worker); /* connections it can hold */
+uint64_t worker_now(const struct worker *worker);   /* monotonic nanoseconds, of this turn */
+struct server *worker_server(const struct worker *worker);
+
+/* The open connection of this worker with that id, or NULL. */
+struct link *worker_find(const struct worker *worker, uint64_t id);
+
+/* The first open connection, then the one after `link`; NULL at the end. */
+struct link *worker_next(const struct worker *worker, const struct link *link);
+
+/* Sends to a connection of any worker. For another worker's, SEND_OK means that it was posted. */
+enum send_result worker_send(struct worker *worker, uint64_t id, struct span packet);
+
+/* Sends to every open connection of every worker but `except` (NULL: to all). *count: how many of
+ * this worker's it was queued on. */
+enum send_result worker_broadcast(struct worker *worker, struct span packet,
+                                  const struct link *except, size_t *count);
+
+/* Timers of the script's own, on the worker's clock. */
+void worker_timer_start(struct worker *worker, struct wheel_timer *timer, uint64_t delay_ns);
+void worker_timer_stop(struct worker *worker, struct wheel_timer *timer);
+
+#endif

@@ -1,0 +1,157 @@
+#include "server.h"
+
+#include "server_control.h"
+
+#include <string.h>
+
+static bool await_start(struct server *server)
+{
+    pthread_mutex_lock(&server->mutex);
+    while (!server->start_known) pthread_cond_wait(&server->changed, &server->mutex);
+    bool failed = server->start_failed;
+    pthread_mutex_unlock(&server->mutex);
+    return !failed;
+}
+
+static void free_server(struct server *server)
+{
+    pthread_cond_destroy(&server->changed);
+    pthread_mutex_destroy(&server->mutex);
+    free(server->team);
+    free(server->workers);
+    free(server);
+}
+
+struct server *server_start(const struct config *config, const struct script *script,
+                            struct error *error)
+{
+    char why[256];
+    struct server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        error_set(error, ERROR_SYSTEM, "no memory for a server");
+        return NULL;
+    }
+    server->config = *config;
+    server->script = script;
+    server->retry_ns = UINT64_MAX;
+    atomic_flag_clear(&server->drain_posted);
+    atomic_flag_clear(&server->abort_posted);
+    pthread_mutex_init(&server->mutex, NULL);
+    pthread_cond_init(&server->changed, NULL);
+    server->workers = calloc(config->workers, sizeof *server->workers);
+    server->team = calloc(config->workers, sizeof *server->team);
+    if (server->workers == NULL || server->team == NULL) {
+        error_set(error, ERROR_SYSTEM, "no memory for %u workers", config->workers);
+        goto failed;
+    }
+    if (!port_choose(config->backend, &server->backend, why, sizeof why)) {
+        error_set(error, ERROR_SYSTEM, "backend: %s", why);
+        goto failed;
+    }
+    log_line(LOG_INFO, "backend %s: %s", port_backend_name(server->backend), why);
+    if (pthread_create(&server->control, NULL, server_control_run, server) != 0) {
+        error_set(error, ERROR_SYSTEM, "cannot make the control thread");
+        goto failed;
+    }
+    if (await_start(server)) return server;
+    pthread_join(server->control, NULL);
+    *error = server->error;
+failed:
+    free_server(server);
+    return NULL;
+}
+
+void server_drain(struct server *server)
+{
+    if (!atomic_flag_test_and_set(&server->drain_posted))
+        port_post(server->port, &server->drain_mail);
+}
+
+void server_abort(struct server *server)
+{
+    if (!atomic_flag_test_and_set(&server->abort_posted))
+        port_post(server->port, &server->abort_mail);
+}
+
+bool server_is_active(const struct server *server)
+{
+    return atomic_load(&server->active);
+}
+
+void server_stop(struct server *server)
+{
+    server_drain(server);
+    pthread_join(server->control, NULL);
+    port_close(server->port);
+    free_server(server);
+}
+
+/* ---- figures ---- */
+
+static void add_worker(struct server_stats *stats, const struct worker *worker)
+{
+    const struct link_counters *links = &worker->home.counters;
+    uint64_t blocks = worker->setup.blocks, blocks_free = counter_get(&worker->blocks_free);
+    stats->connections += (uint32_t)counter_get(&worker->links_live);
+    stats->connections_max += worker->setup.links;
+    stats->accepted += counter_get(&links->links_opened);
+    stats->blocks += blocks;
+    stats->blocks_free += blocks_free;
+    stats->blocks_used += blocks - blocks_free;
+    stats->block_bytes += blocks * (sizeof(struct block) + worker->setup.block_size);
+    stats->memory_used += counter_get(&worker->memory_used);
+    stats->memory_max += worker->setup.memory;
+    stats->bytes_received += counter_get(&links->bytes_received);
+    stats->bytes_sent += counter_get(&links->bytes_sent);
+    stats->packets_received += counter_get(&links->packets_received);
+    stats->packets_sent += counter_get(&links->packets_sent);
+    stats->turns += counter_get(&worker->turns);
+    stats->events += counter_get(&worker->events);
+    stats->busy_ns += counter_get(&worker->busy_ns);
+    stats->receives_late += counter_get(&links->receives_late);
+    stats->starved += counter_get(&links->starved);
+    for (int i = 0; i < LINK_REASONS; i++) stats->closed[i] += counter_get(&links->links_closed[i]);
+}
+
+static void finish_stats(const struct server *server, struct server_stats *stats)
+{
+    stats->uptime_ns = port_clock(server->port) - server->started_ns;
+    stats->connections_free = stats->connections_max > stats->connections
+                                  ? stats->connections_max - stats->connections
+                                  : 0;
+}
+
+void server_stats(const struct server *server, struct server_stats *stats)
+{
+    *stats = (struct server_stats){.workers = server->config.workers};
+    for (uint32_t i = 0; i < server->config.workers; i++) add_worker(stats, &server->workers[i]);
+    stats->connections_max = server->config.max_connections;
+    stats->accepted = counter_get(&server->accepted);
+    stats->refused = counter_get(&server->refused);
+    finish_stats(server, stats);
+}
+
+void server_worker_stats(const struct server *server, uint32_t index, struct server_stats *stats)
+{
+    check(index < server->config.workers);
+    *stats = (struct server_stats){.workers = 1};
+    add_worker(stats, &server->workers[index]);
+    finish_stats(server, stats);
+}
+
+bool server_address(const struct server *server, uint32_t index, struct address *address)
+{
+    if (index >= server->config.listener_count) return false;
+    *address = server->listeners[index].address;
+    return true;
+}
+
+const char *server_backend(const struct server *server)
+{
+    return server->port->operations->name;
+}
+
+const struct config *server_config(const struct server *server)
+{
+    return &server->config;
+}

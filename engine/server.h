@@ -1,0 +1,72 @@
+/* server.h - listeners, admission, workers: a whole server, for Lua and for C alike.
+ *
+ *     struct config config;                      struct script script = {
+ *     config_init(&config);                          .worker_start = start, .received = received };
+ *     config_add_listener(&config, "127.0.0.1:7000", &error);
+ *     config_finish(&config, &error);
+ *     struct server *server = server_start(&config, &script, &error);
+ *     ...
+ *     server_stop(server);
+ *
+ * tests/bench/echo.c is such a program, complete. */
+#ifndef MOONPORT_SERVER_H
+#define MOONPORT_SERVER_H
+
+#include "config.h"
+#include "script.h"
+
+struct server;
+
+/* Starts workers, then listeners; returns when connections are being accepted, or NULL with an
+ * error. The configuration is copied; the script's table and context must live until server_stop
+ * has returned. Any number of servers may run; one may be started again after it was stopped. */
+struct server *server_start(const struct config *config, const struct script *script,
+                            struct error *error);
+
+/* Asks it to end, and returns at once: no more is accepted, every queue is flushed within the
+ * drain timeout, every connection ends with reason "shutdown". Any thread, any number of times. */
+void server_drain(struct server *server);
+
+/* The same, but nothing is flushed. */
+void server_abort(struct server *server);
+
+/* True until the last worker has ended. Any thread. */
+bool server_is_active(const struct server *server);
+
+/* Drains if nobody did, waits for the end, frees it. */
+void server_stop(struct server *server);
+
+/* ---- figures; any thread, at any time ---- */
+
+struct server_stats {
+    uint64_t uptime_ns; /* since the start */
+    uint32_t workers;
+    uint32_t connections;             /* now */
+    uint32_t connections_max;         /* configured */
+    uint32_t connections_free;        /* places left */
+    uint64_t accepted, refused;       /* since the start */
+    uint64_t blocks, blocks_free;     /* preallocated, and those not in use */
+    uint64_t blocks_used;             /* of the preallocated */
+    uint64_t block_bytes;             /* memory of the preallocated */
+    uint64_t memory_used, memory_max; /* bytes, beyond the blocks */
+    uint64_t bytes_received, bytes_sent, packets_received, packets_sent;
+    uint64_t turns, events;        /* harvests, and completions handled, by all workers */
+    uint64_t busy_ns;              /* time that workers did not wait, all added up */
+    uint64_t receives_late;        /* completions that came out of order */
+    uint64_t starved;              /* episodes in which blocks or memory ran out */
+    uint64_t closed[LINK_REASONS]; /* connections ended, by reason */
+};
+void server_stats(const struct server *server, struct server_stats *stats);
+
+/* The same of one worker (accepted counts what it was given; refused is 0). index < workers. */
+void server_worker_stats(const struct server *server, uint32_t index, struct server_stats *stats);
+
+/* Where listener `index` listens: with port 0 configured, the port the system chose. False beyond
+ * the last. */
+bool server_address(const struct server *server, uint32_t index, struct address *address);
+
+/* The backend in use: "uring", "epoll". */
+const char *server_backend(const struct server *server);
+const struct config *server_config(const struct server *server);
+
+#endif

@@ -1,0 +1,302 @@
+#include "server_control.h"
+
+#include <string.h>
+
+enum { EVENTS_PER_TURN = 64, BACKLOG = 4096 };
+#define RETRY_NS UINT64_C(100000000) /* between tries to accept while descriptors are short */
+
+/* ---- start ---- */
+
+static void make_setup(const struct server *server, struct worker_setup *setup)
+{
+    const struct config *config = &server->config;
+    *setup = (struct worker_setup){
+        .backend = server->backend,
+        .script = server->script,
+        .limits = {.idle_ns = config->idle_timeout_ns,
+                   .drain_ns = config->drain_timeout_ns,
+                   .soft_mark = config->soft_mark,
+                   .hard_mark = config->hard_mark,
+                   .recv_depth = config->recv_depth},
+        .links = config_links_per_worker(config),
+        .blocks = config_blocks_per_worker(config),
+        .block_size = config->block_size,
+        .memory = config_memory_per_worker(config),
+    };
+}
+
+/* Waits for every worker to come to a phase. False, with the first one's error, if one failed. */
+static bool all_reach(struct server *server, enum worker_phase phase)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        if (worker_wait_for(&server->workers[i], phase) != WORKER_FAILED) continue;
+        if (all) server->error = server->workers[i].error;
+        all = false;
+    }
+    return all;
+}
+
+static void let_all(struct server *server, bool start)
+{
+    for (uint32_t i = 0; i < server->worker_count; i++) worker_let(&server->workers[i], start);
+}
+
+static void end_workers(struct server *server)
+{
+    for (uint32_t i = 0; i < server->worker_count; i++) worker_join(&server->workers[i]);
+    for (uint32_t i = 0; i < server->worker_count; i++) worker_close(&server->workers[i]);
+    server->worker_count = 0;
+}
+
+static void drain_started(struct server *server)
+{
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        if (worker_wait_for(&server->workers[i], WORKER_NEW) == WORKER_STARTED)
+            worker_drain(&server->workers[i]);
+}
+
+static bool start_workers(struct server *server)
+{
+    uint32_t count = server->config.workers;
+    for (uint32_t i = 0; i < count; i++) {
+        struct worker *worker = server->team[i] = &server->workers[i];
+        worker->index = i;
+        worker->count = count;
+        worker->team = server->team;
+        worker->server = server;
+        worker->control = server->port;
+        make_setup(server, &worker->setup);
+        if (!worker_create(worker, &server->error)) goto failed;
+        server->worker_count++;
+    }
+    if (!all_reach(server, WORKER_OPENED)) goto failed;
+    let_all(server, true);
+    if (all_reach(server, WORKER_STARTED)) return true;
+    drain_started(server);
+    end_workers(server);
+    return false;
+
+failed:
+    let_all(server, false);
+    end_workers(server);
+    return false;
+}
+
+static void close_listeners(struct server *server)
+{
+    for (uint32_t i = 0; i < server->config.listener_count; i++) {
+        struct server_listener *listener = &server->listeners[i];
+        if (listener->acceptor.handle < 0) continue;
+        server->port->operations->close_handle(listener->acceptor.handle);
+        listener->acceptor.handle = -1;
+        if (listener->address.family == ADDRESS_UNIX) remove(listener->address.path);
+    }
+}
+
+static bool open_listeners(struct server *server)
+{
+    const struct port_operations *operations = server->port->operations;
+    for (uint32_t i = 0; i < server->config.listener_count; i++) {
+        struct server_listener *listener = &server->listeners[i];
+        const struct config_listener *wanted = &server->config.listeners[i];
+        char text[ADDRESS_TEXT_MAX];
+        listener->acceptor.handle = operations->listen(&wanted->address, BACKLOG, &server->error);
+        if (listener->acceptor.handle < 0) return false;
+        listener->address = wanted->address;
+        operations->local_address(listener->acceptor.handle, &listener->address);
+        log_line(LOG_INFO, "listening on %s (%s)", address_format(&listener->address, text),
+                 wanted->frame.codec->name);
+    }
+    for (uint32_t i = 0; i < server->config.listener_count; i++)
+        port_accept_start(server->port, &server->listeners[i].acceptor);
+    return true;
+}
+
+/* ---- admission ---- */
+
+static uint32_t load_of(struct worker *worker)
+{
+    return atomic_load_explicit(&worker->home.load, memory_order_relaxed);
+}
+
+/* The worker with the fewest connections that takes new ones, or NULL. */
+static struct worker *choose_worker(struct server *server, const char **why_not)
+{
+    struct worker *fewest = NULL;
+    uint32_t total = 0;
+    *why_not = "blocks have run low";
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        struct worker *worker = &server->workers[i];
+        total += load_of(worker);
+        if (link_home_starving(&worker->home)) continue;
+        if (load_of(worker) >= worker->setup.links) continue;
+        if (fewest == NULL || load_of(worker) < load_of(fewest)) fewest = worker;
+    }
+    if (total < server->config.max_connections) return fewest;
+    *why_not = "max_connections is reached";
+    return NULL;
+}
+
+static void refuse(struct server *server, const struct address *peer, const char *why)
+{
+    char text[ADDRESS_TEXT_MAX];
+    counter_add(&server->refused, 1);
+    if (server->refusing) return;
+    server->refusing = true;
+    log_line(LOG_WARN, "refused %s, and others until there is room: %s (%u)",
+             address_format(peer, text), why, server->config.max_connections);
+}
+
+static void admit(struct server *server, uint32_t index, intptr_t handle)
+{
+    const struct port_operations *operations = server->port->operations;
+    const struct config_listener *listener = &server->config.listeners[index];
+    struct link_origin origin = {.handle = handle,
+                                 .listener = index,
+                                 .frame = &listener->frame,
+                                 .close_when_full = listener->on_full == ON_FULL_CLOSE};
+    const char *why_not;
+    if (!operations->peer_address(handle, &origin.peer)) { /* it has gone already */
+        operations->close_handle(handle);
+        return;
+    }
+    struct worker *worker = choose_worker(server, &why_not);
+    if (worker == NULL || !worker_adopt(worker, &origin)) {
+        refuse(server, &origin.peer, why_not);
+        operations->close_handle(handle);
+        return;
+    }
+    server->refusing = false;
+    counter_add(&server->accepted, 1);
+}
+
+static void accept_failed(struct server *server, struct server_listener *listener,
+                          enum port_error error)
+{
+    if (!server->out_of_descriptors)
+        log_line(LOG_WARN, "cannot accept: %s; trying again until it works (ulimit -n?)",
+                 port_error_text(error));
+    server->out_of_descriptors = true;
+    listener->paused = true;
+    server->retry_ns = port_now(server->port) + RETRY_NS;
+}
+
+static void accepted(struct server *server, const struct port_event *event)
+{
+    struct server_listener *listener =
+        container_of(event->acceptor, struct server_listener, acceptor);
+    if (event->handle >= 0) {
+        server->out_of_descriptors = false;
+        admit(server, (uint32_t)(listener - server->listeners), event->handle);
+    }
+    if (!event->last || listener->acceptor.stopping) return;
+    if (event->error == PORT_OK)
+        port_accept_start(server->port, &listener->acceptor);
+    else
+        accept_failed(server, listener, event->error);
+}
+
+static void retry_paused(struct server *server)
+{
+    if (port_now(server->port) < server->retry_ns) return;
+    server->retry_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < server->config.listener_count; i++) {
+        struct server_listener *listener = &server->listeners[i];
+        if (!listener->paused) continue;
+        listener->paused = false;
+        port_accept_start(server->port, &listener->acceptor);
+    }
+}
+
+/* ---- the thread ---- */
+
+static void read_mail(struct server *server, const struct mail *mail)
+{
+    if (mail == &server->drain_mail)
+        server->ending = true;
+    else if (mail == &server->abort_mail)
+        server->ending = server->aborting = true;
+    else
+        server->workers_ended++;
+}
+
+static void turn(struct server *server)
+{
+    struct port_event events[EVENTS_PER_TURN];
+    int count = port_harvest(server->port, events, EVENTS_PER_TURN, server->retry_ns);
+    for (int i = 0; i < count; i++) {
+        if (events[i].kind == PORT_ACCEPTED) accepted(server, &events[i]);
+        if (events[i].kind == PORT_POSTED) read_mail(server, events[i].mail);
+    }
+    retry_paused(server);
+}
+
+static bool still_accepting(const struct server *server)
+{
+    for (uint32_t i = 0; i < server->config.listener_count; i++)
+        if (server->listeners[i].acceptor.accepting) return true;
+    return false;
+}
+
+static void stop_accepting(struct server *server)
+{
+    server->retry_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < server->config.listener_count; i++)
+        port_accept_stop(server->port, &server->listeners[i].acceptor);
+    while (still_accepting(server)) turn(server);
+    close_listeners(server);
+}
+
+/* Until every worker has ended; an abort may come at any time before that. */
+static void await_workers(struct server *server)
+{
+    bool told = false;
+    for (uint32_t i = 0; i < server->worker_count; i++) worker_drain(&server->workers[i]);
+    while (server->workers_ended < server->worker_count) {
+        for (uint32_t i = 0; i < server->worker_count && server->aborting && !told; i++)
+            worker_abort(&server->workers[i]);
+        told = server->aborting;
+        turn(server);
+    }
+}
+
+static void tell_start(struct server *server, bool failed)
+{
+    pthread_mutex_lock(&server->mutex);
+    server->start_known = true;
+    server->start_failed = failed;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->mutex);
+}
+
+void *server_control_run(void *argument)
+{
+    struct server *server = argument;
+    struct port_options options = {.landing_blocks = 0};
+    for (uint32_t i = 0; i < CONFIG_LISTENERS_MAX; i++) server->listeners[i].acceptor.handle = -1;
+    server->port = port_open(server->backend, &options, &server->error);
+    if (server->port == NULL) goto no_port;
+    server->started_ns = port_now(server->port);
+    if (!start_workers(server)) goto no_workers;
+    if (!open_listeners(server)) goto no_listeners;
+    atomic_store(&server->active, true);
+    tell_start(server, false);
+
+    while (!server->ending) turn(server);
+    stop_accepting(server);
+    await_workers(server);
+    end_workers(server);
+    atomic_store(&server->active, false);
+    return NULL;
+
+no_listeners:
+    close_listeners(server);
+    drain_started(server);
+    end_workers(server);
+no_workers:
+    port_close(server->port);
+no_port:
+    tell_start(server, true);
+    return NULL;
+}

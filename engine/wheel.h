@@ -1,0 +1,56 @@
+/* wheel.h - timers: a hierarchical timing wheel. Pure; start and stop are O(1).
+ *
+ * One tick is a millisecond. Level 0 has a slot for each of the next 64 ticks, level 1 one for each
+ * of the next 64 x 64, and so on; a timer of a higher level moves down as its time comes near.
+ * (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987.) */
+#ifndef MOONPORT_WHEEL_H
+#define MOONPORT_WHEEL_H
+
+#include "check.h"
+#include "list.h"
+
+#include <stdint.h>
+
+enum { WHEEL_LEVELS = 6, WHEEL_SLOTS = 64 }; /* 64^6 ms: two years; later ones wait on the rim */
+#define WHEEL_TICK_NS UINT64_C(1000000)
+
+/* Embedded in its owner. list_init its node before the first use, or use wheel_timer_init. */
+struct wheel_timer {
+    struct list node;
+    uint64_t due_tick;                       /* never fires before this tick has come */
+    uint16_t slot;                           /* level * WHEEL_SLOTS + index, while it runs */
+    void (*fire)(struct wheel_timer *timer); /* it has stopped then; may start or stop any timer */
+};
+
+struct wheel {
+    uint64_t tick;                 /* everything due up to and including this one has fired */
+    uint64_t filled[WHEEL_LEVELS]; /* one bit a slot: may hold a timer */
+    struct list slots[WHEEL_LEVELS * WHEEL_SLOTS];
+    uint64_t running; /* timers in the wheel */
+};
+
+void wheel_init(struct wheel *wheel, uint64_t now_ns);
+void wheel_timer_init(struct wheel_timer *timer, void (*fire)(struct wheel_timer *timer));
+
+/* Fires once, at the first wheel_advance whose time is not before due_ns, rounded up to a tick. A
+ * timer that runs is moved. A time that is past fires at the next advance. */
+void wheel_start(struct wheel *wheel, struct wheel_timer *timer, uint64_t due_ns);
+
+/* Stopping one that does not run does nothing. */
+void wheel_stop(struct wheel *wheel, struct wheel_timer *timer);
+
+static inline bool wheel_timer_runs(const struct wheel_timer *timer)
+{
+    return !list_empty(&timer->node);
+}
+
+/* Fires what is due, tick by tick, earlier ticks first. Time that goes backwards is ignored. A
+ * timer that a callback starts with a due time already past fires at the next advance, so that one
+ * which always restarts itself cannot hold the thread. */
+void wheel_advance(struct wheel *wheel, uint64_t now_ns);
+
+/* When wheel_advance must be called next: never later than the first due timer, perhaps earlier
+ * (a timer moves down a level). UINT64_MAX when none runs. */
+uint64_t wheel_next_ns(const struct wheel *wheel);
+
+#endif

@@ -1,0 +1,4 @@
+return {
+  framing = "line",
+  idle_timeout = 0,
+}

@@ -1,0 +1,519 @@
+#include "config.h"
+#include "random.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#define KB (UINT64_C(1) << 10)
+#define MB (UINT64_C(1) << 20)
+#define GB (UINT64_C(1) << 30)
+
+static struct config fresh(void)
+{
+    struct config config;
+    config_init(&config);
+    return config;
+}
+
+static void set(struct config *config, const char *name, const char *value)
+{
+    struct error error = {0};
+    cr_assert(config_set(config, name, value, &error), "%s", error.text);
+}
+
+static void finish(struct config *config)
+{
+    struct error error = {0};
+    cr_assert(config_finish(config, &error), "%s", error.text);
+}
+
+static void says(const struct error *error, const char *part)
+{
+    cr_assert_eq(error->kind, ERROR_INPUT);
+    cr_assert_not_null(strstr(error->text, part), "\"%s\" should say: %s", error->text, part);
+}
+
+static void refused(const char *name, const char *value, const char *part)
+{
+    struct config config = fresh(), before;
+    struct error error = {0};
+    memcpy(&before, &config, sizeof config);
+    cr_assert_not(config_set(&config, name, value, &error), "%s = \"%s\"", name, value);
+    says(&error, part);
+    cr_assert_eq(memcmp(&config, &before, sizeof config), 0, "%s has changed something", name);
+}
+
+static void unfinished(struct config *config, const char *part)
+{
+    struct error error = {0};
+    cr_assert_not(config_finish(config, &error), "should say: %s", part);
+    says(&error, part);
+}
+
+Test(config, the_defaults_finish_and_are_those_of_the_reference)
+{
+    struct config config = fresh();
+    char address[ADDRESS_TEXT_MAX];
+    finish(&config);
+    cr_assert_eq(config.listener_count, 1);
+    cr_assert_str_eq(address_format(&config.listeners[0].address, address), "0.0.0.0:7000");
+    cr_assert_eq(config.listeners[0].frame.kind, FRAME_LENGTH);
+    cr_assert_eq(config.listeners[0].frame.packet_max, 16 * MB);
+    cr_assert_eq(config.listeners[0].on_full, ON_FULL_CLOSE);
+    cr_assert_eq(config.max_packet, 16 * MB);
+    cr_assert(config.workers >= 1);
+    cr_assert(config.workers <= CONFIG_WORKERS_MAX);
+    cr_assert_eq(config.max_connections, 3000);
+    cr_assert_eq(config.blocks, 10000);
+    cr_assert_eq(config.block_size, 2048);
+    cr_assert_eq(config.recv_depth, 4);
+    cr_assert_eq(config.idle_timeout_ns, UINT64_C(60000000000));
+    cr_assert_eq(config.drain_timeout_ns, UINT64_C(10000000000));
+    cr_assert_eq(config.soft_mark, 64 * KB);
+    cr_assert_eq(config.hard_mark, 32 * MB);
+    cr_assert_eq(config.backend, PORT_AUTO);
+    cr_assert_eq(config.log, LOG_INFO);
+}
+
+Test(config, every_setting_reaches_its_field)
+{
+    struct config config = fresh();
+    set(&config, "framing", "line");
+    set(&config, "max_packet", "1M");
+    set(&config, "workers", "2");
+    set(&config, "max_connections", "100");
+    set(&config, "blocks", "2000");
+    set(&config, "block_size", "4K");
+    set(&config, "recv_depth", "16");
+    set(&config, "memory", "1G");
+    set(&config, "idle_timeout", "0.5");
+    set(&config, "drain_timeout", "0");
+    set(&config, "soft_mark", "32K");
+    set(&config, "hard_mark", "3M");
+    set(&config, "on_full", "refuse");
+    set(&config, "backend", "epoll");
+    set(&config, "log", "debug");
+    finish(&config);
+    cr_assert_eq(config.frame.kind, FRAME_LINE);
+    cr_assert_eq(config.max_packet, MB);
+    cr_assert_eq(config.workers, 2);
+    cr_assert_eq(config.max_connections, 100);
+    cr_assert_eq(config.blocks, 2000);
+    cr_assert_eq(config.block_size, 4096);
+    cr_assert_eq(config.recv_depth, 16);
+    cr_assert_eq(config.memory, GB);
+    cr_assert_eq(config.idle_timeout_ns, UINT64_C(500000000));
+    cr_assert_eq(config.drain_timeout_ns, 0);
+    cr_assert_eq(config.soft_mark, 32 * KB);
+    cr_assert_eq(config.hard_mark, 3 * MB);
+    cr_assert_eq(config.on_full, ON_FULL_REFUSE);
+    cr_assert_eq(config.backend, PORT_EPOLL);
+    cr_assert_eq(config.log, LOG_DEBUG);
+}
+
+Test(config, every_word_means_its_value)
+{
+    static const char *const backends[] = {"auto", "uring", "epoll", "iocp"};
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    struct config config = fresh();
+    for (int i = 0; i < 4; i++) {
+        enum log_level level;
+        set(&config, "backend", backends[i]);
+        set(&config, "log", levels[i]);
+        cr_assert_eq(config.backend, PORT_AUTO + i);
+        cr_assert(log_level_of(levels[i], &level));
+        cr_assert_eq(config.log, level);
+    }
+    set(&config, "on_full", "refuse");
+    cr_assert_eq(config.on_full, ON_FULL_REFUSE);
+    set(&config, "on_full", "close");
+    cr_assert_eq(config.on_full, ON_FULL_CLOSE);
+}
+
+Test(config, every_name_is_listed_with_an_example_that_is_accepted)
+{
+    size_t count;
+    const struct config_name *names = config_names(&count);
+    cr_assert_eq(count, 15);
+    for (size_t i = 0; i < count; i++) {
+        struct config config = fresh();
+        cr_assert(strlen(names[i].help) > 0, "%s", names[i].name);
+        cr_assert(strlen(names[i].value) > 0, "%s", names[i].name);
+        set(&config, names[i].name, names[i].example);
+        finish(&config);
+    }
+}
+
+Test(config, a_bad_value_is_refused_with_what_is_expected_and_an_example)
+{
+    refused("workers", "x",
+            "workers = \"x\": expected a whole number from 0 to 128, for example 4");
+    refused("workers", "129", "from 0 to 128");
+    refused("workers", "-1", "workers = \"-1\"");
+    refused("workers", "", "workers = \"\"");
+    refused("max_packet", "0", "a size from 1 to 1G, for example 16M");
+    refused("max_packet", "1073741825", "to 1G");
+    refused("max_connections", "0", "from 1 to 1000000");
+    refused("max_connections", "1000001", "from 1 to 1000000");
+    refused("max_connections", "4294967297", "from 1 to 1000000");
+    refused("blocks", "15", "from 16 to");
+    refused("block_size", "63", "a size from 64 to 64K");
+    refused("block_size", "65537", "a size from 64 to 64K");
+    refused("recv_depth", "3", "a power of two from 1 to 16, for example 4");
+    refused("recv_depth", "0", "a power of two");
+    refused("recv_depth", "32", "a power of two");
+    refused("idle_timeout", "1m", "seconds, at most ten years, for example 60");
+    refused("on_full", "drop", "one of close|refuse");
+    refused("backend", "kqueue", "one of auto|uring|epoll|iocp");
+    refused("log", "loud", "one of error|warn|info|debug");
+    refused("framing", "lines", "framing = \"lines\": ");
+    refused("framing", "length,size=5", "framing = \"length,size=5\": ");
+    refused("framing", "", "framing = \"\": ");
+}
+
+Test(config, an_unknown_name_is_refused_with_the_nearest)
+{
+    refused("worker", "1", "unknown setting \"worker\": did you mean \"workers\"?");
+    refused("max-packet", "1M", "did you mean \"max_packet\"?");
+    refused("idle", "1", "did you mean \"idle_timeout\"?");
+    refused("lsten", "7000", "did you mean \"listen\"?");
+    refused("listener", "7000", "did you mean \"listen\"?");
+    refused("colour", "red", "there are listen, framing, max_packet, ");
+    refused("colour", "red", ", backend, log");
+}
+
+Test(config, a_later_value_replaces_an_earlier_one)
+{
+    struct config config = fresh();
+    set(&config, "framing", "line,strip=false");
+    set(&config, "framing", "length,size=2,order=big");
+    set(&config, "workers", "3");
+    set(&config, "workers", "1");
+    finish(&config);
+    cr_assert_eq(config.frame.kind, FRAME_LENGTH);
+    cr_assert_eq(config.frame.length.size, 2);
+    cr_assert(config.frame.length.big_endian);
+    cr_assert_eq(config.workers, 1);
+}
+
+Test(config, max_packet_counts_wherever_it_is_set)
+{
+    struct config config = fresh();
+    set(&config, "framing", "line");
+    set(&config, "max_packet", "32M");
+    finish(&config);
+    cr_assert_eq(config.frame.packet_max, 32 * MB);
+    cr_assert_eq(config.listeners[0].frame.packet_max, 32 * MB);
+
+    config = fresh();
+    set(&config, "max_packet", "1K");
+    set(&config, "framing", "line");
+    finish(&config);
+    cr_assert_eq(config.frame.packet_max, KB);
+
+    config = fresh();
+    set(&config, "framing", "fixed,size=20M");
+    unfinished(&config, "framing: fixed framing");
+    config = fresh();
+    set(&config, "framing", "fixed,size=20M");
+    set(&config, "max_packet", "20M");
+    finish(&config);
+}
+
+Test(config, a_framing_may_have_a_smaller_max_of_its_own_but_not_a_larger)
+{
+    struct config config = fresh();
+    set(&config, "framing", "line,max=4K");
+    finish(&config);
+    cr_assert_eq(config.frame.packet_max, 4 * KB);
+
+    config = fresh();
+    set(&config, "framing", "line,max=32M");
+    unfinished(&config, "max_packet");
+
+    config = fresh();
+    set(&config, "framing", "line,max=32M");
+    set(&config, "max_packet", "32M");
+    finish(&config);
+    cr_assert_eq(config.frame.packet_max, 32 * MB);
+}
+
+Test(config, a_short_length_field_bounds_the_packet_whatever_max_packet_is)
+{
+    struct config config = fresh();
+    set(&config, "framing", "length,size=2,counts_header=false");
+    finish(&config);
+    cr_assert_eq(config.frame.packet_max, 65535);
+
+    config = fresh();
+    set(&config, "framing", "length,size=2,counts_header=false");
+    set(&config, "max_packet", "1000");
+    finish(&config);
+    cr_assert_eq(config.frame.packet_max, 1000);
+}
+
+Test(config, a_varint_framing_given_as_text_survives_finishing)
+{
+    struct config config = fresh();
+    set(&config, "framing", "length,size=varint,counts_header=false");
+    finish(&config);
+    cr_assert_eq(config.frame.length.size, 0);
+    cr_assert_not(config.frame.length.counts_header);
+    cr_assert_eq(config.frame.packet_max, 16 * MB);
+}
+
+static struct config_listener *add(struct config *config, const char *address)
+{
+    struct error error = {0};
+    struct config_listener *listener = config_add_listener(config, address, &error);
+    cr_assert_not_null(listener, "%s", error.text);
+    return listener;
+}
+
+Test(config, a_listener_takes_what_it_does_not_set_from_the_server)
+{
+    struct config config = fresh();
+    struct error error = {0};
+    struct config_listener *own = add(&config, "127.0.0.1:1");
+    struct config_listener *plain = add(&config, "unix:/run/moonport.sock");
+    cr_assert(config_listener_set(own, "framing", "raw", &error), "%s", error.text);
+    cr_assert(config_listener_set(own, "on_full", "close", &error), "%s", error.text);
+    set(&config, "framing", "line");
+    set(&config, "on_full", "refuse");
+    set(&config, "max_packet", "2M");
+    finish(&config);
+
+    cr_assert_eq(config.listener_count, 2);
+    cr_assert_eq(own->frame.kind, FRAME_RAW);
+    cr_assert_eq(own->frame.packet_max, 2 * MB);
+    cr_assert_eq(own->on_full, ON_FULL_CLOSE);
+    cr_assert_eq(plain->frame.kind, FRAME_LINE);
+    cr_assert_eq(plain->frame.packet_max, 2 * MB);
+    cr_assert_eq(plain->on_full, ON_FULL_REFUSE);
+}
+
+Test(config, a_framing_may_be_given_in_parts)
+{
+    struct config config = fresh();
+    struct error error = {0};
+    struct config_listener *listener = add(&config, "7000");
+    cr_assert(frame_set_kind(&listener->frame, "length", &error), "%s", error.text);
+    cr_assert(frame_set(&listener->frame, "size", "3", &error), "%s", error.text);
+    cr_assert(frame_set(&listener->frame, "max", "5K", &error), "%s", error.text);
+    listener->has_framing = true;
+    cr_assert(frame_set_kind(&config.frame, "line", &error), "%s", error.text);
+    finish(&config);
+    cr_assert_eq(listener->frame.length.size, 3);
+    cr_assert_eq(listener->frame.packet_max, 5 * KB);
+    cr_assert_eq(config.frame.kind, FRAME_LINE);
+    cr_assert_eq(config.frame.packet_max, 16 * MB);
+}
+
+Test(config, an_error_in_a_listeners_framing_says_which_listener)
+{
+    struct config config = fresh();
+    struct error error = {0};
+    add(&config, "127.0.0.1:1");
+    struct config_listener *listener = add(&config, "[::1]:2");
+    cr_assert(config_listener_set(listener, "framing", "line,max=32M", &error), "%s", error.text);
+    unfinished(&config, "framing of the listener [::1]:2: ");
+}
+
+Test(config, a_bad_listener_is_refused)
+{
+    struct config config = fresh();
+    struct error error = {0};
+    cr_assert_null(config_add_listener(&config, "127.0.0.1:70000", &error));
+    says(&error, "127.0.0.1:70000");
+    cr_assert_eq(config.listener_count, 0);
+
+    struct config_listener *listener = add(&config, "7000");
+    cr_assert_not(config_listener_set(listener, "onfull", "close", &error));
+    says(&error, "did you mean \"on_full\"?");
+    cr_assert_not(config_listener_set(listener, "colour", "red", &error));
+    says(&error, "there are address, framing and on_full");
+    cr_assert_not(config_listener_set(listener, "on_full", "drop", &error));
+    says(&error, "one of close|refuse");
+    cr_assert_not(config_listener_set(listener, "framing", "lines", &error));
+    says(&error, "framing = \"lines\": ");
+    cr_assert_not(listener->has_on_full);
+    cr_assert_not(listener->has_framing);
+}
+
+Test(config, there_is_room_for_32_listeners)
+{
+    struct config config = fresh();
+    struct error error = {0};
+    for (int i = 0; i < CONFIG_LISTENERS_MAX; i++) add(&config, "0");
+    cr_assert_null(config_add_listener(&config, "0", &error));
+    says(&error, "at most 32 listeners");
+    finish(&config);
+}
+
+Test(config, memory_too_small_for_its_workers_is_refused_with_the_arithmetic)
+{
+    struct config config = fresh();
+    set(&config, "memory", "16M");
+    set(&config, "workers", "4");
+    unfinished(&config, "memory = 16M is 4M for each of 4 workers");
+    config = fresh();
+    set(&config, "memory", "16M");
+    set(&config, "workers", "4");
+    unfinished(&config, "set memory to at least 128M");
+
+    config = fresh();
+    set(&config, "workers", "4");
+    set(&config, "memory", "134217727");
+    unfinished(&config, "memory = 134217727 is 33554431 for each");
+    config = fresh();
+    set(&config, "workers", "4");
+    set(&config, "memory", "128M");
+    finish(&config);
+}
+
+Test(config, memory_that_nobody_set_is_enough_for_any_number_of_workers)
+{
+    for (uint32_t workers = 1; workers <= CONFIG_WORKERS_MAX; workers++) {
+        struct config config = fresh();
+        config.workers = workers;
+        finish(&config);
+        cr_assert_eq(config.memory, workers <= 16 ? 512 * MB : 32 * MB * workers);
+        cr_assert(config_memory_per_worker(&config) >= 32 * MB);
+    }
+    struct config config = fresh();
+    set(&config, "workers", "128");
+    set(&config, "max_packet", "1G");
+    finish(&config);
+    cr_assert_eq(config.memory, 256 * GB);
+}
+
+Test(config, blocks_must_be_a_share_that_a_worker_can_use)
+{
+    struct config config = fresh();
+    set(&config, "blocks", "100");
+    set(&config, "workers", "8");
+    unfinished(&config, "blocks = 100 is 12 for each of 8 workers");
+    config = fresh();
+    set(&config, "blocks", "100");
+    set(&config, "workers", "8");
+    unfinished(&config, "set blocks to at least 128, or workers to at most 6");
+    config = fresh();
+    set(&config, "blocks", "100");
+    set(&config, "workers", "6");
+    finish(&config);
+
+    config = fresh();
+    set(&config, "blocks", "200000");
+    set(&config, "workers", "2");
+    unfinished(&config, "set blocks to at most 131068, or workers to at least 4");
+    config = fresh();
+    set(&config, "blocks", "200000");
+    set(&config, "workers", "4");
+    finish(&config);
+    config = fresh();
+    set(&config, "blocks", "131068");
+    set(&config, "workers", "2");
+    finish(&config);
+    cr_assert_eq(config_blocks_per_worker(&config), BLOCK_COUNT_MAX);
+}
+
+Test(config, the_hard_mark_holds_one_packet_and_the_soft_mark_is_below_it)
+{
+    struct config config = fresh();
+    set(&config, "hard_mark", "16M");
+    unfinished(&config, "hard_mark = 16M cannot hold one packet of max_packet = 16M");
+    config = fresh();
+    set(&config, "hard_mark", "16777232");
+    finish(&config);
+
+    config = fresh();
+    set(&config, "max_packet", "1K");
+    finish(&config);
+    cr_assert_eq(config.hard_mark, 4 * MB);
+    config = fresh();
+    set(&config, "max_packet", "3M");
+    finish(&config);
+    cr_assert_eq(config.hard_mark, 6 * MB);
+
+    config = fresh();
+    set(&config, "soft_mark", "33M");
+    unfinished(&config, "soft_mark = 33M is above hard_mark = 32M");
+    config = fresh();
+    set(&config, "soft_mark", "32M");
+    finish(&config);
+}
+
+Test(config, fields_filled_in_by_a_program_are_checked_too)
+{
+    struct config config = fresh();
+    config.max_connections = 0;
+    unfinished(&config, "max_connections = \"0\": expected a whole number from 1");
+    config = fresh();
+    config.recv_depth = 12;
+    unfinished(&config, "recv_depth = \"12\"");
+    config = fresh();
+    config.block_size = 23;
+    unfinished(&config, "block_size = \"23\"");
+    config = fresh();
+    config.max_packet = UINT64_MAX;
+    unfinished(&config, "max_packet = ");
+    config = fresh();
+    config.on_full = 2;
+    unfinished(&config, "on_full = \"2\"");
+    config = fresh();
+    config.workers = 129;
+    unfinished(&config, "workers = \"129\"");
+    config = fresh();
+    config.log = 200;
+    unfinished(&config, "log = \"200\"");
+}
+
+Test(config, the_default_blocks_are_enough_for_the_default_connections)
+{
+    for (uint32_t workers = 1; workers <= CONFIG_WORKERS_MAX; workers++) {
+        struct config config = fresh();
+        config.workers = workers;
+        finish(&config);
+        cr_assert(config_blocks_wanted(&config) <= config.blocks, "with %u workers", workers);
+    }
+}
+
+Test(config, the_blocks_wanted_give_every_worker_two_for_each_of_its_links)
+{
+    const uint64_t seed = 10000;
+    uint64_t state = seed;
+    for (int round = 0; round < 10000; round++) {
+        struct config config = fresh();
+        config.workers = (uint32_t)(1 + random_next(&state) % CONFIG_WORKERS_MAX);
+        config.max_connections = (uint32_t)(1 + random_next(&state) % 1000000);
+        config.blocks = (uint32_t)config_blocks_wanted(&config);
+        uint64_t links = config_links_per_worker(&config);
+        cr_assert(links * config.workers >= config.max_connections, "seed %llu, round %d",
+                  (unsigned long long)seed, round);
+        cr_assert((links - 1) * config.workers < config.max_connections, "seed %llu, round %d",
+                  (unsigned long long)seed, round);
+        cr_assert(config_blocks_per_worker(&config) >= 2 * links, "seed %llu, round %d",
+                  (unsigned long long)seed, round);
+    }
+}
+
+Test(config, receives_that_are_posted_want_blocks_of_their_own)
+{
+    struct config config = fresh();
+    config.workers = 4;
+    uint64_t without = config_blocks_wanted(&config);
+    config.backend = PORT_IOCP;
+    cr_assert_eq(config_blocks_wanted(&config), without + 3000 * 4);
+}
+
+Test(config, shares_round_so_that_nothing_is_promised_twice)
+{
+    struct config config = fresh();
+    config.workers = 3;
+    config.max_connections = 100;
+    config.blocks = 100;
+    config.memory = 100;
+    cr_assert_eq(config_links_per_worker(&config), 34);
+    cr_assert_eq(config_blocks_per_worker(&config), 33);
+    cr_assert_eq(config_memory_per_worker(&config), 33);
+}
