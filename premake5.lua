@@ -69,7 +69,10 @@ local lua_packages = { ["lua5.4"] = { "lua5.4", "lua-5.4", "lua54" }, ["luajit"]
 
 local other_platforms = {
   linux = { "engine/port_iocp.c" },
-  windows = { "engine/port_uring.c", "engine/port_epoll.c", "engine/port_posix.c" },
+  windows = {
+    "engine/port_uring.c", "engine/port_epoll.c", "engine/port_posix.c",
+    "bindings/signals_posix.c", "bindings/talk_posix.c",
+  },
 }
 
 open_workspace "moonport"
@@ -124,6 +127,7 @@ open_project("engine", "StaticLib", { "engine/*.h", "engine/*.c" })
 
 -- Modules that are written in C find Lua's functions in the executable.
 open_project("moonport", "ConsoleApp", { "bindings/*.h", "bindings/*.c" })
+  excludes(other_platforms[target] or {})
   local found = package(lua_packages[lua])
   buildoptions(found.compile)
   linkoptions(found.link)

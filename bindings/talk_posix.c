@@ -1,41 +1,12 @@
 #include "talk_system.h"
 
+#include "address_system.h"
+
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-union any_address {
-    struct sockaddr any;
-    struct sockaddr_in ipv4;
-    struct sockaddr_in6 ipv6;
-    struct sockaddr_un local;
-};
-
-static socklen_t to_system(const struct address *address, union any_address *system)
-{
-    memset(system, 0, sizeof *system);
-    switch (address->family) {
-    case ADDRESS_IPV4:
-        system->ipv4.sin_family = AF_INET;
-        system->ipv4.sin_port = htons(address->port);
-        memcpy(&system->ipv4.sin_addr, address->ip, 4);
-        return sizeof system->ipv4;
-    case ADDRESS_IPV6:
-        system->ipv6.sin6_family = AF_INET6;
-        system->ipv6.sin6_port = htons(address->port);
-        memcpy(&system->ipv6.sin6_addr, address->ip, 16);
-        return sizeof system->ipv6;
-    default:
-        system->local.sun_family = AF_UNIX;
-        memcpy(system->local.sun_path, address->path, sizeof system->local.sun_path);
-        return sizeof system->local;
-    }
-}
 
 static const char *advice(int number)
 {
@@ -49,8 +20,8 @@ static const char *advice(int number)
 
 intptr_t talk_connect(const struct address *address, struct error *error)
 {
-    union any_address system;
-    socklen_t size = to_system(address, &system);
+    union address_system system;
+    socklen_t size = address_to_system(address, &system);
     const int on = 1;
     int handle = socket(system.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (handle < 0 || connect(handle, &system.any, size) != 0) {

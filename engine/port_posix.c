@@ -1,23 +1,13 @@
 #include "port_posix.h"
 
-#include <arpa/inet.h>
+#include "address_system.h"
+
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stddef.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-
-union any_address {
-    struct sockaddr any;
-    struct sockaddr_in ipv4;
-    struct sockaddr_in6 ipv6;
-    struct sockaddr_un local;
-};
 
 uint64_t posix_now_ns(void)
 {
@@ -53,58 +43,15 @@ enum port_error posix_error(int number)
     }
 }
 
-static socklen_t to_system(const struct address *address, union any_address *system)
-{
-    memset(system, 0, sizeof *system);
-    switch (address->family) {
-    case ADDRESS_IPV4:
-        system->ipv4.sin_family = AF_INET;
-        system->ipv4.sin_port = htons(address->port);
-        memcpy(&system->ipv4.sin_addr, address->ip, 4);
-        return sizeof system->ipv4;
-    case ADDRESS_IPV6:
-        system->ipv6.sin6_family = AF_INET6;
-        system->ipv6.sin6_port = htons(address->port);
-        memcpy(&system->ipv6.sin6_addr, address->ip, 16);
-        return sizeof system->ipv6;
-    default:
-        system->local.sun_family = AF_UNIX;
-        memcpy(system->local.sun_path, address->path, sizeof system->local.sun_path);
-        system->local.sun_path[sizeof system->local.sun_path - 1] = '\0';
-        return sizeof system->local;
-    }
-}
-
-static void from_system(const union any_address *system, socklen_t size, struct address *address)
-{
-    memset(address, 0, sizeof *address);
-    switch (system->any.sa_family) {
-    case AF_INET:
-        address->family = ADDRESS_IPV4;
-        address->port = ntohs(system->ipv4.sin_port);
-        memcpy(address->ip, &system->ipv4.sin_addr, 4);
-        break;
-    case AF_INET6:
-        address->family = ADDRESS_IPV6;
-        address->port = ntohs(system->ipv6.sin6_port);
-        memcpy(address->ip, &system->ipv6.sin6_addr, 16);
-        break;
-    default:
-        address->family = ADDRESS_UNIX;
-        if (size > offsetof(struct sockaddr_un, sun_path))
-            memcpy(address->path, system->local.sun_path, sizeof address->path - 1);
-    }
-}
-
 /* A server that was killed leaves its socket's file behind, and nobody can bind to it then. */
 static bool remove_stale(const struct address *address)
 {
-    union any_address system;
+    union address_system system;
     struct stat status;
     if (lstat(address->path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (probe < 0) return false;
-    socklen_t size = to_system(address, &system);
+    socklen_t size = address_to_system(address, &system);
     bool stale = connect(probe, &system.any, size) != 0 && errno == ECONNREFUSED;
     close(probe);
     return stale && unlink(address->path) == 0;
@@ -129,8 +76,8 @@ intptr_t posix_listen(const struct address *address, int backlog, struct error *
 {
     static const int domains[] = {
         [ADDRESS_IPV4] = AF_INET, [ADDRESS_IPV6] = AF_INET6, [ADDRESS_UNIX] = AF_UNIX};
-    union any_address system;
-    socklen_t size = to_system(address, &system);
+    union address_system system;
+    socklen_t size = address_to_system(address, &system);
     const int on = 1;
     int handle = socket(domains[address->family], SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (handle < 0) goto refused;
@@ -158,21 +105,21 @@ refused:;
 
 bool posix_local_address(intptr_t handle, struct address *address)
 {
-    union any_address system;
+    union address_system system;
     socklen_t size = sizeof system;
     memset(&system, 0, sizeof system);
     if (getsockname((int)handle, &system.any, &size) != 0) return false;
-    from_system(&system, size, address);
+    address_from_system(&system, size, address);
     return true;
 }
 
 bool posix_peer_address(intptr_t handle, struct address *address)
 {
-    union any_address system;
+    union address_system system;
     socklen_t size = sizeof system;
     memset(&system, 0, sizeof system);
     if (getpeername((int)handle, &system.any, &size) != 0) return false;
-    from_system(&system, size, address);
+    address_from_system(&system, size, address);
     return true;
 }
 

@@ -1,0 +1,398 @@
+/* load.c - asks an echo server as fast as it answers, and checks every byte that comes back.
+ *
+ *     load ADDRESS [--connections N] [--pipeline N] [--size BYTES] [--seconds S] [--pid PID]
+ *
+ * Each connection keeps `pipeline` packets on their way: for each that has come back it sends one
+ * more. A packet is `size` bytes behind a length of 4 bytes, little-endian, that counts itself. No
+ * two packets are alike, and what stands where in a connection's stream is a function of the place
+ * alone, so neither sending nor checking keeps any bytes. With --pid it also tells the CPU time and
+ * the memory that the server used.
+ *
+ * Exit status: 0 fine, 1 the server answered wrongly, 2 usage, 3 the system refused. */
+#include "address_system.h"
+#include "settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND_NS UINT64_C(1000000000)
+
+enum {
+    HEADER = 4,
+    PIECE = 1 << 18, /* bytes sent or received at once */
+    EVENTS = 256,
+    STEPS = 64, /* of the histogram, for each doubling: a latency is known to 1.6 % */
+    BUCKETS = 64 * STEPS,
+};
+
+struct peer {
+    int handle;
+    uint64_t number;
+    uint64_t sent, received;  /* bytes: places in the streams */
+    uint64_t asked, answered; /* packets */
+    uint64_t *asked_ns;       /* when each that is on its way was due to be sent: a ring */
+    bool waits_to_send;
+};
+
+struct usage {
+    uint64_t cpu_ns, memory; /* memory: bytes resident */
+};
+
+struct load {
+    struct address address;
+    uint64_t connections, pipeline, size, duration_ns, pid;
+    uint64_t packet; /* bytes, with its header */
+    struct peer *peers;
+    int epoll;
+    bool asking;
+    bool measuring;
+    uint64_t packets;            /* came back while measuring */
+    uint64_t histogram[BUCKETS]; /* of their latencies */
+};
+
+_Noreturn __attribute__((format(printf, 2, 3))) static void fail(int status, const char *format,
+                                                                 ...)
+{
+    va_list arguments;
+    fprintf(stderr, "load: ");
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(status);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+/* ---- what is sent ---- */
+
+/* The words of a packet: a bijection of (connection, packet) at first, so that no two packets of at
+ * least 8 bytes are alike. (The finalizer of splitmix64, by Sebastiano Vigna, public domain.) */
+static inline uint64_t word_at(uint64_t seed, uint64_t index)
+{
+    uint64_t word = seed + index * UINT64_C(0x9e3779b97f4a7c15);
+    word = (word ^ word >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    word = (word ^ word >> 27) * UINT64_C(0x94d049bb133111eb);
+    return word ^ word >> 31;
+}
+
+/* Part of one packet, from `offset` on. */
+static void fill_packet(const struct load *load, uint64_t seed, size_t offset, uint8_t *bytes,
+                        size_t size)
+{
+    for (; size != 0 && offset < HEADER; offset++, size--)
+        *bytes++ = (uint8_t)(load->packet >> 8 * offset);
+    while (size != 0) {
+        uint64_t word = word_at(seed, (offset - HEADER) / sizeof word);
+        size_t skip = (offset - HEADER) % sizeof word;
+        size_t part = sizeof word - skip < size ? sizeof word - skip : size;
+        if (part == sizeof word)
+            memcpy(bytes, &word, sizeof word);
+        else
+            memcpy(bytes, (uint8_t *)&word + skip, part);
+        bytes += part;
+        offset += part;
+        size -= part;
+    }
+}
+
+static void fill(const struct load *load, const struct peer *peer, uint64_t place, uint8_t *bytes,
+                 size_t size)
+{
+    uint64_t packet = place / load->packet;
+    size_t offset = (size_t)(place % load->packet);
+    while (size != 0) {
+        size_t left = load->packet - offset, part = left < size ? left : size;
+        fill_packet(load, peer->number << 40 | packet, offset, bytes, part);
+        bytes += part;
+        size -= part;
+        offset = 0;
+        packet++;
+    }
+}
+
+/* ---- one connection ---- */
+
+static void watch(const struct load *load, struct peer *peer, bool to_send)
+{
+    if (peer->waits_to_send == to_send) return;
+    struct epoll_event event = {.events = to_send ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.ptr = peer};
+    if (epoll_ctl(load->epoll, EPOLL_CTL_MOD, peer->handle, &event) != 0)
+        fail(3, "epoll_ctl: %s", strerror(errno));
+    peer->waits_to_send = to_send;
+}
+
+static void push(const struct load *load, struct peer *peer)
+{
+    static uint8_t bytes[PIECE];
+    uint64_t due;
+    while ((due = peer->asked * load->packet - peer->sent) != 0) {
+        size_t size = due < PIECE ? (size_t)due : PIECE;
+        fill(load, peer, peer->sent, bytes, size);
+        ssize_t sent = send(peer->handle, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN)
+            fail(1, "connection %" PRIu64 ": sending: %s", peer->number, strerror(errno));
+        if (sent > 0) peer->sent += (uint64_t)sent;
+        if (sent < (ssize_t)size) break;
+    }
+    watch(load, peer, peer->sent != peer->asked * load->packet);
+}
+
+static void ask(const struct load *load, struct peer *peer, uint64_t time_ns)
+{
+    if (!load->asking) return;
+    while (peer->asked - peer->answered < load->pipeline)
+        peer->asked_ns[peer->asked++ % load->pipeline] = time_ns;
+    push(load, peer);
+}
+
+/* Values below STEPS exactly, then STEPS buckets for each doubling. */
+static size_t bucket_of(uint64_t value)
+{
+    if (value < STEPS) return (size_t)value;
+    int shift = 63 - __builtin_clzll(value) - 6;
+    return (size_t)(shift + 1) * STEPS + (size_t)(value >> shift) - STEPS;
+}
+
+static uint64_t bucket_value(size_t bucket)
+{
+    if (bucket < STEPS) return bucket;
+    size_t shift = bucket / STEPS - 1;
+    return (uint64_t)(bucket % STEPS + STEPS) << shift;
+}
+
+static void count_answers(struct load *load, struct peer *peer, uint64_t time_ns)
+{
+    uint64_t whole = peer->received / load->packet;
+    for (; peer->answered < whole; peer->answered++) {
+        if (!load->measuring) continue;
+        load->packets++;
+        load->histogram[bucket_of(time_ns - peer->asked_ns[peer->answered % load->pipeline])]++;
+    }
+}
+
+static void compare(const struct load *load, const struct peer *peer, const uint8_t *bytes,
+                    size_t size)
+{
+    static uint8_t expected[PIECE];
+    if (size > peer->sent - peer->received)
+        fail(1, "connection %" PRIu64 ": more came back than was sent", peer->number);
+    fill(load, peer, peer->received, expected, size);
+    if (memcmp(bytes, expected, size) == 0) return;
+    size_t at = 0;
+    while (bytes[at] == expected[at]) at++;
+    uint64_t place = peer->received + at;
+    fail(1,
+         "connection %" PRIu64 ", packet %" PRIu64 ", byte %" PRIu64
+         " of it: came back as %02x, was sent as %02x",
+         peer->number, place / load->packet, place % load->packet, bytes[at], expected[at]);
+}
+
+static void receive(struct load *load, struct peer *peer)
+{
+    static uint8_t bytes[PIECE];
+    ssize_t size = recv(peer->handle, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (size < 0 && errno == EAGAIN) return;
+    if (size <= 0)
+        fail(1, "connection %" PRIu64 ": the server closed it: %s", peer->number,
+             size == 0 ? "end of stream" : strerror(errno));
+    uint64_t time_ns = now_ns();
+    compare(load, peer, bytes, (size_t)size);
+    peer->received += (uint64_t)size;
+    count_answers(load, peer, time_ns);
+    ask(load, peer, time_ns);
+}
+
+/* ---- all of them ---- */
+
+/* A server that was only just started is waited for. */
+static int connect_to(const struct address *address, uint64_t until_ns)
+{
+    union address_system system;
+    socklen_t size = address_to_system(address, &system);
+    const int on = 1;
+    for (;;) {
+        int handle = socket(system.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (handle >= 0 && connect(handle, &system.any, size) == 0) {
+            setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            return handle;
+        }
+        int number = errno;
+        bool may_come = number == ECONNREFUSED || number == ENOENT;
+        if (handle >= 0) close(handle);
+        if (!may_come || now_ns() >= until_ns) fail(3, "cannot connect: %s", strerror(number));
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+}
+
+static void open_peers(struct load *load)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    load->epoll = epoll_create1(EPOLL_CLOEXEC);
+    load->peers = calloc(load->connections, sizeof *load->peers);
+    uint64_t *times = calloc(load->connections * load->pipeline, sizeof *times);
+    if (load->epoll < 0 || load->peers == NULL || times == NULL) fail(3, "%s", strerror(errno));
+    for (uint64_t i = 0; i < load->connections; i++) {
+        struct peer *peer = &load->peers[i];
+        *peer = (struct peer){.handle = connect_to(&load->address, 0),
+                              .number = i,
+                              .asked_ns = times + i * load->pipeline};
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = peer};
+        if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, peer->handle, &event) != 0)
+            fail(3, "epoll_ctl: %s", strerror(errno));
+    }
+}
+
+static bool all_answered(const struct load *load)
+{
+    for (uint64_t i = 0; i < load->connections; i++)
+        if (load->peers[i].answered != load->peers[i].asked) return false;
+    return true;
+}
+
+/* Until the time has come, or, when nothing more is asked, everything is answered. Returns when it
+ * was over. */
+static uint64_t run_until(struct load *load, uint64_t until_ns)
+{
+    struct epoll_event events[EVENTS];
+    uint64_t time_ns;
+    while ((time_ns = now_ns()) < until_ns && (load->asking || !all_answered(load))) {
+        int timeout_ms = (int)((until_ns - time_ns) / 1000000) + 1;
+        int count = epoll_wait(load->epoll, events, EVENTS, timeout_ms);
+        for (int i = 0; i < count; i++) {
+            if ((events[i].events & EPOLLOUT) != 0) push(load, events[i].data.ptr);
+            if ((events[i].events & ~(uint32_t)EPOLLOUT) != 0) receive(load, events[i].data.ptr);
+        }
+    }
+    return time_ns;
+}
+
+/* ---- figures ---- */
+
+/* From /proc/PID/stat (proc(5)): what stands behind the name, whose ')' is the last. */
+static struct usage usage_of(uint64_t pid)
+{
+    char path[64], text[1024];
+    uint64_t user, system, pages;
+    if (pid == 0) return (struct usage){0};
+    snprintf(path, sizeof path, "/proc/%" PRIu64 "/stat", pid);
+    FILE *file = fopen(path, "re");
+    size_t size = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
+    if (file != NULL) fclose(file);
+    text[size] = '\0';
+    const char *name_end = strrchr(text, ')');
+    int found = name_end == NULL ? 0
+                                 : sscanf(name_end,
+                                          ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64
+                                          " %" SCNu64 " %*d %*d %*d %*d %*d %*d %*u %*u %" SCNu64,
+                                          &user, &system, &pages);
+    if (found != 3) fail(3, "cannot read %s: is the server alive?", path);
+    return (struct usage){
+        .cpu_ns = (user + system) * (SECOND_NS / (uint64_t)sysconf(_SC_CLK_TCK)),
+        .memory = pages * (uint64_t)sysconf(_SC_PAGESIZE),
+    };
+}
+
+static double percentile_us(const struct load *load, double part)
+{
+    uint64_t before = 0, wanted = (uint64_t)((double)load->packets * part);
+    size_t bucket = 0;
+    while (bucket < BUCKETS - 1 && (before += load->histogram[bucket]) <= wanted) bucket++;
+    return (double)bucket_value(bucket) / 1000;
+}
+
+static void report(const struct load *load, double seconds, uint64_t cpu_ns, uint64_t memory_before,
+                   uint64_t memory_after)
+{
+    double rate = (double)load->packets / seconds;
+    double cpu_us = (double)cpu_ns / 1000 / (double)load->packets;
+    double p50 = percentile_us(load, 0.5), p99 = percentile_us(load, 0.99);
+    printf("packets_per_second=%.0f cpu_us_per_packet=%.4f p50_us=%.2f p99_us=%.2f "
+           "rss_begin_bytes=%" PRIu64 " rss_end_bytes=%" PRIu64 " packets=%" PRIu64
+           " seconds=%.3f connections=%" PRIu64 " pipeline=%" PRIu64 " size=%" PRIu64 "\n",
+           rate, cpu_us, p50, p99, memory_before, memory_after, load->packets, seconds,
+           load->connections, load->pipeline, load->size);
+    printf("%.0f packets/s of %" PRIu64 " bytes on %" PRIu64 " connections, %" PRIu64
+           " on their way on each; latency p50 %.1f us, p99 %.1f us",
+           rate, load->size, load->connections, load->pipeline, p50, p99);
+    if (load->pid != 0)
+        printf("; the server: %.3f us of CPU a packet, %.1f MiB, then %.1f MiB", cpu_us,
+               (double)memory_before / 1048576, (double)memory_after / 1048576);
+    printf("\n");
+}
+
+static void measure(struct load *load)
+{
+    close(connect_to(&load->address, now_ns() + 5 * SECOND_NS)); /* it has begun, and rests */
+    struct usage at_rest = usage_of(load->pid);
+    open_peers(load);
+    uint64_t begin_ns = now_ns();
+    load->asking = true;
+    for (uint64_t i = 0; i < load->connections; i++) ask(load, &load->peers[i], begin_ns);
+    begin_ns = run_until(load, begin_ns + load->duration_ns / 8); /* to warm up */
+
+    struct usage begin = usage_of(load->pid);
+    load->measuring = true;
+    uint64_t end_ns = run_until(load, begin_ns + load->duration_ns);
+    struct usage end = usage_of(load->pid);
+
+    load->measuring = load->asking = false;
+    run_until(load, end_ns + 5 * SECOND_NS);
+    if (!all_answered(load)) fail(1, "packets were lost: they did not come back within 5 seconds");
+    if (load->packets == 0) fail(1, "no packet came back in time to be measured");
+    report(load, (double)(end_ns - begin_ns) / (double)SECOND_NS, end.cpu_ns - begin.cpu_ns,
+           at_rest.memory, end.memory);
+}
+
+/* ---- the command line ---- */
+
+static void read_option(struct load *load, const char *name, const char *value)
+{
+    bool good = false;
+    if (strcmp(name, "--connections") == 0)
+        good = settings_size(value, &load->connections) && load->connections != 0;
+    else if (strcmp(name, "--pipeline") == 0)
+        good = settings_size(value, &load->pipeline) && load->pipeline != 0;
+    else if (strcmp(name, "--size") == 0)
+        good = settings_size(value, &load->size) && load->size <= UINT32_MAX - HEADER;
+    else if (strcmp(name, "--seconds") == 0)
+        good = settings_seconds(value, &load->duration_ns) && load->duration_ns != 0;
+    else if (strcmp(name, "--pid") == 0)
+        good = settings_size(value, &load->pid);
+    else
+        fail(2, "no such option: %s", name);
+    if (!good) fail(2, "%s cannot be \"%s\"", name, value);
+}
+
+int main(int count, char **words)
+{
+    static struct load load = {
+        .connections = 1, .pipeline = 1, .size = 64, .duration_ns = 2 * SECOND_NS};
+    struct error error;
+    if (count < 2)
+        fail(2, "load ADDRESS [--connections N] [--pipeline N] [--size BYTES] [--seconds S] "
+                "[--pid PID]");
+    if (!address_parse(words[1], &load.address, &error)) fail(2, "%s", error.text);
+    for (int i = 2; i < count; i += 2)
+        read_option(&load, words[i], i + 1 < count ? words[i + 1] : "");
+    load.packet = load.size + HEADER;
+    measure(&load);
+    return 0;
+}
