@@ -14,14 +14,18 @@ struct lua_timer {
     bool calling; /* its function waits: it is not called again before that is over */
 };
 
+static void unanchor(struct lua_timer *timer, int *anchor)
+{
+    luaL_unref(timer->runtime->L, SLOT_ANCHORS, *anchor);
+    *anchor = LUA_NOREF;
+}
+
+/* It will not fire again. While its function runs it is kept, for that comes back to it. */
 static void let_go(struct lua_timer *timer)
 {
-    lua_State *L = timer->runtime->L;
-    if (timer->function == LUA_NOREF) return;
-    luaL_unref(L, SLOT_ANCHORS, timer->function);
-    luaL_unref(L, SLOT_ANCHORS, timer->self);
-    timer->function = timer->self = LUA_NOREF;
+    if (timer->function != LUA_NOREF) unanchor(timer, &timer->function);
     list_remove(&timer->node);
+    if (!timer->calling) unanchor(timer, &timer->self);
 }
 
 static void restart(struct lua_timer *timer)
@@ -36,8 +40,7 @@ static void restart(struct lua_timer *timer)
 void lua_timer_finished(struct lua_timer *timer)
 {
     timer->calling = false;
-    if (timer->function == LUA_NOREF) return;
-    if (timer->interval_ns > 0)
+    if (timer->function != LUA_NOREF && timer->interval_ns > 0)
         restart(timer);
     else
         let_go(timer);

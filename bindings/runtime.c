@@ -58,13 +58,18 @@ static int traceback(lua_State *L)
     return 1;
 }
 
-/* Calls what is on the top of the main stack; the error, if any, is left there. */
+/* Calls what is on the top of the main stack; its results, or the error, come back there. It runs on
+ * a thread of its own, as all Lua does: the slots are only in reach while the main state is idle. */
 static bool call_plainly(lua_State *L, int arguments, int results)
 {
-    int base = lua_gettop(L) - arguments;
-    lua_pushcfunction(L, traceback);
+    lua_State *thread = lua_newthread(L);
+    int base = lua_gettop(L) - arguments - 1;
     lua_insert(L, base);
-    int status = lua_pcall(L, arguments, results, base);
+    lua_xmove(L, thread, arguments + 1);
+    lua_pushcfunction(thread, traceback);
+    lua_insert(thread, 1);
+    int status = lua_pcall(thread, arguments, results, 1);
+    lua_xmove(thread, L, status == LUA_OK ? results : 1);
     lua_remove(L, base);
     return status == LUA_OK;
 }

@@ -26,7 +26,8 @@ enum handler {
 };
 extern const char *const handler_names[HANDLERS];
 
-/* Where things stand on the stack of the main state, which nothing else uses. */
+/* Where things stand on the stack of the main state. No Lua runs on that state itself, only on
+ * coroutines of it, so that these are in reach from every C function. */
 enum {
     SLOT_CONNS = 1, /* table: slot of the link + 1 -> conn */
     SLOT_CONN_META, /* the metatable of every conn */

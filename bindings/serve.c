@@ -30,14 +30,14 @@ struct command_line {
 
 static bool unknown_flag(const char *flag, struct error *error)
 {
-    const char *names[64] = {"listen"};
+    const char *names[64] = {"listen", "help", "version"};
     size_t count;
     const struct config_name *settings = config_names(&count);
-    for (size_t i = 0; i < count; i++) names[i + 1] = settings[i].name;
+    for (size_t i = 0; i < count; i++) names[i + 3] = settings[i].name;
     char typed[32];
     snprintf(typed, sizeof typed, "%s", flag);
     for (char *c = typed; *c != '\0'; c++) *c = *c == '-' ? '_' : *c;
-    const char *nearest = settings_nearest(typed, names, count + 1);
+    const char *nearest = settings_nearest(typed, names, count + 3);
     if (nearest == NULL)
         return error_set(error, ERROR_USAGE, "unknown flag --%s: see moonport --help", flag);
     char meant[32];
@@ -87,8 +87,11 @@ static bool read_command_line(struct command_line *line, int count, char **words
         } else if (words[i][0] == '-') {
             return error_set(error, ERROR_USAGE, "unknown flag %s: see moonport --help", words[i]);
         } else if (line->directory != NULL) {
-            return error_set(error, ERROR_USAGE, "two directories: %s and %s; one is served",
-                             line->directory, words[i]);
+            return error_set(
+                error, ERROR_USAGE,
+                "two directories: %s and %s; one is served (the commands are serve and "
+                "talk)",
+                line->directory, words[i]);
         } else {
             line->directory = words[i++];
         }
