@@ -5,6 +5,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #if LUA_VERSION_NUM >= 504
 
@@ -33,6 +35,23 @@ static inline void compat_set_environment(lua_State *L, int index)
 {
     lua_pushvalue(L, index);
     lua_setupvalue(L, -2, 1);
+}
+
+/* Calls the function with the pointer; an error is left on the stack, and not LUA_OK returned. */
+static inline int compat_protected(lua_State *L, lua_CFunction function, void *pointer)
+{
+    lua_pushcfunction(L, function);
+    lua_pushlightuserdata(L, pointer);
+    return lua_pcall(L, 1, 0, 0);
+}
+
+/* Pushes a string on the coroutine `to`, outside any protection. What a finalizer raises meanwhile
+ * Lua 5.4 only warns of; what is left to fail is the system's memory. An error is left on L. */
+static inline bool compat_push_bytes(lua_State *L, lua_State *to, const void *data, size_t size)
+{
+    (void)L;
+    lua_pushlstring(to, (const char *)data, size);
+    return true;
 }
 
 #else
@@ -64,6 +83,32 @@ static inline void compat_set_environment(lua_State *L, int index)
 {
     lua_pushvalue(L, index);
     lua_setfenv(L, -2);
+}
+
+static inline int compat_protected(lua_State *L, lua_CFunction function, void *pointer)
+{
+    return lua_cpcall(L, function, pointer);
+}
+
+struct compat_bytes {
+    lua_State *to;
+    const void *data;
+    size_t size;
+};
+
+static inline int compat_push(lua_State *L)
+{
+    const struct compat_bytes *bytes = (const struct compat_bytes *)lua_touserdata(L, 1);
+    lua_pushlstring(L, (const char *)bytes->data, bytes->size);
+    lua_xmove(L, bytes->to, 1);
+    return 0;
+}
+
+/* LuaJIT hands on what a finalizer raises to whoever made it run. */
+static inline bool compat_push_bytes(lua_State *L, lua_State *to, const void *data, size_t size)
+{
+    struct compat_bytes bytes = {.to = to, .data = data, .size = size};
+    return compat_protected(L, compat_push, &bytes) == LUA_OK;
 }
 
 static inline void *compat_newuserdata(lua_State *L, size_t size)

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#define CONN_META "moonport.conn"
 #define ID_END 9007199254740992.0 /* 2^53 */
 
 /* ---- sending ---- */
@@ -204,12 +205,20 @@ static int conn_tostring(lua_State *L)
 
 /* ---- the life of a conn ---- */
 
-void lua_conn_add(struct runtime *runtime, struct link *link)
+struct addition {
+    struct runtime *runtime;
+    struct link *link;
+};
+
+static int add_conn(lua_State *L)
 {
+    const struct addition *addition = lua_touserdata(L, 1);
+    struct runtime *runtime = addition->runtime;
+    struct link *link = addition->link;
     char text[ADDRESS_TEXT_MAX];
     const struct address *peer = link_peer(link);
     struct address local;
-    lua_State *L = runtime->L;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->conns);
     lua_createtable(L, 1, 6);
     lua_pushinteger(L, (lua_Integer)link_id(link));
     lua_pushvalue(L, -1);
@@ -226,9 +235,16 @@ void lua_conn_add(struct runtime *runtime, struct link *link)
     lua_setfield(L, -2, "connected_at");
     lua_newtable(L);
     lua_setfield(L, -2, "data");
-    lua_pushvalue(L, SLOT_CONN_META);
+    luaL_getmetatable(L, CONN_META);
     lua_setmetatable(L, -2);
-    lua_rawseti(L, SLOT_CONNS, (int)link_slot(link) + 1);
+    lua_rawseti(L, -2, (int)link_slot(link) + 1);
+    return 0;
+}
+
+bool lua_conn_add(struct runtime *runtime, struct link *link)
+{
+    struct addition addition = {.runtime = runtime, .link = link};
+    return runtime_protect(runtime, add_conn, &addition);
 }
 
 void lua_conn_remove(struct runtime *runtime, struct link *link)
@@ -247,15 +263,17 @@ void lua_conn_open(struct runtime *runtime)
     static const luaL_Reg globals[] = {
         {"send", lua_send}, {"broadcast", lua_broadcast}, {NULL, NULL}};
     lua_State *L = runtime->L;
+    luaL_newmetatable(L, CONN_META);
     lua_newtable(L);
     runtime_register(runtime, L, methods);
-    lua_setfield(L, SLOT_CONN_META, "__index");
+    lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "conn");
-    lua_setfield(L, SLOT_CONN_META, "__name");
+    lua_setfield(L, -2, "__name");
     lua_pushliteral(L, "conn");
-    lua_setfield(L, SLOT_CONN_META, "__metatable");
+    lua_setfield(L, -2, "__metatable");
     lua_pushcfunction(L, conn_tostring);
-    lua_setfield(L, SLOT_CONN_META, "__tostring");
+    lua_setfield(L, -2, "__tostring");
+    lua_pop(L, 1);
     lua_pushglobaltable(L);
     runtime_register(runtime, L, globals);
     lua_pop(L, 1);

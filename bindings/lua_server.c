@@ -45,11 +45,11 @@ static int server_connections(lua_State *L)
 {
     struct runtime *runtime = runtime_of(L);
     int count = 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->conns);
     lua_newtable(L);
     for (struct link *link = worker_next(runtime->worker, NULL); link != NULL;
          link = worker_next(runtime->worker, link)) {
-        lua_conn_push(runtime, link);
-        lua_xmove(runtime->L, L, 1);
+        lua_rawgeti(L, -2, (int)link_slot(link) + 1);
         lua_rawseti(L, -2, ++count);
     }
     lua_pushinteger(L, 0);

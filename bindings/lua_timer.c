@@ -7,8 +7,8 @@ struct lua_timer {
     struct wheel_timer timer;
     struct runtime *runtime;
     struct list node;     /* among the runtime's, while it runs */
-    int function;         /* anchors: what it calls; LUA_NOREF when it has ended */
-    int self;             /* anchors: itself, so that nobody has to keep it */
+    int function;         /* in the registry: what it calls; LUA_NOREF when it has ended */
+    int self;             /* in the registry: itself, so that nobody has to keep it */
     uint64_t interval_ns; /* 0: once */
     uint64_t due_ns;
     bool calling; /* its function waits: it is not called again before that is over */
@@ -16,7 +16,7 @@ struct lua_timer {
 
 static void unanchor(struct lua_timer *timer, int *anchor)
 {
-    luaL_unref(timer->runtime->L, SLOT_ANCHORS, *anchor);
+    luaL_unref(timer->runtime->L, LUA_REGISTRYINDEX, *anchor);
     *anchor = LUA_NOREF;
 }
 
@@ -54,7 +54,7 @@ static void fire(struct wheel_timer *wheel_timer)
     if (run == NULL) return;
     run->timer = timer;
     timer->calling = true;
-    lua_rawgeti(runtime->L, SLOT_ANCHORS, timer->function);
+    lua_rawgeti(run->L, LUA_REGISTRYINDEX, timer->function);
     enum run_state state = run_call(run, 0);
     if (state != RUN_WAITS) runtime_finished(run, state);
 }
@@ -67,6 +67,8 @@ static int start(lua_State *L, bool repeats)
     if (repeats && delay_ns < WHEEL_TICK_NS) delay_ns = WHEEL_TICK_NS;
     struct lua_timer *timer = lua_newuserdatauv(L, sizeof *timer, 0);
     *timer = (struct lua_timer){.runtime = runtime,
+                                .function = LUA_NOREF,
+                                .self = LUA_NOREF,
                                 .interval_ns = repeats ? delay_ns : 0,
                                 .due_ns = worker_now(runtime->worker) + delay_ns};
     list_init(&timer->node);
@@ -74,11 +76,9 @@ static int start(lua_State *L, bool repeats)
     luaL_getmetatable(L, TIMER_META);
     lua_setmetatable(L, -2);
     lua_pushvalue(L, -1);
-    lua_xmove(L, runtime->L, 1);
-    timer->self = luaL_ref(runtime->L, SLOT_ANCHORS);
+    timer->self = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushvalue(L, 2);
-    lua_xmove(L, runtime->L, 1);
-    timer->function = luaL_ref(runtime->L, SLOT_ANCHORS);
+    timer->function = luaL_ref(L, LUA_REGISTRYINDEX);
     list_append(&runtime->timers, &timer->node);
     worker_timer_start(runtime->worker, &timer->timer, delay_ns);
     return 1;

@@ -5,30 +5,28 @@
 
 static void wake(struct wheel_timer *timer);
 
-static void make_coroutine(struct run *run)
+static int make_coroutine(lua_State *L)
 {
-    lua_State *L = run->runtime->L;
-    run->L = lua_newthread(L);
-    if (run->anchor == 0)
-        run->anchor = luaL_ref(L, SLOT_ANCHORS);
-    else
-        lua_rawseti(L, SLOT_ANCHORS, run->anchor);
+    struct run *run = lua_touserdata(L, 1);
+    lua_State *made = lua_newthread(L);
+    int anchor = luaL_ref(L, LUA_REGISTRYINDEX);
+    luaL_unref(L, LUA_REGISTRYINDEX, run->anchor);
+    run->anchor = anchor;
+    run->L = made;
+    return 0;
 }
 
-static struct run *take_run(struct runtime *runtime)
+static struct run *make_run(struct runtime *runtime)
 {
-    struct run *run = runtime->spare;
-    runtime->spare = NULL;
-    if (run != NULL) return run;
-    struct list *node = list_take_first(&runtime->free_runs);
-    if (node != NULL) return container_of(node, struct run, node);
-    run = calloc(1, sizeof *run);
+    struct run *run = calloc(1, sizeof *run);
     if (run == NULL) return NULL;
     run->runtime = runtime;
+    run->anchor = LUA_NOREF;
     list_init(&run->node);
     wheel_timer_init(&run->sleep, wake);
-    make_coroutine(run);
-    return run;
+    if (runtime_protect(runtime, make_coroutine, run)) return run;
+    free(run);
+    return NULL;
 }
 
 static void give_run(struct run *run)
@@ -41,14 +39,24 @@ static void give_run(struct run *run)
         list_append(&runtime->free_runs, &run->node);
 }
 
+/* Makes a coroutine that failed, or is given up in the middle of something, fit for another call. */
+static bool renew(struct run *run)
+{
+    if (!COMPAT_REUSES_COROUTINES) return runtime_protect(run->runtime, make_coroutine, run);
+    compat_reset(run->L);
+    return true;
+}
+
 void run_done(struct run *run)
 {
-    if (lua_status(run->L) == LUA_OK)
+    if (lua_status(run->L) == LUA_OK) {
         lua_settop(run->L, 0);
-    else if (COMPAT_REUSES_COROUTINES) /* it failed, or is given up in the middle of something */
-        compat_reset(run->L);
-    else
-        make_coroutine(run);
+    } else if (!renew(run)) {
+        luaL_unref(run->runtime->L, LUA_REGISTRYINDEX, run->anchor);
+        list_remove(&run->node);
+        free(run);
+        return;
+    }
     give_run(run);
 }
 
@@ -63,8 +71,16 @@ static enum run_state fail(struct run *run)
     return RUN_FAILED;
 }
 
-/* Runs it until it ends, waits or fails. */
-static enum run_state go_on(struct run *run, int arguments)
+static struct run *take(struct runtime *runtime)
+{
+    struct run *run = runtime->spare;
+    runtime->spare = NULL;
+    if (run != NULL) return run;
+    struct list *node = list_take_first(&runtime->free_runs);
+    return node != NULL ? container_of(node, struct run, node) : make_run(runtime);
+}
+
+enum run_state run_call(struct run *run, int arguments)
 {
     struct runtime *runtime = run->runtime;
     struct run *previous = runtime->current;
@@ -87,7 +103,7 @@ static enum run_state go_on(struct run *run, int arguments)
 
 struct run *run_take(struct runtime *runtime, enum handler handler, const struct link *link)
 {
-    struct run *run = take_run(runtime);
+    struct run *run = take(runtime);
     if (run == NULL) {
         log_line(LOG_ERROR, "a handler was not called: no memory");
         return NULL;
@@ -100,18 +116,12 @@ struct run *run_take(struct runtime *runtime, enum handler handler, const struct
     return run;
 }
 
-enum run_state run_call(struct run *run, int arguments)
-{
-    lua_xmove(run->runtime->L, run->L, arguments + 1);
-    return go_on(run, arguments);
-}
-
 static void wake(struct wheel_timer *timer)
 {
     struct run *run = container_of(timer, struct run, sleep);
     list_remove(&run->node);
     run->sleeping = false;
-    enum run_state state = go_on(run, 0);
+    enum run_state state = run_call(run, 0);
     if (state != RUN_WAITS) runtime_finished(run, state);
 }
 

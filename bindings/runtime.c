@@ -1,7 +1,6 @@
 #include "runtime.h"
 
 #include "server.h"
-#include "settings.h"
 
 #include <stdlib.h>
 
@@ -36,128 +35,66 @@ uint64_t runtime_check_seconds(lua_State *L, int index)
     return (uint64_t)(seconds * 1e9);
 }
 
+const char *runtime_error_text(lua_State *L)
+{
+    const char *text = lua_tostring(L, -1);
+    return text == NULL ? "(an error that has no text)" : text;
+}
+
+bool runtime_protect(struct runtime *runtime, lua_CFunction function, void *argument)
+{
+    if (compat_protected(runtime->L, function, argument) == LUA_OK) return true;
+    log_line(LOG_ERROR, "%s", runtime_error_text(runtime->L));
+    lua_pop(runtime->L, 1);
+    return false;
+}
+
+struct failure {
+    lua_State *L;
+    const char *what;
+    char about[64], more[64];
+};
+
+/* Two ways to tell it: with the error's own __tostring, and, if that fails as well, without. */
+static int tell_failure(lua_State *L, bool plainly)
+{
+    const struct failure *failure = lua_touserdata(L, 1);
+    const char *text = plainly ? "(an error that cannot be told)" : NULL;
+    if (!plainly) {
+        lua_pushvalue(failure->L, -1);
+        lua_xmove(failure->L, L, 1);
+        text = luaL_tolstring(L, -1, NULL);
+    }
+    luaL_traceback(L, failure->L, text, 0);
+    log_line(LOG_ERROR, "%s%s%s: %s", failure->what, failure->about, failure->more,
+             lua_tostring(L, -1));
+    return 0;
+}
+
+static int tell_failure_in_its_words(lua_State *L)
+{
+    return tell_failure(L, false);
+}
+
+static int tell_failure_plainly(lua_State *L)
+{
+    return tell_failure(L, true);
+}
+
 void runtime_failed(struct runtime *runtime, lua_State *L, const char *what, uint64_t link_id)
 {
+    struct failure failure = {.L = L, .what = what};
     uint64_t held_back;
-    char about[64] = "", more[64] = "";
     if (!log_allowed(&runtime->failures, worker_now(runtime->worker), &held_back)) return;
     if (link_id != 0)
-        snprintf(about, sizeof about, " (connection %llu)", (unsigned long long)link_id);
+        snprintf(failure.about, sizeof failure.about, " (connection %llu)",
+                 (unsigned long long)link_id);
     if (held_back > 0)
-        snprintf(more, sizeof more, " (%llu like it not shown)", (unsigned long long)held_back);
-    luaL_traceback(runtime->L, L, luaL_tolstring(L, -1, NULL), 0);
-    log_line(LOG_ERROR, "%s%s%s: %s", what, about, more, lua_tostring(runtime->L, -1));
+        snprintf(failure.more, sizeof failure.more, " (%llu like it not shown)",
+                 (unsigned long long)held_back);
+    if (compat_protected(runtime->L, tell_failure_in_its_words, &failure) == LUA_OK) return;
     lua_pop(runtime->L, 1);
-}
-
-/* ---- loading ---- */
-
-static int traceback(lua_State *L)
-{
-    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
-    return 1;
-}
-
-/* Calls what is on the top of the main stack; its results, or the error, come back there. It runs on
- * a thread of its own, as all Lua does: the slots are only in reach while the main state is idle. */
-static bool call_plainly(lua_State *L, int arguments, int results)
-{
-    lua_State *thread = lua_newthread(L);
-    int base = lua_gettop(L) - arguments - 1;
-    lua_insert(L, base);
-    lua_xmove(L, thread, arguments + 1);
-    lua_pushcfunction(thread, traceback);
-    lua_insert(thread, 1);
-    int status = lua_pcall(thread, arguments, results, 1);
-    lua_xmove(thread, L, status == LUA_OK ? results : 1);
-    lua_remove(L, base);
-    return status == LUA_OK;
-}
-
-/* Modules beside main.lua are found before all others. */
-static void set_module_path(lua_State *L, const char *directory)
-{
-    lua_getglobal(L, "package");
-    lua_getfield(L, -1, "path");
-    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", directory, directory, lua_tostring(L, -1));
-    lua_setfield(L, -3, "path");
-    lua_getfield(L, -2, "cpath");
-    lua_pushfstring(L, "%s/?.so;%s", directory, lua_tostring(L, -1));
-    lua_setfield(L, -4, "cpath");
-    lua_pop(L, 3);
-}
-
-static bool load_main(struct runtime *runtime, struct error *error)
-{
-    const struct program *program = runtime->program;
-    lua_State *L = runtime->L;
-    lua_pushfstring(L, "@%s/main.lua", program->directory);
-    if (luaL_loadbuffer(L, program->main_text, program->main_size, lua_tostring(L, -1)) != LUA_OK)
-        return error_set(error, ERROR_INPUT, "%s", lua_tostring(L, -1));
-    compat_set_environment(L, SLOT_ENV);
-    if (!call_plainly(L, 0, 1)) return error_set(error, ERROR_INPUT, "%s", lua_tostring(L, -1));
-    if (lua_isnil(L, -1)) { /* handlers are its globals */
-        lua_pop(L, 1);
-        lua_pushvalue(L, SLOT_ENV);
-    }
-    lua_remove(L, -2);
-    if (!lua_istable(L, -1))
-        return error_set(error, ERROR_INPUT,
-                         "%s/main.lua returned a %s: it may return a table of handlers, or nothing",
-                         program->directory, luaL_typename(L, -1));
-    return true;
-}
-
-/* A function that is called like a handler but is none was probably meant to be one. */
-static void warn_of_misspelt(lua_State *L)
-{
-    lua_pushnil(L);
-    while (lua_next(L, -2) != 0) {
-        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-        bool known = !lua_isfunction(L, -1) || strncmp(name, "on_", 3) != 0;
-        for (int i = 0; i < HANDLERS; i++) known = known || strcmp(name, handler_names[i]) == 0;
-        const char *meant = known ? NULL : settings_nearest(name, handler_names, HANDLERS);
-        if (meant != NULL)
-            log_line(LOG_WARN, "main.lua has a function %s, which nothing calls: did you mean %s?",
-                     name, meant);
-        lua_pop(L, 1);
-    }
-}
-
-/* Takes the handlers out of the table on the top of the stack, which it pops. */
-static bool resolve_handlers(struct runtime *runtime, struct error *error)
-{
-    lua_State *L = runtime->L;
-    for (int i = 0; i < HANDLERS; i++) {
-        lua_getfield(L, -1, handler_names[i]);
-        if (!lua_isnil(L, -1) && !lua_isfunction(L, -1))
-            return error_set(error, ERROR_INPUT, "%s/main.lua: %s is a %s, it has to be a function",
-                             runtime->program->directory, handler_names[i], luaL_typename(L, -1));
-        runtime->has[i] = lua_isfunction(L, -1);
-        lua_replace(L, SLOT_HANDLERS + i);
-    }
-    if (worker_index(runtime->worker) == 0) {
-        warn_of_misspelt(L);
-        if (!runtime->has[ON_RECEIVE])
-            log_line(LOG_WARN, "%s/main.lua has no on_receive: packets will be thrown away",
-                     runtime->program->directory);
-    }
-    lua_pop(L, 1);
-    return true;
-}
-
-static void lay_out_stack(lua_State *L)
-{
-    lua_newtable(L); /* SLOT_CONNS */
-    lua_newtable(L); /* SLOT_CONN_META */
-    lua_newtable(L); /* SLOT_ENV */
-    lua_newtable(L);
-    lua_pushglobaltable(L);
-    lua_setfield(L, -2, "__index");
-    lua_setmetatable(L, SLOT_ENV);
-    lua_newtable(L); /* SLOT_ANCHORS */
-    lua_settop(L, SLOT_TOP);
-    luaL_checkstack(L, LUA_MINSTACK, "no memory");
+    runtime_protect(runtime, tell_failure_plainly, &failure);
 }
 
 static void close_runtime(struct runtime *runtime)
@@ -168,24 +105,6 @@ static void close_runtime(struct runtime *runtime)
     for (int i = 0; i < runtime->framing_count; i++) free(runtime->framings[i]);
     free(runtime->owned);
     free(runtime);
-}
-
-static bool start_script(struct runtime *runtime, struct error *error)
-{
-    lua_State *L = runtime->L;
-    luaL_openlibs(L);
-    compat_collector(L);
-    lay_out_stack(L);
-    lua_conn_open(runtime);
-    lua_timer_open(runtime);
-    lua_server_open(runtime);
-    set_module_path(L, runtime->program->directory);
-    if (!load_main(runtime, error) || !resolve_handlers(runtime, error)) return false;
-    if (!runtime->has[ON_START]) return true;
-    lua_pushvalue(L, SLOT_HANDLERS + ON_START);
-    if (call_plainly(L, 0, 0)) return true;
-    return error_set(error, ERROR_INPUT, "on_start failed in worker %u: %s",
-                     worker_index(runtime->worker), lua_tostring(L, -1));
 }
 
 static void *worker_start(void *context, struct worker *worker, struct error *error)
@@ -202,7 +121,7 @@ static void *worker_start(void *context, struct worker *worker, struct error *er
     for (uint32_t i = 0; i < worker_slots(worker); i++) list_init(&runtime->owned[i]);
     runtime->L = luaL_newstate();
     if (runtime->L == NULL) goto no_memory;
-    if (start_script(runtime, error)) return runtime;
+    if (load_script(runtime, error)) return runtime;
     close_runtime(runtime);
     return NULL;
 
@@ -218,8 +137,8 @@ static void worker_stop(void *state)
     lua_State *L = runtime->L;
     if (runtime->has[ON_STOP]) {
         lua_pushvalue(L, SLOT_HANDLERS + ON_STOP);
-        if (!call_plainly(L, 0, 0)) {
-            log_line(LOG_ERROR, "on_stop: %s", lua_tostring(L, -1));
+        if (!load_call(L, 0, 0)) {
+            log_line(LOG_ERROR, "on_stop: %s", runtime_error_text(L));
             lua_pop(L, 1);
         }
     }
@@ -228,13 +147,14 @@ static void worker_stop(void *state)
 
 /* ---- handlers ---- */
 
-/* Puts the handler and its conn on the stack, ready for run_call; NULL if it cannot be called. */
+/* A coroutine with the handler and its conn on it, ready for run_call; NULL if there is none. */
 static struct run *prepare(struct runtime *runtime, enum handler handler, struct link *link)
 {
     struct run *run = run_take(runtime, handler, link);
     if (run == NULL) return NULL;
     lua_pushvalue(runtime->L, SLOT_HANDLERS + (int)handler);
-    lua_conn_push(runtime, link);
+    lua_rawgeti(runtime->L, SLOT_CONNS, (int)link_slot(link) + 1);
+    lua_xmove(runtime->L, run->L, 2);
     return run;
 }
 
@@ -257,7 +177,7 @@ static enum script_verdict answer(struct run *run, enum run_state state)
 static enum script_verdict connected(void *state, struct link *link)
 {
     struct runtime *runtime = state;
-    lua_conn_add(runtime, link);
+    if (!lua_conn_add(runtime, link)) return SCRIPT_NO;
     if (!runtime->has[ON_CONNECT]) return SCRIPT_YES;
     struct run *run = prepare(runtime, ON_CONNECT, link);
     return run == NULL ? SCRIPT_NO : answer(run, run_call(run, 1));
@@ -274,14 +194,25 @@ static void conclude(struct run *run, enum run_state state, struct link *link)
     if (state == RUN_FAILED) link_close(link, NULL);
 }
 
+/* Adds a string to the arguments; false, and the connection ends, if that fails. */
+static bool push_argument(struct run *run, struct link *link, struct span bytes)
+{
+    lua_State *L = run->runtime->L;
+    if (compat_push_bytes(L, run->L, bytes.data, bytes.size)) return true;
+    log_line(LOG_ERROR, "%s was not called: %s", handler_names[run->handler],
+             runtime_error_text(L));
+    lua_pop(L, 1);
+    run_done(run);
+    link_close(link, NULL);
+    return false;
+}
+
 static void received(void *state, struct link *link, struct span packet)
 {
     struct runtime *runtime = state;
     if (!runtime->has[ON_RECEIVE]) return;
     struct run *run = prepare(runtime, ON_RECEIVE, link);
-    if (run == NULL) return;
-    lua_pushlstring(runtime->L, (const char *)packet.data, packet.size);
-    conclude(run, run_call(run, 2), link);
+    if (run != NULL && push_argument(run, link, packet)) conclude(run, run_call(run, 2), link);
 }
 
 static void drained(void *state, struct link *link)
@@ -298,7 +229,7 @@ static enum script_verdict idle(void *state, struct link *link, double seconds)
     if (!runtime->has[ON_IDLE]) return SCRIPT_NO;
     struct run *run = prepare(runtime, ON_IDLE, link);
     if (run == NULL) return SCRIPT_NO;
-    lua_pushnumber(runtime->L, seconds);
+    lua_pushnumber(run->L, seconds);
     return answer(run, run_call(run, 2));
 }
 
@@ -308,8 +239,7 @@ static void disconnected(void *state, struct link *link, const char *reason)
     run_cancel_owned(runtime, link);
     if (!runtime->has[ON_DISCONNECT]) return;
     struct run *run = prepare(runtime, ON_DISCONNECT, link);
-    if (run == NULL) return;
-    lua_pushstring(runtime->L, reason);
+    if (run == NULL || !push_argument(run, link, span_text(reason))) return;
     if (run_call(run, 2) != RUN_WAITS) run_done(run);
 }
 
@@ -318,6 +248,17 @@ static void released(void *state, struct link *link)
     struct runtime *runtime = state;
     run_cancel_owned(runtime, link);
     lua_conn_remove(runtime, link);
+}
+
+/* Does a handler wait whose packets wait, too? An on_idle that waits stops nobody. */
+static bool has_waiting(const struct runtime *runtime, const struct link *link)
+{
+    const struct list *head = &runtime->owned[link_slot(link)];
+    for (const struct list *node = head->next; node != head; node = node->next) {
+        const struct run *run = container_of((struct list *)node, struct run, node);
+        if (run->handler == ON_RECEIVE || run->handler == ON_DRAIN) return true;
+    }
+    return false;
 }
 
 void runtime_finished(struct run *run, enum run_state state)
@@ -337,7 +278,7 @@ void runtime_finished(struct run *run, enum run_state state)
     if (handler == ON_IDLE && verdict == SCRIPT_NO) link_close_idle(link);
     if (handler == ON_RECEIVE || handler == ON_DRAIN) {
         if (state == RUN_FAILED) link_close(link, NULL);
-        if (list_empty(&runtime->owned[link_slot(link)])) link_release(link);
+        if (!has_waiting(runtime, link)) link_release(link);
     }
 }
 

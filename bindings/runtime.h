@@ -26,13 +26,11 @@ enum handler {
 };
 extern const char *const handler_names[HANDLERS];
 
-/* Where things stand on the stack of the main state. No Lua runs on that state itself, only on
- * coroutines of it, so that these are in reach from every C function. */
+/* Where things stand on the stack of the main state, for the engine's callbacks: they run while no
+ * Lua does. C functions that Lua calls use the registry. */
 enum {
-    SLOT_CONNS = 1, /* table: slot of the link + 1 -> conn */
-    SLOT_CONN_META, /* the metatable of every conn */
+    SLOT_CONNS = 1, /* table: slot of the link + 1 -> conn; in the registry as runtime->conns */
     SLOT_ENV,       /* the globals of main.lua */
-    SLOT_ANCHORS,   /* table: keeps coroutines and timers alive */
     SLOT_HANDLERS,  /* and those after it: function or nil, by enum handler */
     SLOT_TOP = SLOT_HANDLERS + HANDLERS - 1,
 };
@@ -43,7 +41,7 @@ enum run_state { RUN_DONE, RUN_WAITS, RUN_FAILED };
 struct run {
     struct runtime *runtime;
     lua_State *L;
-    int anchor;               /* in SLOT_ANCHORS */
+    int anchor;               /* in the registry, keeps L alive */
     uint8_t handler;          /* enum handler, or HANDLERS: a timer */
     uint64_t link_id;         /* the connection it is about; 0: none */
     struct list *owner;       /* where it stands while it waits */
@@ -58,6 +56,7 @@ struct runtime {
     struct worker *worker;
     const struct program *program;
     bool has[HANDLERS];
+    int conns;                  /* in the registry: see SLOT_CONNS */
     struct run *current;        /* NULL while no Lua runs on a coroutine */
     struct run *spare;          /* the one that most calls run on */
     struct list free_runs;      /* and others, while that one waits */
@@ -84,8 +83,7 @@ extern const struct script lua_script;
 /* Takes a coroutine for a call; NULL, and it has been logged, when there is no memory. */
 struct run *run_take(struct runtime *runtime, enum handler handler, const struct link *link);
 
-/* Calls the function and its arguments on the top of the main stack. DONE: its results are on
- * run->L. FAILED: it has been logged. After both, run_done. WAITS: it goes on by itself, and
+/* Calls the function that is on run->L with its arguments. DONE: its results are on run->L. FAILED: it has been logged. After both, run_done. WAITS: it goes on by itself, and
  * runtime_finished comes later. */
 enum run_state run_call(struct run *run, int arguments);
 void run_done(struct run *run);
@@ -101,6 +99,13 @@ void run_cancel_all(struct runtime *runtime);
 
 /* What follows when a call is over that had waited. */
 void runtime_finished(struct run *run, enum run_state state);
+
+/* The error on the top of the stack, which a script may have made anything. */
+const char *runtime_error_text(lua_State *L);
+
+/* Calls the function, which finds the argument as light userdata at 1, where an error can do no harm;
+ * false, and the error has been logged. */
+bool runtime_protect(struct runtime *runtime, lua_CFunction function, void *argument);
 
 /* Logs the error object on the top of the coroutine's stack with its traceback. */
 void runtime_failed(struct runtime *runtime, lua_State *L, const char *what, uint64_t link_id);
@@ -120,15 +125,22 @@ int runtime_refuse(lua_State *L, const char *code);
 /* Seconds at `index` as nanoseconds; raises an error when they are not. */
 uint64_t runtime_check_seconds(lua_State *L, int index);
 
+/* ---- load.c ---- */
+
+/* Loads main.lua into a fresh state, finds its handlers and calls on_start. */
+bool load_script(struct runtime *runtime, struct error *error);
+
+/* Calls what is on the top of the main stack, at start and at stop: its results, or the error with
+ * its traceback, come back there. */
+bool load_call(lua_State *L, int arguments, int results);
+
 /* ---- lua_conn.c ---- */
 
-void lua_conn_open(struct runtime *runtime);                   /* metatable, send, broadcast */
-void lua_conn_add(struct runtime *runtime, struct link *link); /* makes the conn */
+void lua_conn_open(struct runtime *runtime); /* metatable, send, broadcast */
+
+/* Makes the conn of a link; false, and it has been logged, when there is no memory. */
+bool lua_conn_add(struct runtime *runtime, struct link *link);
 void lua_conn_remove(struct runtime *runtime, struct link *link);
-static inline void lua_conn_push(struct runtime *runtime, const struct link *link)
-{
-    lua_rawgeti(runtime->L, SLOT_CONNS, (int)link_slot(link) + 1);
-}
 
 /* ---- lua_framing.c, for config_lua.c too ---- */
 

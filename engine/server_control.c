@@ -120,14 +120,15 @@ static uint32_t load_of(struct worker *worker)
     return atomic_load_explicit(&worker->home.load, memory_order_relaxed);
 }
 
-/* The worker with the fewest connections that takes new ones, or NULL. */
+/* The worker with the fewest connections that takes new ones, or NULL; of several, the one whose
+ * turn it is, so that short connections do not all go to the first. */
 static struct worker *choose_worker(struct server *server, const char **why_not)
 {
     struct worker *fewest = NULL;
     uint32_t total = 0;
     *why_not = "blocks have run low";
     for (uint32_t i = 0; i < server->worker_count; i++) {
-        struct worker *worker = &server->workers[i];
+        struct worker *worker = &server->workers[(server->admitted + i) % server->worker_count];
         total += load_of(worker);
         if (link_home_starving(&worker->home)) continue;
         if (load_of(worker) >= worker->setup.links) continue;
@@ -168,6 +169,7 @@ static void admit(struct server *server, uint32_t index, intptr_t handle)
         return;
     }
     server->refusing = false;
+    server->admitted++;
     counter_add(&server->accepted, 1);
 }
 

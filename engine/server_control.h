@@ -25,6 +25,7 @@ struct server {
     uint64_t started_ns;
     bool ending, aborting; /* told to */
     uint32_t workers_ended;
+    uint32_t admitted; /* connections, modulo 2^32: says whose turn it is */
     bool refusing, out_of_descriptors; /* episodes, for one log line each */
     counter accepted, refused;
     struct mail drain_mail, abort_mail;
