@@ -71,7 +71,7 @@ local other_platforms = {
   linux = { "engine/port_iocp.c" },
   windows = {
     "engine/port_uring.c", "engine/port_epoll.c", "engine/port_posix.c",
-    "bindings/signals_posix.c", "bindings/talk_posix.c",
+    "bindings/system_posix.c", "bindings/talk_posix.c",
   },
 }
 

@@ -120,13 +120,20 @@ static inline void *compat_newuserdata(lua_State *L, size_t size)
 #define lua_absindex(L, index) ((index) > 0 ? (index) : lua_gettop(L) + (index) + 1)
 #define lua_rawlen(L, index) lua_objlen(L, index)
 
-/* As luaL_tolstring: the string is pushed. */
+/* As Lua 5.4's, and like it not through the global tostring, which a script may have replaced. */
 static inline const char *luaL_tolstring(lua_State *L, int index, size_t *size)
 {
-    index = lua_absindex(L, index);
-    lua_getglobal(L, "tostring");
-    lua_pushvalue(L, index);
-    lua_call(L, 1, 1);
+    if (luaL_callmeta(L, index, "__tostring")) {
+        if (!lua_isstring(L, -1)) luaL_error(L, "'__tostring' must return a string");
+    } else if (lua_isstring(L, index)) {
+        lua_pushvalue(L, index);
+    } else if (lua_isboolean(L, index)) {
+        lua_pushstring(L, lua_toboolean(L, index) ? "true" : "false");
+    } else if (lua_isnil(L, index)) {
+        lua_pushliteral(L, "nil");
+    } else {
+        lua_pushfstring(L, "%s: %p", luaL_typename(L, index), lua_topointer(L, index));
+    }
     return lua_tolstring(L, -1, size);
 }
 

@@ -101,7 +101,7 @@ enum run_state run_call(struct run *run, int arguments)
     return RUN_WAITS;
 }
 
-struct run *run_take(struct runtime *runtime, enum handler handler, const struct link *link)
+struct run *run_take(struct runtime *runtime, enum handler handler, struct link *link)
 {
     struct run *run = take(runtime);
     if (run == NULL) {
@@ -110,6 +110,7 @@ struct run *run_take(struct runtime *runtime, enum handler handler, const struct
     }
     bool owned = link != NULL && handler != ON_DISCONNECT;
     run->handler = (uint8_t)handler;
+    run->link = owned ? link : NULL;
     run->link_id = link == NULL ? 0 : link_id(link);
     run->owner = owned ? &runtime->owned[link_slot(link)] : &runtime->loose;
     run->sleeping = false;

@@ -158,7 +158,7 @@ static struct run *prepare(struct runtime *runtime, enum handler handler, struct
     return run;
 }
 
-/* The answer of on_connect and on_idle: the first result, or nil. */
+/* The answer of on_connect and on_idle: the first result, or nil. A failure ends the connection. */
 static enum script_verdict answer(struct run *run, enum run_state state)
 {
     if (state == RUN_WAITS) return SCRIPT_WAIT;
@@ -169,6 +169,8 @@ static enum script_verdict answer(struct run *run, enum run_state state)
             verdict = has && !lua_toboolean(run->L, 1) ? SCRIPT_NO : SCRIPT_YES;
         else
             verdict = has && lua_toboolean(run->L, 1) ? SCRIPT_YES : SCRIPT_NO;
+    } else {
+        link_close(run->link, NULL);
     }
     run_done(run);
     return verdict;
@@ -265,20 +267,21 @@ void runtime_finished(struct run *run, enum run_state state)
 {
     struct runtime *runtime = run->runtime;
     struct lua_timer *timer = run->timer;
-    enum handler handler = run->handler;
-    struct link *link = run->link_id == 0 ? NULL : worker_find(runtime->worker, run->link_id);
-    enum script_verdict verdict = SCRIPT_NO;
-    if (handler == ON_CONNECT || handler == ON_IDLE)
-        verdict = answer(run, state);
-    else
+    struct link *link = run->link; /* it is there: had it gone, the run would have been ended */
+    switch ((enum handler)run->handler) {
+    case ON_CONNECT: link_decide(link, answer(run, state)); break;
+    case ON_IDLE: link_decide_idle(link, answer(run, state)); break;
+    case ON_RECEIVE:
+    case ON_DRAIN:
         run_done(run);
-    if (handler == HANDLERS) lua_timer_finished(timer);
-    if (link == NULL) return;
-    if (handler == ON_CONNECT) link_decide(link, verdict);
-    if (handler == ON_IDLE && verdict == SCRIPT_NO) link_close_idle(link);
-    if (handler == ON_RECEIVE || handler == ON_DRAIN) {
         if (state == RUN_FAILED) link_close(link, NULL);
         if (!has_waiting(runtime, link)) link_release(link);
+        break;
+    case HANDLERS:
+        run_done(run);
+        lua_timer_finished(timer);
+        break;
+    default: run_done(run);
     }
 }
 

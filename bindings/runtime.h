@@ -43,6 +43,7 @@ struct run {
     lua_State *L;
     int anchor;               /* in the registry, keeps L alive */
     uint8_t handler;          /* enum handler, or HANDLERS: a timer */
+    struct link *link;        /* whose it is, and with which it ends; NULL: nobody's */
     uint64_t link_id;         /* the connection it is about; 0: none */
     struct list *owner;       /* where it stands while it waits */
     bool sleeping;            /* `sleep` runs: it yielded to be resumed */
@@ -81,7 +82,7 @@ extern const struct script lua_script;
 /* ---- run.c ---- */
 
 /* Takes a coroutine for a call; NULL, and it has been logged, when there is no memory. */
-struct run *run_take(struct runtime *runtime, enum handler handler, const struct link *link);
+struct run *run_take(struct runtime *runtime, enum handler handler, struct link *link);
 
 /* Calls the function that is on run->L with its arguments. DONE: its results are on run->L. FAILED: it has been logged. After both, run_done. WAITS: it goes on by itself, and
  * runtime_finished comes later. */

@@ -4,7 +4,7 @@
 #include "runtime.h"
 #include "server.h"
 #include "settings.h"
-#include "signals.h"
+#include "system.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum { FLAGS_MAX = 256, STOP_POLL_MS = 20, ABORT_PATIENCE_MS = 2000 };
-enum { MAIN_SIZE_MAX = 64 << 20 };
+enum { MAIN_SIZE_MAX = 64 << 20, FILES_BESIDE = 1024 /* listeners, a script's own, ... */ };
 
 /* ---- the command line ---- */
 
@@ -164,11 +164,11 @@ static bool configure(struct config *config, const struct command_line *line, st
 /* The first stop lets everything finish; the second does not wait, whatever a script is up to. */
 static void serve_until_stopped(struct server *server)
 {
-    signals_wait_for_stop(-1);
+    system_wait_for_stop(-1);
     log_line(LOG_INFO, "stopping: every queue is flushed first; once more stops at once");
     server_drain(server);
     bool again = false;
-    while (!again && server_is_active(server)) again = signals_wait_for_stop(STOP_POLL_MS);
+    while (!again && server_is_active(server)) again = system_wait_for_stop(STOP_POLL_MS);
     if (!again) return;
     log_line(LOG_WARN, "stopping at once");
     server_abort(server);
@@ -177,7 +177,7 @@ static void serve_until_stopped(struct server *server)
             log_line(LOG_WARN, "a script does not return: ended without it");
             _exit(0);
         }
-        signals_wait_for_stop(STOP_POLL_MS);
+        system_wait_for_stop(STOP_POLL_MS);
     }
 }
 
@@ -206,12 +206,20 @@ int serve_main(int count, char **words)
     if (!configure(&config, &line, &error)) goto failed;
     log_set_level(config.log);
     setvbuf(stdout, NULL, _IOLBF, 0); /* what a script prints shows at once, in a pipe as well */
-    signals_hold();
+    uint64_t files = (uint64_t)config.max_connections + FILES_BESIDE;
+    uint64_t may_open = system_prepare(files);
+    if (may_open < files)
+        log_line(LOG_WARN,
+                 "only %llu files may be open, too few for max_connections = %u: raise the limit "
+                 "(ulimit -n %llu) or lower max_connections",
+                 (unsigned long long)may_open, config.max_connections, (unsigned long long)files);
 
     struct script script = lua_script;
     script.context = &program;
     struct server *server = server_start(&config, &script, &error);
     if (server == NULL) goto failed;
+    system_catch_stops();
+    server_announce(server);
     announce(&line, &config);
     serve_until_stopped(server);
     server_stop(server);

@@ -211,12 +211,6 @@ void link_abort(struct link *link, const char *word)
     link_fail(link, LINK_SCRIPT);
 }
 
-void link_close_idle(struct link *link)
-{
-    uint64_t since_ns = port_now(link->home->port) - link->received_ns;
-    if (link->idle_limit_ns > 0 && since_ns >= link->idle_limit_ns) link_end(link, LINK_IDLE);
-}
-
 static void tell_disconnected(struct link *link)
 {
     struct link_home *home = link->home;
@@ -298,6 +292,25 @@ static void on_deadline(struct wheel_timer *timer)
     link_fail(link, link->reason);
 }
 
+void link_decide_idle(struct link *link, enum script_verdict verdict)
+{
+    struct link_home *home = link->home;
+    uint64_t now_ns = port_now(home->port);
+    if (link->state != LINK_STATE_OPEN || link->idle_limit_ns == 0) return;
+    if (verdict == SCRIPT_NO && now_ns - link->received_ns >= link->idle_limit_ns)
+        link_end(link, LINK_IDLE);
+    else if (!wheel_timer_runs(&link->idle_timer)) /* the script may have set a new limit */
+        wheel_start(&home->wheel, &link->idle_timer, now_ns + link->idle_limit_ns);
+}
+
+static void ask_idle(struct link *link, double seconds)
+{
+    const struct script *script = link->home->script;
+    enum script_verdict verdict = SCRIPT_NO;
+    if (script->idle != NULL) verdict = script->idle(link->home->script_state, link, seconds);
+    if (verdict != SCRIPT_WAIT) link_decide_idle(link, verdict);
+}
+
 static void on_idle_timer(struct wheel_timer *timer)
 {
     struct link *link = container_of(timer, struct link, idle_timer);
@@ -318,15 +331,10 @@ static void on_idle_timer(struct wheel_timer *timer)
     } else if (link->gates != 0) {
         next_ns = now_ns + link->idle_limit_ns;
     } else if (since_ns >= link->idle_limit_ns) {
-        enum script_verdict verdict =
-            home->script->idle == NULL
-                ? SCRIPT_NO
-                : home->script->idle(home->script_state, link, (double)since_ns / 1e9);
-        if (verdict == SCRIPT_NO) link_end(link, LINK_IDLE);
-        next_ns = now_ns + link->idle_limit_ns;
+        ask_idle(link, (double)since_ns / 1e9);
+        return;
     }
-    if (link->state == LINK_STATE_OPEN && !wheel_timer_runs(timer) && link->idle_limit_ns > 0)
-        wheel_start(&home->wheel, timer, next_ns);
+    if (link->state == LINK_STATE_OPEN) wheel_start(&home->wheel, timer, next_ns);
 }
 
 void link_set_idle(struct link *link, uint64_t limit_ns)
@@ -385,6 +393,8 @@ void link_set_frame(struct link *link, const struct frame *frame)
 {
     link->frame = frame;
     link->cursor = (struct frame_cursor){0};
+    /* What has been gathered may hold packets of the new framing. */
+    if (list_empty(&link->woken)) list_append(&link->home->woken, &link->woken);
 }
 
 void *link_data(const struct link *link)

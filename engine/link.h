@@ -40,6 +40,7 @@ struct link_limits {
     uint64_t idle_ns;
     uint64_t drain_ns;
     size_t soft_mark, hard_mark; /* bytes queued */
+    size_t packet_max;           /* bytes, of any framing */
     uint32_t recv_depth;
 };
 
@@ -88,7 +89,7 @@ struct link {
     bool ended;           /* the peer will send no more */
     bool shut;            /* the peer was told that no more will come */
     bool pumping;         /* inside link_pump */
-    bool above_soft;      /* on_drain is owed */
+    bool drain_owed;      /* it was above the soft mark, or refused a packet */
     bool refusing;        /* a packet was refused: none is taken until the queue has drained */
     struct gather gather; /* received, not used yet */
     struct list parked;   /* landing blocks behind it, not taken in yet */

@@ -189,7 +189,7 @@ static enum link_reason reason_of(uint8_t error)
 void link_received(struct link *link, const struct port_event *event)
 {
     struct block *block = event->block;
-    bool end_of_stream = event->last && event->error == PORT_OK && !link->socket.stopping;
+    bool end_of_stream = event->last && event->error == PORT_OK;
     if (block != NULL && reorder_put(&link->reorder, block->sequence, block)) {
         do {
             take_in(link, block);

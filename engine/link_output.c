@@ -3,7 +3,8 @@
 
 static enum send_result refuse(struct link *link, enum send_result result)
 {
-    link->refusing = true;
+    /* With nothing queued there is no gap to hide, and nothing whose going would end the refusing. */
+    link->refusing = link->drain_owed = link->outbox.pending > 0;
     if (!link->close_when_full) return result;
     link_log(link, LOG_WARN, "closed: %s with %zu bytes queued",
              result == SEND_FULL ? "it does not read what it is sent: hard_mark is reached"
@@ -30,8 +31,8 @@ static enum send_result queued(struct link *link, bool appended)
     if (!appended) return refuse(link, SEND_NO_MEMORY);
     counter_add(&home->counters.packets_sent, 1);
     link_touch(link);
-    if (link->outbox.pending > home->limits.soft_mark && !link->above_soft) {
-        link->above_soft = true;
+    if (link->outbox.pending > home->limits.soft_mark && !(link->gates & GATE_SLOW)) {
+        link->drain_owed = true;
         link_gate_close(link, GATE_SLOW);
     }
     return SEND_OK;
@@ -78,14 +79,11 @@ void link_sent(struct link *link, const struct port_event *event)
         return;
     }
     if (link->outbox.pending > 0 || link->state == LINK_STATE_DRAINING) link_touch(link);
-    if (link->above_soft && link->outbox.pending <= home->limits.soft_mark) {
-        link->above_soft = link->refusing = false;
-        if (link->state == LINK_STATE_OPEN && home->script->drained != NULL)
-            home->script->drained(home->script_state, link);
-        if (!link->above_soft) link_gate_open(link, GATE_SLOW);
-    } else if (link->refusing && link->outbox.pending <= home->limits.soft_mark) {
-        link->refusing = false;
-    }
+    if (!link->drain_owed || link->outbox.pending > home->limits.soft_mark) return;
+    link->drain_owed = link->refusing = false;
+    if (link->state == LINK_STATE_OPEN && home->script->drained != NULL)
+        home->script->drained(home->script_state, link);
+    if (link->outbox.pending <= home->limits.soft_mark) link_gate_open(link, GATE_SLOW);
 }
 
 const char *send_result_text(enum send_result result)

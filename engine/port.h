@@ -65,7 +65,8 @@ struct port_acceptor {
 struct port_event {
     uint8_t kind;  /* enum port_event_kind */
     uint8_t error; /* enum port_error */
-    bool last;     /* RECEIVED, ACCEPTED: the stream has ended; start it again if you want more */
+    bool last;     /* RECEIVED, ACCEPTED: the stream has ended; start it again if you want more.
+                      RECEIVED with PORT_OK: the peer has ended it, there is no more */
     union {
         struct port_socket *socket;     /* RECEIVED, SENT */
         struct port_acceptor *acceptor; /* ACCEPTED */

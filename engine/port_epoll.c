@@ -246,9 +246,10 @@ static int epoll_harvest(struct port *port, struct port_event *events, int count
     if (!sent_only) wait_kernel(epoll, deadline_ns);
     epoll->waited = !sent_only;
     port->now_ns = posix_now_ns();
-    int count = take_sent(epoll, events, count_max);
+    int count = posix_take_mail(port, events, count_max);
+    /* Half of the rest: those who always have something sent must not keep others from being heard. */
+    count += take_sent(epoll, events + count, (count_max - count + 1) / 2);
     count += posix_take_ended(&epoll->ended, events + count, count_max - count);
-    count += posix_take_mail(port, events + count, count_max - count);
     count += take_accepted(epoll, events + count, count_max - count);
     return count + take_received(epoll, events + count, count_max - count);
 }

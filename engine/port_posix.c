@@ -49,7 +49,7 @@ static bool remove_stale(const struct address *address)
     union address_system system;
     struct stat status;
     if (lstat(address->path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (probe < 0) return false;
     socklen_t size = address_to_system(address, &system);
     bool stale = connect(probe, &system.any, size) != 0 && errno == ECONNREFUSED;
@@ -57,10 +57,20 @@ static bool remove_stale(const struct address *address)
     return stale && unlink(address->path) == 0;
 }
 
+static bool is_other_file(const struct address *address)
+{
+    struct stat status;
+    return address->family == ADDRESS_UNIX && lstat(address->path, &status) == 0 &&
+           !S_ISSOCK(status.st_mode);
+}
+
 static const char *advice(int number, const struct address *address)
 {
     switch (number) {
-    case EADDRINUSE: return "another program listens there: stop it, or choose another address";
+    case EADDRINUSE:
+        return is_other_file(address)
+                   ? "a file that is no socket stands there: remove it, or choose another path"
+                   : "another program listens there: stop it, or choose another address";
     case EACCES:
         return address->family == ADDRESS_UNIX
                    ? "the directory does not let this user make the socket"
@@ -159,7 +169,8 @@ int posix_take_mail(struct port *port, struct port_event *events, int count_max)
 {
     int count = 0;
     struct mail *mail;
-    while (count < count_max && (mail = mailbox_take(&port->mailbox)) != NULL)
+    int share = count_max < 4 ? count_max : count_max / 4;
+    while (count < share && (mail = mailbox_take(&port->mailbox)) != NULL)
         events[count++] = (struct port_event){.kind = PORT_POSTED, .mail = mail};
     return count;
 }

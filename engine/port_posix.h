@@ -31,7 +31,8 @@ void posix_shutdown(struct port *port, struct port_socket *socket);
 int posix_wake_open(void);
 void posix_wake(int wake_fd);
 
-/* The events that both backends make: mail that waits, and streams that ended inside the port. */
+/* The events that both backends make: mail that waits, and streams that ended inside the port. Mail is
+ * taken first and has a share of its own, however busy the sockets are. */
 int posix_take_mail(struct port *port, struct port_event *events, int count_max);
 int posix_take_ended(struct list *ended, struct port_event *events, int count_max);
 

@@ -44,11 +44,10 @@ static struct port_uring *self(struct port *port)
 
 static void submit(struct port_uring *uring)
 {
-    int result;
-    do {
-        result = io_uring_submit(&uring->ring);
-    } while (result == -EINTR || result == -EAGAIN || result == -EBUSY);
-    check(result >= 0);
+    while (io_uring_sq_ready(&uring->ring) > 0) {
+        int result = io_uring_submit(&uring->ring);
+        check(result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY);
+    }
     uring->message_count = uring->part_count = 0; /* the kernel has its own copy of them now */
 }
 
@@ -189,7 +188,9 @@ static bool received(struct port_uring *uring, struct port_socket *socket,
         return size > 0;
     }
     event->last = true;
-    event->error = (uint8_t)(size >= 0 ? PORT_OK : full ? PORT_CANCELLED : posix_error(-size));
+    event->error = (uint8_t)(size == 0          ? PORT_OK
+                             : size > 0 || full ? PORT_CANCELLED
+                                                : posix_error(-size));
     socket->receiving = false;
     return true;
 }
@@ -274,7 +275,8 @@ static int uring_harvest(struct port *port, struct port_event *events, int count
     restart_stalled(uring);
     enter(uring, deadline_ns);
     port->now_ns = posix_now_ns();
-    int count = posix_take_ended(&uring->ended, events, count_max);
+    int count = posix_take_mail(port, events, count_max);
+    count += posix_take_ended(&uring->ended, events + count, count_max - count);
     io_uring_for_each_cqe(&uring->ring, head, completion)
     {
         if (count == count_max) break;
@@ -282,7 +284,7 @@ static int uring_harvest(struct port *port, struct port_event *events, int count
         seen++;
     }
     io_uring_cq_advance(&uring->ring, seen);
-    return count + posix_take_mail(port, events + count, count_max - count);
+    return count;
 }
 
 static bool uring_attach(struct port *port, struct port_socket *socket, intptr_t handle)

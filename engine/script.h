@@ -39,7 +39,7 @@ struct script {
     void (*drained)(void *state, struct link *link);
 
     /* Nothing received for the idle limit. NO closes it with reason "idle", YES keeps it, WAIT
-     * leaves it to the script. NULL closes. */
+     * leaves it to link_decide_idle. NULL closes. */
     enum script_verdict (*idle)(void *state, struct link *link, double seconds);
 
     /* The end: exactly once after it was accepted. `reason` is one of the words of enum
@@ -92,8 +92,9 @@ void link_abort(struct link *link, const char *word);
 /* The answer that `connected` left open with SCRIPT_WAIT. */
 void link_decide(struct link *link, enum script_verdict verdict);
 
-/* The answer that `idle` left open: ends it with reason "idle", unless something has come since. */
-void link_close_idle(struct link *link);
+/* The answer that `idle` left open with SCRIPT_WAIT; until then it is not asked again. NO ends it with
+ * reason "idle", unless something has come since. */
+void link_decide_idle(struct link *link, enum script_verdict verdict);
 
 /* Stops handing on packets, and receiving, until resumed. Two switches: one for a script that was
  * asked to pause, one for a handler that waits. */
@@ -135,7 +136,8 @@ struct link *worker_find(const struct worker *worker, uint64_t id);
 /* The first open connection, then the one after `link`; NULL at the end. */
 struct link *worker_next(const struct worker *worker, const struct link *link);
 
-/* Sends to a connection of any worker. For another worker's, SEND_OK means that it was posted. */
+/* Sends to a connection of any worker. For another worker's, SEND_OK means that it was posted: what
+ * becomes of it there is only logged. */
 enum send_result worker_send(struct worker *worker, uint64_t id, struct span packet);
 
 /* Sends to every open connection of every worker but `except` (NULL: to all). *count: how many of

@@ -146,6 +146,15 @@ bool server_address(const struct server *server, uint32_t index, struct address 
     return true;
 }
 
+void server_announce(const struct server *server)
+{
+    char text[ADDRESS_TEXT_MAX];
+    for (uint32_t i = 0; i < server->config.listener_count; i++)
+        log_line(LOG_INFO, "listening on %s (%s)",
+                 address_format(&server->listeners[i].address, text),
+                 server->config.listeners[i].frame.codec->name);
+}
+
 const char *server_backend(const struct server *server)
 {
     return server->port->operations->name;

@@ -65,6 +65,9 @@ void server_worker_stats(const struct server *server, uint32_t index, struct ser
  * the last. */
 bool server_address(const struct server *server, uint32_t index, struct address *address);
 
+/* Logs where it listens, a line for each listener: for when all is ready. */
+void server_announce(const struct server *server);
+
 /* The backend in use: "uring", "epoll". */
 const char *server_backend(const struct server *server);
 const struct config *server_config(const struct server *server);

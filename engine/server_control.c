@@ -17,6 +17,7 @@ static void make_setup(const struct server *server, struct worker_setup *setup)
                    .drain_ns = config->drain_timeout_ns,
                    .soft_mark = config->soft_mark,
                    .hard_mark = config->hard_mark,
+                   .packet_max = config->max_packet,
                    .recv_depth = config->recv_depth},
         .links = config_links_per_worker(config),
         .blocks = config_blocks_per_worker(config),
@@ -45,6 +46,7 @@ static void let_all(struct server *server, bool start)
 static void end_workers(struct server *server)
 {
     for (uint32_t i = 0; i < server->worker_count; i++) worker_join(&server->workers[i]);
+    for (uint32_t i = 0; i < server->worker_count; i++) worker_drop_unread(&server->workers[i]);
     for (uint32_t i = 0; i < server->worker_count; i++) worker_close(&server->workers[i]);
     server->worker_count = 0;
 }
@@ -100,13 +102,10 @@ static bool open_listeners(struct server *server)
     for (uint32_t i = 0; i < server->config.listener_count; i++) {
         struct server_listener *listener = &server->listeners[i];
         const struct config_listener *wanted = &server->config.listeners[i];
-        char text[ADDRESS_TEXT_MAX];
         listener->acceptor.handle = operations->listen(&wanted->address, BACKLOG, &server->error);
         if (listener->acceptor.handle < 0) return false;
         listener->address = wanted->address;
         operations->local_address(listener->acceptor.handle, &listener->address);
-        log_line(LOG_INFO, "listening on %s (%s)", address_format(&listener->address, text),
-                 wanted->frame.codec->name);
     }
     for (uint32_t i = 0; i < server->config.listener_count; i++)
         port_accept_start(server->port, &server->listeners[i].acceptor);
@@ -135,18 +134,20 @@ static struct worker *choose_worker(struct server *server, const char **why_not)
         if (fewest == NULL || load_of(worker) < load_of(fewest)) fewest = worker;
     }
     if (total < server->config.max_connections) return fewest;
-    *why_not = "max_connections is reached";
+    *why_not = "there are as many connections as max_connections allows";
     return NULL;
 }
 
 static void refuse(struct server *server, const struct address *peer, const char *why)
 {
     char text[ADDRESS_TEXT_MAX];
+    uint64_t held_back;
     counter_add(&server->refused, 1);
     if (server->refusing) return;
     server->refusing = true;
-    log_line(LOG_WARN, "refused %s, and others until there is room: %s (%u)",
-             address_format(peer, text), why, server->config.max_connections);
+    if (!log_allowed(&server->refusals, port_now(server->port), &held_back)) return;
+    log_line(LOG_WARN, "refused %s, and others until there is room: %s", address_format(peer, text),
+             why);
 }
 
 static void admit(struct server *server, uint32_t index, intptr_t handle)

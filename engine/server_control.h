@@ -26,6 +26,7 @@ struct server {
     bool ending, aborting; /* told to */
     uint32_t workers_ended;
     uint32_t admitted; /* connections, modulo 2^32: says whose turn it is */
+    struct log_limit refusals;
     bool refusing, out_of_descriptors; /* episodes, for one log line each */
     counter accepted, refused;
     struct mail drain_mail, abort_mail;

@@ -175,8 +175,12 @@ void worker_let(struct worker *worker, bool start)
 void worker_join(struct worker *worker)
 {
     pthread_join(worker->thread, NULL);
+}
+
+void worker_drop_unread(struct worker *worker)
+{
+    struct mail *mail;
     if (worker->home.port == NULL) return;
-    struct mail *mail; /* what others posted to it after its end */
     while ((mail = mailbox_take(&worker->home.port->mailbox)) != NULL)
         worker_drop_mail(worker, mail);
 }

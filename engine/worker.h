@@ -23,6 +23,7 @@ struct letter {
     struct link_origin origin; /* ADOPT */
     uint64_t id;               /* SEND: to; BROADCAST: all but this one */
     struct chunk *packet;      /* SEND, BROADCAST: not framed; held by the letter */
+    struct budget *budget;     /* what its own bytes were taken from; NULL: none */
 };
 
 enum worker_phase { WORKER_NEW, WORKER_OPENED, WORKER_STARTED, WORKER_FAILED };
@@ -60,9 +61,10 @@ enum worker_phase worker_wait_for(struct worker *worker, enum worker_phase phase
 /* Lets an opened worker start its script (true), or end (false). */
 void worker_let(struct worker *worker, bool start);
 
-/* Joins the thread and frees everything but the struct. All workers must have been joined before
- * one is closed: they may hold each other's chunks. */
+/* The end, each step for all workers before the next one: they post to each other until they have
+ * ended, and hold each other's chunks. Frees everything but the struct. */
 void worker_join(struct worker *worker);
+void worker_drop_unread(struct worker *worker);
 void worker_close(struct worker *worker);
 
 /* From any thread, for a started worker. */

@@ -96,12 +96,18 @@ static struct chunk *copy_packet(struct worker *worker, struct span packet)
     return chunk;
 }
 
-/* Posts a letter that holds the chunk. */
-static enum send_result post_packet(struct worker *to, enum letter_kind kind, uint64_t id,
-                                    struct chunk *packet)
+/* Posts a letter that holds the chunk. It is paid for by the sender until it has been read. */
+static enum send_result post_packet(struct worker *from, struct worker *to, enum letter_kind kind,
+                                    uint64_t id, struct chunk *packet)
 {
+    struct budget *budget = &from->home.budget;
+    if (!budget_take(budget, sizeof(struct letter))) return SEND_NO_MEMORY;
     struct letter *letter = calloc(1, sizeof *letter);
-    if (letter == NULL) return SEND_NO_MEMORY;
+    if (letter == NULL) {
+        budget_give(budget, sizeof *letter);
+        return SEND_NO_MEMORY;
+    }
+    letter->budget = budget;
     letter->kind = kind;
     letter->id = id;
     letter->packet = packet;
@@ -118,9 +124,10 @@ enum send_result worker_send(struct worker *worker, uint64_t id, struct span pac
         return link == NULL ? SEND_CLOSED : link_send(link, packet);
     }
     if (owner >= worker->count) return SEND_CLOSED;
+    if (packet.size > worker->home.limits.packet_max) return SEND_TOO_BIG;
     struct chunk *chunk = copy_packet(worker, packet);
     if (chunk == NULL) return SEND_NO_MEMORY;
-    enum send_result result = post_packet(worker->team[owner], LETTER_SEND, id, chunk);
+    enum send_result result = post_packet(worker, worker->team[owner], LETTER_SEND, id, chunk);
     chunk_drop(chunk);
     return result;
 }
@@ -138,7 +145,8 @@ enum send_result worker_broadcast(struct worker *worker, struct span packet,
     enum send_result result = broadcast_here(worker, packet, except_id, count);
     for (uint32_t i = 0; i < worker->count && chunk != NULL; i++) {
         if (i == worker->index) continue;
-        enum send_result posted = post_packet(worker->team[i], LETTER_BROADCAST, except_id, chunk);
+        enum send_result posted =
+            post_packet(worker, worker->team[i], LETTER_BROADCAST, except_id, chunk);
         if (posted != SEND_OK) result = posted;
     }
     if (chunk != NULL) chunk_drop(chunk);
@@ -159,8 +167,22 @@ static void end_all(struct worker *worker, void (*end)(struct link *, enum link_
 
 static void drop_letter(struct letter *letter)
 {
+    struct budget *budget = letter->budget;
     if (letter->packet != NULL) chunk_drop(letter->packet);
     free(letter);
+    if (budget != NULL) budget_give(budget, sizeof *letter);
+}
+
+/* A packet that another worker sent to a connection of ours. */
+static void deliver(struct worker *worker, const struct letter *letter)
+{
+    struct link *link = open_link(worker, letter->id);
+    if (link == NULL) return; /* it has gone since: as for what is on its way to a peer */
+    struct span packet = span_of(letter->packet->data, letter->packet->size);
+    enum send_result result = link_send(link, packet);
+    if (result != SEND_OK)
+        link_log(link, LOG_WARN, "a packet of %zu bytes from another worker was not sent: %s",
+                 packet.size, send_result_text(result));
 }
 
 void worker_read_mail(struct worker *worker, struct mail *mail)
@@ -175,10 +197,7 @@ void worker_read_mail(struct worker *worker, struct mail *mail)
         link = link_open(&worker->home, &letter->origin);
         if (link != NULL && worker->draining) link_end(link, LINK_SHUTDOWN);
         break;
-    case LETTER_SEND:
-        link = open_link(worker, letter->id);
-        if (link != NULL) link_send(link, span_of(letter->packet->data, letter->packet->size));
-        break;
+    case LETTER_SEND: deliver(worker, letter); break;
     case LETTER_BROADCAST:
         broadcast_here(worker, span_of(letter->packet->data, letter->packet->size), letter->id,
                        &count);

@@ -47,6 +47,7 @@ int main(int count, char **words)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     struct server *server = server_start(&config, &script, &error);
     if (server == NULL) return fail(&error);
+    server_announce(server);
     sigwait(&signals, &signal_number);
     server_stop(server);
     return 0;

@@ -1,0 +1,52 @@
+#include "system.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static int stops = -1; /* an eventfd: how many were asked for */
+
+uint64_t system_prepare(uint64_t files)
+{
+    struct rlimit limit;
+    signal(SIGPIPE, SIG_IGN);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return files;
+    if (limit.rlim_cur < files) {
+        limit.rlim_cur = limit.rlim_max < files ? limit.rlim_max : files;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur;
+}
+
+static void note_stop(int number)
+{
+    const uint64_t one = 1;
+    int kept = errno;
+    (void)number;
+    if (write(stops, &one, sizeof one) < 0) _exit(1);
+    errno = kept;
+}
+
+void system_catch_stops(void)
+{
+    struct sigaction action = {.sa_handler = note_stop, .sa_flags = SA_RESTART};
+    stops = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
+    if (stops < 0) return; /* then a stop request ends it, as it would without us */
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
+bool system_wait_for_stop(int milliseconds)
+{
+    struct pollfd asked = {.fd = stops, .events = POLLIN};
+    uint64_t one;
+    int ready;
+    do {
+        ready = poll(&asked, 1, milliseconds);
+    } while (ready < 0 && errno == EINTR && milliseconds < 0);
+    return ready > 0 && read(stops, &one, sizeof one) == sizeof one;
+}
