@@ -94,8 +94,10 @@ static bool read_all(lua_State *L, struct config *config, struct error *error)
 
 static void run_away(lua_State *L, lua_Debug *at)
 {
-    (void)at;
-    luaL_error(L, "it runs for too long: it should only return a table");
+    lua_getinfo(L, "Sl", at);
+    lua_pushfstring(L, "%s:%d: this runs for too long: the file should only return a table",
+                    at->short_src, at->currentline);
+    lua_error(L);
 }
 
 /* Runs the file without any globals and with a bound on its time; its table is left on the stack.

@@ -25,8 +25,9 @@ static int answer_send(lua_State *L, enum send_result result)
 /* A number that is no id finds nothing. */
 static uint64_t read_id(lua_State *L, int index)
 {
-    lua_Number id = lua_tonumber(L, index);
-    return id > 0 && id < ID_END ? (uint64_t)id : 0;
+    lua_Number number = lua_tonumber(L, index);
+    uint64_t id = number > 0 && number < ID_END ? (uint64_t)number : 0;
+    return (lua_Number)id == number ? id : 0;
 }
 
 static uint64_t check_conn_id(lua_State *L, int index)

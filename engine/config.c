@@ -19,6 +19,7 @@
 
 #define PACKET_MOST G /* a WSABUF's length has 32 bits */
 #define MEMORY_USUAL (512 * M)
+#define MEMORY_ROOM (64 * K)
 #define HARD_MARK_USUAL (4 * M)
 
 /* A worker with fewer blocks than this could not even answer in turns. */
@@ -319,10 +320,12 @@ static bool check_ranges(const struct config *config, struct error *error)
     return true;
 }
 
-static uint64_t memory_needed(const struct config *config)
+static uint64_t share_needed(const struct config *config)
 {
-    /* Each worker: one packet being gathered, one waiting to be sent. */
-    return 2 * config->max_packet * config->workers;
+    uint64_t bytes = config->max_packet; /* one packet being gathered */
+    bytes += config->max_packet;         /* one waiting to be sent */
+    bytes += MEMORY_ROOM;                /* their headers, and all that is small */
+    return bytes;
 }
 
 static uint64_t larger(uint64_t one, uint64_t other)
@@ -333,7 +336,8 @@ static uint64_t larger(uint64_t one, uint64_t other)
 static bool fill_in(struct config *config, struct error *error)
 {
     if (config->workers == 0) config->workers = processors();
-    if (config->memory == 0) config->memory = larger(MEMORY_USUAL, memory_needed(config));
+    if (config->memory == 0)
+        config->memory = larger(MEMORY_USUAL, share_needed(config) * config->workers);
     if (config->hard_mark == 0) config->hard_mark = larger(HARD_MARK_USUAL, 2 * config->max_packet);
     if (config->listener_count > 0) return true;
     return config_add_listener(config, "0.0.0.0:7000", error) != NULL;
@@ -380,13 +384,15 @@ static bool check_blocks(const struct config *config, struct error *error)
 static bool check_memory(const struct config *config, struct error *error)
 {
     uint64_t share = config_memory_per_worker(config);
-    if (share >= 2 * config->max_packet) return true;
-    return error_set(error, ERROR_INPUT,
-                     "memory = %s is %s for each of %" PRIu32 " workers, who need twice "
-                     "max_packet = %s to gather one packet while another is sent: set memory to at "
-                     "least %s, or to 0 for as much as it takes, or lower max_packet or workers",
-                     size_text(config->memory).text, size_text(share).text, config->workers,
-                     size_text(config->max_packet).text, size_text(memory_needed(config)).text);
+    if (share >= share_needed(config)) return true;
+    return error_set(
+        error, ERROR_INPUT,
+        "memory = %s is %s for each of %" PRIu32 " workers, who need twice "
+        "max_packet = %s and %s to gather one packet while another is sent: set memory "
+        "to at least %s, or to 0 for as much as it takes, or lower max_packet or workers",
+        size_text(config->memory).text, size_text(share).text, config->workers,
+        size_text(config->max_packet).text, size_text(MEMORY_ROOM).text,
+        size_text(share_needed(config) * config->workers).text);
 }
 
 static bool finish_frames(struct config *config, struct error *error)

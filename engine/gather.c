@@ -49,11 +49,12 @@ static bool grow_to(struct gather *gather, struct budget *budget, size_t capacit
 }
 
 /* Doubling makes the copying cheap; when the budget is nearly used up, what is needed will do. */
-static bool grow(struct gather *gather, struct budget *budget, size_t needed)
+static bool grow(struct gather *gather, struct budget *budget, size_t needed, size_t wanted)
 {
     if (budget == NULL) return false;
-    size_t doubled = 2 * gather->capacity; /* capacity < needed */
-    if (doubled > needed && grow_to(gather, budget, doubled)) return true;
+    size_t ahead = 2 * gather->capacity; /* capacity < needed */
+    if (wanted >= needed && wanted < ahead) ahead = wanted;
+    if (ahead > needed && grow_to(gather, budget, ahead)) return true;
     return grow_to(gather, budget, needed);
 }
 
@@ -66,7 +67,7 @@ static bool begin_in_block(struct gather *gather, struct block_pool *pool, size_
     return true;
 }
 
-bool gather_append(struct gather *gather, struct block_pool *pool, struct span bytes)
+bool gather_append(struct gather *gather, struct block_pool *pool, struct span bytes, size_t wanted)
 {
     if (bytes.size == 0) return true;
     if (gather_empty(gather)) gather->begin = gather->end = 0;
@@ -74,7 +75,8 @@ bool gather_append(struct gather *gather, struct block_pool *pool, struct span b
         size_t needed = gather->end - gather->begin + bytes.size;
         if (needed <= gather->capacity)
             move_to_front(gather);
-        else if (!begin_in_block(gather, pool, needed) && !grow(gather, pool->budget, needed))
+        else if (!begin_in_block(gather, pool, needed) &&
+                 !grow(gather, pool->budget, needed, wanted))
             return false;
     }
     memcpy(gather->data + gather->end, bytes.data, bytes.size);

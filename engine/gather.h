@@ -25,8 +25,10 @@ static inline struct span gather_bytes(const struct gather *gather)
 }
 
 /* Adds bytes behind; false, and nothing is changed, when neither pool nor budget has room. Bytes
- * that were handed out before may have moved. */
-bool gather_append(struct gather *gather, struct block_pool *pool, struct span bytes);
+ * that were handed out before may have moved. `wanted`: how many it will hold until some of them are
+ * used, 0 if nobody knows; no more room than that is taken ahead. */
+bool gather_append(struct gather *gather, struct block_pool *pool, struct span bytes,
+                   size_t wanted);
 
 /* Takes bytes off the front; the memory stays. */
 static inline void gather_consume(struct gather *gather, size_t size)

@@ -77,7 +77,8 @@ static bool absorb(struct link *link, size_t size)
 {
     struct block *block = block_of(link->parked.next);
     struct span bytes = span_first(block_bytes(block), size);
-    if (!gather_append(&link->gather, &link->home->blocks, bytes)) return false;
+    size_t wanted = link->cursor.wanted;
+    if (!gather_append(&link->gather, &link->home->blocks, bytes, wanted)) return false;
     block->begin += (uint32_t)bytes.size;
     if (block->begin == block->end) unpark(link);
     return true;

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { EVENTS_PER_TURN = 64, BACKLOG = 4096 };
+enum { EVENTS_PER_TURN = 64, BACKLOG = 4096, WHY_SIZE = 64 };
 #define RETRY_NS UINT64_C(100000000) /* between tries to accept while descriptors are short */
 
 /* ---- start ---- */
@@ -121,11 +121,11 @@ static uint32_t load_of(struct worker *worker)
 
 /* The worker with the fewest connections that takes new ones, or NULL; of several, the one whose
  * turn it is, so that short connections do not all go to the first. */
-static struct worker *choose_worker(struct server *server, const char **why_not)
+static struct worker *choose_worker(struct server *server, char *why_not)
 {
     struct worker *fewest = NULL;
     uint32_t total = 0;
-    *why_not = "blocks have run low";
+    snprintf(why_not, WHY_SIZE, "blocks have run low");
     for (uint32_t i = 0; i < server->worker_count; i++) {
         struct worker *worker = &server->workers[(server->admitted + i) % server->worker_count];
         total += load_of(worker);
@@ -134,7 +134,7 @@ static struct worker *choose_worker(struct server *server, const char **why_not)
         if (fewest == NULL || load_of(worker) < load_of(fewest)) fewest = worker;
     }
     if (total < server->config.max_connections) return fewest;
-    *why_not = "there are as many connections as max_connections allows";
+    snprintf(why_not, WHY_SIZE, "max_connections is reached (%u)", server->config.max_connections);
     return NULL;
 }
 
@@ -158,12 +158,12 @@ static void admit(struct server *server, uint32_t index, intptr_t handle)
                                  .listener = index,
                                  .frame = &listener->frame,
                                  .close_when_full = listener->on_full == ON_FULL_CLOSE};
-    const char *why_not;
+    char why_not[WHY_SIZE];
     if (!operations->peer_address(handle, &origin.peer)) { /* it has gone already */
         operations->close_handle(handle);
         return;
     }
-    struct worker *worker = choose_worker(server, &why_not);
+    struct worker *worker = choose_worker(server, why_not);
     if (worker == NULL || !worker_adopt(worker, &origin)) {
         refuse(server, &origin.peer, why_not);
         operations->close_handle(handle);

@@ -359,15 +359,15 @@ Test(config, memory_too_small_for_its_workers_is_refused_with_the_arithmetic)
     config = fresh();
     set(&config, "memory", "16M");
     set(&config, "workers", "4");
-    unfinished(&config, "set memory to at least 128M");
+    unfinished(&config, "set memory to at least 131328K");
 
     config = fresh();
     set(&config, "workers", "4");
-    set(&config, "memory", "134217727");
-    unfinished(&config, "memory = 134217727 is 33554431 for each");
+    set(&config, "memory", "134479871");
+    unfinished(&config, "memory = 134479871 is 33619967 for each");
     config = fresh();
     set(&config, "workers", "4");
-    set(&config, "memory", "128M");
+    set(&config, "memory", "131328K");
     finish(&config);
 }
 
@@ -377,14 +377,14 @@ Test(config, memory_that_nobody_set_is_enough_for_any_number_of_workers)
         struct config config = fresh();
         config.workers = workers;
         finish(&config);
-        cr_assert_eq(config.memory, workers <= 16 ? 512 * MB : 32 * MB * workers);
+        cr_assert_eq(config.memory, workers < 16 ? 512 * MB : (32 * MB + 64 * KB) * workers);
         cr_assert(config_memory_per_worker(&config) >= 32 * MB);
     }
     struct config config = fresh();
     set(&config, "workers", "128");
     set(&config, "max_packet", "1G");
     finish(&config);
-    cr_assert_eq(config.memory, 256 * GB);
+    cr_assert_eq(config.memory, 256 * GB + 128 * 64 * KB);
 }
 
 Test(config, blocks_must_be_a_share_that_a_worker_can_use)

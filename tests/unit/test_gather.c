@@ -53,7 +53,7 @@ Test(gather, nothing_takes_no_memory)
     struct gather gather = {0};
     cr_assert(gather_empty(&gather));
     cr_assert_eq(gather_bytes(&gather).size, 0);
-    cr_assert(gather_append(&gather, &home.pool, span_of(NULL, 0)));
+    cr_assert(gather_append(&gather, &home.pool, span_of(NULL, 0), 0));
     cr_assert_eq(home.pool.free_count, 1);
     gather_clear(&gather, &home.pool);
     home_close(&home);
@@ -64,8 +64,8 @@ Test(gather, what_fits_in_a_block_is_kept_in_one)
     struct home home;
     home_open(&home, 1, 64, 1000);
     struct gather gather = {0};
-    cr_assert(gather_append(&gather, &home.pool, stream(0, 60)));
-    cr_assert(gather_append(&gather, &home.pool, stream(60, 4)));
+    cr_assert(gather_append(&gather, &home.pool, stream(0, 60), 0));
+    cr_assert(gather_append(&gather, &home.pool, stream(60, 4), 0));
     cr_assert_not_null(gather.block);
     cr_assert(holds(&gather, 0, 64));
     cr_assert_eq(home.pool.free_count, 0);
@@ -80,8 +80,8 @@ Test(gather, what_outgrows_its_block_moves_to_the_budget_and_gives_the_block_bac
     struct home home;
     home_open(&home, 1, 64, 1000);
     struct gather gather = {0};
-    cr_assert(gather_append(&gather, &home.pool, stream(0, 64)));
-    cr_assert(gather_append(&gather, &home.pool, stream(64, 1)));
+    cr_assert(gather_append(&gather, &home.pool, stream(0, 64), 0));
+    cr_assert(gather_append(&gather, &home.pool, stream(64, 1), 0));
     cr_assert_null(gather.block);
     cr_assert(holds(&gather, 0, 65));
     cr_assert_eq(home.pool.free_count, 1);
@@ -90,12 +90,29 @@ Test(gather, what_outgrows_its_block_moves_to_the_budget_and_gives_the_block_bac
     home_close(&home);
 }
 
+Test(gather, no_more_is_taken_ahead_than_the_packet_will_need)
+{
+    struct home home;
+    home_open(&home, 1, 64, 1000);
+    struct gather gather = {0};
+    cr_assert(gather_append(&gather, &home.pool, stream(0, 200), 210));
+    cr_assert(gather_append(&gather, &home.pool, stream(200, 5), 210));
+    cr_assert_eq(gather.capacity, 210);
+    cr_assert(gather_append(&gather, &home.pool, stream(205, 6), 210),
+              "more may come all the same");
+    cr_assert_eq(gather.capacity, 420);
+    cr_assert(holds(&gather, 0, 211));
+    gather_clear(&gather, &home.pool);
+    cr_assert_eq(budget_used(&home.budget), 0);
+    home_close(&home);
+}
+
 Test(gather, without_a_free_block_the_budget_serves)
 {
     struct home home;
     home_open(&home, 0, 64, 10);
     struct gather gather = {0};
-    cr_assert(gather_append(&gather, &home.pool, stream(0, 10)));
+    cr_assert(gather_append(&gather, &home.pool, stream(0, 10), 0));
     cr_assert(holds(&gather, 0, 10));
     cr_assert_eq(budget_used(&home.budget), 10);
     gather_clear(&gather, &home.pool);
@@ -107,14 +124,14 @@ Test(gather, moves_its_bytes_to_the_front_rather_than_grow)
     struct home home;
     home_open(&home, 1, 64, 0);
     struct gather gather = {0};
-    cr_assert(gather_append(&gather, &home.pool, stream(0, 64)));
+    cr_assert(gather_append(&gather, &home.pool, stream(0, 64), 0));
     gather_consume(&gather, 30);
-    cr_assert(gather_append(&gather, &home.pool, stream(64, 30)));
+    cr_assert(gather_append(&gather, &home.pool, stream(64, 30), 0));
     cr_assert(holds(&gather, 30, 64));
     cr_assert_not_null(gather.block);
     gather_consume(&gather, 64);
     cr_assert(gather_empty(&gather));
-    cr_assert(gather_append(&gather, &home.pool, stream(94, 64)));
+    cr_assert(gather_append(&gather, &home.pool, stream(94, 64), 0));
     cr_assert(holds(&gather, 94, 64));
     gather_clear(&gather, &home.pool);
     home_close(&home);
@@ -125,19 +142,19 @@ Test(gather, without_room_nothing_changes)
     struct home home;
     home_open(&home, 1, 64, 100);
     struct gather gather = {0};
-    cr_assert_not(gather_append(&gather, &home.pool, stream(0, 101)));
+    cr_assert_not(gather_append(&gather, &home.pool, stream(0, 101), 0));
     cr_assert(gather_empty(&gather));
     cr_assert_eq(home.pool.free_count, 1);
 
-    cr_assert(gather_append(&gather, &home.pool, stream(0, 50)));
+    cr_assert(gather_append(&gather, &home.pool, stream(0, 50), 0));
     gather_consume(&gather, 5);
-    cr_assert_not(gather_append(&gather, &home.pool, stream(50, 56)));
+    cr_assert_not(gather_append(&gather, &home.pool, stream(50, 56), 0));
     cr_assert(holds(&gather, 5, 45));
     cr_assert_not_null(gather.block);
 
-    cr_assert(gather_append(&gather, &home.pool, stream(50, 55)));
+    cr_assert(gather_append(&gather, &home.pool, stream(50, 55), 0));
     cr_assert(holds(&gather, 5, 100));
-    cr_assert_not(gather_append(&gather, &home.pool, stream(105, 1)));
+    cr_assert_not(gather_append(&gather, &home.pool, stream(105, 1), 0));
     cr_assert(holds(&gather, 5, 100));
     cr_assert_eq(budget_used(&home.budget), 100);
     gather_clear(&gather, &home.pool);
@@ -149,9 +166,9 @@ Test(gather, a_pool_without_a_budget_offers_its_blocks_only)
     struct block_pool pool;
     cr_assert(block_pool_open(&pool, 1, 64, NULL));
     struct gather gather = {0};
-    cr_assert_not(gather_append(&gather, &pool, stream(0, 65)));
-    cr_assert(gather_append(&gather, &pool, stream(0, 64)));
-    cr_assert_not(gather_append(&gather, &pool, stream(64, 1)));
+    cr_assert_not(gather_append(&gather, &pool, stream(0, 65), 0));
+    cr_assert(gather_append(&gather, &pool, stream(0, 64), 0));
+    cr_assert_not(gather_append(&gather, &pool, stream(64, 1), 0));
     cr_assert(holds(&gather, 0, 64));
     gather_clear(&gather, &pool);
     block_pool_close(&pool);
@@ -166,7 +183,7 @@ Test(gather, memory_grows_with_what_arrived_and_is_moved_seldom)
     size_t capacity = 0;
     int grown = 0;
     for (int i = 0; i < PIECES; i++) {
-        cr_assert(gather_append(&gather, &home.pool, stream((size_t)i * PIECE, PIECE)));
+        cr_assert(gather_append(&gather, &home.pool, stream((size_t)i * PIECE, PIECE), 0));
         cr_assert(gather.capacity <= 2 * gather.end);
         if (gather.capacity != capacity) grown++;
         capacity = gather.capacity;
@@ -201,7 +218,7 @@ Test(gather, random_appends_and_consumes_of_many_keep_every_byte)
             begin[who] += size;
         } else {
             size_t size = random_next(&state) % (action == 15 ? 600 : 60);
-            bool taken = gather_append(gather, &home.pool, stream(end[who], size));
+            bool taken = gather_append(gather, &home.pool, stream(end[who], size), 0);
             if (taken) end[who] += size;
             refused += !taken;
         }
