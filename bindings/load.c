@@ -32,12 +32,24 @@ static void set_module_path(lua_State *L, const char *directory)
     lua_pop(L, 3);
 }
 
+/* As luaL_loadfile: without a byte order mark, and without a first line that is for the shell. The
+ * end of that line stays, so that lines keep their numbers. */
+static struct span code_of(const struct program *program)
+{
+    struct span text = span_of(program->main_text, program->main_size);
+    if (text.size >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0) text = span_skip(text, 3);
+    if (text.size == 0 || text.data[0] != '#') return text;
+    const uint8_t *end = memchr(text.data, '\n', text.size);
+    return end == NULL ? span_skip(text, text.size) : span_skip(text, (size_t)(end - text.data));
+}
+
 static bool load_main(struct runtime *runtime, struct error *error)
 {
     const struct program *program = runtime->program;
+    struct span code = code_of(program);
     lua_State *L = runtime->L;
     lua_pushfstring(L, "@%s/main.lua", program->directory);
-    if (luaL_loadbuffer(L, program->main_text, program->main_size, lua_tostring(L, -1)) != LUA_OK)
+    if (luaL_loadbuffer(L, (const char *)code.data, code.size, lua_tostring(L, -1)) != LUA_OK)
         return error_set(error, ERROR_INPUT, "%s", runtime_error_text(L));
     compat_set_environment(L, SLOT_ENV);
     if (!load_call(L, 0, 1)) return error_set(error, ERROR_INPUT, "%s", runtime_error_text(L));

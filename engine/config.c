@@ -384,6 +384,7 @@ static bool check_blocks(const struct config *config, struct error *error)
 static bool check_memory(const struct config *config, struct error *error)
 {
     uint64_t share = config_memory_per_worker(config);
+    uint64_t needed = share_needed(config) * config->workers;
     if (share >= share_needed(config)) return true;
     return error_set(
         error, ERROR_INPUT,
@@ -392,7 +393,7 @@ static bool check_memory(const struct config *config, struct error *error)
         "to at least %s, or to 0 for as much as it takes, or lower max_packet or workers",
         size_text(config->memory).text, size_text(share).text, config->workers,
         size_text(config->max_packet).text, size_text(MEMORY_ROOM).text,
-        size_text(share_needed(config) * config->workers).text);
+        size_text((needed + M - 1) / M * M).text);
 }
 
 static bool finish_frames(struct config *config, struct error *error)

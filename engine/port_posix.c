@@ -69,7 +69,7 @@ static const char *advice(int number, const struct address *address)
     switch (number) {
     case EADDRINUSE:
         return is_other_file(address)
-                   ? "a file that is no socket stands there: remove it, or choose another address"
+                   ? "a file that is no socket stands there: remove it, or choose another path"
                    : "another program listens there: stop it, or choose another address";
     case EACCES:
         return address->family == ADDRESS_UNIX

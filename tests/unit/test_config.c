@@ -359,7 +359,7 @@ Test(config, memory_too_small_for_its_workers_is_refused_with_the_arithmetic)
     config = fresh();
     set(&config, "memory", "16M");
     set(&config, "workers", "4");
-    unfinished(&config, "set memory to at least 131328K");
+    unfinished(&config, "set memory to at least 129M");
 
     config = fresh();
     set(&config, "workers", "4");
