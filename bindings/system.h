@@ -9,7 +9,7 @@
  * system lets us. Returns how many may. */
 uint64_t system_prepare(uint64_t files);
 
-/* From here on a stop request (TERM, INT) does not end the program but waits to be asked for. */
+/* From here on a stop request (TERM, INT, HUP) does not end the program but waits to be asked for. */
 void system_catch_stops(void);
 
 /* True when a stop was asked for; waits for that up to so many milliseconds, or for ever if it is

@@ -38,6 +38,7 @@ void system_catch_stops(void)
     if (stops < 0) return; /* then a stop request ends it, as it would without us */
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL); /* the terminal was closed */
 }
 
 bool system_wait_for_stop(int milliseconds)

@@ -328,7 +328,7 @@ static void on_idle_timer(struct wheel_timer *timer)
             return;
         }
         next_ns = now_ns - since_ns + link->idle_limit_ns;
-    } else if (link->gates != 0) {
+    } else if (link->gates & GATES_OF_OURS) {
         next_ns = now_ns + link->idle_limit_ns;
     } else if (since_ns >= link->idle_limit_ns) {
         ask_idle(link, (double)since_ns / 1e9);

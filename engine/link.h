@@ -34,6 +34,10 @@ enum link_gate {
     GATE_STARVED = 16, /* the worker has no blocks or memory for it */
 };
 
+/* Behind these a silence is our doing. A script that pauses a connection keeps its idle limit: it is
+ * what ends a peer that went away meanwhile. */
+enum { GATES_OF_OURS = GATE_DECIDING | GATE_HELD | GATE_STARVED };
+
 enum { LINK_WORD_MAX = 32, LINK_LINGER_MS = 1000 };
 
 struct link_limits {

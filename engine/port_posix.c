@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { BIND_TRIES = 10, BIND_PAUSE_NS = 50000000 };
+
 uint64_t posix_now_ns(void)
 {
     struct timespec now;
@@ -82,6 +84,24 @@ static const char *advice(int number, const struct address *address)
     }
 }
 
+/* A server that was killed a moment ago may still have the port: io_uring lets go of it in the
+ * background, after its process has gone. */
+static bool bind_to(int handle, const struct address *address, const union address_system *system,
+                    socklen_t size)
+{
+    const struct timespec pause = {.tv_nsec = BIND_PAUSE_NS};
+    for (int tries = 1; bind(handle, &system->any, size) != 0; tries++) {
+        if (errno != EADDRINUSE || tries == BIND_TRIES) return false;
+        if (address->family != ADDRESS_UNIX) {
+            nanosleep(&pause, NULL);
+        } else if (!remove_stale(address)) {
+            errno = EADDRINUSE;
+            return false;
+        }
+    }
+    return true;
+}
+
 intptr_t posix_listen(const struct address *address, int backlog, struct error *error)
 {
     static const int domains[] = {
@@ -95,13 +115,7 @@ intptr_t posix_listen(const struct address *address, int backlog, struct error *
         setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (address->family == ADDRESS_IPV6)
         setsockopt(handle, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (bind(handle, &system.any, size) != 0) {
-        bool again =
-            errno == EADDRINUSE && address->family == ADDRESS_UNIX && remove_stale(address);
-        if (!again) errno = errno == ECONNREFUSED ? EADDRINUSE : errno;
-        if (!again || bind(handle, &system.any, size) != 0) goto refused;
-    }
-    if (listen(handle, backlog) != 0) goto refused;
+    if (!bind_to(handle, address, &system, size) || listen(handle, backlog) != 0) goto refused;
     return handle;
 
 refused:;
