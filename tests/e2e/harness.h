@@ -1,0 +1,102 @@
+/* harness.h - starts the real program, talks to it, and sees how it ends. All that knows how a
+ * server is started is in harness.c, so that the same tests can run against another platform's.
+ *
+ *     struct server server = server_begin(&(struct begin){ .script = "function on_receive(c, p) c:send(p) end" });
+ *     int client = client_connect(&server);
+ *     ...
+ *     server_end(&server);              the exit status is checked, and what it logged is at hand
+ */
+#ifndef MOONPORT_HARNESS_H
+#define MOONPORT_HARNESS_H
+
+#include <criterion/criterion.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* How to start it. What is 0 or NULL is left to the default. */
+struct begin {
+    const char *script;    /* main.lua as text, written to a fresh directory; or */
+    const char *example;   /* a directory of MOONPORT_SCRIPTS: "chat" */
+    const char *config;    /* config.lua as text */
+    const char *flags[32]; /* more of the command line: "--workers", "2", ..., NULL at the end */
+    const char *listen;    /* default "127.0.0.1:0", or what the config says about it */
+    bool echo_in_c;        /* the C example instead of moonport; takes the same flags */
+};
+
+struct server {
+    pid_t pid;
+    uint16_t port;       /* of the first listener, as its log says; 0 for a unix socket */
+    char directory[256]; /* of the script */
+    char log_path[300];  /* what it wrote on stderr */
+    char out_path[300];  /* and on stdout */
+};
+
+/* Starts it and waits until it is listening; the test fails if it is not. */
+struct server server_begin(const struct begin *begin);
+
+/* The port of the listener with this number, from 0. */
+uint16_t server_port(const struct server *server, int listener);
+
+/* Asks it to stop (TERM), waits, checks that it exits with 0 and that no sanitizer complained, and
+ * removes the directory. After server_wait it only does what is left of that. */
+void server_end(struct server *server);
+
+/* Sends a signal; waits for the end and returns the exit status (128 + n after signal n). */
+void server_signal(const struct server *server, int signal);
+int server_wait(struct server *server);
+
+/* Everything it has logged (stderr) or printed (stdout) so far; free it. */
+char *server_log(const struct server *server);
+char *server_out(const struct server *server);
+
+/* Waits until the log contains the text (at most 30 s, far more under sanitizers); fails the test if
+ * it does not come. The count variant waits for so many occurrences. */
+void server_expect_log(const struct server *server, const char *text);
+void server_expect_log_count(const struct server *server, const char *text, int count);
+
+/* Runs the program to its end with these words behind its name (NULL at the end); what it wrote is
+ * in *out and *err, to be freed. Returns the exit status. */
+int program_run(char **out, char **err, const char *const *words);
+int program_run_input(char **out, char **err, const char *input, const char *const *words);
+
+/* A directory with these files, for program_run; removed by directory_remove. name, text, ..., NULL */
+char *directory_make(const char *name, const char *text, ...);
+void directory_remove(char *directory);
+
+/* ---- a client; sockets are blocking, with a receive timeout so that no test hangs ---- */
+
+int client_connect(const struct server *server);
+int client_connect_to(const char *host, uint16_t port); /* IPv4 or IPv6 */
+int client_connect_unix(const char *path);
+
+void client_send(int client, const void *data, size_t size); /* all of it */
+void client_send_text(int client, const char *text);
+
+/* Exactly so many bytes; fails the test at the end of the stream or a timeout. */
+void client_receive(int client, void *data, size_t size);
+
+/* How the connection ends from the peer's side: reads and throws away until then. */
+enum client_end { CLIENT_EOF, CLIENT_RESET, CLIENT_TIMEOUT };
+enum client_end client_await_end(int client);
+
+/* Packets with the default framing. client_take returns a malloc'ed packet. */
+void client_put(int client, const void *data, size_t size);
+void client_put_text(int client, const char *text);
+uint8_t *client_take(int client, size_t *size);
+void client_expect(int client, const char *text); /* the next packet is this */
+
+/* Lines. */
+void client_expect_line(int client, const char *text);
+
+/* Reproducible bytes: the same seed gives the same. */
+void fill_random(uint64_t seed, void *data, size_t size);
+
+/* How many times longer to be patient: 1, or more when the server is built with a sanitizer. */
+int patience(void);
+
+/* "uring" or "epoll": what this run is about (MOONPORT_BACKEND). */
+const char *backend(void);
+
+#endif

@@ -1,0 +1,31 @@
+/* harness_process.h - what the harness itself needs: files, and programs that it starts. */
+#ifndef MOONPORT_HARNESS_PROCESS_H
+#define MOONPORT_HARNESS_PROCESS_H
+
+#include "harness.h"
+
+enum { WORDS_MAX = 64 };
+
+/* All of it, to be freed; "" if there is no such file. */
+char *file_read(const char *path);
+void file_write(const char *directory, const char *name, const char *text);
+
+/* A fresh directory, whose path goes there. What no test removes is removed after the last one. */
+void directory_new(char *path, size_t size);
+void tree_remove(const char *path);
+
+/* words[0] is the program, NULL is at the end. input: a descriptor, or -1 for none. The program dies
+ * with the test, however that ends, and the test is ended when it takes far too long. */
+pid_t process_start(const char *const *words, int input, const char *out, const char *err);
+bool process_has_ended(pid_t process);
+
+/* Waits; the exit status, 128 + n after signal n, or -1 if it does not end: then it was killed. */
+int process_await(pid_t process);
+
+/* What in this log shows that a sanitizer, or a check of our own, found a bug; NULL: nothing. */
+const char *sanitizer_complaint(const char *log);
+
+uint64_t now_ms(void);
+void nap(void); /* between two looks at something that is to happen */
+
+#endif

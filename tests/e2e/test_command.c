@@ -1,0 +1,292 @@
+/* The command line: what it takes, what it says, and the exit status. */
+#include "harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define ECHO "function on_receive(conn, packet) conn:send(packet) end\n"
+
+enum { INPUT = 1, USAGE = 2, SYSTEM = 3 }; /* exit statuses */
+
+static int count_of(const char *text, const char *part)
+{
+    int count = 0;
+    for (; (text = strstr(text, part)) != NULL; text++) count++;
+    return count;
+}
+
+/* Runs it; it must end with that status and say each of the parts on stderr. */
+static void expect(int status, const char *const *words, const char *first, const char *second)
+{
+    char *out, *err;
+    int ended = program_run(&out, &err, words);
+    cr_assert_eq(ended, status, "status %d, and it said: %s", ended, err);
+    cr_assert_not_null(strstr(err, first), "expected \"%s\" in:\n%s", first, err);
+    cr_assert_not_null(strstr(err, second), "expected \"%s\" in:\n%s", second, err);
+    cr_assert_str_eq(out, "");
+    free(out);
+    free(err);
+}
+
+/* A script directory that would echo, with some more words. */
+static void expect_of_flags(int status, const char *const *flags, const char *first,
+                            const char *second)
+{
+    const char *words[16] = {NULL};
+    char *directory = directory_make("main.lua", ECHO, NULL);
+    words[0] = directory;
+    for (int i = 0; flags[i] != NULL; i++) words[i + 1] = flags[i];
+    expect(status, words, first, second);
+    directory_remove(directory);
+}
+
+static void expect_of_script(int status, const char *script, const char *first, const char *second)
+{
+    char *directory = directory_make("main.lua", script, NULL);
+    const char *words[] = {directory, "--listen",  "127.0.0.1:0", "--backend",
+                           backend(), "--workers", "2",           NULL};
+    expect(status, words, first, second);
+    directory_remove(directory);
+}
+
+#define WORDS(...) ((const char *[]){__VA_ARGS__, NULL})
+
+/* ---- words ---- */
+
+Test(command, without_arguments_it_explains_itself)
+{
+    expect(USAGE, (const char *[]){NULL}, "moonport DIR [FLAGS]", "Exit status:");
+}
+
+Test(command, help_and_version_are_printed)
+{
+    static const char *const settings[] = {
+        "--listen",        "--framing",    "--workers", "--idle-timeout",
+        "--drain-timeout", "--max-packet", "--backend", "--log"};
+    char *out, *err;
+    cr_assert_eq(program_run(&out, &err, WORDS("--help")), 0);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        cr_assert_not_null(strstr(out, settings[i]), "no %s in:\n%s", settings[i], out);
+    cr_assert_not_null(strstr(out, "moonport talk ADDRESS"));
+    cr_assert_str_eq(err, "");
+    free(out);
+    free(err);
+    cr_assert_eq(program_run(&out, &err, WORDS("--version")), 0);
+    cr_assert_eq(strncmp(out, "moonport ", 9), 0, "%s", out);
+    cr_assert_not_null(strstr(out, "Lua"), "%s", out);
+    cr_assert_str_eq(err, "");
+    free(out);
+    free(err);
+}
+
+Test(command, an_unknown_flag_names_the_nearest)
+{
+    expect_of_flags(USAGE, WORDS("--wrokers", "2"), "--wrokers", "did you mean --workers?");
+    expect_of_flags(USAGE, WORDS("--idle-timout=2"), "--idle-timout",
+                    "did you mean --idle-timeout?");
+    expect_of_flags(USAGE, WORDS("--lisen", "1"), "--lisen", "did you mean --listen?");
+    expect_of_flags(USAGE, WORDS("--nothing-like-it"), "--nothing-like-it", "moonport --help");
+    expect_of_flags(USAGE, WORDS("-w"), "-w", "moonport --help");
+    expect(USAGE, WORDS("--wrokers", "2"), "--wrokers", "did you mean --workers?");
+    expect(USAGE, WORDS("-version"), "-version", "did you mean --version");
+}
+
+Test(command, a_flag_needs_a_value_that_fits)
+{
+    expect_of_flags(USAGE, WORDS("--workers"), "--workers", "needs a value");
+    expect_of_flags(USAGE, WORDS("--listen"), "--listen", "needs a value");
+    expect_of_flags(USAGE, WORDS("--workers", "many"), "\"many\"", "a whole number");
+    expect_of_flags(USAGE, WORDS("--workers=1000"), "\"1000\"", "from 0 to 128");
+    expect_of_flags(USAGE, WORDS("--workers="), "workers", "a whole number");
+    expect_of_flags(USAGE, WORDS("--idle-timeout", "-1"), "\"-1\"", "seconds");
+    expect_of_flags(USAGE, WORDS("--max-packet", "16X"), "\"16X\"", "a size");
+    expect_of_flags(USAGE, WORDS("--recv-depth", "3"), "\"3\"", "a power of two");
+    expect_of_flags(USAGE, WORDS("--log", "loud"), "\"loud\"", "error|warn|info|debug");
+    expect_of_flags(USAGE, WORDS("--framing", "lines"), "lines", "line");
+}
+
+Test(command, one_directory_is_served)
+{
+    expect(USAGE, WORDS("one", "two"), "two directories", "one and two");
+    expect(USAGE, WORDS("serve"), "which directory?", "main.lua");
+    expect(USAGE, WORDS("--workers", "2"), "which directory?", "main.lua");
+    expect(INPUT, WORDS("/nowhere/at/all"), "/nowhere/at/all", "No such file");
+
+    char *directory = directory_make("main.lua", ECHO, NULL);
+    char path[300];
+    snprintf(path, sizeof path, "%s/main.lua", directory);
+    expect(INPUT, WORDS(path), path, "name the directory");
+    remove(path);
+    expect(INPUT, WORDS(directory), path, "No such file");
+    directory_remove(directory);
+}
+
+/* ---- main.lua ---- */
+
+Test(command, a_broken_script_is_told_with_its_line)
+{
+    expect_of_script(INPUT, "local x = 1\nlocal y = = 2\n", "main.lua:2:", "near '='");
+    expect_of_script(INPUT, "function on_receive()\n\n", "main.lua:3:", "'end' expected");
+    expect_of_script(INPUT, "\nerror('no luck')\n", "main.lua:2: no luck", "traceback");
+    expect_of_script(INPUT, "\n\nlocal x = nothing.field\n", "main.lua:3:", "nothing");
+    expect_of_script(INPUT, "return 42\n", "main.lua returned a number", "a table of handlers");
+    expect_of_script(INPUT, "on_receive = 5\n", "on_receive is a number", "a function");
+    expect_of_script(INPUT, "return { on_start = 'x' }\n", "on_start is a string", "a function");
+    expect_of_script(INPUT, "error({})\n", "moonport: ", "table");
+}
+
+Test(command, what_is_wrong_is_said_once)
+{
+    char *out, *err;
+    char *directory = directory_make("main.lua", "error('no luck')\n", NULL);
+    cr_assert_eq(program_run(&out, &err,
+                             WORDS(directory, "--listen", "127.0.0.1:0", "--backend", backend(),
+                                   "--workers", "4")),
+                 INPUT);
+    cr_assert_eq(count_of(err, "no luck"), 1, "%s", err);
+    free(out);
+    free(err);
+    directory_remove(directory);
+}
+
+Test(command, a_misspelt_handler_is_warned_of)
+{
+    struct server server = server_begin(
+        &(struct begin){.script = "function on_recieve() end\nfunction on_conect() end\n",
+                        .flags = {"--workers", "2"}});
+    server_expect_log(&server, "on_recieve, which nothing calls: did you mean on_receive?");
+    server_expect_log(&server, "on_conect, which nothing calls: did you mean on_connect?");
+    server_expect_log(&server, "no on_receive");
+    char *log = server_log(&server);
+    cr_assert_eq(count_of(log, "did you mean"), 2, "%s", log);
+    free(log);
+    server_end(&server);
+}
+
+static void expect_echo_of(const char *script, const char *config)
+{
+    struct server server = server_begin(&(struct begin){.script = script, .config = config});
+    int client = client_connect(&server);
+    client_put_text(client, "hello");
+    client_expect(client, "hello");
+    close(client);
+    server_end(&server);
+}
+
+Test(command, line_ends_may_be_those_of_windows)
+{
+    expect_echo_of("-- echo\r\nfunction on_receive(conn, packet)\r\n  conn:send(packet)\r\nend\r\n",
+                   "return {\r\n  workers = 1,\r\n}\r\n");
+}
+
+/* As Lua itself takes its files. */
+Test(command, a_byte_order_mark_or_a_first_line_for_the_shell_does_not_matter)
+{
+    expect_echo_of("\xef\xbb\xbf" ECHO, "\xef\xbb\xbfreturn { workers = 1 }\n");
+    expect_echo_of("#!/usr/bin/env moonport\n" ECHO, "return { workers = 1 }\n");
+}
+
+/* ---- addresses ---- */
+
+Test(command, a_wrong_address_is_told)
+{
+    expect_of_flags(USAGE, WORDS("--listen", "nowhere"), "\"nowhere\"", "the port is missing");
+    expect_of_flags(USAGE, WORDS("--listen", "127.0.0.1:70000"), "70000", "65535");
+    expect_of_flags(USAGE, WORDS("--listen", "example.org:80"), "example.org", "not looked up");
+    expect_of_flags(USAGE, WORDS("--listen", "[::1"), "bracket", "write it like");
+    expect_of_flags(USAGE, WORDS("--listen", "::1:7000"), "brackets", "write it like");
+    expect_of_flags(USAGE, WORDS("--listen", "unix:"), "the path", "write it like");
+    expect_of_flags(USAGE, WORDS("--listen", ""), "it is empty", "write it like");
+}
+
+Test(command, a_taken_port_is_told)
+{
+    char address[32];
+    struct server server = server_begin(&(struct begin){.script = ECHO});
+    snprintf(address, sizeof address, "127.0.0.1:%u", server.port);
+    expect_of_flags(SYSTEM, WORDS("--backend", backend(), "--listen", address),
+                    "Address already in use", "choose another address");
+    expect_of_flags(SYSTEM,
+                    WORDS("--backend", backend(), "--listen", "127.0.0.1:0", "--listen", address),
+                    address, "choose another address");
+    int client = client_connect(&server);
+    client_put_text(client, "hello");
+    client_expect(client, "hello");
+    close(client);
+    server_end(&server);
+}
+
+Test(command, what_the_system_refuses_is_told)
+{
+    /* 203.0.113.0/24 is for documentation (RFC 5737). */
+    expect_of_flags(SYSTEM, WORDS("--backend", backend(), "--listen", "203.0.113.7:0"),
+                    "cannot listen on 203.0.113.7", "does not have that address");
+    expect_of_flags(SYSTEM, WORDS("--backend", backend(), "--listen", "unix:/nowhere/at/all.sock"),
+                    "unix:/nowhere/at/all.sock", "directory of the socket does not exist");
+}
+
+/* ---- unix sockets ---- */
+
+static void make_stale_socket(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int handle = socket(AF_UNIX, SOCK_STREAM, 0);
+    cr_assert_eq(bind(handle, (struct sockaddr *)&address, sizeof address), 0);
+    cr_assert_eq(listen(handle, 1), 0);
+    close(handle);
+}
+
+Test(command, only_a_dead_servers_socket_is_replaced)
+{
+    struct stat status;
+    char path[90], listen[100];
+    char *directory = directory_make("precious", "a file", NULL);
+    snprintf(path, sizeof path, "%s/socket", directory);
+    snprintf(listen, sizeof listen, "unix:%s", path);
+    make_stale_socket(path);
+    struct server server = server_begin(&(struct begin){.script = ECHO, .listen = listen});
+    expect_of_flags(SYSTEM, WORDS("--backend", backend(), "--listen", listen), listen,
+                    "choose another address");
+    int client = client_connect_unix(path);
+    client_put_text(client, "hello");
+    client_expect(client, "hello");
+    close(client);
+    server_end(&server);
+    cr_assert_eq(access(path, F_OK), -1, "the socket's file was left behind");
+
+    snprintf(path, sizeof path, "%s/precious", directory);
+    snprintf(listen, sizeof listen, "unix:%s", path);
+    expect_of_flags(SYSTEM, WORDS("--backend", backend(), "--listen", listen), listen,
+                    "choose another path");
+    cr_assert_eq(stat(path, &status), 0);
+    cr_assert(S_ISREG(status.st_mode) && status.st_size == 6);
+    directory_remove(directory);
+}
+
+/* ---- being asked to end before it has begun ---- */
+
+Test(command, a_script_that_does_not_get_ready_can_be_stopped)
+{
+    static const char script[] = "function on_start()\n"
+                                 "  os.execute('kill -TERM $PPID; kill -INT $PPID')\n"
+                                 "  local begun = os.time()\n"
+                                 "  while os.time() < begun + 5 do end\n"
+                                 "  os.exit(99)\n"
+                                 "end\n";
+    char *out, *err;
+    char *directory = directory_make("main.lua", script, NULL);
+    int status = program_run(
+        &out, &err,
+        WORDS(directory, "--listen", "127.0.0.1:0", "--backend", backend(), "--workers", "1"));
+    cr_assert_neq(status, 99, "both signals were ignored");
+    free(out);
+    free(err);
+    directory_remove(directory);
+}

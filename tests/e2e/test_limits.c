@@ -1,0 +1,243 @@
+/* What one connection may keep waiting, and how many connections there may be. */
+#include "deaf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { HEADER = 4, SOFT_MARK = 65536, PACKET_SIZE = 1000, FURTHER_TURNS = 300 };
+enum { SWALLOWED_MAX = 64 << 20, MEMORY_MAX = 4 << 20, NUMBERED = 5000 };
+
+#define TELLS_REASONS \
+    "function on_disconnect(conn, reason) server.log('info', 'gone: %s', reason) end\n"
+
+static int count_in_log(const struct server *server, const char *text)
+{
+    char *log = server_log(server);
+    int count = 0;
+    for (const char *place = log; (place = strstr(place, text)) != NULL; place++) count++;
+    free(log);
+    return count;
+}
+
+/* ---- how many connections ---- */
+
+static const char echo[] =
+    TELLS_REASONS "function on_receive(conn, packet) conn:send(packet) end\n";
+
+static bool is_served(int client)
+{
+    char answer[HEADER + 2];
+    if (send(client, "\6\0\0\0ok", sizeof answer, MSG_NOSIGNAL) != sizeof answer) return false;
+    return recv(client, answer, sizeof answer, MSG_WAITALL) == sizeof answer;
+}
+
+/* The one that left is known to have left before its place is free: so it is tried until then. */
+static int connect_until_served(const struct server *server)
+{
+    for (;;) {
+        int client = client_connect(server);
+        if (is_served(client)) return client;
+        close(client);
+    }
+}
+
+static void expect_refused(const struct server *server)
+{
+    int client = client_connect(server);
+    cr_assert_eq(client_await_end(client), CLIENT_EOF);
+    close(client);
+}
+
+Test(limits, more_connections_than_allowed_are_refused_until_one_leaves)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = echo,
+        .flags = {"--max-connections", "3", "--workers", "2"},
+    });
+    int clients[3];
+    for (int i = 0; i < 3; i++) {
+        clients[i] = client_connect(&server);
+        cr_assert(is_served(clients[i]));
+    }
+    for (int i = 0; i < 5; i++) expect_refused(&server);
+    cr_assert_eq(count_in_log(&server, "refused 127.0.0.1:"), 1, "one line an episode");
+    server_expect_log(&server, "max_connections");
+
+    close(clients[1]);
+    server_expect_log(&server, "gone: eof");
+    clients[1] = connect_until_served(&server);
+    cr_assert_eq(count_in_log(&server, "refused 127.0.0.1:"), 1);
+    for (int i = 0; i < 3; i++) cr_assert(is_served(clients[i]));
+    expect_refused(&server);
+    cr_assert_eq(count_in_log(&server, "refused 127.0.0.1:"), 2, "a new episode, a new line");
+    for (int i = 0; i < 3; i++) close(clients[i]);
+    server_end(&server);
+}
+
+/* ---- the soft mark ---- */
+
+static const char watched_echo[] =
+    TELLS_REASONS "function on_receive(conn, packet)\n"
+                  "  if packet ~= 'figures' then return conn:send(packet) end\n"
+                  "  local stats, pending = server.stats(), 0\n"
+                  "  for other in server.connections() do\n"
+                  "    pending = math.max(pending, other:pending())\n"
+                  "  end\n"
+                  "  conn:send(('%d %d'):format(pending, stats.memory_used))\n"
+                  "end\n";
+
+/* The bytes queued for the connection that has most of them. */
+static size_t check_figures(int watching)
+{
+    size_t pending, used, size;
+    client_put_text(watching, "figures");
+    char *answer = (char *)client_take(watching, &size);
+    cr_assert_eq(sscanf(answer, "%zu %zu", &pending, &used), 2, "%s", answer);
+    cr_assert(pending <= SOFT_MARK + HEADER + PACKET_SIZE, "%zu bytes are queued", pending);
+    cr_assert(used <= MEMORY_MAX, "%zu bytes of memory are used", used);
+    free(answer);
+    return pending;
+}
+
+static void push(struct deaf *deaf)
+{
+    while (deaf_push(deaf) > 0)
+        cr_assert(deaf->sent < SWALLOWED_MAX, "it goes on receiving from who does not read");
+}
+
+Test(limits, who_does_not_read_answers_asks_no_more_questions)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = watched_echo,
+        .flags = {"--workers", "1"},
+    });
+    struct deaf deaf = deaf_connect(&server, PACKET_SIZE);
+    int watching = client_connect(&server);
+    while (check_figures(watching) <= SOFT_MARK) push(&deaf);
+    for (int turn = 0; turn < FURTHER_TURNS; turn++) {
+        push(&deaf);
+        check_figures(watching);
+    }
+    deaf_hear(&deaf, 1);
+    while (check_figures(watching) > 0) continue;
+    close(deaf.client);
+    close(watching);
+    server_expect_log_count(&server, "gone: eof", 2);
+    server_end(&server);
+}
+
+/* A silence that is the server's own doing makes nobody idle; reading nothing makes one slow. */
+Test(limits, who_reads_nothing_for_long_is_slow_not_idle)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = TELLS_REASONS "function on_receive(conn, packet)\n"
+                                "  conn:send(packet)\n"
+                                "  if conn:pending() > 65536 then conn:idle(0.3) end\n"
+                                "end\n"
+                                "function on_drain(conn) conn:idle(0) end\n",
+        .flags = {"--workers", "1"},
+    });
+    struct deaf deaf = deaf_connect(&server, PACKET_SIZE);
+    while (count_in_log(&server, "gone: ") == 0) deaf_push(&deaf);
+    server_expect_log(&server, "gone: slow");
+    server_expect_log(&server, "it has read nothing for ");
+    close(deaf.client);
+    server_end(&server);
+}
+
+/* ---- the hard mark ---- */
+
+/* Within one call nothing is sent, so it is known how many packets there is room for. */
+static const char filler[] =
+    TELLS_REASONS "local packet = ('x'):rep(1000)\n"
+                  "function on_receive(conn)\n"
+                  "  local sent, fine, why = -1, true, nil\n"
+                  "  while fine do\n"
+                  "    sent = sent + 1\n"
+                  "    fine, why = conn:send(packet)\n"
+                  "  end\n"
+                  "  local _, then_why = conn:send('')\n"
+                  "  server.log('info', 'sent %d, then %s, then %s', sent, why, then_why)\n"
+                  "end\n";
+
+Test(limits, a_queue_at_the_hard_mark_closes_its_connection)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = filler,
+        .flags = {"--max-packet", "64K", "--hard-mark", "256K"},
+    });
+    int client = client_connect(&server);
+    client_put_text(client, "fill");
+    cr_assert_neq(client_await_end(client), CLIENT_TIMEOUT);
+    server_expect_log(&server, "sent 261, then full, then closed");
+    server_expect_log(&server, "closed: it does not read what it is sent: hard_mark is reached "
+                               "with 262044 bytes queued");
+    server_expect_log(&server, "gone: slow");
+    close(client);
+    server_end(&server);
+}
+
+/* Numbered packets, each sent until it is taken; what is offered instead has to be refused too. */
+static const char numbering[] = TELLS_REASONS
+    "local function go_on(conn)\n"
+    "  local data = conn.data\n"
+    "  while data.next <= 5000 do\n"
+    "    local fine, why = conn:send(('%d'):format(data.next) .. ('.'):rep(1000))\n"
+    "    if not fine then\n"
+    "      local _, why_not = conn:send('out of turn')\n"
+    "      assert(why == 'full' and why_not == 'full')\n"
+    "      data.refusals = data.refusals + 1\n"
+    "      return\n"
+    "    end\n"
+    "    data.next = data.next + 1\n"
+    "  end\n"
+    "  server.log('info', 'refused %s', data.refusals >= 19 and 'often' or 'rarely')\n"
+    "  conn:close('done')\n"
+    "end\n"
+    "function on_receive(conn)\n"
+    "  conn.data.next, conn.data.refusals = 1, 0\n"
+    "  go_on(conn)\n"
+    "end\n"
+    "on_drain = go_on\n";
+
+static void take_numbered(const struct server *server)
+{
+    int client = client_connect(server);
+    client_put_text(client, "go");
+    for (int number = 1; number <= NUMBERED; number++) {
+        size_t size;
+        char *packet = (char *)client_take(client, &size);
+        cr_assert_eq(atoi(packet), number, "instead of %d: %.20s", number, packet);
+        free(packet);
+    }
+    cr_assert_eq(client_await_end(client), CLIENT_EOF);
+    close(client);
+    server_expect_log(server, "refused often");
+    server_expect_log(server, "gone: done");
+}
+
+Test(limits, a_refused_packet_leaves_no_gap)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = numbering,
+        .flags = {"--max-packet", "64K", "--hard-mark", "256K", "--on-full", "refuse"},
+    });
+    take_numbered(&server);
+    server_end(&server);
+}
+
+Test(limits, a_listener_may_have_its_own_policy)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = numbering,
+        .config = "return {\n"
+                  "  max_packet = '64K', hard_mark = '256K', on_full = 'close',\n"
+                  "  listen = { { address = '127.0.0.1:0', on_full = 'refuse' } },\n"
+                  "}\n",
+    });
+    take_numbered(&server);
+    server_end(&server);
+}

@@ -1,0 +1,322 @@
+/* Blocks and memory run out, and come back. */
+#include "deaf.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { HEADER = 4, DEAF = 20, PACKET_SIZE = 1000 };
+enum { LARGE = 1 << 20, HALF_SENT = 900 << 10, HALVES = 10, HOLDERS = 4, WAITING = 2, ROUNDS = 20 };
+
+static const char low[] = "worker 0: blocks have run low (", back[] = "worker 0: blocks are back (";
+
+static const char echo[] = "function on_disconnect(conn, reason)\n"
+                           "  server.log('info', 'gone: %s', reason)\n"
+                           "end\n"
+                           "function on_receive(conn, packet)\n"
+                           "  if packet == 'figures' then\n"
+                           "    local stats = server.stats()\n"
+                           "    packet = ('%d %d'):format(stats.blocks_used, stats.memory_used)\n"
+                           "  end\n"
+                           "  if packet == 'large' then packet = ('x'):rep(2^20) end\n"
+                           "  local fine, why = conn:send(packet)\n"
+                           "  if not fine then server.log('info', 'not sent: %s', why) end\n"
+                           "end\n";
+
+static bool has_logged(const struct server *server, const char *text)
+{
+    char *log = server_log(server);
+    bool found = strstr(log, text) != NULL;
+    free(log);
+    return found;
+}
+
+/* Blocks and bytes of memory in use at the end of the turn before. */
+static void ask(int client, size_t *blocks, size_t *memory)
+{
+    size_t size;
+    client_put_text(client, "figures");
+    char *answer = (char *)client_take(client, &size);
+    cr_assert_eq(sscanf(answer, "%zu %zu", blocks, memory), 2, "%s", answer);
+    free(answer);
+}
+
+static void await_nothing_used(int client)
+{
+    size_t blocks, memory;
+    do ask(client, &blocks, &memory);
+    while (blocks > 0 || memory > 0);
+}
+
+/* A round trip, which refused connections do not get; false for those. */
+static bool is_served(int client)
+{
+    char answer[HEADER + 2];
+    if (send(client, "\6\0\0\0ok", sizeof answer, MSG_NOSIGNAL) != sizeof answer) return false;
+    return recv(client, answer, sizeof answer, MSG_WAITALL) == sizeof answer;
+}
+
+static int connect_until_served(const struct server *server)
+{
+    for (;;) {
+        int client = client_connect(server);
+        if (is_served(client)) return client;
+        close(client);
+    }
+}
+
+/* ---- blocks ---- */
+
+static struct server begin_with_few_blocks(void)
+{
+    return server_begin(&(struct begin){
+        .script = echo,
+        .flags = {"--workers", "1", "--blocks", "32", "--soft-mark", "4K"},
+    });
+}
+
+static void connect_all(const struct server *server, struct deaf *deaf)
+{
+    for (int i = 0; i < DEAF; i++) deaf[i] = deaf_connect(server, PACKET_SIZE);
+}
+
+static void push_all(struct deaf *deaf)
+{
+    for (int i = 0; i < DEAF; i++) deaf_push(&deaf[i]);
+    poll(NULL, 0, 1); /* the server may need the processor */
+}
+
+/* Has a connection been closed within the time of a few pushes? */
+static bool is_refused(int client, struct deaf *deaf)
+{
+    char byte;
+    for (int round = 0; round < ROUNDS; round++) {
+        if (recv(client, &byte, 1, MSG_DONTWAIT) == 0) return true;
+        push_all(deaf);
+    }
+    return false;
+}
+
+/* Every queue that nobody reads keeps some blocks, so that in the end there are none, and no room for
+ * a new connection. */
+static void use_up_blocks(const struct server *server, struct deaf *deaf)
+{
+    bool refused = false;
+    while (!refused) {
+        int client = client_connect(server);
+        refused = is_refused(client, deaf);
+        close(client);
+    }
+    server_expect_log(server, low);
+    server_expect_log(server, "until there is room: blocks have run low");
+}
+
+/* Every episode has one line at its beginning and one at its end. */
+static void check_episodes(const struct server *server)
+{
+    char *log = server_log(server);
+    const char *place = strstr(log, low);
+    while (place != NULL) {
+        const char *end = strstr(place + 1, back), *next = strstr(place + 1, low);
+        cr_assert(end != NULL, "an episode did not end:\n%s", log);
+        cr_assert(next == NULL || next > end, "two lines for one episode:\n%s", log);
+        place = next;
+    }
+    free(log);
+}
+
+Test(pressure, blocks_run_out_and_come_back_and_no_byte_is_lost)
+{
+    struct deaf deaf[DEAF];
+    struct server server = begin_with_few_blocks();
+    connect_all(&server, deaf);
+    use_up_blocks(&server, deaf);
+
+    deaf_hear(deaf, DEAF);
+    server_expect_log(&server, back);
+    int client = connect_until_served(&server);
+    for (int i = 0; i < DEAF; i++) close(deaf[i].client);
+    await_nothing_used(client);
+    check_episodes(&server);
+    close(client);
+    server_end(&server);
+}
+
+Test(pressure, who_does_not_read_makes_room_for_who_does)
+{
+    struct deaf deaf[DEAF];
+    struct server server = begin_with_few_blocks();
+    int client = client_connect(&server);
+    cr_assert(is_served(client));
+    connect_all(&server, deaf);
+    use_up_blocks(&server, deaf);
+    bool asked = false;
+    while (!has_logged(&server, "closed: it does not read the ")) {
+        char answer[HEADER + 2];
+        bool answered = recv(client, answer, sizeof answer, MSG_DONTWAIT) == sizeof answer;
+        if (answered || !asked) client_put_text(client, "ok");
+        asked = true;
+        push_all(deaf);
+    }
+    client_expect(client, "ok");
+    server_expect_log(&server, "gone: slow");
+    for (int i = 0; i < DEAF; i++) close(deaf[i].client);
+    await_nothing_used(client);
+    close(client);
+    server_end(&server);
+}
+
+/* ---- memory ---- */
+
+#define SMALL "--workers", "1", "--max-packet", "1M", "--on-full", "refuse", "--memory"
+
+static struct server begin_with_little_memory(const char *memory)
+{
+    return server_begin(&(struct begin){.script = echo, .flags = {SMALL, memory}});
+}
+
+/* Whoever gives it less is told how much is needed. */
+static struct server begin_with_enough_memory(void)
+{
+    static const char before[] = "set memory to at least ";
+    char *out, *err, enough[16] = "";
+    char *directory = directory_make("main.lua", echo, NULL);
+    cr_assert_neq(program_run(&out, &err, (const char *[]){directory, SMALL, "1M", NULL}), 0);
+    const char *found = strstr(err, before);
+    cr_assert_not_null(found, "%s", err);
+    sscanf(found + strlen(before), "%15[0-9KMG]", enough);
+    free(out);
+    free(err);
+    directory_remove(directory);
+    return begin_with_little_memory(enough);
+}
+
+static uint8_t large[HEADER + LARGE]; /* one packet */
+
+static void make_large(void)
+{
+    fill_random(7, large, sizeof large);
+    for (int i = 0; i < HEADER; i++) large[i] = (uint8_t)(sizeof large >> 8 * i);
+}
+
+/* Sends the large packet, or the first part of it. */
+struct sender {
+    int client;
+    size_t size, sent; /* bytes */
+};
+
+static void connect_senders(const struct server *server, struct sender *senders, int count,
+                            size_t size)
+{
+    make_large();
+    for (int i = 0; i < count; i++)
+        senders[i] = (struct sender){.client = client_connect(server), .size = size};
+}
+
+/* Sends what the system takes without waiting. */
+static void push_senders(struct sender *senders, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct sender *sender = &senders[i];
+        if (sender->sent == sender->size) continue;
+        ssize_t sent = send(sender->client, large + sender->sent, sender->size - sender->sent,
+                            MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent > 0) sender->sent += (size_t)sent;
+    }
+    poll(NULL, 0, 1); /* the server may need the processor */
+}
+
+static void close_senders(struct sender *senders, int count)
+{
+    for (int i = 0; i < count; i++) close(senders[i].client);
+}
+
+static void expect_large(int client)
+{
+    static uint8_t answer[sizeof large];
+    client_receive(client, answer, sizeof answer);
+    cr_assert(memcmp(answer, large, sizeof large) == 0);
+}
+
+static void expect_large_echo(int client)
+{
+    make_large();
+    client_send(client, large, sizeof large);
+    expect_large(client);
+}
+
+Test(pressure, packets_that_memory_cannot_hold_wait_and_then_one_has_to_go)
+{
+    struct server server = begin_with_little_memory("4M");
+    struct sender halves[HALVES];
+    int client = client_connect(&server);
+    connect_senders(&server, halves, HALVES, HALF_SENT);
+    while (!has_logged(&server, "memory has run out (")) push_senders(halves, HALVES);
+    cr_assert(is_served(client), "a packet that needs no memory has to get through");
+    while (!has_logged(&server, "gone: memory")) push_senders(halves, HALVES);
+    server_expect_log(&server, "closed: no memory for its packet, and it has waited longest");
+    cr_assert(is_served(client));
+    close_senders(halves, HALVES);
+    await_nothing_used(client);
+    expect_large_echo(client);
+    close(client);
+    server_end(&server);
+}
+
+/* A shortage that passes costs nobody anything. */
+Test(pressure, packets_that_memory_cannot_hold_go_on_when_it_is_back)
+{
+    struct server server = begin_with_little_memory("4M");
+    struct sender halves[HOLDERS], whole[WAITING];
+    connect_senders(&server, halves, HOLDERS, HALF_SENT);
+    connect_senders(&server, whole, WAITING, sizeof large);
+    int client = client_connect(&server);
+    size_t blocks, memory = 0;
+    for (; memory < HOLDERS * HALF_SENT; ask(client, &blocks, &memory))
+        push_senders(halves, HOLDERS);
+    while (!has_logged(&server, "memory has run out (")) push_senders(whole, WAITING);
+    close_senders(halves, HOLDERS);
+    for (bool all = false; !all;) {
+        push_senders(whole, WAITING);
+        all = true;
+        for (int i = 0; i < WAITING; i++) all = all && whole[i].sent == whole[i].size;
+    }
+    for (int i = 0; i < WAITING; i++) expect_large(whole[i].client);
+    cr_assert_not(has_logged(&server, "gone: memory"));
+    close_senders(whole, WAITING);
+    close(client);
+    server_end(&server);
+}
+
+Test(pressure, the_memory_that_is_said_to_be_enough_holds_the_largest_packet)
+{
+    struct server server = begin_with_enough_memory();
+    int client = client_connect(&server);
+    for (int i = 0; i < 3; i++) expect_large_echo(client);
+    close(client);
+    server_end(&server);
+}
+
+/* Nothing is queued for it, so nothing will drain that could end the refusal. */
+Test(pressure, a_packet_refused_for_want_of_memory_does_not_refuse_all_that_follow)
+{
+    struct server server = begin_with_little_memory("4M");
+    struct sender halves[HOLDERS];
+    size_t blocks, memory;
+    int client = client_connect(&server), asking = client_connect(&server);
+    connect_senders(&server, halves, HOLDERS, HALF_SENT);
+    do {
+        push_senders(halves, HOLDERS);
+        ask(asking, &blocks, &memory);
+    } while (memory < HOLDERS * HALF_SENT);
+    client_put_text(client, "large");
+    server_expect_log(&server, "not sent: memory");
+    cr_assert(is_served(client));
+    close_senders(halves, HOLDERS);
+    close(client);
+    close(asking);
+    server_end(&server);
+}
