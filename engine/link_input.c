@@ -16,12 +16,25 @@ static void park(struct link *link, struct block *block)
     link->home->parked_blocks++;
 }
 
-/* Gives the first parked block back to the port. */
-static void unpark(struct link *link)
+static bool is_spilled(const struct link *link, const struct block *block)
 {
-    struct block *block = block_of(list_take_first(&link->parked));
+    return block->owner == link;
+}
+
+/* Gives a parked block, which is in no list any more, back to the port or to the pool. */
+static void give_back(struct link *link, struct block *block)
+{
+    if (is_spilled(link, block)) {
+        block_give(block);
+        return;
+    }
     link->home->parked_blocks--;
     port_recv_done(link->home->port, block);
+}
+
+static void unpark(struct link *link)
+{
+    give_back(link, block_of(list_take_first(&link->parked)));
 }
 
 void link_drop_input(struct link *link)
@@ -140,6 +153,46 @@ static void make_room(struct link *link)
         }
 }
 
+/* Copies a landing block into blocks of the pool. False if that would make them run low. */
+static bool spill_one(struct link *link, struct block *landed, struct list *target)
+{
+    struct block_pool *pool = &link->home->blocks;
+    struct span left = block_bytes(landed);
+    size_t count = (left.size + pool->block_size - 1) / pool->block_size;
+    if (pool->free_count < 2 * link->home->blocks_low + count) return false;
+    while (left.size > 0) {
+        struct block *block = block_take(pool);
+        struct span part = span_first(left, pool->block_size);
+        memcpy(block->data, part.data, part.size);
+        block->end = (uint32_t)part.size;
+        block->owner = link;
+        list_append(target, &block->node);
+        left = span_skip(left, part.size);
+    }
+    return true;
+}
+
+/* What has to wait for memory waits in blocks while there are enough: landing blocks are few, and
+ * one stream that is being stopped may have filled them all. */
+static void spill(struct link *link)
+{
+    struct list waiting, *node;
+    list_init(&waiting);
+    while ((node = list_take_first(&link->parked)) != NULL) {
+        struct block *block = block_of(node);
+        if (is_spilled(link, block)) {
+            list_append(&waiting, node);
+        } else if (spill_one(link, block, &waiting)) {
+            give_back(link, block);
+        } else {
+            list_append(&waiting, node);
+            break;
+        }
+    }
+    list_move_all(&waiting, &link->parked);
+    list_move_all(&link->parked, &waiting);
+}
+
 static bool flows(const struct link *link)
 {
     return link->state == LINK_STATE_OPEN && link->gates == 0;
@@ -161,6 +214,7 @@ void link_pump(struct link *link)
     } else {
         if (gather_empty(&link->gather)) gather_clear(&link->gather, &link->home->blocks);
         make_room(link);
+        if (link->gates & GATE_STARVED) spill(link);
         if (link->ended && flows(link))
             link_end(link, LINK_EOF); /* a packet that was begun will never be complete */
     }

@@ -18,7 +18,7 @@ static void fill(const struct deaf *deaf, uint64_t place, uint8_t *bytes, size_t
     }
 }
 
-/* Its receive buffer is left as it is: made small, TCP would take minutes to fill and to empty it. */
+/* Its receive buffer is left as it is: with a small one TCP would take minutes to catch up. */
 struct deaf deaf_connect(const struct server *server, size_t packet_size)
 {
     return (struct deaf){.client = client_connect(server), .packet_size = packet_size};

@@ -1,5 +1,5 @@
-/* deaf.h - a peer of an echo that asks and asks and does not read, until it does. What it sends is a
- * stream of numbered packets, so that whatever comes back can be compared. */
+/* deaf.h - a peer of an echo that asks and asks and does not read, until it does. What it sends is
+ * a stream of numbered packets, so that whatever comes back can be compared. */
 #ifndef MOONPORT_DEAF_H
 #define MOONPORT_DEAF_H
 

@@ -1,7 +1,7 @@
 /* harness.h - starts the real program, talks to it, and sees how it ends. All that knows how a
  * server is started is in harness.c, so that the same tests can run against another platform's.
  *
- *     struct server server = server_begin(&(struct begin){ .script = "function on_receive(c, p) c:send(p) end" });
+ *     struct server server = server_begin(&(struct begin){.script = "function on_start()..."});
  *     int client = client_connect(&server);
  *     ...
  *     server_end(&server);              the exit status is checked, and what it logged is at hand
@@ -51,17 +51,17 @@ int server_wait(struct server *server);
 char *server_log(const struct server *server);
 char *server_out(const struct server *server);
 
-/* Waits until the log contains the text (at most 30 s, far more under sanitizers); fails the test if
- * it does not come. The count variant waits for so many occurrences. */
+/* Waits until the log contains the text (at most 30 s, far more under sanitizers); fails the test
+ * if it does not come. The count variant waits for so many occurrences. */
 void server_expect_log(const struct server *server, const char *text);
 void server_expect_log_count(const struct server *server, const char *text, int count);
 
-/* Runs the program to its end with these words behind its name (NULL at the end); what it wrote is
- * in *out and *err, to be freed. Returns the exit status. */
+/* Runs the program to its end with these words behind its name (NULL at the end); what it wrote
+ * is in *out and *err, to be freed. Returns the exit status. */
 int program_run(char **out, char **err, const char *const *words);
 int program_run_input(char **out, char **err, const char *input, const char *const *words);
 
-/* A directory with these files, for program_run; removed by directory_remove. name, text, ..., NULL */
+/* A directory with these files (name, text, ..., NULL), for program_run and directory_remove. */
 char *directory_make(const char *name, const char *text, ...);
 void directory_remove(char *directory);
 

@@ -17,7 +17,7 @@
 
 #define DIRECTORY_OF_THE_RUN "MOONPORT_E2E_DIRECTORY" /* which every test inherits */
 
-enum { END_PATIENCE_MS = 60000, TEST_PATIENCE_S = 60, NOT_TESTED = 77 };
+enum { END_PATIENCE_MS = 30000, TEST_PATIENCE_S = 60, NOT_TESTED = 77 };
 
 /* ---- files ---- */
 

@@ -1,4 +1,4 @@
-/* Peers that speak something else, servers that speak several things, and packets that never end. */
+/* Peers that speak something else, servers that speak several things, packets that never end. */
 #include "harness.h"
 
 #include <stdio.h>

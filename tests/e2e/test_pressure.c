@@ -100,8 +100,8 @@ static bool is_refused(int client, struct deaf *deaf)
     return false;
 }
 
-/* Every queue that nobody reads keeps some blocks, so that in the end there are none, and no room for
- * a new connection. */
+/* Every queue that nobody reads keeps some blocks, so that in the end there are none, and no room
+ * for a new connection. */
 static void use_up_blocks(const struct server *server, struct deaf *deaf)
 {
     bool refused = false;
