@@ -71,6 +71,12 @@ int client_connect(const struct server *server);
 int client_connect_to(const char *host, uint16_t port); /* IPv4 or IPv6 */
 int client_connect_unix(const char *path);
 
+/* A round trip with an echo, which a refused connection does not get. */
+bool client_is_served(int client);
+
+/* One that left is known to have left before its place is free: this tries until it is. */
+int client_connect_until_served(const struct server *server);
+
 void client_send(int client, const void *data, size_t size); /* all of it */
 void client_send_text(int client, const char *text);
 
@@ -86,6 +92,9 @@ void client_put(int client, const void *data, size_t size);
 void client_put_text(int client, const char *text);
 uint8_t *client_take(int client, size_t *size);
 void client_expect(int client, const char *text); /* the next packet is this */
+
+/* The next so many packets are a megabyte each, of 'A', of 'B', ...; then the connection ends. */
+void client_expect_megabytes_to_the_end(int client, int count);
 
 /* Lines. */
 void client_expect_line(int client, const char *text);

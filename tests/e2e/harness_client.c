@@ -159,3 +159,31 @@ void fill_random(uint64_t seed, void *data, size_t size)
         bytes[i] = (uint8_t)(state >> 32);
     }
 }
+
+bool client_is_served(int client)
+{
+    char answer[6];
+    if (send(client, "\6\0\0\0ok", sizeof answer, MSG_NOSIGNAL) != sizeof answer) return false;
+    return recv(client, answer, sizeof answer, MSG_WAITALL) == sizeof answer;
+}
+
+int client_connect_until_served(const struct server *server)
+{
+    for (;;) {
+        int client = client_connect(server);
+        if (client_is_served(client)) return client;
+        close(client);
+    }
+}
+
+void client_expect_megabytes_to_the_end(int client, int count)
+{
+    for (int i = 0; i < count; i++) {
+        size_t size;
+        uint8_t *packet = client_take(client, &size);
+        cr_assert_eq(size, (size_t)1 << 20);
+        for (size_t k = 0; k < size; k++) cr_assert_eq(packet[k], 'A' + i);
+        free(packet);
+    }
+    cr_assert_eq(client_await_end(client), CLIENT_EOF);
+}

@@ -288,14 +288,7 @@ Test(end, close_flushes_a_large_queue_to_a_slow_reader)
     int client = client_connect(&server);
     client_put_text(client, "close");
     server_expect_log(&server, "called");
-    for (int i = 1; i <= 16; i++) {
-        size_t size;
-        uint8_t *packet = client_take(client, &size);
-        cr_assert_eq(size, MEGABYTE);
-        for (size_t k = 0; k < size; k++) cr_assert_eq(packet[k], 64 + i);
-        free(packet);
-    }
-    cr_assert_eq(client_await_end(client), CLIENT_EOF);
+    client_expect_megabytes_to_the_end(client, 16);
     server_expect_log(&server, "ended close\n");
     close(client);
     server_end(&server);

@@ -27,23 +27,6 @@ static int count_in_log(const struct server *server, const char *text)
 static const char echo[] =
     TELLS_REASONS "function on_receive(conn, packet) conn:send(packet) end\n";
 
-static bool is_served(int client)
-{
-    char answer[HEADER + 2];
-    if (send(client, "\6\0\0\0ok", sizeof answer, MSG_NOSIGNAL) != sizeof answer) return false;
-    return recv(client, answer, sizeof answer, MSG_WAITALL) == sizeof answer;
-}
-
-/* The one that left is known to have left before its place is free: so it is tried until then. */
-static int connect_until_served(const struct server *server)
-{
-    for (;;) {
-        int client = client_connect(server);
-        if (is_served(client)) return client;
-        close(client);
-    }
-}
-
 static void expect_refused(const struct server *server)
 {
     int client = client_connect(server);
@@ -60,7 +43,7 @@ Test(limits, more_connections_than_allowed_are_refused_until_one_leaves)
     int clients[3];
     for (int i = 0; i < 3; i++) {
         clients[i] = client_connect(&server);
-        cr_assert(is_served(clients[i]));
+        cr_assert(client_is_served(clients[i]));
     }
     for (int i = 0; i < 5; i++) expect_refused(&server);
     cr_assert_eq(count_in_log(&server, "refused 127.0.0.1:"), 1, "one line an episode");
@@ -68,9 +51,9 @@ Test(limits, more_connections_than_allowed_are_refused_until_one_leaves)
 
     close(clients[1]);
     server_expect_log(&server, "gone: eof");
-    clients[1] = connect_until_served(&server);
+    clients[1] = client_connect_until_served(&server);
     cr_assert_eq(count_in_log(&server, "refused 127.0.0.1:"), 1);
-    for (int i = 0; i < 3; i++) cr_assert(is_served(clients[i]));
+    for (int i = 0; i < 3; i++) cr_assert(client_is_served(clients[i]));
     expect_refused(&server);
     cr_assert_eq(count_in_log(&server, "refused 127.0.0.1:"), 2, "a new episode, a new line");
     for (int i = 0; i < 3; i++) close(clients[i]);

@@ -51,23 +51,6 @@ static void await_nothing_used(int client)
     while (blocks > 0 || memory > 0);
 }
 
-/* A round trip, which refused connections do not get; false for those. */
-static bool is_served(int client)
-{
-    char answer[HEADER + 2];
-    if (send(client, "\6\0\0\0ok", sizeof answer, MSG_NOSIGNAL) != sizeof answer) return false;
-    return recv(client, answer, sizeof answer, MSG_WAITALL) == sizeof answer;
-}
-
-static int connect_until_served(const struct server *server)
-{
-    for (;;) {
-        int client = client_connect(server);
-        if (is_served(client)) return client;
-        close(client);
-    }
-}
-
 /* ---- blocks ---- */
 
 static struct server begin_with_few_blocks(void)
@@ -137,7 +120,7 @@ Test(pressure, blocks_run_out_and_come_back_and_no_byte_is_lost)
 
     deaf_hear(deaf, DEAF);
     server_expect_log(&server, back);
-    int client = connect_until_served(&server);
+    int client = client_connect_until_served(&server);
     for (int i = 0; i < DEAF; i++) close(deaf[i].client);
     await_nothing_used(client);
     check_episodes(&server);
@@ -150,7 +133,7 @@ Test(pressure, who_does_not_read_makes_room_for_who_does)
     struct deaf deaf[DEAF];
     struct server server = begin_with_few_blocks();
     int client = client_connect(&server);
-    cr_assert(is_served(client));
+    cr_assert(client_is_served(client));
     connect_all(&server, deaf);
     use_up_blocks(&server, deaf);
     bool asked = false;
@@ -255,10 +238,10 @@ Test(pressure, packets_that_memory_cannot_hold_wait_and_then_one_has_to_go)
     int client = client_connect(&server);
     connect_senders(&server, halves, HALVES, HALF_SENT);
     while (!has_logged(&server, "memory has run out (")) push_senders(halves, HALVES);
-    cr_assert(is_served(client), "a packet that needs no memory has to get through");
+    cr_assert(client_is_served(client), "a packet that needs no memory has to get through");
     while (!has_logged(&server, "gone: memory")) push_senders(halves, HALVES);
     server_expect_log(&server, "closed: no memory for its packet, and it has waited longest");
-    cr_assert(is_served(client));
+    cr_assert(client_is_served(client));
     close_senders(halves, HALVES);
     await_nothing_used(client);
     expect_large_echo(client);
@@ -314,7 +297,7 @@ Test(pressure, a_packet_refused_for_want_of_memory_does_not_refuse_all_that_foll
     } while (memory < HOLDERS * HALF_SENT);
     client_put_text(client, "large");
     server_expect_log(&server, "not sent: memory");
-    cr_assert(is_served(client));
+    cr_assert(client_is_served(client));
     close_senders(halves, HOLDERS);
     close(client);
     close(asking);

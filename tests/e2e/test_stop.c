@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MEGABYTE = 1 << 20, QUEUED = 30 };
+enum { QUEUED = 30 };
 
 #define ECHO "function on_receive(conn, packet) conn:send(packet) end\n"
 #define TELLS_THE_END \
@@ -36,18 +36,6 @@ static int connect_and_queue(const struct server *server)
     return client;
 }
 
-static void receive_queued(int client)
-{
-    for (int i = 1; i <= QUEUED; i++) {
-        size_t size;
-        uint8_t *packet = client_take(client, &size);
-        cr_assert_eq(size, MEGABYTE);
-        for (size_t k = 0; k < size; k++) cr_assert_eq(packet[k], 64 + i);
-        free(packet);
-    }
-    cr_assert_eq(client_await_end(client), CLIENT_EOF);
-}
-
 /* It has ended by itself, and well. */
 static void expect_end(struct server *server)
 {
@@ -66,7 +54,7 @@ static void flush_after(int signal)
     int client = connect_and_queue(&server);
     server_signal(&server, signal);
     server_expect_log(&server, "stopping:");
-    receive_queued(client);
+    client_expect_megabytes_to_the_end(client, QUEUED);
     server_expect_log(&server, "ended shutdown\n");
     close(client);
     expect_end(&server);
@@ -165,7 +153,7 @@ Test(stop, no_connection_is_accepted_while_others_are_flushed)
     while (!is_refused(&server))
         continue; /* the line comes first; the test's timeout is the limit */
     while (access(path, F_OK) == 0) continue;
-    receive_queued(client);
+    client_expect_megabytes_to_the_end(client, QUEUED);
     close(client);
     expect_end(&server);
     server_end(&server);
@@ -260,6 +248,22 @@ Test(stop, a_second_signal_does_not_wait_for_on_stop)
 }
 
 /* ---- and starts again ---- */
+
+Test(stop, it_starts_again_at_once_after_a_kill)
+{
+    char listen[32] = "127.0.0.1:0";
+    for (int round = 0; round < 5; round++) {
+        struct server server = server_begin(&(struct begin){.script = ECHO, .listen = listen});
+        snprintf(listen, sizeof listen, "127.0.0.1:%u", server.port);
+        int client = client_connect(&server);
+        ask(client, "hello", "hello");
+        server_signal(&server, SIGKILL);
+        cr_assert_eq(server_wait(&server), 128 + SIGKILL);
+        cr_assert(client_await_end(client) != CLIENT_TIMEOUT);
+        close(client);
+        server_end(&server);
+    }
+}
 
 Test(stop, it_starts_again_at_once_on_the_same_port)
 {

@@ -196,6 +196,25 @@ Test(wait, a_paused_connection_is_handed_nothing)
     server_end(&server);
 }
 
+/* Nothing is received from it, so nothing else would show that its peer has gone. */
+Test(wait, a_paused_connection_becomes_idle)
+{
+    struct server server = begin("function on_receive(conn)\n"
+                                 "  conn:send('paused')\n"
+                                 "  conn:idle(0.1)\n"
+                                 "  conn:pause()\n"
+                                 "end\n"
+                                 "function on_disconnect(conn, reason)\n"
+                                 "  server.log('info', 'ended %s', reason)\n"
+                                 "end\n");
+    int client = client_connect(&server);
+    client_put_text(client, "pause");
+    client_expect(client, "paused");
+    close(client);
+    server_expect_log(&server, "ended idle");
+    server_end(&server);
+}
+
 Test(wait, a_connection_may_be_paused_from_its_first_moment)
 {
     struct server server = begin("function on_connect(conn)\n"
