@@ -1,29 +1,16 @@
-#ifdef _WIN32
-#include <windows.h>
-#else
-#include <unistd.h>
-#endif
-
 #include "config.h"
+
+#include "config_internal.h"
 #include "reorder.h"
 #include "settings.h"
 #include "table.h"
 
-#include <inttypes.h>
-
-#define K (UINT64_C(1) << 10)
-#define M (UINT64_C(1) << 20)
-#define G (UINT64_C(1) << 30)
 #define SECOND UINT64_C(1000000000)
 #define TEN_YEARS (10 * 365 * 24 * 3600 * SECOND) /* as settings_seconds has it */
 
 #define PACKET_MOST G /* a WSABUF's length has 32 bits */
-#define MEMORY_USUAL (512 * M)
-#define MEMORY_ROOM (64 * K)
-#define HARD_MARK_USUAL (4 * M)
 
-/* A worker with fewer blocks than this could not even answer in turns. */
-enum { BLOCKS_RESERVED = 16, CONNECTIONS_MAX = 1000000 };
+enum { CONNECTIONS_MAX = 1000000 };
 static_assert((int)CONNECTIONS_MAX <= (int)TABLE_SLOTS_MAX, "one worker may have them all");
 static_assert((int)CONFIG_WORKERS_MAX <= (int)TABLE_WORKERS_MAX,
               "every worker has a number in the ids");
@@ -62,7 +49,7 @@ static const struct config_name settings[] = {
     {"max_connections", "N", "3000", "more are refused",
      VALUE_COUNT, FIELD(max_connections), .min = 1, .max = CONNECTIONS_MAX},
     {"blocks", "N", "10000", "I/O blocks allocated at start",
-     VALUE_COUNT, FIELD(blocks), .min = BLOCKS_RESERVED,
+     VALUE_COUNT, FIELD(blocks), .min = CONFIG_BLOCKS_RESERVED,
      .max = (uint64_t)BLOCK_COUNT_MAX * CONFIG_WORKERS_MAX},
     {"block_size", "SIZE", "2048", "data bytes of a block",
      VALUE_SIZE, FIELD(block_size), .min = 64, .max = 64 * K},
@@ -110,21 +97,6 @@ const struct config_name *config_names(size_t *count)
 {
     *count = SETTINGS;
     return settings;
-}
-
-/* A size as a person would type it. */
-struct size_text {
-    char text[24];
-};
-
-static struct size_text size_text(uint64_t bytes)
-{
-    static const char *const units[] = {"", "K", "M", "G"};
-    struct size_text size;
-    int unit = 0;
-    for (; unit < 3 && bytes > 0 && bytes % K == 0; unit++) bytes /= K;
-    snprintf(size.text, sizeof size.text, "%" PRIu64 "%s", bytes, units[unit]);
-    return size;
 }
 
 static uint64_t load(const struct config *config, const struct config_name *setting)
@@ -293,21 +265,7 @@ bool config_listener_set(struct config_listener *listener, const char *name, con
                      name);
 }
 
-static uint32_t processors(void)
-{
-#ifdef _WIN32
-    SYSTEM_INFO system;
-    GetSystemInfo(&system);
-    uint64_t count = system.dwNumberOfProcessors;
-#else
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t count = online < 1 ? 1 : (uint64_t)online;
-#endif
-    return count < CONFIG_WORKERS_MAX ? (uint32_t)count : CONFIG_WORKERS_MAX;
-}
-
-/* A program that fills in the fields itself has not been through config_set. */
-static bool check_ranges(const struct config *config, struct error *error)
+bool config_check_ranges(const struct config *config, struct error *error)
 {
     for (size_t i = 0; i < SETTINGS; i++) {
         if (settings[i].kind == VALUE_FRAMING) continue;
@@ -318,139 +276,4 @@ static bool check_ranges(const struct config *config, struct error *error)
         return refuse(&settings[i], given, error);
     }
     return true;
-}
-
-static uint64_t share_needed(const struct config *config)
-{
-    uint64_t bytes = config->max_packet; /* one packet being gathered */
-    bytes += config->max_packet;         /* one waiting to be sent */
-    bytes += MEMORY_ROOM;                /* their headers, and all that is small */
-    return bytes;
-}
-
-static uint64_t larger(uint64_t one, uint64_t other)
-{
-    return one > other ? one : other;
-}
-
-static bool fill_in(struct config *config, struct error *error)
-{
-    if (config->workers == 0) config->workers = processors();
-    if (config->memory == 0)
-        config->memory = larger(MEMORY_USUAL, share_needed(config) * config->workers);
-    if (config->hard_mark == 0) config->hard_mark = larger(HARD_MARK_USUAL, 2 * config->max_packet);
-    if (config->listener_count > 0) return true;
-    return config_add_listener(config, "0.0.0.0:7000", error) != NULL;
-}
-
-static bool check_marks(const struct config *config, struct error *error)
-{
-    uint64_t least = config->max_packet + FRAME_HEADER_MAX;
-    if (config->hard_mark < least)
-        return error_set(error, ERROR_INPUT,
-                         "hard_mark = %s cannot hold one packet of max_packet = %s and its header: "
-                         "set hard_mark to at least %s, or to 0 for twice max_packet",
-                         size_text(config->hard_mark).text, size_text(config->max_packet).text,
-                         size_text(least).text);
-    if (config->soft_mark > config->hard_mark)
-        return error_set(error, ERROR_INPUT,
-                         "soft_mark = %s is above hard_mark = %s: set soft_mark to at most %s",
-                         size_text(config->soft_mark).text, size_text(config->hard_mark).text,
-                         size_text(config->hard_mark).text);
-    return true;
-}
-
-static bool check_blocks(const struct config *config, struct error *error)
-{
-    uint32_t share = config_blocks_per_worker(config);
-    if (share < BLOCKS_RESERVED)
-        return error_set(error, ERROR_INPUT,
-                         "blocks = %" PRIu32 " is %" PRIu32 " for each of %" PRIu32
-                         " workers, who need at least %d: set blocks to at least %" PRIu32
-                         ", or workers to at most %" PRIu32,
-                         config->blocks, share, config->workers, BLOCKS_RESERVED,
-                         BLOCKS_RESERVED * config->workers, config->blocks / BLOCKS_RESERVED);
-    if (share > BLOCK_COUNT_MAX)
-        return error_set(error, ERROR_INPUT,
-                         "blocks = %" PRIu32 " is %" PRIu32 " for each of %" PRIu32
-                         " workers, who can use at most %d: set blocks to at most %" PRIu32
-                         ", or workers to at least %" PRIu32,
-                         config->blocks, share, config->workers, BLOCK_COUNT_MAX,
-                         BLOCK_COUNT_MAX * config->workers,
-                         (config->blocks + BLOCK_COUNT_MAX - 1) / BLOCK_COUNT_MAX);
-    return true;
-}
-
-static bool check_memory(const struct config *config, struct error *error)
-{
-    uint64_t share = config_memory_per_worker(config);
-    uint64_t needed = share_needed(config) * config->workers;
-    if (share >= share_needed(config)) return true;
-    return error_set(
-        error, ERROR_INPUT,
-        "memory = %s is %s for each of %" PRIu32 " workers, who need twice "
-        "max_packet = %s and %s to gather one packet while another is sent: set memory "
-        "to at least %s, or to 0 for as much as it takes, or lower max_packet or workers",
-        size_text(config->memory).text, size_text(share).text, config->workers,
-        size_text(config->max_packet).text, size_text(MEMORY_ROOM).text,
-        size_text((needed + M - 1) / M * M).text);
-}
-
-static bool finish_frames(struct config *config, struct error *error)
-{
-    struct error reason;
-    config->frame.packet_max = config->max_packet;
-    if (!frame_finish(&config->frame, &reason))
-        return error_set(error, ERROR_INPUT, "framing: %.1500s", reason.text);
-
-    for (uint32_t i = 0; i < config->listener_count; i++) {
-        struct config_listener *listener = &config->listeners[i];
-        char address[ADDRESS_TEXT_MAX];
-        if (!listener->has_on_full) listener->on_full = config->on_full;
-        if (!listener->has_framing) {
-            listener->frame = config->frame;
-            continue;
-        }
-        listener->frame.packet_max = config->max_packet;
-        if (!frame_finish(&listener->frame, &reason))
-            return error_set(error, ERROR_INPUT, "framing of the listener %s: %.1500s",
-                             address_format(&listener->address, address), reason.text);
-    }
-    return true;
-}
-
-bool config_finish(struct config *config, struct error *error)
-{
-    return check_ranges(config, error) && fill_in(config, error) && check_marks(config, error) &&
-           check_blocks(config, error) && check_memory(config, error) &&
-           finish_frames(config, error);
-}
-
-/* New connections go to the worker with the fewest: none ever has more than this. */
-uint32_t config_links_per_worker(const struct config *config)
-{
-    check(config->workers > 0);
-    return (config->max_connections + config->workers - 1) / config->workers;
-}
-
-uint32_t config_blocks_per_worker(const struct config *config)
-{
-    check(config->workers > 0);
-    return config->blocks / config->workers;
-}
-
-uint64_t config_memory_per_worker(const struct config *config)
-{
-    check(config->workers > 0);
-    return config->memory / config->workers;
-}
-
-uint64_t config_blocks_wanted(const struct config *config)
-{
-    uint64_t links = config_links_per_worker(config), count = 0;
-    count += links; /* a packet being gathered on each */
-    count += links; /* an outbox that fills on each */
-    if (config->backend == PORT_IOCP) count += links * config->recv_depth; /* posted receives */
-    count += BLOCKS_RESERVED; /* what is between the two */
-    return count * config->workers;
 }

@@ -271,13 +271,6 @@ static void epoll_cancel(struct port *port, struct port_socket *socket)
     }
 }
 
-static void epoll_detach(struct port *port, struct port_socket *socket)
-{
-    (void)port;
-    check(list_empty(&socket->recv_node));
-    close((int)socket->handle); /* which takes it out of the epoll set, too */
-}
-
 static void epoll_wake(struct port *port)
 {
     posix_wake(self(port)->wake_fd);
@@ -304,7 +297,7 @@ static const struct port_operations epoll_operations = {
     .send = epoll_send,
     .shutdown = posix_shutdown,
     .cancel = epoll_cancel,
-    .detach = epoll_detach,
+    .detach = posix_detach,
     .listen = posix_listen,
     .accept_start = epoll_accept_start,
     .accept_stop = epoll_accept_stop,

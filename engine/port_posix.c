@@ -161,6 +161,13 @@ void posix_attach(struct port_socket *socket, intptr_t handle)
     setsockopt((int)handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a unix socket declines */
 }
 
+void posix_detach(struct port *port, struct port_socket *socket)
+{
+    (void)port;
+    check(list_empty(&socket->recv_node) && list_empty(&socket->send_node));
+    close((int)socket->handle); /* which takes it out of an epoll set, too */
+}
+
 void posix_shutdown(struct port *port, struct port_socket *socket)
 {
     (void)port;

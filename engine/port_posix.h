@@ -25,6 +25,7 @@ void posix_close_handle(intptr_t handle);
 
 /* Sets up a new socket's fields, and TCP_NODELAY. */
 void posix_attach(struct port_socket *socket, intptr_t handle);
+void posix_detach(struct port *port, struct port_socket *socket);
 void posix_shutdown(struct port *port, struct port_socket *socket);
 
 /* An eventfd for the wake operation; never read: each write is an edge. */

@@ -294,13 +294,6 @@ static bool uring_attach(struct port *port, struct port_socket *socket, intptr_t
     return true;
 }
 
-static void uring_detach(struct port *port, struct port_socket *socket)
-{
-    (void)port;
-    check(list_empty(&socket->recv_node));
-    close((int)socket->handle);
-}
-
 static void uring_wake(struct port *port)
 {
     posix_wake(self(port)->wake_fd);
@@ -336,7 +329,7 @@ static const struct port_operations uring_operations = {
     .send = uring_send,
     .shutdown = posix_shutdown,
     .cancel = uring_cancel,
-    .detach = uring_detach,
+    .detach = posix_detach,
     .listen = posix_listen,
     .accept_start = uring_accept_start,
     .accept_stop = uring_accept_stop,
