@@ -11,7 +11,7 @@ struct lua_timer {
     int self;             /* in the registry: itself, so that nobody has to keep it */
     uint64_t interval_ns; /* 0: once */
     uint64_t due_ns;
-    bool calling; /* its function waits: it is not called again before that is over */
+    bool calling; /* its function runs or waits: it is not called again before that ends */
 };
 
 static void unanchor(struct lua_timer *timer, int *anchor)

@@ -52,15 +52,15 @@ bool runtime_protect(struct runtime *runtime, lua_CFunction function, void *argu
 struct failure {
     lua_State *L;
     const char *what;
-    char about[64], more[64];
+    char about[64], more[LOG_MORE_MAX];
+    bool plainly; /* without the error's own __tostring, which has failed */
 };
 
-/* Two ways to tell it: with the error's own __tostring, and, if that fails as well, without. */
-static int tell_failure(lua_State *L, bool plainly)
+static int tell_failure(lua_State *L)
 {
     const struct failure *failure = lua_touserdata(L, 1);
-    const char *text = plainly ? "(an error that cannot be told)" : NULL;
-    if (!plainly) {
+    const char *text = "(an error that cannot be told)";
+    if (!failure->plainly) {
         lua_pushvalue(failure->L, -1);
         lua_xmove(failure->L, L, 1);
         text = luaL_tolstring(L, -1, NULL);
@@ -71,30 +71,19 @@ static int tell_failure(lua_State *L, bool plainly)
     return 0;
 }
 
-static int tell_failure_in_its_words(lua_State *L)
-{
-    return tell_failure(L, false);
-}
-
-static int tell_failure_plainly(lua_State *L)
-{
-    return tell_failure(L, true);
-}
-
 void runtime_failed(struct runtime *runtime, lua_State *L, const char *what, uint64_t link_id)
 {
     struct failure failure = {.L = L, .what = what};
     uint64_t held_back;
     if (!log_allowed(&runtime->failures, worker_now(runtime->worker), &held_back)) return;
+    log_more(held_back, failure.more);
     if (link_id != 0)
         snprintf(failure.about, sizeof failure.about, " (connection %llu)",
                  (unsigned long long)link_id);
-    if (held_back > 0)
-        snprintf(failure.more, sizeof failure.more, " (%llu like it not shown)",
-                 (unsigned long long)held_back);
-    if (compat_protected(runtime->L, tell_failure_in_its_words, &failure) == LUA_OK) return;
+    if (compat_protected(runtime->L, tell_failure, &failure) == LUA_OK) return;
     lua_pop(runtime->L, 1);
-    runtime_protect(runtime, tell_failure_plainly, &failure);
+    failure.plainly = true;
+    runtime_protect(runtime, tell_failure, &failure);
 }
 
 static void close_runtime(struct runtime *runtime)

@@ -84,8 +84,9 @@ extern const struct script lua_script;
 /* Takes a coroutine for a call; NULL, and it has been logged, when there is no memory. */
 struct run *run_take(struct runtime *runtime, enum handler handler, struct link *link);
 
-/* Calls the function that is on run->L with its arguments. DONE: its results are on run->L. FAILED: it has been logged. After both, run_done. WAITS: it goes on by itself, and
- * runtime_finished comes later. */
+/* Calls the function that is on run->L with its arguments. DONE: its results are on run->L. FAILED:
+ * it has been logged. After both, run_done. WAITS: it goes on by itself, and runtime_finished comes
+ * later. */
 enum run_state run_call(struct run *run, int arguments);
 void run_done(struct run *run);
 

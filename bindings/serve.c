@@ -28,6 +28,13 @@ struct command_line {
     bool has_listen;
 };
 
+/* A setting's name has _ where its flag has -. */
+static void replace(char *text, char from, char to)
+{
+    for (; *text != '\0'; text++)
+        if (*text == from) *text = to;
+}
+
 static bool unknown_flag(const char *flag, struct error *error)
 {
     const char *names[64] = {"listen", "help", "version"};
@@ -36,13 +43,13 @@ static bool unknown_flag(const char *flag, struct error *error)
     for (size_t i = 0; i < count; i++) names[i + 3] = settings[i].name;
     char typed[32];
     snprintf(typed, sizeof typed, "%s", flag);
-    for (char *c = typed; *c != '\0'; c++) *c = *c == '-' ? '_' : *c;
+    replace(typed, '-', '_');
     const char *nearest = settings_nearest(typed, names, count + 3);
     if (nearest == NULL)
         return error_set(error, ERROR_USAGE, "unknown flag --%s: see moonport --help", flag);
     char meant[32];
     snprintf(meant, sizeof meant, "%s", nearest);
-    for (char *c = meant; *c != '\0'; c++) *c = *c == '_' ? '-' : *c;
+    replace(meant, '_', '-');
     return error_set(error, ERROR_USAGE, "unknown flag --%s: did you mean --%s?", flag, meant);
 }
 
@@ -65,7 +72,8 @@ static int read_flag(struct command_line *line, char **words, int count, struct 
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)size, text);
     if (size >= sizeof flag->name) return unknown_flag(name, error);
-    for (size_t i = 0; i <= size; i++) flag->name[i] = name[i] == '-' ? '_' : name[i];
+    memcpy(flag->name, name, size + 1);
+    replace(flag->name, '-', '_');
     if (!is_setting(flag->name)) return unknown_flag(name, error);
     if (line->count + 1 == FLAGS_MAX) return error_set(error, ERROR_USAGE, "too many flags");
     if (equals == NULL && count < 2)
@@ -89,8 +97,7 @@ static bool read_command_line(struct command_line *line, int count, char **words
         } else if (line->directory != NULL) {
             return error_set(
                 error, ERROR_USAGE,
-                "two directories: %s and %s; one is served (the commands are serve and "
-                "talk)",
+                "two directories: %s and %s; one is served (the commands are serve and talk)",
                 line->directory, words[i]);
         } else {
             line->directory = words[i++];
@@ -240,7 +247,7 @@ void serve_help(FILE *out)
     for (size_t i = 0; i < count; i++) {
         char name[64];
         snprintf(name, sizeof name, "%s %s", settings[i].name, settings[i].value);
-        for (char *c = name; *c != ' '; c++) *c = *c == '_' ? '-' : *c;
+        replace(name, '_', '-');
         fprintf(out, "  --%-34s %s [%s]\n", name, settings[i].help, settings[i].example);
     }
 }

@@ -240,6 +240,14 @@ static void free_link(struct link *link)
     atomic_fetch_sub_explicit(&home->load, 1, memory_order_relaxed);
 }
 
+bool link_counts_home(struct link *link)
+{
+    if (link->state != LINK_STATE_CLOSING) return false;
+    if (port_idle(&link->socket) && list_empty(&link->closing))
+        list_append(&link->home->closing, &link->closing);
+    return true;
+}
+
 void link_settle_closing(struct link_home *home)
 {
     struct list *node;
@@ -420,7 +428,7 @@ const char *link_reason_text(enum link_reason reason)
 
 void link_log(struct link *link, enum log_level level, const char *format, ...)
 {
-    char text[1024], peer[ADDRESS_TEXT_MAX], more[64] = "";
+    char text[1024], peer[ADDRESS_TEXT_MAX], more[LOG_MORE_MAX];
     uint64_t held_back;
     va_list arguments;
     if (!log_wants(level) ||
@@ -429,8 +437,6 @@ void link_log(struct link *link, enum log_level level, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    if (held_back > 0)
-        snprintf(more, sizeof more, " (%llu like it not shown)", (unsigned long long)held_back);
     log_line(level, "connection %llu from %s: %s%s", (unsigned long long)link->entry.id,
-             address_format(&link->peer, peer), text, more);
+             address_format(&link->peer, peer), text, log_more(held_back, more));
 }

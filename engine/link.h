@@ -96,7 +96,7 @@ struct link {
     bool drain_owed;      /* it was above the soft mark, or refused a packet */
     bool refusing;        /* a packet was refused: none is taken until the queue has drained */
     struct gather gather; /* received, not used yet */
-    struct list parked;   /* landing blocks behind it, not taken in yet */
+    struct list parked;   /* received behind it: landing blocks, or blocks of the pool */
     struct outbox outbox;
     struct list touched, starved, woken, closing; /* nodes in the home's lists */
     uint64_t received_ns, sent_ns;                /* when something last came, and last went */
@@ -140,7 +140,11 @@ void link_fail(struct link *link, enum link_reason reason);
 /* An encoded packet that others may share. */
 enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
 
-static inline bool link_home_starving(struct link_home *home)
+/* True if it is closing: nothing is left to do with its events but to count them home, which this
+ * has done. */
+bool link_counts_home(struct link *link);
+
+static inline bool link_home_starving(const struct link_home *home)
 {
     return atomic_load_explicit(&home->starving, memory_order_relaxed);
 }

@@ -5,7 +5,8 @@
  * Input is used from the front: first what was gathered, then the landing blocks that are parked
  * behind it. In the common case nothing is gathered, one block is parked, all its packets are handed
  * on where they lie, and it goes back to the port at once. A beginning that is left over moves into
- * the gather, and so does everything when a gate is closed: landing blocks are few. */
+ * the gather, and so does everything when a gate is closed: landing blocks are few. What finds no
+ * memory to be gathered in is copied to blocks of the pool, which then stand among the parked. */
 #include "link.h"
 
 enum { FIRST_BYTES_SHOWN = 16 };
@@ -252,11 +253,7 @@ void link_received(struct link *link, const struct port_event *event)
         } while (block != NULL);
     }
     if (end_of_stream) link->ended = true;
-    if (link->state == LINK_STATE_CLOSING) {
-        if (port_idle(&link->socket) && list_empty(&link->closing))
-            list_append(&link->home->closing, &link->closing);
-        return;
-    }
+    if (link_counts_home(link)) return;
     if (event->error != PORT_OK && event->error != PORT_CANCELLED) {
         link_fail(link, reason_of(event->error));
         return;

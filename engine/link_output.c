@@ -69,11 +69,7 @@ void link_sent(struct link *link, const struct port_event *event)
         counter_add(&home->counters.bytes_sent, event->size);
         link->sent_ns = port_now(home->port);
     }
-    if (link->state == LINK_STATE_CLOSING) {
-        if (port_idle(&link->socket) && list_empty(&link->closing))
-            list_append(&home->closing, &link->closing);
-        return;
-    }
+    if (link_counts_home(link)) return;
     if (event->error != PORT_OK) {
         link_fail(link, event->error == PORT_TIMED_OUT ? LINK_TIMEOUT : LINK_RESET);
         return;

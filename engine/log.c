@@ -132,3 +132,11 @@ bool log_allowed(struct log_limit *limit, uint64_t now_ns, uint64_t *held_back)
     limit->held_back = 0;
     return true;
 }
+
+const char *log_more(uint64_t held_back, char *text)
+{
+    text[0] = '\0';
+    if (held_back > 0)
+        snprintf(text, LOG_MORE_MAX, " (%llu like it not shown)", (unsigned long long)held_back);
+    return text;
+}

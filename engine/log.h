@@ -32,4 +32,9 @@ struct log_limit {
  * that were suppressed since the last one, for the new line to mention. */
 bool log_allowed(struct log_limit *limit, uint64_t now_ns, uint64_t *held_back);
 
+/* That mention, for the end of the line: " (7 like it not shown)", or "" for none. Returns `text`,
+ * which has room for LOG_MORE_MAX. */
+enum { LOG_MORE_MAX = 64 };
+const char *log_more(uint64_t held_back, char *text);
+
 #endif

@@ -104,7 +104,6 @@ void pressure_relieve(struct link_home *home)
 
 uint64_t pressure_next_ns(const struct link_home *home)
 {
-    if (list_empty(&home->starved) && !atomic_load_explicit(&home->starving, memory_order_relaxed))
-        return UINT64_MAX;
+    if (list_empty(&home->starved) && !link_home_starving(home)) return UINT64_MAX;
     return port_now(home->port) + PRESSURE_RETRY_MS * WHEEL_TICK_NS;
 }

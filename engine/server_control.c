@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { EVENTS_PER_TURN = 64, BACKLOG = 4096, WHY_SIZE = 64 };
+enum { EVENTS_PER_TURN = 64, BACKLOG = 4096 };
 #define RETRY_NS UINT64_C(100000000) /* between tries to accept while descriptors are short */
 
 /* ---- start ---- */
@@ -121,33 +121,38 @@ static uint32_t load_of(struct worker *worker)
 
 /* The worker with the fewest connections that takes new ones, or NULL; of several, the one whose
  * turn it is, so that short connections do not all go to the first. */
-static struct worker *choose_worker(struct server *server, char *why_not)
+static struct worker *choose_worker(struct server *server)
 {
     struct worker *fewest = NULL;
-    uint32_t total = 0;
-    snprintf(why_not, WHY_SIZE, "blocks have run low");
     for (uint32_t i = 0; i < server->worker_count; i++) {
         struct worker *worker = &server->workers[(server->admitted + i) % server->worker_count];
-        total += load_of(worker);
         if (link_home_starving(&worker->home)) continue;
         if (load_of(worker) >= worker->setup.links) continue;
         if (fewest == NULL || load_of(worker) < load_of(fewest)) fewest = worker;
     }
-    if (total < server->config.max_connections) return fewest;
-    snprintf(why_not, WHY_SIZE, "max_connections is reached (%u)", server->config.max_connections);
-    return NULL;
+    return fewest;
 }
 
-static void refuse(struct server *server, const struct address *peer, const char *why)
+static bool is_full(struct server *server)
 {
-    char text[ADDRESS_TEXT_MAX];
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < server->worker_count; i++) total += load_of(&server->workers[i]);
+    return total >= server->config.max_connections;
+}
+
+static void refuse(struct server *server, const struct address *peer, bool full)
+{
+    char text[ADDRESS_TEXT_MAX], why[64] = "blocks have run low", more[LOG_MORE_MAX];
     uint64_t held_back;
     counter_add(&server->refused, 1);
     if (server->refusing) return;
     server->refusing = true;
     if (!log_allowed(&server->refusals, port_now(server->port), &held_back)) return;
-    log_line(LOG_WARN, "refused %s, and others until there is room: %s", address_format(peer, text),
-             why);
+    if (full)
+        snprintf(why, sizeof why, "max_connections is reached (%u)",
+                 server->config.max_connections);
+    log_line(LOG_WARN, "refused %s, and others until there is room: %s%s",
+             address_format(peer, text), why, log_more(held_back, more));
 }
 
 static void admit(struct server *server, uint32_t index, intptr_t handle)
@@ -158,14 +163,14 @@ static void admit(struct server *server, uint32_t index, intptr_t handle)
                                  .listener = index,
                                  .frame = &listener->frame,
                                  .close_when_full = listener->on_full == ON_FULL_CLOSE};
-    char why_not[WHY_SIZE];
     if (!operations->peer_address(handle, &origin.peer)) { /* it has gone already */
         operations->close_handle(handle);
         return;
     }
-    struct worker *worker = choose_worker(server, why_not);
+    bool full = is_full(server);
+    struct worker *worker = full ? NULL : choose_worker(server);
     if (worker == NULL || !worker_adopt(worker, &origin)) {
-        refuse(server, &origin.peer, why_not);
+        refuse(server, &origin.peer, full);
         operations->close_handle(handle);
         return;
     }

@@ -244,3 +244,11 @@ Test(log, a_limit_works_from_the_first_moment_of_the_clock)
     for (int i = 0; i < 100; i++) allowed += log_allowed(&limit, 0, &held_back);
     cr_assert_eq(allowed, LOG_BURST);
 }
+
+Test(log, more_is_told_only_of_lines_that_were_held_back)
+{
+    char text[LOG_MORE_MAX];
+    cr_assert_str_eq(log_more(0, text), "");
+    cr_assert_str_eq(log_more(7, text), " (7 like it not shown)");
+    cr_assert_str_eq(log_more(UINT64_MAX, text), " (18446744073709551615 like it not shown)");
+}
