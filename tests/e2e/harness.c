@@ -119,6 +119,21 @@ struct server server_begin(const struct begin *begin)
     return server;
 }
 
+struct server server_begin_script(const char *script)
+{
+    return server_begin(&(struct begin){.script = script, .flags = {"--workers", "1"}});
+}
+
+int server_log_count(const struct server *server, const char *text)
+{
+    char *log = server_log(server);
+    int count = 0;
+    for (const char *place = log; (place = strstr(place, text)) != NULL; place += strlen(text))
+        count++;
+    free(log);
+    return count;
+}
+
 /* The place of the n-th occurrence, from 0. */
 static const char *find(const char *log, const char *text, int number)
 {

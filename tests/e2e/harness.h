@@ -39,6 +39,9 @@ struct server server_begin(const struct begin *begin);
 /* The port of the listener with this number, from 0. */
 uint16_t server_port(const struct server *server, int listener);
 
+/* With this main.lua and one worker, so that connections share a state. */
+struct server server_begin_script(const char *script);
+
 /* Asks it to stop (TERM), waits, checks that it exits with 0 and that no sanitizer complained, and
  * removes the directory. After server_wait it only does what is left of that. */
 void server_end(struct server *server);
@@ -50,6 +53,9 @@ int server_wait(struct server *server);
 /* Everything it has logged (stderr) or printed (stdout) so far; free it. */
 char *server_log(const struct server *server);
 char *server_out(const struct server *server);
+
+/* How often the text stands in the log by now. */
+int server_log_count(const struct server *server, const char *text);
 
 /* Waits until the log contains the text (at most 30 s, far more under sanitizers); fails the test
  * if it does not come. The count variant waits for so many occurrences. */
@@ -91,7 +97,8 @@ enum client_end client_await_end(int client);
 void client_put(int client, const void *data, size_t size);
 void client_put_text(int client, const char *text);
 uint8_t *client_take(int client, size_t *size);
-void client_expect(int client, const char *text); /* the next packet is this */
+void client_expect(int client, const char *text);                      /* the next packet is this */
+void client_ask(int client, const char *question, const char *answer); /* sends one, expects one */
 
 /* The next so many packets are a megabyte each, of 'A', of 'B', ...; then the connection ends. */
 void client_expect_megabytes_to_the_end(int client, int count);

@@ -160,6 +160,12 @@ void fill_random(uint64_t seed, void *data, size_t size)
     }
 }
 
+void client_ask(int client, const char *question, const char *answer)
+{
+    client_put_text(client, question);
+    client_expect(client, answer);
+}
+
 bool client_is_served(int client)
 {
     char answer[6];

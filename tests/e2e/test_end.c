@@ -10,12 +10,6 @@
 
 enum { MEGABYTE = 1 << 20 };
 
-static void ask(int client, const char *question, const char *answer)
-{
-    client_put_text(client, question);
-    client_expect(client, answer);
-}
-
 static void reset(int client)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
@@ -132,9 +126,9 @@ Test(end, on_connect_refuses_with_false_once_what_it_sent_is_out)
     close(refused);
 
     int client = client_connect(&server);
-    ask(client, "?", "ended 0");
+    client_ask(client, "?", "ended 0");
     int other = client_connect(&server);
-    ask(other, "?", "ended 0");
+    client_ask(other, "?", "ended 0");
     client_put_text(other, "?");
     client_expect(other, "ended 0");
     close(client);
@@ -242,7 +236,7 @@ Test(end, nothing_is_handed_on_after_a_close)
         close(client);
     }
     int client = client_connect(&server);
-    ask(client, "how many?", "0 of 3");
+    client_ask(client, "how many?", "0 of 3");
     close(client);
     server_end(&server);
 }
@@ -265,8 +259,8 @@ Test(end, a_handler_that_waits_ends_with_its_connection)
     struct server server =
         server_begin(&(struct begin){.script = script, .flags = {"--workers", "1"}});
     int waiting = client_connect(&server), client = client_connect(&server);
-    ask(waiting, "wait", "waiting");
-    ask(client, "abort", "late 0");
+    client_ask(waiting, "wait", "waiting");
+    client_ask(client, "abort", "late 0");
     close(waiting);
     close(client);
     server_end(&server);

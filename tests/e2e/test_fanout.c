@@ -6,17 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static void ask(int client, const char *question, const char *answer)
-{
-    client_put_text(client, question);
-    client_expect(client, answer);
-}
-
 static void connect_all(const struct server *server, int *clients, int count)
 {
     for (int i = 0; i < count; i++) {
         clients[i] = client_connect(server);
-        ask(clients[i], "hello", "hello"); /* a broadcast reaches it from now on */
+        client_ask(clients[i], "hello", "hello"); /* a broadcast reaches it from now on */
     }
 }
 
@@ -43,7 +37,7 @@ static void receive_broadcasts(int client, int self)
         cr_assert_eq(number, next[sender]++, "%d got \"%s\"", self, text);
         free(text);
     }
-    ask(client, "hello", "hello"); /* and nothing more */
+    client_ask(client, "hello", "hello"); /* and nothing more */
 }
 
 Test(fanout, a_broadcast_reaches_everybody_once_and_in_order)
@@ -109,7 +103,7 @@ Test(fanout, a_broadcast_answers_how_many_of_this_worker_it_is_for)
     struct server server = server_begin(
         &(struct begin){.script = script, .config = "return { workers = 1, max_packet = '1K' }"});
     connect_all(&server, clients, 3);
-    ask(clients[0], "go", "all");
+    client_ask(clients[0], "go", "all");
     client_expect(clients[0], "3 2 toobig");
     for (int i = 1; i < 3; i++) {
         client_expect(clients[i], "all");
@@ -201,7 +195,7 @@ Test(fanout, an_id_of_nobody_reaches_nobody)
     struct server server =
         server_begin(&(struct begin){.script = script, .flags = {"--workers", "2"}});
     int client = client_connect(&server);
-    ask(client, "go", "nobody");
+    client_ask(client, "go", "nobody");
     close(client);
     server_end(&server);
 }
@@ -264,11 +258,11 @@ Test(fanout, connections_are_iterated_as_they_are)
         char answer[32];
         clients[i] = client_connect(&server);
         snprintf(answer, sizeof answer, "%d true 1", i + 1);
-        ask(clients[i], "?", answer);
+        client_ask(clients[i], "?", answer);
     }
-    ask(clients[0], "end the others", "5 true 6");
+    client_ask(clients[0], "end the others", "5 true 6");
     for (int i = 1; i < 5; i++) cr_assert_neq(client_await_end(clients[i]), CLIENT_TIMEOUT);
-    ask(clients[0], "?", "1 true 7");
+    client_ask(clients[0], "?", "1 true 7");
     close_all(clients, 5);
     server_end(&server);
 }
@@ -307,7 +301,8 @@ Test(fanout, the_figures_add_up)
         .script = script, .config = "return { workers = 2, max_connections = 100 }"});
     server_expect_log(&server, "connections 0 of 0, packets 0 0, bytes 0 0, eof 0 script 0\n");
     for (int i = 0; i < CLIENTS; i++) clients[i] = client_connect(&server);
-    for (int i = 0; i < CLIENTS * PACKETS; i++) ask(clients[i % CLIENTS], "12345", "1234512345");
+    for (int i = 0; i < CLIENTS * PACKETS; i++)
+        client_ask(clients[i % CLIENTS], "12345", "1234512345");
     server_expect_log(&server, "true: connections 10 of 10, packets 300 300, bytes 2700 4200, "
                                "eof 0 script 0\n");
     close_all(clients, CLIENTS);

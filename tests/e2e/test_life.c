@@ -20,12 +20,6 @@ static void reset(int client)
     close(client);
 }
 
-static void ask(int client, const char *question, const char *answer)
-{
-    client_put_text(client, question);
-    client_expect(client, answer);
-}
-
 /* ---- idle ---- */
 
 Test(life, closes_a_silent_connection_with_reason_idle)
@@ -101,11 +95,11 @@ Test(life, conn_idle_sets_a_limit_for_one_connection)
                                 "end\n",
         .config = "return { idle_timeout = 0 }"});
     int patient = client_connect(&server), hasty = client_connect(&server);
-    ask(patient, "hello", "hello");
-    ask(hasty, "be short", "be short");
+    client_ask(patient, "hello", "hello");
+    client_ask(hasty, "be short", "be short");
     cr_assert_eq(client_await_end(hasty), CLIENT_EOF);
     server_expect_log(&server, "ended idle\n");
-    ask(patient, "still here", "still here");
+    client_ask(patient, "still here", "still here");
     close(patient);
     close(hasty);
     server_end(&server);
@@ -120,13 +114,13 @@ Test(life, conn_idle_of_0_is_never)
                                                "end\n",
                                      .config = "return { idle_timeout = 0.2 }"});
     int kept = client_connect(&server);
-    ask(kept, "never", "never");
+    client_ask(kept, "never", "never");
     for (int i = 0; i < 3; i++) { /* others come and are closed meanwhile */
         int other = client_connect(&server);
         cr_assert_eq(client_await_end(other), CLIENT_EOF);
         close(other);
     }
-    ask(kept, "still here", "still here");
+    client_ask(kept, "still here", "still here");
     close(kept);
     server_end(&server);
 }
@@ -153,9 +147,9 @@ Test(life, on_idle_may_wait_while_packets_go_on)
         server_begin(&(struct begin){.script = script, .flags = {"--workers", "1"}});
     int client = client_connect(&server);
     client_expect(client, "asked");
-    ask(client, "one", "one");
+    client_ask(client, "one", "one");
     client_expect(client, "decided");
-    ask(client, "two", "two");
+    client_ask(client, "two", "two");
     close(client);
     server_end(&server);
 }
@@ -166,7 +160,7 @@ Test(life, tells_the_end_of_a_peer_that_closes)
 {
     struct server server = server_begin(&(struct begin){.script = ECHOES TELLS_THE_END});
     int client = client_connect(&server);
-    ask(client, "hello", "hello");
+    client_ask(client, "hello", "hello");
     close(client);
     server_expect_log(&server, "ended eof\n");
     server_end(&server);
@@ -203,7 +197,7 @@ Test(life, tells_the_end_of_a_peer_that_resets)
 {
     struct server server = server_begin(&(struct begin){.script = ECHOES TELLS_THE_END});
     int client = client_connect(&server);
-    ask(client, "hello", "hello");
+    client_ask(client, "hello", "hello");
     reset(client);
     server_expect_log(&server, "ended reset\n");
     server_end(&server);

@@ -13,15 +13,6 @@ enum { SWALLOWED_MAX = 64 << 20, MEMORY_MAX = 4 << 20, NUMBERED = 5000 };
 #define TELLS_REASONS \
     "function on_disconnect(conn, reason) server.log('info', 'gone: %s', reason) end\n"
 
-static int count_in_log(const struct server *server, const char *text)
-{
-    char *log = server_log(server);
-    int count = 0;
-    for (const char *place = log; (place = strstr(place, text)) != NULL; place++) count++;
-    free(log);
-    return count;
-}
-
 /* ---- how many connections ---- */
 
 static const char echo[] =
@@ -46,16 +37,16 @@ Test(limits, more_connections_than_allowed_are_refused_until_one_leaves)
         cr_assert(client_is_served(clients[i]));
     }
     for (int i = 0; i < 5; i++) expect_refused(&server);
-    cr_assert_eq(count_in_log(&server, "refused 127.0.0.1:"), 1, "one line an episode");
+    cr_assert_eq(server_log_count(&server, "refused 127.0.0.1:"), 1, "one line an episode");
     server_expect_log(&server, "max_connections");
 
     close(clients[1]);
     server_expect_log(&server, "gone: eof");
     clients[1] = client_connect_until_served(&server);
-    cr_assert_eq(count_in_log(&server, "refused 127.0.0.1:"), 1);
+    cr_assert_eq(server_log_count(&server, "refused 127.0.0.1:"), 1);
     for (int i = 0; i < 3; i++) cr_assert(client_is_served(clients[i]));
     expect_refused(&server);
-    cr_assert_eq(count_in_log(&server, "refused 127.0.0.1:"), 2, "a new episode, a new line");
+    cr_assert_eq(server_log_count(&server, "refused 127.0.0.1:"), 2, "a new episode, a new line");
     for (int i = 0; i < 3; i++) close(clients[i]);
     server_end(&server);
 }
@@ -124,7 +115,7 @@ Test(limits, who_reads_nothing_for_long_is_slow_not_idle)
         .flags = {"--workers", "1"},
     });
     struct deaf deaf = deaf_connect(&server, PACKET_SIZE);
-    while (count_in_log(&server, "gone: ") == 0) deaf_push(&deaf);
+    while (server_log_count(&server, "gone: ") == 0) deaf_push(&deaf);
     server_expect_log(&server, "gone: slow");
     server_expect_log(&server, "it has read nothing for ");
     close(deaf.client);

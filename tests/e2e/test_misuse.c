@@ -25,19 +25,13 @@
     "  conn:send(#wrong == 0 and 'fine' or table.concat(wrong, '\\n'))\n" \
     "end\n"
 
-static void ask(int client, const char *question, const char *answer)
-{
-    client_put_text(client, question);
-    client_expect(client, answer);
-}
-
 static void try_script(const char *script)
 {
     struct server server =
         server_begin(&(struct begin){.script = script, .flags = {"--workers", "1"}});
     int client = client_connect(&server), other = client_connect(&server);
-    ask(client, "go", "fine");
-    ask(other, "go", "fine");
+    client_ask(client, "go", "fine");
+    client_ask(other, "go", "fine");
     close(client);
     close(other);
     server_end(&server);
@@ -118,7 +112,7 @@ Test(misuse, numbers_and_any_bytes_may_be_sent)
     char bytes[4];
     size_t size;
     int client = client_connect(&server);
-    ask(client, "go", "42");
+    client_ask(client, "go", "42");
     client_expect(client, "");
     char *packet = (char *)client_take(client, &size);
     cr_assert_eq(size, 3);
@@ -181,11 +175,11 @@ Test(misuse, handlers_go_on_without_the_metatable_and_the_globals)
     struct server server =
         server_begin(&(struct begin){.script = script, .flags = {"--workers", "1"}});
     int client = client_connect(&server), other = client_connect(&server);
-    ask(client, "hello", "hello");
-    ask(client, "fail", "fail");
+    client_ask(client, "hello", "hello");
+    client_ask(client, "fail", "fail");
     cr_assert_eq(client_await_end(client), CLIENT_EOF);
     server_expect_log(&server, "ended script\n");
-    ask(other, "hello", "hello");
+    client_ask(other, "hello", "hello");
     close(client);
     close(other);
     server_end(&server);

@@ -7,12 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void ask(int client, const char *question, const char *answer)
-{
-    client_put_text(client, question);
-    client_expect(client, answer);
-}
-
 /* Sends a packet and sees the connection end. */
 static void end_with(const struct server *server, const char *packet)
 {
@@ -51,7 +45,7 @@ Test(script, an_error_is_logged_with_its_trace_and_ends_that_connection_only)
     struct server server =
         server_begin(&(struct begin){.script = script, .flags = {"--workers", "1"}});
     int bystander = client_connect(&server);
-    ask(bystander, "hello", "hello");
+    client_ask(bystander, "hello", "hello");
     end_with(&server, "fail");
     server_expect_log(&server, "error on_receive (connection ");
     server_expect_log(&server, "main.lua:2: as you asked");
@@ -59,7 +53,7 @@ Test(script, an_error_is_logged_with_its_trace_and_ends_that_connection_only)
     end_with(&server, "fail later");
     server_expect_log(&server, "main.lua:6: in function");
     server_expect_log_count(&server, "main.lua:2: as you asked", 2);
-    ask(bystander, "still here", "still here");
+    client_ask(bystander, "still here", "still here");
     close(bystander);
     server_end(&server);
 }
@@ -69,7 +63,7 @@ Test(script, what_was_sent_before_an_error_goes_out)
     struct server server = server_begin(&(struct begin){
         .script = "function on_receive(conn, packet) conn:send('sent') error('then this') end\n"});
     int client = client_connect(&server);
-    ask(client, "go", "sent");
+    client_ask(client, "go", "sent");
     cr_assert_eq(client_await_end(client), CLIENT_EOF);
     close(client);
     server_end(&server);
@@ -96,7 +90,7 @@ Test(script, an_error_in_any_handler_ends_that_connection_only)
     struct server server =
         server_begin(&(struct begin){.script = script, .flags = {"--workers", "1"}});
     int bystander = client_connect(&server);
-    ask(bystander, "ask", "answer");
+    client_ask(bystander, "ask", "answer");
     end_with(&server, "the second one is refused");
     server_expect_log(&server, "main.lua:4: in on_connect");
     end_with(&server, "idle");
@@ -106,7 +100,7 @@ Test(script, an_error_in_any_handler_ends_that_connection_only)
     server_expect_log(&server, "in on_drain");
     server_expect_log_count(&server, "ended script\n", 2);
     server_expect_log_count(&server, "in on_disconnect\n", 2);
-    ask(bystander, "ask", "answer");
+    client_ask(bystander, "ask", "answer");
     char *log = server_log(&server);
     cr_assert_null(strstr(strstr(strstr(log, "ended ") + 1, "ended ") + 1, "ended "),
                    "on_disconnect for a connection that was not accepted:\n%s", log);
@@ -140,7 +134,7 @@ Test(script, anything_may_be_thrown)
     }
     server_expect_log(&server, "a named error");
     server_expect_log(&server, "stack overflow");
-    ask(bystander, "still here", "still here");
+    client_ask(bystander, "still here", "still here");
     close(bystander);
     server_end(&server);
 }
@@ -160,7 +154,7 @@ Test(script, an_error_that_cannot_be_told_is_only_an_error)
     end_with(&server, "raises");
     end_with(&server, "number");
     server_expect_log_count(&server, "error on_receive (connection ", 2);
-    ask(bystander, "still here", "still here");
+    client_ask(bystander, "still here", "still here");
     close(bystander);
     server_end(&server);
 }
@@ -185,7 +179,7 @@ Test(script, every_worker_starts_and_stops_once)
     int clients[6];
     for (int i = 0; i < 6; i++) {
         clients[i] = client_connect(&server);
-        ask(clients[i], "?", "started 1");
+        client_ask(clients[i], "?", "started 1");
     }
     server_signal(&server, SIGTERM);
     cr_assert_eq(server_wait(&server), 0);
@@ -241,7 +235,7 @@ Test(script, handlers_may_stand_in_a_table_that_is_returned)
         "return handlers\n";
     struct server server = server_begin(&(struct begin){.script = script});
     int client = client_connect(&server);
-    ask(client, "hello", "hello");
+    client_ask(client, "hello", "hello");
     close(client);
     server_end(&server);
 }
@@ -257,7 +251,7 @@ Test(script, globals_may_be_strict)
                                  "end\n";
     struct server server = server_begin(&(struct begin){.script = script});
     int client = client_connect(&server);
-    ask(client, "hello", "hello");
+    client_ask(client, "hello", "hello");
     server_expect_log(&server, "main.lua:6: undefined nothing_like_it");
     close(client);
     server_end(&server);
@@ -305,7 +299,7 @@ Test(script, what_is_printed_shows_at_once)
     struct server server = server_begin(&(struct begin){
         .script = "function on_receive(conn, packet) print('got', packet) conn:send('') end\n"});
     int client = client_connect(&server);
-    ask(client, "a packet", "");
+    client_ask(client, "a packet", "");
     char *out = server_out(&server);
     cr_assert_str_eq(out, "got\ta packet\n");
     free(out);

@@ -22,12 +22,6 @@ enum { QUEUED = 30 };
     "  server.log('info', 'queued')\n" \
     "end\n"
 
-static void ask(int client, const char *question, const char *answer)
-{
-    client_put_text(client, question);
-    client_expect(client, answer);
-}
-
 static int connect_and_queue(const struct server *server)
 {
     int client = client_connect(server);
@@ -106,7 +100,7 @@ Test(stop, every_connection_ends_with_reason_shutdown)
         server_begin(&(struct begin){.script = script, .flags = {"--workers", "2"}});
     for (int i = 0; i < CLIENTS; i++) {
         clients[i] = client_connect(&server);
-        ask(clients[i], "hello", "hello");
+        client_ask(clients[i], "hello", "hello");
     }
     server_signal(&server, SIGTERM);
     for (int i = 0; i < CLIENTS; i++) cr_assert_eq(client_await_end(clients[i]), CLIENT_EOF);
@@ -227,7 +221,7 @@ Test(stop, a_second_signal_does_not_wait_for_on_disconnect)
     struct server server =
         server_begin(&(struct begin){.script = ECHO "function on_disconnect() " FOR_EVER});
     int client = client_connect(&server);
-    ask(client, "hello", "hello");
+    client_ask(client, "hello", "hello");
     server_signal(&server, SIGTERM);
     server_expect_log(&server, "for ever\n");
     server_signal(&server, SIGTERM);
@@ -256,7 +250,7 @@ Test(stop, it_starts_again_at_once_after_a_kill)
         struct server server = server_begin(&(struct begin){.script = ECHO, .listen = listen});
         snprintf(listen, sizeof listen, "127.0.0.1:%u", server.port);
         int client = client_connect(&server);
-        ask(client, "hello", "hello");
+        client_ask(client, "hello", "hello");
         server_signal(&server, SIGKILL);
         cr_assert_eq(server_wait(&server), 128 + SIGKILL);
         cr_assert(client_await_end(client) != CLIENT_TIMEOUT);
@@ -274,9 +268,9 @@ Test(stop, it_starts_again_at_once_on_the_same_port)
         struct server server = server_begin(&(struct begin){.script = ECHO, .listen = listen});
         snprintf(listen, sizeof listen, "127.0.0.1:%u", server.port);
         int client = client_connect(&server);
-        ask(client, "hello", "hello");
+        client_ask(client, "hello", "hello");
         stale[round] = client_connect(&server);
-        ask(stale[round], "hello", "hello");
+        client_ask(stale[round], "hello", "hello");
         close(client);
         server_end(&server);
     }

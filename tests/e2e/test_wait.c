@@ -7,28 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static void ask(int client, const char *question, const char *answer)
-{
-    client_put_text(client, question);
-    client_expect(client, answer);
-}
-
-/* One worker, so that connections share a state. */
-static struct server begin(const char *script)
-{
-    return server_begin(&(struct begin){.script = script, .flags = {"--workers", "1"}});
-}
-
 /* ---- sleep ---- */
 
 Test(wait, sleep_keeps_the_order_of_packets)
 {
     enum { PACKETS = 30 };
-    struct server server = begin("function on_receive(conn, packet)\n"
-                                 "  if tonumber(packet) % 3 == 0 then server.sleep(0.01) end\n"
-                                 "  conn:send(packet)\n"
-                                 "  if tonumber(packet) % 5 == 0 then server.sleep(0.005) end\n"
-                                 "end\n");
+    struct server server =
+        server_begin_script("function on_receive(conn, packet)\n"
+                            "  if tonumber(packet) % 3 == 0 then server.sleep(0.01) end\n"
+                            "  conn:send(packet)\n"
+                            "  if tonumber(packet) % 5 == 0 then server.sleep(0.005) end\n"
+                            "end\n");
     char text[16];
     int client = client_connect(&server);
     for (int i = 0; i < PACKETS; i++) {
@@ -45,24 +34,24 @@ Test(wait, sleep_keeps_the_order_of_packets)
 
 Test(wait, sleep_holds_up_no_other_connection)
 {
-    struct server server = begin("local held, count\n"
-                                 "function on_receive(conn, packet)\n"
-                                 "  if packet == 'hold' then\n"
-                                 "    held, count = true, 0\n"
-                                 "    conn:send('held')\n"
-                                 "    while held do server.sleep(0.005) end\n"
-                                 "    conn:send('let go after ' .. count)\n"
-                                 "  elseif packet == 'count' then\n"
-                                 "    count = count + 1\n"
-                                 "    conn:send('counted')\n"
-                                 "  elseif packet == 'let go' then\n"
-                                 "    held = false\n"
-                                 "  end\n"
-                                 "end\n");
+    struct server server = server_begin_script("local held, count\n"
+                                               "function on_receive(conn, packet)\n"
+                                               "  if packet == 'hold' then\n"
+                                               "    held, count = true, 0\n"
+                                               "    conn:send('held')\n"
+                                               "    while held do server.sleep(0.005) end\n"
+                                               "    conn:send('let go after ' .. count)\n"
+                                               "  elseif packet == 'count' then\n"
+                                               "    count = count + 1\n"
+                                               "    conn:send('counted')\n"
+                                               "  elseif packet == 'let go' then\n"
+                                               "    held = false\n"
+                                               "  end\n"
+                                               "end\n");
     int holder = client_connect(&server), other = client_connect(&server);
-    ask(holder, "hold", "held");
+    client_ask(holder, "hold", "held");
     client_put_text(holder, "count"); /* waits until the first is over */
-    for (int i = 0; i < 50; i++) ask(other, "count", "counted");
+    for (int i = 0; i < 50; i++) client_ask(other, "count", "counted");
     client_put_text(other, "let go");
     client_expect(holder, "let go after 50");
     client_expect(holder, "counted");
@@ -75,15 +64,15 @@ Test(wait, many_handlers_sleep_at_once)
 {
     enum { CLIENTS = 300 };
     int clients[CLIENTS];
-    struct server server = begin("local sleeping, most = 0, 0\n"
-                                 "function on_receive(conn, packet)\n"
-                                 "  sleeping = sleeping + 1\n"
-                                 "  most = math.max(most, sleeping)\n"
-                                 "  while most < 300 do server.sleep(0.01) end\n"
-                                 "  server.sleep(0)\n"
-                                 "  sleeping = sleeping - 1\n"
-                                 "  conn:send(packet)\n"
-                                 "end\n");
+    struct server server = server_begin_script("local sleeping, most = 0, 0\n"
+                                               "function on_receive(conn, packet)\n"
+                                               "  sleeping = sleeping + 1\n"
+                                               "  most = math.max(most, sleeping)\n"
+                                               "  while most < 300 do server.sleep(0.01) end\n"
+                                               "  server.sleep(0)\n"
+                                               "  sleeping = sleeping - 1\n"
+                                               "  conn:send(packet)\n"
+                                               "end\n");
     for (int round = 0; round < 3; round++) {
         char text[16];
         for (int i = 0; i < CLIENTS; i++) {
@@ -102,25 +91,26 @@ Test(wait, many_handlers_sleep_at_once)
 
 Test(wait, every_handler_and_timer_may_sleep)
 {
-    struct server server = begin("function on_connect(conn)\n"
-                                 "  server.sleep(0.01)\n"
-                                 "  conn:send('connected')\n"
-                                 "end\n"
-                                 "function on_receive(conn, packet)\n"
-                                 "  local fine, result = pcall(function()\n"
-                                 "    server.sleep(0.01)\n"
-                                 "    return packet\n"
-                                 "  end)\n"
-                                 "  server.after(0, function()\n"
-                                 "    server.sleep(0.01)\n"
-                                 "    conn:send('later: ' .. tostring(fine) .. ' ' .. result)\n"
-                                 "  end)\n"
-                                 "end\n"
-                                 "function on_disconnect(conn, reason)\n"
-                                 "  server.sleep(0.01)\n"
-                                 "  server.log('info', '%s ended %s, %s', conn, reason,\n"
-                                 "             select(2, conn:send('late')))\n"
-                                 "end\n");
+    struct server server =
+        server_begin_script("function on_connect(conn)\n"
+                            "  server.sleep(0.01)\n"
+                            "  conn:send('connected')\n"
+                            "end\n"
+                            "function on_receive(conn, packet)\n"
+                            "  local fine, result = pcall(function()\n"
+                            "    server.sleep(0.01)\n"
+                            "    return packet\n"
+                            "  end)\n"
+                            "  server.after(0, function()\n"
+                            "    server.sleep(0.01)\n"
+                            "    conn:send('later: ' .. tostring(fine) .. ' ' .. result)\n"
+                            "  end)\n"
+                            "end\n"
+                            "function on_disconnect(conn, reason)\n"
+                            "  server.sleep(0.01)\n"
+                            "  server.log('info', '%s ended %s, %s', conn, reason,\n"
+                            "             select(2, conn:send('late')))\n"
+                            "end\n");
     int client = client_connect(&server);
     client_put_text(client, "hello"); /* not handed on before on_connect is over */
     client_expect(client, "connected");
@@ -132,26 +122,27 @@ Test(wait, every_handler_and_timer_may_sleep)
 
 Test(wait, a_sleeping_handler_does_not_hold_up_the_end)
 {
-    struct server server = begin("local connected = 0\n"
-                                 "function on_connect(conn)\n"
-                                 "  connected = connected + 1\n"
-                                 "  conn:send('connected')\n"
-                                 "  if connected == 2 then server.sleep(1000) end\n"
-                                 "end\n"
-                                 "function on_receive(conn)\n"
-                                 "  conn:send('asleep')\n"
-                                 "  server.sleep(1000)\n"
-                                 "end\n"
-                                 "function on_disconnect(conn)\n"
-                                 "  server.log('info', 'ended')\n"
-                                 "  server.sleep(1000)\n"
-                                 "end\n"
-                                 "function on_start()\n"
-                                 "  server.after(0, function() server.sleep(1000) end)\n"
-                                 "end\n");
+    struct server server =
+        server_begin_script("local connected = 0\n"
+                            "function on_connect(conn)\n"
+                            "  connected = connected + 1\n"
+                            "  conn:send('connected')\n"
+                            "  if connected == 2 then server.sleep(1000) end\n"
+                            "end\n"
+                            "function on_receive(conn)\n"
+                            "  conn:send('asleep')\n"
+                            "  server.sleep(1000)\n"
+                            "end\n"
+                            "function on_disconnect(conn)\n"
+                            "  server.log('info', 'ended')\n"
+                            "  server.sleep(1000)\n"
+                            "end\n"
+                            "function on_start()\n"
+                            "  server.after(0, function() server.sleep(1000) end)\n"
+                            "end\n");
     int client = client_connect(&server);
     client_expect(client, "connected");
-    ask(client, "sleep", "asleep");
+    client_ask(client, "sleep", "asleep");
     int undecided = client_connect(&server);
     client_expect(undecided, "connected");
     server_signal(&server, SIGTERM);
@@ -166,28 +157,29 @@ Test(wait, a_sleeping_handler_does_not_hold_up_the_end)
 
 Test(wait, a_paused_connection_is_handed_nothing)
 {
-    struct server server = begin("local paused\n"
-                                 "function on_receive(conn, packet)\n"
-                                 "  if packet == 'resume' then\n"
-                                 "    conn:send(paused:resume() and 'resumed')\n"
-                                 "    paused:resume()\n"
-                                 "    paused = nil\n"
-                                 "    return\n"
-                                 "  end\n"
-                                 "  conn:send(conn == paused and 'too early' or packet)\n"
-                                 "  if packet == 'pause' then\n"
-                                 "    paused = conn\n"
-                                 "    conn:pause()\n"
-                                 "    conn:pause()\n"
-                                 "  end\n"
-                                 "end\n");
+    struct server server =
+        server_begin_script("local paused\n"
+                            "function on_receive(conn, packet)\n"
+                            "  if packet == 'resume' then\n"
+                            "    conn:send(paused:resume() and 'resumed')\n"
+                            "    paused:resume()\n"
+                            "    paused = nil\n"
+                            "    return\n"
+                            "  end\n"
+                            "  conn:send(conn == paused and 'too early' or packet)\n"
+                            "  if packet == 'pause' then\n"
+                            "    paused = conn\n"
+                            "    conn:pause()\n"
+                            "    conn:pause()\n"
+                            "  end\n"
+                            "end\n");
     int client = client_connect(&server), other = client_connect(&server);
     for (int i = 0; i < 5; i++) {
         client_send(client, "\x09\0\0\0pause\x07\0\0\0one", 16); /* in one piece */
         client_expect(client, "pause");
         client_put_text(client, "two");
-        ask(other, "hello", "hello");
-        ask(other, "resume", "resumed");
+        client_ask(other, "hello", "hello");
+        client_ask(other, "resume", "resumed");
         client_expect(client, "one");
         client_expect(client, "two");
     }
@@ -199,14 +191,14 @@ Test(wait, a_paused_connection_is_handed_nothing)
 /* Nothing is received from it, so nothing else would show that its peer has gone. */
 Test(wait, a_paused_connection_becomes_idle)
 {
-    struct server server = begin("function on_receive(conn)\n"
-                                 "  conn:send('paused')\n"
-                                 "  conn:idle(0.1)\n"
-                                 "  conn:pause()\n"
-                                 "end\n"
-                                 "function on_disconnect(conn, reason)\n"
-                                 "  server.log('info', 'ended %s', reason)\n"
-                                 "end\n");
+    struct server server = server_begin_script("function on_receive(conn)\n"
+                                               "  conn:send('paused')\n"
+                                               "  conn:idle(0.1)\n"
+                                               "  conn:pause()\n"
+                                               "end\n"
+                                               "function on_disconnect(conn, reason)\n"
+                                               "  server.log('info', 'ended %s', reason)\n"
+                                               "end\n");
     int client = client_connect(&server);
     client_put_text(client, "pause");
     client_expect(client, "paused");
@@ -217,15 +209,16 @@ Test(wait, a_paused_connection_becomes_idle)
 
 Test(wait, a_connection_may_be_paused_from_its_first_moment)
 {
-    struct server server = begin("function on_connect(conn)\n"
-                                 "  conn:pause()\n"
-                                 "  conn:send('wait')\n"
-                                 "  server.after(0.1, function()\n"
-                                 "    conn:send('go')\n"
-                                 "    conn:resume()\n"
-                                 "  end)\n"
-                                 "end\n"
-                                 "function on_receive(conn, packet) conn:send(packet) end\n");
+    struct server server =
+        server_begin_script("function on_connect(conn)\n"
+                            "  conn:pause()\n"
+                            "  conn:send('wait')\n"
+                            "  server.after(0.1, function()\n"
+                            "    conn:send('go')\n"
+                            "    conn:resume()\n"
+                            "  end)\n"
+                            "end\n"
+                            "function on_receive(conn, packet) conn:send(packet) end\n");
     int client = client_connect(&server);
     client_put_text(client, "hello");
     client_expect(client, "wait");
@@ -239,16 +232,16 @@ Test(wait, a_connection_may_be_paused_from_its_first_moment)
 
 Test(wait, a_yield_from_a_handler_is_an_error)
 {
-    struct server server = begin("function on_receive(conn, packet)\n"
-                                 "  if packet == 'yield' then coroutine.yield() end\n"
-                                 "  conn:send(packet)\n"
-                                 "end\n");
+    struct server server = server_begin_script("function on_receive(conn, packet)\n"
+                                               "  if packet == 'yield' then coroutine.yield() end\n"
+                                               "  conn:send(packet)\n"
+                                               "end\n");
     int client = client_connect(&server), other = client_connect(&server);
     client_put_text(client, "yield");
     cr_assert_eq(client_await_end(client), CLIENT_EOF);
     server_expect_log(&server, "yielded outside a coroutine of its own: to wait, use server.sleep");
     server_expect_log(&server, "main.lua:2:");
-    ask(other, "still here", "still here");
+    client_ask(other, "still here", "still here");
     close(client);
     close(other);
     server_end(&server);
@@ -256,7 +249,7 @@ Test(wait, a_yield_from_a_handler_is_an_error)
 
 Test(wait, sleep_says_where_it_cannot_wait)
 {
-    struct server server = begin(
+    struct server server = server_begin_script(
         "local ways = {}\n"
         "function ways.comparator()\n"
         "  table.sort({ 3, 2, 1 }, function() server.sleep(0.01) end)\n"
@@ -270,30 +263,30 @@ Test(wait, sleep_says_where_it_cannot_wait)
         "  conn:send(message:match('server.sleep.-:') or message)\n"
         "end\n");
     int client = client_connect(&server);
-    ask(client, "comparator", "server.sleep cannot wait here:");
-    ask(client, "pattern", "server.sleep cannot wait here:");
-    ask(client, "coroutine", "server.sleep inside a coroutine of your own:");
+    client_ask(client, "comparator", "server.sleep cannot wait here:");
+    client_ask(client, "pattern", "server.sleep cannot wait here:");
+    client_ask(client, "coroutine", "server.sleep inside a coroutine of your own:");
     close(client);
     server_end(&server);
 }
 
 Test(wait, scripts_have_coroutines_of_their_own)
 {
-    struct server server = begin("local squares = coroutine.wrap(function(n)\n"
-                                 "  while true do n = coroutine.yield(n * n) end\n"
-                                 "end)\n"
-                                 "function on_receive(conn, packet)\n"
-                                 "  local square = squares(tonumber(packet))\n"
-                                 "  server.sleep(0.001)\n"
-                                 "  for word in coroutine.wrap(function()\n"
-                                 "    conn:send('from within')\n"
-                                 "    coroutine.yield(('%d'):format(square))\n"
-                                 "  end) do conn:send(word) end\n"
-                                 "end\n");
+    struct server server = server_begin_script("local squares = coroutine.wrap(function(n)\n"
+                                               "  while true do n = coroutine.yield(n * n) end\n"
+                                               "end)\n"
+                                               "function on_receive(conn, packet)\n"
+                                               "  local square = squares(tonumber(packet))\n"
+                                               "  server.sleep(0.001)\n"
+                                               "  for word in coroutine.wrap(function()\n"
+                                               "    conn:send('from within')\n"
+                                               "    coroutine.yield(('%d'):format(square))\n"
+                                               "  end) do conn:send(word) end\n"
+                                               "end\n");
     int client = client_connect(&server);
-    ask(client, "3", "from within");
+    client_ask(client, "3", "from within");
     client_expect(client, "9");
-    ask(client, "12", "from within");
+    client_ask(client, "12", "from within");
     client_expect(client, "144");
     close(client);
     server_end(&server);
@@ -301,27 +294,28 @@ Test(wait, scripts_have_coroutines_of_their_own)
 
 Test(wait, a_sleeping_handler_that_is_resumed_by_force_harms_nobody)
 {
-    struct server server = begin("local sleeping\n"
-                                 "function on_receive(conn, packet)\n"
-                                 "  if packet == 'sleep' then\n"
-                                 "    sleeping = coroutine.running()\n"
-                                 "    conn:send('asleep')\n"
-                                 "    server.sleep(0.05)\n"
-                                 "    return\n"
-                                 "  end\n"
-                                 "  if packet == 'force' then coroutine.resume(sleeping) end\n"
-                                 "  if packet == 'close' and coroutine.close then\n"
-                                 "    coroutine.close(sleeping)\n"
-                                 "  end\n"
-                                 "  server.sleep(0.1)\n"
-                                 "  pcall(coroutine.resume, sleeping)\n"
-                                 "  conn:send(packet)\n"
-                                 "end\n");
+    struct server server =
+        server_begin_script("local sleeping\n"
+                            "function on_receive(conn, packet)\n"
+                            "  if packet == 'sleep' then\n"
+                            "    sleeping = coroutine.running()\n"
+                            "    conn:send('asleep')\n"
+                            "    server.sleep(0.05)\n"
+                            "    return\n"
+                            "  end\n"
+                            "  if packet == 'force' then coroutine.resume(sleeping) end\n"
+                            "  if packet == 'close' and coroutine.close then\n"
+                            "    coroutine.close(sleeping)\n"
+                            "  end\n"
+                            "  server.sleep(0.1)\n"
+                            "  pcall(coroutine.resume, sleeping)\n"
+                            "  conn:send(packet)\n"
+                            "end\n");
     int client = client_connect(&server);
     for (int i = 0; i < 4; i++) {
         int sleeper = client_connect(&server);
-        ask(sleeper, "sleep", "asleep");
-        ask(client, i % 2 == 0 ? "force" : "close", i % 2 == 0 ? "force" : "close");
+        client_ask(sleeper, "sleep", "asleep");
+        client_ask(client, i % 2 == 0 ? "force" : "close", i % 2 == 0 ? "force" : "close");
         close(sleeper);
     }
     close(client);
