@@ -1,11 +1,6 @@
-#ifdef _WIN32
-#include <winsock2.h>
-#include <ws2tcpip.h>
-#else
-#include <arpa/inet.h>
-#endif
-
 #include "address.h"
+
+#include "address_system.h"
 #include "settings.h"
 
 #include <assert.h>

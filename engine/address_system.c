@@ -42,7 +42,7 @@ void address_from_system(const union address_system *system, socklen_t size,
         break;
     default:
         address->family = ADDRESS_UNIX;
-        if (size > offsetof(struct sockaddr_un, sun_path))
+        if ((size_t)size > offsetof(struct sockaddr_un, sun_path))
             memcpy(address->path, system->local.sun_path, sizeof address->path - 1);
     }
 }

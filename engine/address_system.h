@@ -4,9 +4,17 @@
 
 #include "address.h"
 
+#ifdef _WIN32
+#include <winsock2.h>
+
+#include <afunix.h>
+#include <ws2tcpip.h>
+#else
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#endif
 
 union address_system {
     struct sockaddr any;

@@ -28,6 +28,7 @@ struct block {
     uint16_t index;           /* its place in the pool; BLOCK_GROWN if it is not of the pool */
     uint8_t state;            /* enum block_state */
     uint8_t holds_references; /* in an outbox: references to chunks, not bytes */
+    uint8_t filled;           /* at the port: done with, but not yielded yet */
     _Alignas(16) uint8_t kernel[32]; /* the kernel's own bookkeeping: OVERLAPPED on Windows */
 };
 static_assert(sizeof(struct block) <= 128, "two cache lines");

@@ -36,12 +36,9 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
     struct link *link = container_of(entry, struct link, entry);
     const struct table_entry kept = *entry;
     uint64_t now_ns = port_now(home->port);
-    if (!port_attach(home->port, &link->socket, origin->handle)) goto no_port;
-    const struct port_socket socket = link->socket;
     check(link->state == LINK_STATE_FREE);
     *link = (struct link){
         .home = home,
-        .socket = socket,
         .frame = origin->frame,
         .gates = GATE_DECIDING,
         .close_when_full = origin->close_when_full,
@@ -52,8 +49,7 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
         .peer = origin->peer,
     };
     link->entry = kept; /* its neighbours point at it */
-    list_init(&link->socket.recv_node);
-    list_init(&link->socket.send_node);
+    if (!port_attach(home->port, &link->socket, origin->handle)) goto no_port;
     list_init(&link->parked);
     list_init(&link->touched);
     list_init(&link->starved);

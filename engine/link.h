@@ -65,14 +65,13 @@ struct link_home {
     struct block_pool blocks;
     struct budget budget;
     struct wheel wheel;
-    struct list touched;   /* links to flush at the end of the turn */
-    struct list starved;   /* links whose input waits for blocks or memory, the longest first */
-    struct list woken;     /* links whose script opened a gate, to go on after it has returned */
-    struct list closing;   /* links that are to end at the end of the turn */
-    uint32_t blocks_low;   /* fewer free than this: starving; twice as many: no longer */
-    _Atomic bool starving; /* blocks have run low and not come back yet */
-    uint32_t landing_blocks,
-        parked_blocks;                  /* what the port receives into; of those, how many wait */
+    struct list touched;    /* links to flush at the end of the turn */
+    struct list starved;    /* links whose input waits for blocks or memory, the longest first */
+    struct list woken;      /* links whose script opened a gate, to go on after it has returned */
+    struct list closing;    /* links that are to end at the end of the turn */
+    uint32_t blocks_low;    /* fewer free than this: starving; twice as many: no longer */
+    _Atomic bool starving;  /* blocks have run low and not come back yet */
+    uint32_t parked_blocks; /* of those that the port receives into, how many wait in links */
     bool starving_logged, memory_short; /* for one log line an episode */
     struct link_counters counters;
     struct log_limit log_limit;

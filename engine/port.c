@@ -1,42 +1,10 @@
-#include "port.h"
-
-#include <string.h>
-
-bool port_choose(enum port_backend wanted, enum port_backend *chosen, char *why, size_t why_size)
-{
-    char found[256];
-    *chosen = wanted;
-    switch (wanted) {
-    case PORT_EPOLL: snprintf(why, why_size, "as configured"); return true;
-    case PORT_URING:
-        if (!port_uring_probe(found, sizeof found)) {
-            snprintf(why, why_size, "io_uring does not work here: %s", found);
-            return false;
-        }
-        snprintf(why, why_size, "as configured");
-        return true;
-    case PORT_AUTO:
-        *chosen = port_uring_probe(found, sizeof found) ? PORT_URING : PORT_EPOLL;
-        snprintf(why, why_size, "%s", found);
-        return true;
-    default:
-        snprintf(why, why_size, "this build does not have it: it is for Windows");
-        return false;
-    }
-}
+#include "port_backend.h"
 
 const char *port_backend_name(enum port_backend backend)
 {
     static const char *const names[] = {
         [PORT_AUTO] = "auto", [PORT_URING] = "uring", [PORT_EPOLL] = "epoll", [PORT_IOCP] = "iocp"};
     return names[backend];
-}
-
-struct port *port_open(enum port_backend backend, const struct port_options *options,
-                       struct error *error)
-{
-    return backend == PORT_URING ? port_uring_open(options, error)
-                                 : port_epoll_open(options, error);
 }
 
 const char *port_error_text(enum port_error error)
@@ -51,4 +19,41 @@ const char *port_error_text(enum port_error error)
         [PORT_FAILED] = "the system refused",
     };
     return texts[error];
+}
+
+uint64_t port_turn_ended(struct port *port)
+{
+    uint64_t now_ns = port_clock(port);
+    port->busy_ns += now_ns - port->now_ns;
+    return now_ns;
+}
+
+int port_take_mail(struct port *port, struct port_event *events, int count_max)
+{
+    int count = 0;
+    struct mail *mail;
+    int share = count_max < 4 ? count_max : count_max / 4;
+    while (count < share && (mail = mailbox_take(&port->mailbox)) != NULL)
+        events[count++] = (struct port_event){.kind = PORT_POSTED, .mail = mail};
+    return count;
+}
+
+void port_end_stream(struct list *ended, struct port_socket *socket, enum port_error error)
+{
+    socket->recv_error = (uint8_t)error;
+    list_remove(&socket->recv_node);
+    list_append(ended, &socket->recv_node);
+}
+
+int port_take_ended(struct list *ended, struct port_event *events, int count_max)
+{
+    int count = 0;
+    struct list *node;
+    while (count < count_max && (node = list_take_first(ended)) != NULL) {
+        struct port_socket *socket = container_of(node, struct port_socket, recv_node);
+        socket->receiving = false;
+        events[count++] = (struct port_event){
+            .kind = PORT_RECEIVED, .error = socket->recv_error, .last = true, .socket = socket};
+    }
+    return count;
 }

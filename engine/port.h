@@ -12,8 +12,10 @@
  *  2. From submission to harvest the port owns the operation, and the bytes it sends or fills.
  *  3. Receiving is a stream. From start to stop the port fills blocks of its own choosing and
  *     yields them stamped with the sequence number of their place in the byte stream; the numbers
- *     go on over a stop and a new start. A yielded block is the harvester's until port_recv_done.
- *     A stream for which no block is free waits inside the port, and goes on by itself.
+ *     go on over a stop and a new start, and at most recv_depth of them are on their way. An empty
+ *     block only keeps the numbers whole: a receive that was posted and got nothing. A yielded
+ *     block is the harvester's until port_recv_done. A stream for which no block is free waits
+ *     inside the port, and goes on by itself. An error is told with `last`, after all bytes.
  *  4. Cancellation is per socket: everything in flight on it completes, some of it with
  *     PORT_CANCELLED, some of it in spite of that with success.
  *  5. A socket may be closed when nothing is in flight on it (port_idle).
@@ -43,15 +45,20 @@ enum port_event_kind { PORT_RECEIVED, PORT_SENT, PORT_ACCEPTED, PORT_POSTED };
 
 /* One connected socket, as the port sees it. Embedded in a link. */
 struct port_socket {
-    intptr_t handle;        /* the system's; -1: none */
-    uint32_t sequence_next; /* the number that the next bytes to arrive will carry */
-    uint8_t receiving;      /* the stream is on: an event with `last` is still to come */
-    uint8_t stopping;       /* ... and was told to end */
-    uint8_t sending;        /* a send is in flight */
-    uint8_t readiness;      /* the backend's own, as is all below */
-    uint8_t send_error;     /* enum port_error */
-    size_t send_size;       /* bytes */
+    intptr_t handle;                /* the system's; -1: none */
+    uint32_t sequence_next;         /* the number that the next bytes to arrive will carry */
+    uint8_t receiving;              /* the stream is on: an event with `last` is still to come */
+    uint8_t stopping;               /* ... and was told to end */
+    uint8_t sending;                /* a send is in flight */
+    uint8_t readiness;              /* the backend's own, as is all below */
+    uint8_t recv_error, send_error; /* enum port_error */
+    size_t send_size;               /* bytes */
     struct list recv_node, send_node;
+    /* Backends that post receives: */
+    struct list posted;               /* blocks not yielded yet, in the order of their numbers */
+    struct list done_node, warm_node; /* in the port's lists */
+    uint64_t warm_ns;                 /* when bytes last came */
+    uint64_t kernel_send[4], kernel_wait[4]; /* the system's own bookkeeping, as in a block */
 };
 
 /* One listening socket, as the port sees it. */
@@ -59,7 +66,8 @@ struct port_acceptor {
     intptr_t handle;
     uint8_t accepting; /* an event with `last` is still to come */
     uint8_t stopping;
-    struct list node; /* the backend's own */
+    struct list node; /* the backend's own, both */
+    void *ahead;      /* sockets made before somebody connects */
 };
 
 struct port_event {
@@ -73,7 +81,7 @@ struct port_event {
         struct mail *mail;              /* POSTED */
     };
     union {
-        struct block *block; /* RECEIVED: its bytes; none in it, or NULL, at the stream's end */
+        struct block *block; /* RECEIVED: its bytes; it may be empty, or NULL */
         size_t size;         /* SENT: bytes that went out; may be fewer than asked, even 0: go on */
         intptr_t handle;     /* ACCEPTED: the new socket, or -1 */
     };
@@ -82,14 +90,16 @@ struct port_event {
 struct port_options {
     uint32_t landing_blocks; /* 0: this port receives nothing */
     uint32_t landing_size;   /* bytes each */
-    uint32_t recv_depth;     /* receives posted at once per socket, where the backend posts them */
-    struct block_pool *blocks; /* for backends that receive into the worker's blocks; may be NULL */
+    /* For backends that post receives, into the worker's blocks: */
+    uint32_t recv_depth; /* at most so many at once per socket, a power of two */
+    struct block_pool *blocks;
 };
 
 struct port {
     const struct port_operations *operations;
-    uint64_t now_ns;  /* the time of the last harvest */
-    uint64_t busy_ns; /* spent between harvests, in all */
+    uint64_t now_ns;         /* the time of the last harvest */
+    uint64_t busy_ns;        /* spent between harvests, in all */
+    uint32_t landing_blocks; /* it receives into so many, of its own or of the worker's pool */
     struct mailbox mailbox;
 };
 
@@ -112,7 +122,8 @@ struct port_operations {
     void (*accept_start)(struct port *port, struct port_acceptor *acceptor);
     void (*accept_stop)(struct port *port, struct port_acceptor *acceptor);
     bool (*local_address)(intptr_t handle, struct address *address);
-    bool (*peer_address)(intptr_t handle, struct address *address);
+    /* Whom an event with a handle brought; until the next harvest. */
+    bool (*peer_address)(const struct port_event *accepted, struct address *address);
     void (*close_handle)(intptr_t handle);
     uint64_t (*clock)(void);
 };
@@ -244,9 +255,10 @@ static inline void port_accept_stop(struct port *port, struct port_acceptor *acc
 /* "eof", "reset by peer", ... for a log line. */
 const char *port_error_text(enum port_error error);
 
-/* The backends; NULL where one is not built in. */
+/* The backends that this platform has; port_choose and port_open know which. */
 struct port *port_uring_open(const struct port_options *options, struct error *error);
 struct port *port_epoll_open(const struct port_options *options, struct error *error);
+struct port *port_iocp_open(const struct port_options *options, struct error *error);
 bool port_uring_probe(char *why, size_t why_size);
 
 #endif

@@ -85,8 +85,7 @@ static void epoll_recv_start(struct port *port, struct port_socket *socket)
 
 static void epoll_recv_stop(struct port *port, struct port_socket *socket)
 {
-    list_remove(&socket->recv_node);
-    list_append(&self(port)->ended, &socket->recv_node);
+    port_end_stream(&self(port)->ended, socket, PORT_CANCELLED);
 }
 
 static void epoll_recv_done(struct port *port, struct block *block)
@@ -206,7 +205,7 @@ static void note_socket(struct port_epoll *epoll, struct port_socket *socket, ui
 
 static int timeout_ms(struct port_epoll *epoll, uint64_t deadline_ns)
 {
-    uint64_t now_ns = posix_turn_ended(&epoll->port);
+    uint64_t now_ns = port_turn_ended(&epoll->port);
     bool can_read = !list_empty(&epoll->readable) && epoll->landing.free_count > 0;
     if (can_read || !list_empty(&epoll->ended) || !list_empty(&epoll->sent) ||
         !list_empty(&epoll->acceptable) || mailbox_waiting(&epoll->port.mailbox))
@@ -246,10 +245,10 @@ static int epoll_harvest(struct port *port, struct port_event *events, int count
     if (!sent_only) wait_kernel(epoll, deadline_ns);
     epoll->waited = !sent_only;
     port->now_ns = posix_now_ns();
-    int count = posix_take_mail(port, events, count_max);
+    int count = port_take_mail(port, events, count_max);
     /* Half of the rest: those who always have something sent must not keep others from being heard. */
     count += take_sent(epoll, events + count, (count_max - count + 1) / 2);
-    count += posix_take_ended(&epoll->ended, events + count, count_max - count);
+    count += port_take_ended(&epoll->ended, events + count, count_max - count);
     count += take_accepted(epoll, events + count, count_max - count);
     return count + take_received(epoll, events + count, count_max - count);
 }
@@ -311,7 +310,9 @@ struct port *port_epoll_open(const struct port_options *options, struct error *e
 {
     struct port_epoll *epoll = calloc(1, sizeof *epoll);
     if (epoll == NULL) goto no_memory;
-    epoll->port = (struct port){.operations = &epoll_operations, .now_ns = posix_now_ns()};
+    epoll->port = (struct port){.operations = &epoll_operations,
+                                .now_ns = posix_now_ns(),
+                                .landing_blocks = options->landing_blocks};
     list_init(&epoll->readable);
     list_init(&epoll->ended);
     list_init(&epoll->sent);

@@ -11,18 +11,41 @@
 
 enum { BIND_TRIES = 10, BIND_PAUSE_NS = 50000000 };
 
+bool port_choose(enum port_backend wanted, enum port_backend *chosen, char *why, size_t why_size)
+{
+    char found[256];
+    *chosen = wanted;
+    switch (wanted) {
+    case PORT_EPOLL: snprintf(why, why_size, "as configured"); return true;
+    case PORT_URING:
+        if (!port_uring_probe(found, sizeof found)) {
+            snprintf(why, why_size, "io_uring does not work here: %s", found);
+            return false;
+        }
+        snprintf(why, why_size, "as configured");
+        return true;
+    case PORT_AUTO:
+        *chosen = port_uring_probe(found, sizeof found) ? PORT_URING : PORT_EPOLL;
+        snprintf(why, why_size, "%s", found);
+        return true;
+    default:
+        snprintf(why, why_size, "this build does not have it: it is for Windows");
+        return false;
+    }
+}
+
+struct port *port_open(enum port_backend backend, const struct port_options *options,
+                       struct error *error)
+{
+    return backend == PORT_URING ? port_uring_open(options, error)
+                                 : port_epoll_open(options, error);
+}
+
 uint64_t posix_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-uint64_t posix_turn_ended(struct port *port)
-{
-    uint64_t now_ns = posix_now_ns();
-    port->busy_ns += now_ns - port->now_ns;
-    return now_ns;
 }
 
 enum port_error posix_error(int number)
@@ -137,12 +160,12 @@ bool posix_local_address(intptr_t handle, struct address *address)
     return true;
 }
 
-bool posix_peer_address(intptr_t handle, struct address *address)
+bool posix_peer_address(const struct port_event *accepted, struct address *address)
 {
     union address_system system;
     socklen_t size = sizeof system;
     memset(&system, 0, sizeof system);
-    if (getpeername((int)handle, &system.any, &size) != 0) return false;
+    if (getpeername((int)accepted->handle, &system.any, &size) != 0) return false;
     address_from_system(&system, size, address);
     return true;
 }
@@ -184,27 +207,4 @@ void posix_wake(int wake_fd)
     const uint64_t one = 1;
     ssize_t written = write(wake_fd, &one, sizeof one);
     check(written == sizeof one);
-}
-
-int posix_take_mail(struct port *port, struct port_event *events, int count_max)
-{
-    int count = 0;
-    struct mail *mail;
-    int share = count_max < 4 ? count_max : count_max / 4;
-    while (count < share && (mail = mailbox_take(&port->mailbox)) != NULL)
-        events[count++] = (struct port_event){.kind = PORT_POSTED, .mail = mail};
-    return count;
-}
-
-int posix_take_ended(struct list *ended, struct port_event *events, int count_max)
-{
-    int count = 0;
-    struct list *node;
-    while (count < count_max && (node = list_take_first(ended)) != NULL) {
-        struct port_socket *socket = container_of(node, struct port_socket, recv_node);
-        socket->receiving = false;
-        events[count++] = (struct port_event){
-            .kind = PORT_RECEIVED, .error = PORT_CANCELLED, .last = true, .socket = socket};
-    }
-    return count;
 }

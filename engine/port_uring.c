@@ -91,8 +91,7 @@ static void uring_recv_stop(struct port *port, struct port_socket *socket)
         io_uring_prep_cancel64(entry, (uintptr_t)socket | TAG_RECV, 0);
         tag(entry, NULL, TAG_NOTHING);
     } else {
-        list_remove(&socket->recv_node); /* it was stalled */
-        list_append(&uring->ended, &socket->recv_node);
+        port_end_stream(&uring->ended, socket, PORT_CANCELLED); /* it was stalled */
     }
 }
 
@@ -242,7 +241,7 @@ static void enter(struct port_uring *uring, uint64_t deadline_ns)
     struct __kernel_timespec timeout = {.tv_sec = 0};
     bool at_hand = !list_empty(&uring->ended) || mailbox_waiting(&uring->port.mailbox) ||
                    io_uring_cq_ready(&uring->ring) > 0;
-    uint64_t now_ns = posix_turn_ended(&uring->port);
+    uint64_t now_ns = port_turn_ended(&uring->port);
     int result;
     if (at_hand || deadline_ns <= now_ns) {
         result = io_uring_submit_and_get_events(&uring->ring);
@@ -275,8 +274,8 @@ static int uring_harvest(struct port *port, struct port_event *events, int count
     restart_stalled(uring);
     enter(uring, deadline_ns);
     port->now_ns = posix_now_ns();
-    int count = posix_take_mail(port, events, count_max);
-    count += posix_take_ended(&uring->ended, events + count, count_max - count);
+    int count = port_take_mail(port, events, count_max);
+    count += port_take_ended(&uring->ended, events + count, count_max - count);
     io_uring_for_each_cqe(&uring->ring, head, completion)
     {
         if (count == count_max) break;
@@ -393,7 +392,9 @@ struct port *port_uring_open(const struct port_options *options, struct error *e
     if (result < 0) goto no_ring;
     uring->wake_fd = posix_wake_open();
     if (uring->wake_fd < 0) goto no_wake;
-    uring->port = (struct port){.operations = &uring_operations, .now_ns = posix_now_ns()};
+    uring->port = (struct port){.operations = &uring_operations,
+                                .now_ns = posix_now_ns(),
+                                .landing_blocks = options->landing_blocks};
     list_init(&uring->stalled);
     list_init(&uring->ended);
     watch_wake(uring);

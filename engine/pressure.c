@@ -75,7 +75,7 @@ static void lose_patience(struct link_home *home)
     struct link *first = first_starved(home);
     if (first == NULL) return;
     bool starving = link_home_starving(home);
-    bool deaf = !starving && home->parked_blocks >= home->landing_blocks;
+    bool deaf = !starving && home->parked_blocks >= home->port->landing_blocks;
     uint64_t waited_ns = port_now(home->port) - first->starved_ns;
     if (waited_ns < PRESSURE_PATIENCE_MS * WHEEL_TICK_NS && !deaf) return;
     struct link *hoarder = starving ? greatest_hoarder(home) : NULL;

@@ -155,15 +155,16 @@ static void refuse(struct server *server, const struct address *peer, bool full)
              address_format(peer, text), why, log_more(held_back, more));
 }
 
-static void admit(struct server *server, uint32_t index, intptr_t handle)
+static void admit(struct server *server, uint32_t index, const struct port_event *accepted)
 {
     const struct port_operations *operations = server->port->operations;
+    intptr_t handle = accepted->handle;
     const struct config_listener *listener = &server->config.listeners[index];
     struct link_origin origin = {.handle = handle,
                                  .listener = index,
                                  .frame = &listener->frame,
                                  .close_when_full = listener->on_full == ON_FULL_CLOSE};
-    if (!operations->peer_address(handle, &origin.peer)) { /* it has gone already */
+    if (!operations->peer_address(accepted, &origin.peer)) { /* it has gone already */
         operations->close_handle(handle);
         return;
     }
@@ -183,7 +184,7 @@ static void accept_failed(struct server *server, struct server_listener *listene
                           enum port_error error)
 {
     if (!server->out_of_descriptors)
-        log_line(LOG_WARN, "cannot accept: %s; trying again until it works (ulimit -n?)",
+        log_line(LOG_WARN, "cannot accept: %s; trying again until it works",
                  port_error_text(error));
     server->out_of_descriptors = true;
     listener->paused = true;
@@ -196,7 +197,7 @@ static void accepted(struct server *server, const struct port_event *event)
         container_of(event->acceptor, struct server_listener, acceptor);
     if (event->handle >= 0) {
         server->out_of_descriptors = false;
-        admit(server, (uint32_t)(listener - server->listeners), event->handle);
+        admit(server, (uint32_t)(listener - server->listeners), event);
     }
     if (!event->last || listener->acceptor.stopping) return;
     if (event->error == PORT_OK)

@@ -69,7 +69,6 @@ static bool open_home(struct worker *worker)
         .limits = setup->limits,
         .budget = {.limit = setup->memory},
         .blocks_low = setup->blocks / 8,
-        .landing_blocks = LANDING_BLOCKS,
     };
     list_init(&home->touched);
     list_init(&home->starved);

@@ -1,268 +1,373 @@
+/* The contract of the port, on every backend that this platform has. Whatever order a backend
+ * yields receives in, their numbers put them right. */
 #include "port.h"
 
+#include "peer.h"
+#include "reorder.h"
+
 #include <criterion/criterion.h>
-#include <netinet/in.h>
 #include <pthread.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <stdlib.h>
 
-enum { LANDINGS = 4, LANDING_SIZE = 4096, EVENTS = 64 };
-#define SECONDS_10 UINT64_C(10000000000)
-
-static const struct port_options options = {
-    .landing_blocks = LANDINGS, .landing_size = LANDING_SIZE, .recv_depth = 4};
+enum { LANDINGS = 4, LANDING_SIZE = 4096, DEPTH = 4 };
+#define TICK_NS UINT64_C(10000000)
 
 static void on_backend(enum port_backend wanted, void (*test)(struct port *port))
 {
     struct error error;
     enum port_backend chosen;
     char why[256];
+    struct block_pool blocks;
+    const struct port_options options = {.landing_blocks = LANDINGS,
+                                         .landing_size = LANDING_SIZE,
+                                         .recv_depth = DEPTH,
+                                         .blocks = &blocks};
     if (!port_choose(wanted, &chosen, why, sizeof why)) cr_skip_test("%s", why);
+    cr_assert(block_pool_open(&blocks, LANDINGS, LANDING_SIZE, NULL));
     struct port *port = port_open(chosen, &options, &error);
     cr_assert_not_null(port, "%s", error.text);
     cr_assert_str_eq(port->operations->name, port_backend_name(chosen));
     test(port);
     port_close(port);
+    block_pool_close(&blocks);
 }
 
 /* The contract is one: every test is run on each backend. */
+#define ON_BACKEND(suite, backend, name, test) \
+    Test(suite, name) \
+    { \
+        on_backend(backend, test); \
+    }
+
+#ifdef _WIN32
+static void shuffled(void (*test)(struct port *port))
+{
+    for (int seed = 1; seed <= 20; seed++) {
+        char setting[32];
+        snprintf(setting, sizeof setting, "MOONPORT_SHUFFLE=%d", seed);
+        cr_assert_eq(putenv(setting), 0);
+        on_backend(PORT_IOCP, test);
+    }
+    putenv("MOONPORT_SHUFFLE=");
+}
 #define ON_EACH_BACKEND(name, test) \
-    Test(port_epoll, name) \
+    ON_BACKEND(port_iocp, PORT_IOCP, name, test) \
+    Test(port_iocp_shuffled, name) \
     { \
-        on_backend(PORT_EPOLL, test); \
-    } \
-    Test(port_uring, name) \
-    { \
-        on_backend(PORT_URING, test); \
+        shuffled(test); \
     }
+#else
+#define ON_EACH_BACKEND(name, test) \
+    ON_BACKEND(port_epoll, PORT_EPOLL, name, test) \
+    ON_BACKEND(port_uring, PORT_URING, name, test)
+#endif
 
-/* Harvests until there is an event; at most 10 s. */
-static struct port_event next(struct port *port)
+/* One connection of the port's, and what has come of it. */
+struct talk {
+    struct port *port;
+    struct port_socket socket;
+    intptr_t peer;
+    struct reorder reorder;
+    struct list arrived; /* blocks with bytes, in order */
+    int ends, sends;     /* events */
+    uint8_t error;       /* of the last event of the stream */
+    uint8_t send_error;
+    size_t sent;
+};
+
+static void begin(struct talk *talk, struct port *port)
 {
-    struct port_event event = {.kind = PORT_POSTED};
-    for (int tries = 0; tries < 1000; tries++)
-        if (port_harvest(port, &event, 1, port_clock(port) + SECONDS_10 / 1000) == 1) return event;
-    cr_assert(false, "nothing completed");
-    return event;
+    intptr_t ends[2];
+    *talk = (struct talk){.port = port};
+    peer_pair(ends);
+    if (port->operations->name[0] == 'e') peer_set_blocking(ends[0], false);
+    cr_assert(port_attach(port, &talk->socket, ends[0]));
+    talk->peer = ends[1];
+    reorder_init(&talk->reorder, DEPTH);
+    list_init(&talk->arrived);
 }
 
-static bool nothing_comes(struct port *port)
+static void arrive(struct talk *talk, struct block *block)
 {
-    struct port_event event;
-    for (int tries = 0; tries < 3; tries++)
-        if (port_harvest(port, &event, 1, port_clock(port) + 2000000) != 0) return false;
-    return true;
-}
-
-/* A socket of the port's, and the peer's end of it. */
-static int attach(struct port *port, struct port_socket *socket)
-{
-    int pair[2];
-    int flags = SOCK_STREAM | (port->operations->name[0] == 'e' ? SOCK_NONBLOCK : 0);
-    cr_assert_eq(socketpair(AF_UNIX, flags, 0, pair), 0);
-    cr_assert(port_attach(port, socket, pair[0]));
-    return pair[1];
-}
-
-static void end(struct port *port, struct port_socket *socket, int peer)
-{
-    port_cancel(port, socket);
-    while (!port_idle(socket)) {
-        struct port_event event = next(port);
-        if (event.kind == PORT_RECEIVED && event.block != NULL) port_recv_done(port, event.block);
+    if (!reorder_put(&talk->reorder, block->sequence, block)) return;
+    for (; block != NULL; block = reorder_take(&talk->reorder)) {
+        if (block->end == 0)
+            port_recv_done(talk->port, block);
+        else
+            list_append(&talk->arrived, &block->node);
     }
-    port_detach(port, socket);
-    close(peer);
 }
 
-static void write_all(int peer, const char *text)
+static void take(struct talk *talk, const struct port_event *event)
 {
-    cr_assert_eq(write(peer, text, strlen(text)), (ssize_t)strlen(text));
+    cr_assert_eq(event->socket, &talk->socket);
+    if (event->kind == PORT_SENT) {
+        talk->sends++;
+        talk->sent += event->size;
+        talk->send_error = event->error;
+        return;
+    }
+    cr_assert_eq(event->kind, PORT_RECEIVED);
+    cr_assert_eq(talk->ends, 0, "nothing follows the last event");
+    if (event->block != NULL) arrive(talk, event->block);
+    if (event->last) {
+        cr_assert_not(talk->socket.receiving);
+        talk->ends++;
+        talk->error = event->error;
+    } else {
+        cr_assert_eq(event->error, PORT_OK, "an error is told with the last event");
+    }
 }
 
-static void expect_bytes(struct port *port, struct port_socket *socket, const char *text,
-                         uint32_t sequence)
+/* One harvest, which waits for a moment. */
+static void turn(struct talk *talk)
 {
-    struct port_event event = next(port);
-    cr_assert_eq(event.kind, PORT_RECEIVED);
-    cr_assert_eq(event.socket, socket);
-    cr_assert_eq(event.error, PORT_OK);
-    cr_assert_not_null(event.block);
-    cr_assert_eq(event.block->sequence, sequence);
-    cr_assert_eq(event.block->end, strlen(text));
-    cr_assert_eq(memcmp(event.block->data, text, strlen(text)), 0);
-    port_recv_done(port, event.block);
+    struct port_event events[DEPTH];
+    int count = port_harvest(talk->port, events, DEPTH, port_clock(talk->port) + TICK_NS);
+    for (int i = 0; i < count; i++) take(talk, &events[i]);
+}
+
+#define TURNS_MAX 1000
+#define AWAIT(talk, condition) \
+    do { \
+        for (int turns_ = 0; !(condition) && turns_ < TURNS_MAX; turns_++) turn(talk); \
+        cr_assert(condition, "this does not come"); \
+    } while (0)
+
+static bool nothing_comes(struct talk *talk)
+{
+    int ends = talk->ends, sends = talk->sends;
+    for (int turns = 0; turns < 3; turns++) turn(talk);
+    return list_empty(&talk->arrived) && talk->ends == ends && talk->sends == sends;
+}
+
+static struct block *next_block(struct talk *talk)
+{
+    AWAIT(talk, !list_empty(&talk->arrived));
+    return block_of(list_take_first(&talk->arrived));
+}
+
+static void drop_arrived(struct talk *talk)
+{
+    struct list *node;
+    while ((node = list_take_first(&talk->arrived)) != NULL)
+        port_recv_done(talk->port, block_of(node));
+}
+
+static void finish(struct talk *talk)
+{
+    struct block *block;
+    port_cancel(talk->port, &talk->socket);
+    AWAIT(talk, port_idle(&talk->socket));
+    drop_arrived(talk);
+    while ((block = reorder_drop(&talk->reorder)) != NULL) port_recv_done(talk->port, block);
+    port_detach(talk->port, &talk->socket);
+    if (talk->peer >= 0) peer_close(talk->peer);
+}
+
+static void expect_bytes(struct talk *talk, const char *text)
+{
+    for (size_t done = 0; done < strlen(text);) {
+        struct block *block = next_block(talk);
+        cr_assert(block->end <= strlen(text) - done);
+        cr_assert_eq(memcmp(block->data, text + done, block->end), 0);
+        done += block->end;
+        port_recv_done(talk->port, block);
+    }
+    cr_assert(list_empty(&talk->arrived));
+}
+
+static void peer_says(struct talk *talk, const char *text)
+{
+    peer_send(talk->peer, text, strlen(text));
 }
 
 static void numbers_go_on(struct port *port)
 {
-    struct port_socket socket;
-    int peer = attach(port, &socket);
-    port_recv_start(port, &socket);
-    write_all(peer, "one");
-    expect_bytes(port, &socket, "one", 0);
-    write_all(peer, "two");
-    expect_bytes(port, &socket, "two", 1);
+    struct talk talk;
+    begin(&talk, port);
+    port_recv_start(port, &talk.socket);
+    peer_says(&talk, "one");
+    expect_bytes(&talk, "one");
+    peer_says(&talk, "two");
+    expect_bytes(&talk, "two");
 
-    port_recv_stop(port, &socket);
-    struct port_event event = next(port);
-    cr_assert(event.last);
-    cr_assert_not(socket.receiving);
-    write_all(peer, "three");
-    cr_assert(nothing_comes(port), "a stopped stream yields nothing");
-    port_recv_start(port, &socket);
-    expect_bytes(port, &socket, "three", 2);
-    end(port, &socket, peer);
+    port_recv_stop(port, &talk.socket);
+    AWAIT(&talk, talk.ends == 1);
+    cr_assert_eq(talk.error, PORT_CANCELLED);
+    cr_assert_eq(talk.reorder.next, talk.socket.sequence_next, "no number is missing");
+    peer_says(&talk, "three");
+    cr_assert(nothing_comes(&talk), "a stopped stream yields nothing");
+    talk.ends = 0;
+    port_recv_start(port, &talk.socket);
+    expect_bytes(&talk, "three");
+    finish(&talk);
 }
 
 ON_EACH_BACKEND(numbers_what_it_receives_over_stop_and_start, numbers_go_on)
 
 static void end_is_told_once(struct port *port)
 {
-    struct port_socket socket;
-    int peer = attach(port, &socket);
-    port_recv_start(port, &socket);
-    write_all(peer, "last words");
-    shutdown(peer, SHUT_WR);
-    expect_bytes(port, &socket, "last words", 0);
-    struct port_event event = next(port);
-    cr_assert_eq(event.kind, PORT_RECEIVED);
-    cr_assert_eq(event.error, PORT_OK);
-    cr_assert(event.last);
-    cr_assert(event.block == NULL || event.block->end == 0);
-    cr_assert(port_idle(&socket));
-    cr_assert(nothing_comes(port));
-    end(port, &socket, peer);
+    struct talk talk;
+    begin(&talk, port);
+    port_recv_start(port, &talk.socket);
+    peer_says(&talk, "last words");
+    peer_finish(talk.peer);
+    expect_bytes(&talk, "last words");
+    AWAIT(&talk, talk.ends == 1);
+    cr_assert_eq(talk.error, PORT_OK);
+    cr_assert(port_idle(&talk.socket));
+    cr_assert(nothing_comes(&talk));
+    finish(&talk);
 }
 
 ON_EACH_BACKEND(tells_the_end_of_a_stream_once_and_after_its_bytes, end_is_told_once)
 
+/* Fills all the blocks that there are, and keeps them. */
+static void hold_all(struct talk *talk, struct block *held[LANDINGS])
+{
+    char bytes[LANDING_SIZE];
+    memset(bytes, 'x', sizeof bytes);
+    port_recv_start(talk->port, &talk->socket);
+    for (int i = 0; i < LANDINGS; i++) {
+        peer_send(talk->peer, bytes, sizeof bytes);
+        held[i] = next_block(talk);
+    }
+}
+
 static void waits_for_blocks(struct port *port)
 {
-    struct port_socket socket;
+    struct talk talk;
     struct block *held[LANDINGS];
-    char bytes[LANDING_SIZE];
-    int peer = attach(port, &socket);
-    memset(bytes, 'x', sizeof bytes);
-    port_recv_start(port, &socket);
-    for (int i = 0; i < LANDINGS; i++) {
-        cr_assert_eq(write(peer, bytes, sizeof bytes), (ssize_t)sizeof bytes);
-        held[i] = next(port).block;
-        cr_assert_not_null(held[i]);
-        cr_assert_eq(held[i]->sequence, (uint32_t)i);
-    }
-    write_all(peer, "more");
-    cr_assert(nothing_comes(port), "there is no block to receive into");
-    cr_assert(socket.receiving, "but the stream is not over");
+    begin(&talk, port);
+    hold_all(&talk, held);
+    peer_says(&talk, "more");
+    cr_assert(nothing_comes(&talk), "there is no block to receive into");
+    cr_assert(talk.socket.receiving, "but the stream is not over");
     port_recv_done(port, held[2]);
-    expect_bytes(port, &socket, "more", LANDINGS);
+    expect_bytes(&talk, "more");
     port_recv_done(port, held[0]);
     port_recv_done(port, held[1]);
     port_recv_done(port, held[3]);
-    end(port, &socket, peer);
+    finish(&talk);
 }
 
 ON_EACH_BACKEND(holds_a_stream_without_blocks_and_goes_on_by_itself, waits_for_blocks)
 
 static void stops_while_waiting(struct port *port)
 {
-    struct port_socket socket;
+    struct talk talk;
     struct block *held[LANDINGS];
-    char bytes[LANDING_SIZE] = "";
-    int peer = attach(port, &socket);
-    port_recv_start(port, &socket);
-    for (int i = 0; i < LANDINGS; i++) {
-        cr_assert_eq(write(peer, bytes, sizeof bytes), (ssize_t)sizeof bytes);
-        held[i] = next(port).block;
-    }
-    write_all(peer, "more");
-    cr_assert(nothing_comes(port));
-    port_recv_stop(port, &socket);
-    struct port_event event = next(port);
-    cr_assert(event.last);
-    cr_assert_null(event.block);
+    begin(&talk, port);
+    hold_all(&talk, held);
+    peer_says(&talk, "more");
+    cr_assert(nothing_comes(&talk));
+    port_recv_stop(port, &talk.socket);
+    AWAIT(&talk, talk.ends == 1);
+    cr_assert(list_empty(&talk.arrived));
     for (int i = 0; i < LANDINGS; i++) port_recv_done(port, held[i]);
-    end(port, &socket, peer);
+    finish(&talk);
 }
 
 ON_EACH_BACKEND(ends_a_stream_that_waits_for_a_block, stops_while_waiting)
 
 static void sends_parts(struct port *port)
 {
-    struct port_socket socket;
+    struct talk talk;
     char bytes[16];
-    int peer = attach(port, &socket);
     struct span parts[] = {span_text("one"), span_text("two"), span_text("three")};
-    port_send(port, &socket, parts, 3);
-    cr_assert(socket.sending, "it completes in a harvest, not in the call");
-    struct port_event event = next(port);
-    cr_assert_eq(event.kind, PORT_SENT);
-    cr_assert_eq(event.socket, &socket);
-    cr_assert_eq(event.size, 11);
-    cr_assert_not(socket.sending);
-    cr_assert_eq(read(peer, bytes, sizeof bytes), 11);
+    begin(&talk, port);
+    port_send(port, &talk.socket, parts, 3);
+    cr_assert(talk.socket.sending, "it completes in a harvest, not in the call");
+    AWAIT(&talk, talk.sends == 1);
+    cr_assert_eq(talk.sent, 11);
+    for (ptrdiff_t received = 0; received < 11;)
+        received += peer_receive(talk.peer, bytes + received, sizeof bytes - (size_t)received);
     cr_assert_eq(memcmp(bytes, "onetwothree", 11), 0);
-    end(port, &socket, peer);
+    finish(&talk);
 }
 
 ON_EACH_BACKEND(sends_gathered_parts_in_order, sends_parts)
 
 static void goes_on_when_read(struct port *port)
 {
-    enum { SIZE = 1 << 22 };
-    struct port_socket socket;
+    enum { SIZE = 1 << 24 };
+    struct talk talk;
     uint8_t *bytes = malloc(SIZE), *read_bytes = malloc(SIZE);
-    size_t sent = 0, received = 0;
-    int peer = attach(port, &socket);
+    size_t received = 0;
+    begin(&talk, port);
+    peer_set_blocking(talk.peer, false);
     for (size_t i = 0; i < SIZE; i++) bytes[i] = (uint8_t)(i * 31 >> 3);
     while (received < SIZE) {
-        if (!socket.sending && sent < SIZE) {
-            struct span rest = span_of(bytes + sent, SIZE - sent);
-            port_send(port, &socket, &rest, 1);
+        if (!talk.socket.sending && talk.sent < SIZE) {
+            struct span rest = span_of(bytes + talk.sent, SIZE - talk.sent);
+            port_send(port, &talk.socket, &rest, 1);
         }
         struct port_event event;
-        if (port_harvest(port, &event, 1, port_clock(port) + 1000000) == 1) {
-            cr_assert_eq(event.kind, PORT_SENT);
-            cr_assert_eq(event.error, PORT_OK);
-            sent += event.size;
-        }
-        ssize_t size = recv(peer, read_bytes + received, SIZE - received, MSG_DONTWAIT);
-        if (size > 0) received += (size_t)size;
+        if (port_harvest(port, &event, 1, port_clock(port) + TICK_NS / 10) == 1)
+            take(&talk, &event);
+        cr_assert_eq(talk.send_error, PORT_OK);
+        ptrdiff_t size;
+        while ((size = peer_receive(talk.peer, read_bytes + received, SIZE - received)) > 0)
+            received += (size_t)size;
     }
-    cr_assert_eq(sent, (size_t)SIZE);
+    AWAIT(&talk, talk.sent == SIZE);
     cr_assert_eq(memcmp(bytes, read_bytes, SIZE), 0);
-    end(port, &socket, peer);
+    finish(&talk);
     free(bytes);
     free(read_bytes);
 }
 
 ON_EACH_BACKEND(goes_on_sending_when_a_full_peer_reads, goes_on_when_read)
 
+static void many_bytes_in_order(struct port *port)
+{
+    enum { SIZE = 1 << 20, PIECE = 1 << 12 };
+    struct talk talk;
+    uint8_t *bytes = malloc(SIZE);
+    size_t said = 0, heard = 0;
+    begin(&talk, port);
+    for (size_t i = 0; i < SIZE; i++) bytes[i] = (uint8_t)(i * 37 >> 2);
+    port_recv_start(port, &talk.socket);
+    while (heard < SIZE) {
+        for (size_t pieces = said % 7; said < SIZE && pieces < 9; pieces++) {
+            size_t size = SIZE - said < PIECE ? SIZE - said : PIECE - said % 13;
+            peer_send(talk.peer, bytes + said, size);
+            said += size;
+        }
+        turn(&talk);
+        while (!list_empty(&talk.arrived)) {
+            struct block *block = next_block(&talk);
+            cr_assert_eq(memcmp(block->data, bytes + heard, block->end), 0);
+            heard += block->end;
+            port_recv_done(port, block);
+        }
+    }
+    finish(&talk);
+    free(bytes);
+}
+
+ON_EACH_BACKEND(receives_a_megabyte_in_its_order, many_bytes_in_order)
+
 static void cancels_both_ways(struct port *port)
 {
     enum { SIZE = 1 << 22 };
-    struct port_socket socket;
+    struct talk talk;
     uint8_t *bytes = calloc(1, SIZE);
-    int peer = attach(port, &socket);
     struct span part = span_of(bytes, SIZE);
-    int received = 0, sent = 0;
-    port_recv_start(port, &socket);
-    port_send(port, &socket, &part, 1);
-    while (!socket.sending || !nothing_comes(port)) { /* until one does not go through any more */
-        if (socket.sending) continue;
-        port_send(port, &socket, &part, 1);
-    }
-    port_cancel(port, &socket);
-    while (!port_idle(&socket)) {
-        struct port_event event = next(port);
-        if (event.kind == PORT_RECEIVED) received += event.last;
-        if (event.kind == PORT_SENT) sent++;
-    }
-    cr_assert_eq(received, 1);
-    cr_assert_eq(sent, 1);
-    cr_assert(nothing_comes(port));
-    port_detach(port, &socket);
-    close(peer);
+    begin(&talk, port);
+    port_recv_start(port, &talk.socket);
+    do { /* until one does not go through any more */
+        port_send(port, &talk.socket, &part, 1);
+        for (int turns = 0; turns < 10 && talk.socket.sending; turns++) turn(&talk);
+    } while (!talk.socket.sending);
+    int sends = talk.sends;
+    port_cancel(port, &talk.socket);
+    AWAIT(&talk, port_idle(&talk.socket));
+    cr_assert_eq(talk.ends, 1);
+    cr_assert_eq(talk.sends, sends + 1);
+    cr_assert(nothing_comes(&talk));
+    finish(&talk);
     free(bytes);
 }
 
@@ -270,15 +375,20 @@ ON_EACH_BACKEND(completes_everything_that_was_cancelled_exactly_once, cancels_bo
 
 static void reset_is_an_error(struct port *port)
 {
-    struct port_socket socket;
-    int peer = attach(port, &socket);
+    struct talk talk;
     struct span part = span_text("into the void");
-    close(peer);
-    port_send(port, &socket, &part, 1);
-    struct port_event event = next(port);
-    cr_assert_eq(event.kind, PORT_SENT);
-    cr_assert_eq(event.error, PORT_RESET);
-    port_detach(port, &socket);
+    begin(&talk, port);
+    port_recv_start(port, &talk.socket);
+    peer_says(&talk, "so");
+    expect_bytes(&talk, "so");
+    peer_reset(talk.peer);
+    talk.peer = -1;
+    AWAIT(&talk, talk.ends == 1);
+    cr_assert_eq(talk.error, PORT_RESET);
+    port_send(port, &talk.socket, &part, 1);
+    AWAIT(&talk, talk.sends == 1);
+    cr_assert_eq(talk.send_error, PORT_RESET);
+    finish(&talk);
 }
 
 ON_EACH_BACKEND(tells_a_reset_in_its_own_words, reset_is_an_error)
@@ -299,19 +409,30 @@ static void *post_letters(void *argument)
     return NULL;
 }
 
+/* Harvests until there is an event. */
+static struct port_event next(struct port *port)
+{
+    struct port_event event = {.kind = PORT_POSTED};
+    for (int tries = 0; tries < TURNS_MAX; tries++)
+        if (port_harvest(port, &event, 1, port_clock(port) + TICK_NS) == 1) return event;
+    cr_assert(false, "nothing completed");
+    return event;
+}
+
 static void takes_mail(struct port *port)
 {
     pthread_t thread;
+    struct port_event event;
     cr_assert_eq(pthread_create(&thread, NULL, post_letters, port), 0);
     for (int i = 0; i < 1000; i++) {
-        struct port_event event = next(port);
+        event = next(port);
         cr_assert_eq(event.kind, PORT_POSTED);
         struct letter *letter = container_of(event.mail, struct letter, mail);
         cr_assert_eq(letter->number, i);
         free(letter);
     }
     pthread_join(thread, NULL);
-    cr_assert(nothing_comes(port));
+    cr_assert_eq(port_harvest(port, &event, 1, port_clock(port) + TICK_NS), 0);
 }
 
 ON_EACH_BACKEND(is_woken_by_mail_of_another_thread, takes_mail)
@@ -326,28 +447,29 @@ static void accepts(struct port *port)
     cr_assert(acceptor.handle >= 0, "%s", error.text);
     cr_assert(port->operations->local_address(acceptor.handle, &address));
     cr_assert(address.port != 0);
-    port_accept_start(port, &acceptor);
-    for (int i = 0; i < 3; i++) {
-        struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(address.port)};
-        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        int client = socket(AF_INET, SOCK_STREAM, 0);
-        cr_assert_eq(connect(client, (struct sockaddr *)&to, sizeof to), 0);
+    for (int round = 0; round < 2; round++) {
+        port_accept_start(port, &acceptor);
+        for (int i = 0; i < 40; i++) {
+            intptr_t client = peer_connect(address.port);
+            struct port_event event = next(port);
+            struct address peer, here;
+            cr_assert_eq(event.kind, PORT_ACCEPTED);
+            cr_assert(event.handle >= 0);
+            cr_assert_not(event.last);
+            cr_assert(port->operations->peer_address(&event, &peer));
+            cr_assert_eq(peer.family, ADDRESS_IPV4);
+            cr_assert(port->operations->local_address(client, &here));
+            cr_assert_eq(peer.port, here.port, "it is this client's");
+            port->operations->close_handle(event.handle);
+            peer_close(client);
+        }
+        port_accept_stop(port, &acceptor);
         struct port_event event = next(port);
-        struct address peer;
         cr_assert_eq(event.kind, PORT_ACCEPTED);
-        cr_assert(event.handle >= 0);
-        cr_assert_not(event.last);
-        cr_assert(port->operations->peer_address(event.handle, &peer));
-        cr_assert_eq(peer.family, ADDRESS_IPV4);
-        port->operations->close_handle(event.handle);
-        close(client);
+        cr_assert(event.last);
+        cr_assert_eq(event.handle, -1);
+        cr_assert_not(acceptor.accepting);
     }
-    port_accept_stop(port, &acceptor);
-    struct port_event event = next(port);
-    cr_assert_eq(event.kind, PORT_ACCEPTED);
-    cr_assert(event.last);
-    cr_assert_eq(event.handle, -1);
-    cr_assert_not(acceptor.accepting);
     port->operations->close_handle(acceptor.handle);
 }
 

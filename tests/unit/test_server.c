@@ -1,12 +1,11 @@
 /* The engine as a C program uses it, on real sockets. */
 #include "server.h"
 
+#include "peer.h"
+
 #include <criterion/criterion.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* What the callbacks saw, of all workers. */
 struct seen {
@@ -91,30 +90,30 @@ static struct config config_of(const char *address)
     return config;
 }
 
-static int connect_to(const struct server *server)
+static intptr_t connect_to(const struct server *server)
 {
     struct address address;
     cr_assert(server_address(server, 0, &address));
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(address.port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int client = socket(AF_INET, SOCK_STREAM, 0);
-    cr_assert_eq(connect(client, (struct sockaddr *)&to, sizeof to), 0);
-    return client;
+    return peer_connect(address.port);
 }
 
-static void put(int client, const char *text)
+static void put(intptr_t client, const char *text)
 {
     uint8_t size = (uint8_t)strlen(text);
     uint8_t header[4] = {(uint8_t)(size + 4)};
-    cr_assert_eq(write(client, header, 4), 4);
-    cr_assert_eq(write(client, text, size), size);
+    peer_send(client, header, 4);
+    peer_send(client, text, size);
 }
 
-static void expect(int client, const char *text)
+static void expect(intptr_t client, const char *text)
 {
     char bytes[64] = "";
-    ssize_t size = 4 + (ssize_t)strlen(text);
-    cr_assert_eq(recv(client, bytes, (size_t)size, MSG_WAITALL), size);
+    size_t size = 4 + strlen(text), received = 0;
+    while (received < size) {
+        ptrdiff_t more = peer_receive(client, bytes + received, size - received);
+        cr_assert(more > 0);
+        received += (size_t)more;
+    }
     cr_assert_str_eq(bytes + 4, text);
 }
 
@@ -131,7 +130,7 @@ Test(server, echoes_counts_and_starts_again_after_a_stop)
         cr_assert(server_is_active(server));
         cr_assert_eq(seen.started, 2);
 
-        int clients[4];
+        intptr_t clients[4];
         for (int i = 0; i < 4; i++) {
             clients[i] = connect_to(server);
             put(clients[i], "hello");
@@ -139,8 +138,8 @@ Test(server, echoes_counts_and_starts_again_after_a_stop)
         }
         put(clients[0], "quit");
         char byte;
-        cr_assert_eq(read(clients[0], &byte, 1), 0, "it is closed");
-        close(clients[0]);
+        cr_assert_eq(peer_receive(clients[0], &byte, 1), 0, "it is closed");
+        peer_close(clients[0]);
         server_stats(server, &stats);
         cr_assert_eq(stats.accepted, 4);
         cr_assert_eq(stats.refused, 0);
@@ -164,8 +163,8 @@ Test(server, echoes_counts_and_starts_again_after_a_stop)
         cr_assert_eq(seen.released, 4);
         cr_assert_str_eq(seen.reason, "shutdown");
         for (int i = 1; i < 4; i++) {
-            cr_assert_eq(read(clients[i], &byte, 1), 0);
-            close(clients[i]);
+            cr_assert_eq(peer_receive(clients[i], &byte, 1), 0);
+            peer_close(clients[i]);
         }
     }
 }
@@ -216,12 +215,12 @@ Test(server, is_ended_by_an_abort_from_another_thread)
     pthread_t thread;
     struct server *server = server_start(&config, &script, &error);
     cr_assert_not_null(server, "%s", error.text);
-    int client = connect_to(server);
+    intptr_t client = connect_to(server);
     put(client, "hello");
     expect(client, "hello");
     cr_assert_eq(pthread_create(&thread, NULL, abort_from_another_thread, server), 0);
     pthread_join(thread, NULL);
     server_stop(server);
     cr_assert_eq(seen.disconnected, 1);
-    close(client);
+    peer_close(client);
 }

@@ -1,0 +1,18 @@
+/* port_backend.h - what all backends of the port share: the events that each of them makes. */
+#ifndef MOONPORT_PORT_BACKEND_H
+#define MOONPORT_PORT_BACKEND_H
+
+#include "port.h"
+
+/* The time, before a harvest waits: what passed since the last one was work. */
+uint64_t port_turn_ended(struct port *port);
+
+/* Mail is taken first and has a share of its own, however busy the sockets are. */
+int port_take_mail(struct port *port, struct port_event *events, int count_max);
+
+/* A stream that nothing in the system will end: its last event comes with the next harvest. It is
+ * in a list by its recv_node, before in any other or in none. */
+void port_end_stream(struct list *ended, struct port_socket *socket, enum port_error error);
+int port_take_ended(struct list *ended, struct port_event *events, int count_max);
+
+#endif

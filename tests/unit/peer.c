@@ -1,0 +1,87 @@
+#include "peer.h"
+
+#include "address_system.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+/* The same calls everywhere, but for their types. */
+#ifdef _WIN32
+#define MSG_NOSIGNAL 0
+typedef SOCKET handle_type;
+typedef int size_type;
+typedef const char *option_value;
+#else
+typedef int handle_type;
+typedef size_t size_type;
+typedef const void *option_value;
+#endif
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
+
+static intptr_t new_socket(void)
+{
+    peer_start();
+    intptr_t handle = (intptr_t)socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+    cr_assert(handle >= 0, "no socket");
+    return handle;
+}
+
+intptr_t peer_connect(uint16_t port)
+{
+    enum { NO_DELAY = 1 /* TCP_NODELAY, everywhere */ };
+    const int on = 1;
+    struct sockaddr_in to = loopback(port);
+    intptr_t peer = new_socket();
+    cr_assert_eq(connect((handle_type)peer, (struct sockaddr *)&to, sizeof to), 0);
+    setsockopt((handle_type)peer, IPPROTO_TCP, NO_DELAY, (option_value)&on, sizeof on);
+    return peer;
+}
+
+void peer_pair(intptr_t ends[2])
+{
+    struct sockaddr_in address = loopback(0);
+    socklen_t size = sizeof address;
+    intptr_t listening = new_socket();
+    cr_assert_eq(bind((handle_type)listening, (struct sockaddr *)&address, sizeof address), 0);
+    cr_assert_eq(listen((handle_type)listening, 1), 0);
+    cr_assert_eq(getsockname((handle_type)listening, (struct sockaddr *)&address, &size), 0);
+    ends[1] = peer_connect(ntohs(address.sin_port));
+    ends[0] = (intptr_t)accept((handle_type)listening, NULL, NULL);
+    cr_assert(ends[0] >= 0, "nobody was accepted");
+    peer_close(listening);
+}
+
+void peer_send(intptr_t peer, const void *data, size_t size)
+{
+    const char *left = data;
+    while (size > 0) {
+        ptrdiff_t sent = send((handle_type)peer, left, (size_type)size, MSG_NOSIGNAL);
+        cr_assert(sent > 0, "sending fails with %zu bytes left", size);
+        left += sent;
+        size -= (size_t)sent;
+    }
+}
+
+ptrdiff_t peer_receive(intptr_t peer, void *data, size_t size)
+{
+    return recv((handle_type)peer, data, (size_type)size, 0);
+}
+
+void peer_finish(intptr_t peer)
+{
+    enum { NO_MORE_SENDS = 1 /* SHUT_WR, SD_SEND */ };
+    shutdown((handle_type)peer, NO_MORE_SENDS);
+}
+
+void peer_reset(intptr_t peer)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt((handle_type)peer, SOL_SOCKET, SO_LINGER, (option_value)&at_once, sizeof at_once);
+    peer_close(peer);
+}

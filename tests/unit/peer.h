@@ -1,0 +1,33 @@
+/* peer.h - the other end of a connection, for tests of what talks to the network: plain sockets on
+ * 127.0.0.1, on every platform. Handles are the system's; a failure fails the test. */
+#ifndef MOONPORT_PEER_H
+#define MOONPORT_PEER_H
+
+#include "address.h"
+
+#include <stddef.h>
+
+/* A connection to 127.0.0.1, blocking, and without delay. */
+intptr_t peer_connect(uint16_t port);
+
+/* Two ends of one connection. */
+void peer_pair(intptr_t ends[2]);
+
+/* All of it. */
+void peer_send(intptr_t peer, const void *data, size_t size);
+
+/* What there is, up to so many bytes: 0 at the end, -1 if nothing is there and it does not block. */
+ptrdiff_t peer_receive(intptr_t peer, void *data, size_t size);
+
+/* Tells the other end that no more will come. */
+void peer_finish(intptr_t peer);
+
+/* Closes it so that the other end sees a reset. */
+void peer_reset(intptr_t peer);
+
+/* Each platform's own: */
+void peer_start(void); /* before the first socket */
+void peer_set_blocking(intptr_t peer, bool blocking);
+void peer_close(intptr_t peer);
+
+#endif
