@@ -2,6 +2,7 @@
 #include "runtime.h"
 
 #include "settings.h"
+#include "system.h"
 
 static int traceback(lua_State *L)
 {
@@ -27,7 +28,7 @@ static void set_module_path(lua_State *L, const char *directory)
     lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", directory, directory, lua_tostring(L, -1));
     lua_setfield(L, -3, "path");
     lua_getfield(L, -2, "cpath");
-    lua_pushfstring(L, "%s/?.so;%s", directory, lua_tostring(L, -1));
+    lua_pushfstring(L, "%s/%s;%s", directory, system_module, lua_tostring(L, -1));
     lua_setfield(L, -4, "cpath");
     lua_pop(L, 3);
 }

@@ -2,6 +2,7 @@
 #include "runtime.h"
 #include "serve.h"
 #include "settings.h"
+#include "system.h"
 #include "talk.h"
 
 static int help(FILE *out)
@@ -28,6 +29,7 @@ static int help(FILE *out)
 int main(int count, char **words)
 {
     static const char *const commands[] = {"serve", "talk", "--help", "--version"};
+    system_begin();
     if (count < 2) return help(stderr);
     const char *command = words[1];
     if (strcmp(command, "serve") == 0) return serve_main(count - 1, words + 1);

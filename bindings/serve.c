@@ -22,7 +22,7 @@ struct flag {
 };
 
 struct command_line {
-    const char *directory;
+    char *directory;
     struct flag flags[FLAGS_MAX];
     int count;
     bool has_listen;
@@ -84,6 +84,14 @@ static int read_flag(struct command_line *line, char **words, int count, struct 
     return equals != NULL ? 1 : 2;
 }
 
+/* "scripts/echo/" is "scripts/echo", but "/" and "C:\\" are what they are. */
+static void trim_path(char *path)
+{
+    size_t size = strlen(path);
+    while (size > 1 && strchr(system_separators, path[size - 1]) != NULL && path[size - 2] != ':')
+        path[--size] = '\0';
+}
+
 static bool read_command_line(struct command_line *line, int count, char **words,
                               struct error *error)
 {
@@ -106,6 +114,7 @@ static bool read_command_line(struct command_line *line, int count, char **words
     if (line->directory == NULL)
         return error_set(error, ERROR_USAGE,
                          "which directory? moonport DIR serves the main.lua in it");
+    trim_path(line->directory);
     return true;
 }
 
@@ -212,7 +221,7 @@ int serve_main(int count, char **words)
     if (!read_main(&program, &error)) goto failed;
     if (!configure(&config, &line, &error)) goto failed;
     log_set_level(config.log);
-    setvbuf(stdout, NULL, _IOLBF, 0); /* what a script prints shows at once, in a pipe as well */
+    system_show_output();
     uint64_t files = (uint64_t)config.max_connections + FILES_BESIDE;
     uint64_t may_open = system_prepare(files);
     if (may_open < files)

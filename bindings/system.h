@@ -5,11 +5,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* First of all: a peer that is gone is an answer, not a signal; and so many files may be open, if the
- * system lets us. Returns how many may. */
+extern const char system_separators[]; /* between the names of a path, each of them */
+extern const char system_module[];     /* what the file of a module in C is called, ? is its name */
+
+/* First of all: a console shows UTF-8. */
+void system_begin(void);
+
+/* What is printed shows at once, in a pipe as well. */
+void system_show_output(void);
+
+/* A peer that is gone is an answer, not a signal; and so many files may be open, if the system lets
+ * us. Returns how many may. */
 uint64_t system_prepare(uint64_t files);
 
-/* From here on a stop request (TERM, INT, HUP) does not end the program but waits to be asked for. */
+/* From here on a stop request does not end the program but waits to be asked for. On Linux it is
+ * TERM, INT or HUP; on Windows ^C, ^Break, the end of the console, of the session or of the system,
+ * which for the last three gives a program some seconds. */
 void system_catch_stops(void);
 
 /* True when a stop was asked for; waits for that up to so many milliseconds, or for ever if it is

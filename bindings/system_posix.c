@@ -3,11 +3,24 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+const char system_separators[] = "/";
+const char system_module[] = "?.so";
+
 static int stops = -1; /* an eventfd: how many were asked for */
+
+void system_begin(void)
+{
+}
+
+void system_show_output(void)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+}
 
 uint64_t system_prepare(uint64_t files)
 {

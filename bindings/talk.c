@@ -31,7 +31,7 @@ static const char help[] =
     "In a line, \\xNN \\n \\r \\t \\\\ stand for those bytes; what is printed is written so too.\n"
     "With --framing raw a line is sent with a line feed behind it, so that it reaches a service\n"
     "that reads lines, and what arrives is printed piece by piece.\n"
-    "^D ends what you send, ^C ends at once. When the input is not a terminal, it ends 1 second\n"
+    "%s ends what you send, ^C ends at once. When the input is not a terminal, it ends 1 second\n"
     "after the last answer, or when the server closes.\n"
     "\n"
     "Example: echo ping | moonport talk 127.0.0.1:7000\n"
@@ -399,7 +399,7 @@ int talk_main(int count, char **words)
     struct error error;
     if (!read_words(count, words, &request, &error)) return complain(&error, ERROR_USAGE);
     if (request.help) {
-        fputs(help, stdout);
+        printf(help, talk_end_key);
         return 0;
     }
     if (!prepare(&talk, &address, &request, &error)) return complain(&error, ERROR_USAGE);
@@ -409,7 +409,8 @@ int talk_main(int count, char **words)
     talk.person = talk_typed_by_person();
     if (talk.person) {
         char text[ADDRESS_TEXT_MAX];
-        fprintf(stderr, "(connected to %s; ^D ends)\n", address_format(&address, text));
+        fprintf(stderr, "(connected to %s; %s ends)\n", address_format(&address, text),
+                talk_end_key);
     }
     converse(&talk);
     fflush(stdout);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+const char talk_end_key[] = "^D";
+
 static const char *advice(int number)
 {
     switch (number) {

@@ -6,6 +6,8 @@
 #include "address.h"
 #include "span.h"
 
+extern const char talk_end_key[]; /* what a person types to end the input: "^D" */
+
 /* Instead of a number of bytes. 0 bytes: none now, wait. */
 enum { TALK_ENDED = -1, TALK_LOST = -2 };
 

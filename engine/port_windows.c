@@ -63,8 +63,7 @@ SOCKET windows_socket(int family)
                       WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
 }
 
-/* The same words as everywhere else; the system's own end in line breaks and speak any language. */
-static const char *words_of(int number)
+const char *windows_error_text(int number)
 {
     switch (number) {
     case WSAEADDRINUSE: return "Address already in use";
@@ -73,6 +72,12 @@ static const char *words_of(int number)
     case WSAEAFNOSUPPORT: return "Address family not supported by protocol";
     case WSAENOBUFS: return "No buffer space available";
     case WSAEMFILE: return "Too many open sockets";
+    case WSAECONNREFUSED: return "Connection refused";
+    case WSAECONNRESET: return "Connection reset by peer";
+    case WSAECONNABORTED: return "Software caused connection abort";
+    case WSAETIMEDOUT: return "Connection timed out";
+    case WSAENETUNREACH: return "Network is unreachable";
+    case WSAEHOSTUNREACH: return "No route to host";
     default: return "The system refused";
     }
 }
@@ -107,9 +112,7 @@ intptr_t windows_listen(const struct address *address, int backlog, struct error
     const int on = 1;
     char text[ADDRESS_TEXT_MAX];
     if (address->family == ADDRESS_UNIX) {
-        error_set(error, ERROR_SYSTEM,
-                  "cannot listen on %s: unix sockets are for Linux; on Windows use an address such "
-                  "as 127.0.0.1:7000",
+        error_set(error, ERROR_SYSTEM, "cannot listen on %s: " WINDOWS_NO_UNIX,
                   address_format(address, text));
         return -1;
     }
@@ -126,7 +129,7 @@ refused:;
     int number = WSAGetLastError();
     if (handle != INVALID_SOCKET) closesocket(handle);
     error_set(error, ERROR_SYSTEM, "cannot listen on %s: %s (%s)", address_format(address, text),
-              words_of(number), advice(number));
+              windows_error_text(number), advice(number));
     return -1;
 }
 

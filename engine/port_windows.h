@@ -10,6 +10,12 @@ uint64_t windows_now_ns(void);
 /* Of a Winsock or a Win32 error. */
 enum port_error windows_error(int number);
 
+/* In the words used everywhere else: the system's own end in line breaks and speak any language. */
+const char *windows_error_text(int number);
+
+#define WINDOWS_NO_UNIX \
+    "unix sockets are for Linux; on Windows use an address such as 127.0.0.1:7000"
+
 /* A socket for overlapped operations that no child process inherits; INVALID_SOCKET if there is none. */
 SOCKET windows_socket(int family);
 

@@ -4,8 +4,8 @@
  *
  * Against scripts/echo it shows what scripting costs. */
 #include "server.h"
+#include "system.h"
 
-#include <signal.h>
 #include <stdio.h>
 
 static void *start(void *context, struct worker *worker, struct error *error)
@@ -32,8 +32,6 @@ int main(int count, char **words)
     struct script script = {.context = &script, .worker_start = start, .received = echo};
     struct config config;
     struct error error = {.kind = ERROR_NONE};
-    sigset_t signals;
-    int signal_number;
     config_init(&config);
     if (!config_add_listener(&config, count > 1 ? words[1] : "127.0.0.1:7000", &error))
         return fail(&error);
@@ -41,14 +39,12 @@ int main(int count, char **words)
         if (!config_set(&config, words[i], words[i + 1], &error)) return fail(&error);
     if (!config_finish(&config, &error)) return fail(&error);
 
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    system_prepare(config.max_connections);
     struct server *server = server_start(&config, &script, &error);
     if (server == NULL) return fail(&error);
+    system_catch_stops();
     server_announce(server);
-    sigwait(&signals, &signal_number);
+    system_wait_for_stop(-1);
     server_stop(server);
     return 0;
 }

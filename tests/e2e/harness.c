@@ -106,7 +106,7 @@ static void lay_out(struct server *server, const struct begin *begin)
     if (begin->config != NULL) file_write(server->directory, "config.lua", begin->config);
 }
 
-struct server server_begin(const struct begin *begin)
+struct server server_start(const struct begin *begin)
 {
     struct server server = {.pid = 0};
     struct command command = {.count = 0};
@@ -115,6 +115,12 @@ struct server server_begin(const struct begin *begin)
     server.pid = process_start(command.words, -1, server.out_path, server.log_path);
     atexit(show_running);
     *entry_of(0) = server;
+    return server;
+}
+
+struct server server_begin(const struct begin *begin)
+{
+    struct server server = server_start(begin);
     server.port = server_port(&server, 0);
     return server;
 }
@@ -174,6 +180,7 @@ void server_end(struct server *server)
 void server_signal(const struct server *server, int signal)
 {
     cr_assert(server->pid > 0);
+    if (on_windows() && signal == SIGTERM) signal = SIGINT; /* its console knows ^C */
     cr_assert_eq(kill(server->pid, signal), 0);
 }
 

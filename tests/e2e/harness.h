@@ -33,8 +33,10 @@ struct server {
     char out_path[300];  /* and on stdout */
 };
 
-/* Starts it and waits until it is listening; the test fails if it is not. */
+/* Starts it and waits until it is listening; the test fails if it is not. The other does not wait,
+ * and knows no port. */
 struct server server_begin(const struct begin *begin);
+struct server server_start(const struct begin *begin);
 
 /* The port of the listener with this number, from 0. */
 uint16_t server_port(const struct server *server, int listener);
@@ -112,7 +114,11 @@ void fill_random(uint64_t seed, void *data, size_t size);
 /* How many times longer to be patient: 1, or more when the server is built with a sanitizer. */
 int patience(void);
 
-/* "uring" or "epoll": what this run is about (MOONPORT_BACKEND). */
+/* "uring", "epoll" or "iocp": what this run is about (MOONPORT_BACKEND). */
 const char *backend(void);
+bool on_windows(void);
+
+/* Skips the test, and says so, where nothing serves them. */
+void need_unix_sockets(void);
 
 #endif

@@ -21,6 +21,15 @@ enum { END_PATIENCE_MS = 30000, TEST_PATIENCE_S = 60, NOT_TESTED = 77 };
 
 /* ---- files ---- */
 
+/* Lines of a console end with \r\n there. */
+static void forget_returns(char *text)
+{
+    char *end = text;
+    for (const char *c = text; *c != '\0'; c++)
+        if (c[0] != '\r' || c[1] != '\n') *end++ = *c;
+    *end = '\0';
+}
+
 char *file_read(const char *path)
 {
     FILE *file = fopen(path, "rb");
@@ -34,6 +43,7 @@ char *file_read(const char *path)
     }
     fclose(file);
     text[size] = '\0';
+    if (on_windows()) forget_returns(text);
     return text;
 }
 
@@ -97,6 +107,23 @@ const char *backend(void)
     return getenv("MOONPORT_BACKEND");
 }
 
+bool on_windows(void)
+{
+    return strcmp(backend(), "iocp") == 0;
+}
+
+void need_unix_sockets(void)
+{
+    if (on_windows()) cr_skip_test("NOT TESTED: unix sockets are for Linux");
+}
+
+/* What starts a program that is not this system's own; NULL: nothing need. */
+static const char *launcher(void)
+{
+    const char *path = getenv("MOONPORT_LAUNCHER");
+    return path == NULL || *path == '\0' ? NULL : path;
+}
+
 /* A sanitized program names its runtime. */
 int patience(void)
 {
@@ -113,6 +140,7 @@ int patience(void)
     fclose(file);
     times = memmem(program, size, "__tsan_init", 11) != NULL   ? 10
             : memmem(program, size, "__asan_init", 11) != NULL ? 4
+            : launcher() != NULL                               ? 2
                                                                : 1;
     free(program);
     return times;
@@ -148,9 +176,14 @@ static void give_up(int signal_number)
     exit(1);
 }
 
-pid_t process_start(const char *const *words, int input, const char *out, const char *err)
+pid_t process_start(const char *const *program, int input, const char *out, const char *err)
 {
+    const char *words[WORDS_MAX + 1];
     pid_t parent = getpid();
+    int count = 0;
+    if (launcher() != NULL) words[count++] = launcher();
+    while (*program != NULL) words[count++] = *program++;
+    words[count] = NULL;
     signal(SIGALRM, give_up);
     alarm((unsigned)(TEST_PATIENCE_S * patience()));
     pid_t child = fork();

@@ -14,9 +14,9 @@ void file_write(const char *directory, const char *name, const char *text);
 void directory_new(char *path, size_t size);
 void tree_remove(const char *path);
 
-/* words[0] is the program, NULL is at the end. input: a descriptor, or -1 for none. The program
+/* program[0] is its path, NULL is at the end. input: a descriptor, or -1 for none. The program
  * dies with the test, however that ends, and the test is ended when it takes far too long. */
-pid_t process_start(const char *const *words, int input, const char *out, const char *err);
+pid_t process_start(const char *const *program, int input, const char *out, const char *err);
 bool process_has_ended(pid_t process);
 
 /* Waits; the exit status, 128 + n after signal n, or -1 if it does not end: then it was killed. */

@@ -1,5 +1,7 @@
 #include "log.h"
 
+#include "temporary.h"
+
 #include <criterion/criterion.h>
 #include <ctype.h>
 #include <pthread.h>
@@ -17,7 +19,7 @@ static int real_stderr;
 
 static void capture_begin(void)
 {
-    capture_file = tmpfile();
+    capture_file = temporary_file();
     cr_assert_not_null(capture_file);
     fflush(stderr);
     real_stderr = dup(2);

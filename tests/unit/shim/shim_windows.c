@@ -1,0 +1,98 @@
+#include "shim.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <windows.h>
+
+/* abort() exits with the first; an exception that nobody handles with its own code, and the codes of
+ * errors begin at the second. */
+#define ABORTED 3
+#define EXCEPTIONS 0xC0000000u
+
+/* What is in it ends together with this process. */
+static HANDLE open_job(void)
+{
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {0};
+    HANDLE job = CreateJobObjectW(NULL, NULL);
+    limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+    SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof limits);
+    return job;
+}
+
+static BOOL start(const char *test, const char *number, PROCESS_INFORMATION *child)
+{
+    static WCHAR program[32768]; /* the longest path there is */
+    WCHAR command[512];
+    STARTUPINFOW startup = {.cb = sizeof startup,
+                            .dwFlags = STARTF_USESTDHANDLES,
+                            .hStdInput = GetStdHandle(STD_INPUT_HANDLE),
+                            .hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE),
+                            .hStdError = GetStdHandle(STD_ERROR_HANDLE)};
+    GetModuleFileNameW(NULL, program, sizeof program / sizeof program[0]);
+    swprintf(command, sizeof command / sizeof command[0], L"unit --one %hs %hs", test, number);
+    return CreateProcessW(program, command, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL,
+                          &startup, child);
+}
+
+static struct shim_ending ending_of(DWORD status)
+{
+    struct shim_ending ending = {.how = SHIM_DIED};
+    if (status == ABORTED) {
+        ending.number = SIGABRT;
+        snprintf(ending.text, sizeof ending.text, "aborted");
+    } else if (status >= EXCEPTIONS) {
+        snprintf(ending.text, sizeof ending.text, "died by exception 0x%08lX", status);
+    } else {
+        ending.how = SHIM_EXITED;
+        ending.number = (int)status;
+        snprintf(ending.text, sizeof ending.text, "exited with status %lu", status);
+    }
+    return ending;
+}
+
+struct shim_ending shim_run(const char *program, const char *test, const char *number)
+{
+    static HANDLE job;
+    PROCESS_INFORMATION child;
+    DWORD status = 0;
+    struct shim_ending ending = {.how = SHIM_DIED, .text = "could not be started"};
+    (void)program; /* the system knows it better */
+    if (job == NULL) job = open_job();
+    if (!start(test, number, &child)) return ending;
+    AssignProcessToJobObject(job, child.hProcess);
+    ResumeThread(child.hThread);
+    if (WaitForSingleObject(child.hProcess, SHIM_WATCHDOG_S * 1000) == WAIT_TIMEOUT) {
+        ending.how = SHIM_HUNG;
+        snprintf(ending.text, sizeof ending.text, "ended after %d s", SHIM_WATCHDOG_S);
+        TerminateProcess(child.hProcess, SHIM_FAILED);
+        WaitForSingleObject(child.hProcess, INFINITE);
+    } else {
+        GetExitCodeProcess(child.hProcess, &status);
+        ending = ending_of(status);
+    }
+    CloseHandle(child.hThread);
+    CloseHandle(child.hProcess);
+    return ending;
+}
+
+/* Instead of the debugger that the system would ask for. */
+static LONG WINAPI die_by(EXCEPTION_POINTERS *exception)
+{
+    (void)exception;
+    return EXCEPTION_EXECUTE_HANDLER;
+}
+
+/* Instead of the report of the error that the C library would send. */
+static void exit_at_once(int signal)
+{
+    (void)signal;
+    _exit(ABORTED);
+}
+
+void shim_settle(void)
+{
+    SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
+    SetUnhandledExceptionFilter(die_by);
+    signal(SIGABRT, exit_at_once);
+}

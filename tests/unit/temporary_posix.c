@@ -1,0 +1,6 @@
+#include "temporary.h"
+
+FILE *temporary_file(void)
+{
+    return tmpfile();
+}
