@@ -8,7 +8,7 @@
 extern const char system_separators[]; /* between the names of a path, each of them */
 extern const char system_module[];     /* what the file of a module in C is called, ? is its name */
 
-/* First of all: a console shows UTF-8. */
+/* First of all: a console shows UTF-8, and errors show at once. */
 void system_begin(void);
 
 /* What is printed shows at once, in a pipe as well. */

@@ -18,6 +18,7 @@ static void restore_code_page(void)
 
 void system_begin(void)
 {
+    setvbuf(stderr, NULL, _IONBF, 0);
     code_page_before = GetConsoleOutputCP();
     if (code_page_before == 0 || code_page_before == CP_UTF8) return;
     if (SetConsoleOutputCP(CP_UTF8)) atexit(restore_code_page);

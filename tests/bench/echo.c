@@ -32,6 +32,7 @@ int main(int count, char **words)
     struct script script = {.context = &script, .worker_start = start, .received = echo};
     struct config config;
     struct error error = {.kind = ERROR_NONE};
+    system_begin();
     config_init(&config);
     if (!config_add_listener(&config, count > 1 ? words[1] : "127.0.0.1:7000", &error))
         return fail(&error);
