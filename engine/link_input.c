@@ -225,7 +225,6 @@ void link_pump(struct link *link)
 /* The next block in the order of the stream. */
 static void take_in(struct link *link, struct block *block)
 {
-    if (block->end == 0) link->ended = true;
     if (block->end == 0 || link->state != LINK_STATE_OPEN) {
         port_recv_done(link->home->port, block);
         return;

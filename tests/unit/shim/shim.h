@@ -7,7 +7,7 @@
 #endif
 
 /* What a test's process exits with. Having passed is not 0: a test that ends early has not passed. */
-enum { SHIM_FAILED = 1, SHIM_PASSED = 42, SHIM_SKIPPED = 77 };
+enum { SHIM_PASSED = 42, SHIM_FAILED = 43, SHIM_SKIPPED = 77 };
 
 struct shim_ending {
     enum { SHIM_EXITED, SHIM_DIED, SHIM_HUNG } how;
