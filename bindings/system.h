@@ -11,7 +11,7 @@ extern const char system_module[];     /* what the file of a module in C is call
 /* First of all: a console shows UTF-8, and errors show at once. */
 void system_begin(void);
 
-/* What is printed shows at once, in a pipe as well. */
+/* What is printed shows line by line, in a pipe as well. */
 void system_show_output(void);
 
 /* A peer that is gone is an answer, not a signal; and so many files may be open, if the system lets
@@ -19,8 +19,9 @@ void system_show_output(void);
 uint64_t system_prepare(uint64_t files);
 
 /* From here on a stop request does not end the program but waits to be asked for. On Linux it is
- * TERM, INT or HUP; on Windows ^C, ^Break, the end of the console, of the session or of the system,
- * which for the last three gives a program some seconds. */
+ * TERM, INT or HUP; on Windows ^C, ^Break, the end of the console, of the session or of the system.
+ * For those three a program has some seconds: a second request follows by itself before they are
+ * over. A service does not take a user's leaving for one. */
 void system_catch_stops(void);
 
 /* True when a stop was asked for; waits for that up to so many milliseconds, or for ever if it is

@@ -8,6 +8,9 @@
 const char system_separators[] = "/\\";
 const char system_module[] = "?.dll";
 
+/* A program whose console was closed has 5 seconds; ending at once may take 2 of them. */
+enum { OUTPUT_SIZE = 32768, FLUSH_MS = 50, DRAIN_MS = 2500 };
+
 static HANDLE stops; /* a semaphore: how many were asked for */
 static UINT code_page_before;
 
@@ -19,15 +22,24 @@ static void restore_code_page(void)
 void system_begin(void)
 {
     setvbuf(stderr, NULL, _IONBF, 0);
+    setvbuf(stdout, NULL, _IOFBF, OUTPUT_SIZE); /* without it a console gets every piece apart */
     code_page_before = GetConsoleOutputCP();
     if (code_page_before == 0 || code_page_before == CP_UTF8) return;
     if (SetConsoleOutputCP(CP_UTF8)) atexit(restore_code_page);
 }
 
-/* Line buffering is full buffering here. */
+static DWORD WINAPI flush_output(void *context)
+{
+    for (;; Sleep(FLUSH_MS)) fflush(context);
+    return 0;
+}
+
+/* Line buffering is full buffering here, and without a buffer the lines of several workers tear.
+ * Lua's print flushes its line itself; this is for io.write. */
 void system_show_output(void)
 {
-    setvbuf(stdout, NULL, _IONBF, 0);
+    HANDLE thread = CreateThread(NULL, 0, flush_output, stdout, 0, NULL);
+    if (thread != NULL) CloseHandle(thread);
 }
 
 uint64_t system_prepare(uint64_t files)
@@ -35,12 +47,24 @@ uint64_t system_prepare(uint64_t files)
     return files; /* sockets are limited by memory alone */
 }
 
+/* Services are told of every user who leaves, and go on. */
+static bool is_service(void)
+{
+    DWORD session;
+    return ProcessIdToSessionId(GetCurrentProcessId(), &session) && session == 0;
+}
+
 /* The system runs this in a thread of its own. When a console is closed, or a user leaves, the
- * program is ended as soon as this returns, or a few seconds later if it does not. */
+ * program is ended as soon as this returns, or a few seconds later if it does not: who has not
+ * drained by then stops at once, so that scripts still hear of it. */
 static BOOL WINAPI note_stop(DWORD event)
 {
+    if (event == CTRL_LOGOFF_EVENT && is_service()) return FALSE;
     ReleaseSemaphore(stops, 1, NULL);
-    if (event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT) Sleep(INFINITE);
+    if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) return TRUE;
+    Sleep(DRAIN_MS);
+    ReleaseSemaphore(stops, 1, NULL);
+    Sleep(INFINITE);
     return TRUE;
 }
 

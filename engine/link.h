@@ -95,7 +95,7 @@ struct link {
     bool drain_owed;      /* it was above the soft mark, or refused a packet */
     bool refusing;        /* a packet was refused: none is taken until the queue has drained */
     struct gather gather; /* received, not used yet */
-    struct list parked;   /* received behind it: landing blocks, or blocks of the pool */
+    struct list parked;   /* received behind it: landing blocks, or what was spilled of them */
     struct outbox outbox;
     struct list touched, starved, woken, closing; /* nodes in the home's lists */
     uint64_t received_ns, sent_ns;                /* when something last came, and last went */

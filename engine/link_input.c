@@ -181,7 +181,7 @@ static void spill(struct link *link)
     list_init(&waiting);
     while ((node = list_take_first(&link->parked)) != NULL) {
         struct block *block = block_of(node);
-        if (block->pool == &link->home->blocks) { /* it stands in the pool already */
+        if (is_spilled(link, block)) {
             list_append(&waiting, node);
         } else if (spill_one(link, block, &waiting)) {
             give_back(link, block);

@@ -1,11 +1,13 @@
 #include "log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 /* What a pipe takes in one piece, whoever else writes to it. */
 enum { LINE_SIZE = 4096, TEXT_SIZE = LINE_SIZE };
@@ -95,6 +97,20 @@ static void cut(struct line *line, char next)
     line->size += sizeof cut_mark - 1;
 }
 
+/* Past the streams of C: some libraries write an unbuffered one in pieces. */
+static void write_line(const struct line *line)
+{
+    size_t done = 0;
+    while (done < line->size) {
+        unsigned left = (unsigned)(line->size - done);
+        int written = (int)write(STDERR_FILENO, line->bytes + done, left);
+        if (written > 0)
+            done += (size_t)written;
+        else if (written == 0 || errno != EINTR)
+            return;
+    }
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     if (!log_wants(level)) return;
@@ -114,7 +130,7 @@ void log_line(enum log_level level, const char *format, ...)
     while (done < size && add_character(&line, text[done])) done++;
     if (done < size) cut(&line, text[done]);
     line.bytes[line.size++] = '\n';
-    fwrite(line.bytes, 1, line.size, stderr); /* unbuffered: one write */
+    write_line(&line);
 }
 
 bool log_allowed(struct log_limit *limit, uint64_t now_ns, uint64_t *held_back)

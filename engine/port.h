@@ -90,16 +90,23 @@ struct port_event {
 struct port_options {
     uint32_t landing_blocks; /* 0: this port receives nothing */
     uint32_t landing_size;   /* bytes each */
-    /* For backends that post receives, into the worker's blocks: */
-    uint32_t recv_depth; /* at most so many at once per socket, a power of two */
-    struct block_pool *blocks;
+    uint32_t recv_depth;     /* where receives are posted ahead: at most so many at once per socket,
+                                a power of two */
 };
+
+/* Where a worker's port receives, for all of its connections: a few large blocks, or more of them
+ * where each connection that talks has some of its own. Those never used take no memory. */
+#ifdef _WIN32
+enum { PORT_LANDING_BLOCKS = 1024, PORT_LANDING_SIZE = 8192 };
+#else
+enum { PORT_LANDING_BLOCKS = 32, PORT_LANDING_SIZE = 65536 };
+#endif
 
 struct port {
     const struct port_operations *operations;
     uint64_t now_ns;         /* the time of the last harvest */
     uint64_t busy_ns;        /* spent between harvests, in all */
-    uint32_t landing_blocks; /* it receives into so many, of its own or of the worker's pool */
+    uint32_t landing_blocks; /* it receives into so many */
     struct mailbox mailbox;
 };
 

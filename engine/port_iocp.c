@@ -233,6 +233,7 @@ static void iocp_close(struct port *port)
     iocp_accept_close(iocp);
     CloseHandle(iocp->handle);
     WSACleanup();
+    block_pool_close(&iocp->landing);
     free(iocp);
 }
 
@@ -270,14 +271,16 @@ struct port *port_iocp_open(const struct port_options *options, struct error *er
     WSADATA data;
     struct port_iocp *iocp = calloc(1, sizeof *iocp);
     if (iocp == NULL) goto no_memory;
+    if (!block_pool_open(&iocp->landing, options->landing_blocks, options->landing_size, NULL))
+        goto no_pool;
     if (WSAStartup(MAKEWORD(2, 2), &data) != 0) goto no_sockets;
     iocp->handle = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
     if (iocp->handle == NULL) goto no_port;
-    iocp->port = (struct port){.operations = &iocp_operations, .now_ns = windows_now_ns()};
-    iocp->blocks = options->blocks;
+    iocp->port = (struct port){.operations = &iocp_operations,
+                               .now_ns = windows_now_ns(),
+                               .landing_blocks = options->landing_blocks};
     iocp->recv_depth = options->recv_depth;
     iocp->shuffle = shuffle_seed();
-    if (iocp->blocks != NULL) iocp->port.landing_blocks = iocp->blocks->total;
     list_init(&iocp->hungry);
     list_init(&iocp->stalled);
     list_init(&iocp->warm);
@@ -291,6 +294,8 @@ struct port *port_iocp_open(const struct port_options *options, struct error *er
 no_port:
     WSACleanup();
 no_sockets:
+    block_pool_close(&iocp->landing);
+no_pool:
     free(iocp);
 no_memory:
     error_set(error, ERROR_SYSTEM,

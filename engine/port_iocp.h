@@ -21,7 +21,7 @@ enum { KEY_ACCEPTOR = 1 };
 struct port_iocp {
     struct port port;
     HANDLE handle;
-    struct block_pool *blocks; /* the worker's; NULL for a port that receives nothing */
+    struct block_pool landing; /* to receive into */
     uint32_t recv_depth;
     uint64_t shuffle; /* the state of a random sequence; 0: do not shuffle */
     OVERLAPPED_ENTRY batch[IOCP_BATCH];

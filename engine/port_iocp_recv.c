@@ -34,13 +34,13 @@ static OVERLAPPED *overlapped_of(struct block *block)
 /* While less than half of the pool is free, nobody posts ahead; ... */
 static bool plenty(const struct port_iocp *iocp)
 {
-    return iocp->blocks->free_count >= iocp->blocks->total / 2;
+    return iocp->landing.free_count >= iocp->landing.total / 2;
 }
 
 /* ... while less than a quarter is, what was posted ahead is taken back. */
 static bool scarce(const struct port_iocp *iocp)
 {
-    return iocp->blocks->free_count < iocp->blocks->total / 4;
+    return iocp->landing.free_count < iocp->landing.total / 4;
 }
 
 void iocp_recv_init(struct port_socket *socket)
@@ -162,7 +162,7 @@ static bool may_post(const struct port_socket *socket, uint32_t depth)
 static void post_ahead(struct port_iocp *iocp, struct port_socket *socket)
 {
     while (may_post(socket, plenty(iocp) ? iocp->recv_depth : 1)) {
-        struct block *block = block_take(iocp->blocks);
+        struct block *block = block_take(&iocp->landing);
         if (block == NULL) {
             list_append(&iocp->stalled, &socket->recv_node);
             return;
@@ -205,7 +205,6 @@ static void cool(struct port_iocp *iocp, uint64_t now_ns)
 void iocp_feed(struct port_iocp *iocp, uint64_t now_ns)
 {
     struct list turn, *node;
-    if (iocp->blocks == NULL) return;
     cool(iocp, now_ns);
     list_init(&turn); /* those that find no block have waited for nothing, and stand first again */
     list_move_all(&turn, &iocp->stalled);
@@ -268,6 +267,7 @@ static void yield_block(struct port_iocp *iocp, struct port_socket *socket, stru
 {
     list_remove(&block->node);
     block->state = BLOCK_TAKEN;
+    block->owner = NULL;
     block->filled = false;
     if (block->end > 0 && !is_over(socket)) note_bytes(iocp, socket);
     *event = (struct port_event){.kind = PORT_RECEIVED, .socket = socket, .block = block};

@@ -2,12 +2,7 @@
 
 #include "pressure.h"
 
-enum {
-    EVENTS_PER_TURN = 256,
-    /* Where the port receives: a few large blocks for all connections of the worker. */
-    LANDING_BLOCKS = 32,
-    LANDING_SIZE = 65536,
-};
+enum { EVENTS_PER_TURN = 256 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
@@ -59,10 +54,9 @@ static bool open_home(struct worker *worker)
 {
     struct link_home *home = &worker->home;
     const struct worker_setup *setup = &worker->setup;
-    struct port_options options = {.landing_blocks = LANDING_BLOCKS,
-                                   .landing_size = LANDING_SIZE,
-                                   .recv_depth = setup->limits.recv_depth,
-                                   .blocks = &home->blocks};
+    struct port_options options = {.landing_blocks = PORT_LANDING_BLOCKS,
+                                   .landing_size = PORT_LANDING_SIZE,
+                                   .recv_depth = setup->limits.recv_depth};
     *home = (struct link_home){
         .worker = worker,
         .script = setup->script,

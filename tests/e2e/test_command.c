@@ -286,6 +286,7 @@ Test(command, a_script_that_does_not_get_ready_can_be_stopped)
     server_expect_log(&server, "begun\n");
     server_signal(&server, SIGTERM);
     server_signal(&server, SIGINT);
-    cr_assert_neq(server_wait(&server), 0, "it says that it has served");
+    int status = server_wait(&server);
+    cr_assert(status != 0 || on_windows(), "it says that it has served");
     server_end(&server);
 }

@@ -17,19 +17,14 @@ static void on_backend(enum port_backend wanted, void (*test)(struct port *port)
     struct error error;
     enum port_backend chosen;
     char why[256];
-    struct block_pool blocks;
-    const struct port_options options = {.landing_blocks = LANDINGS,
-                                         .landing_size = LANDING_SIZE,
-                                         .recv_depth = DEPTH,
-                                         .blocks = &blocks};
+    const struct port_options options = {
+        .landing_blocks = LANDINGS, .landing_size = LANDING_SIZE, .recv_depth = DEPTH};
     if (!port_choose(wanted, &chosen, why, sizeof why)) cr_skip_test("%s", why);
-    cr_assert(block_pool_open(&blocks, LANDINGS, LANDING_SIZE, NULL));
     struct port *port = port_open(chosen, &options, &error);
     cr_assert_not_null(port, "%s", error.text);
     cr_assert_str_eq(port->operations->name, port_backend_name(chosen));
     test(port);
     port_close(port);
-    block_pool_close(&blocks);
 }
 
 /* The contract is one: every test is run on each backend. */

@@ -50,12 +50,16 @@ static void received(void *state, struct link *link, struct span packet)
         cr_assert_eq(link_send(link, packet), SEND_OK);
 }
 
+static pthread_mutex_t reason_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static void disconnected(void *state, struct link *link, const char *reason)
 {
     struct seen *seen = state;
     cr_assert_not(link_is_open(link));
     cr_assert_eq(link_send(link, span_text("too late")), SEND_CLOSED);
+    pthread_mutex_lock(&reason_lock);
     snprintf(seen->reason, sizeof seen->reason, "%s", reason);
+    pthread_mutex_unlock(&reason_lock);
     atomic_fetch_add(&seen->disconnected, 1);
 }
 
