@@ -155,9 +155,8 @@ uint64_t config_memory_per_worker(const struct config *config)
 uint64_t config_blocks_wanted(const struct config *config)
 {
     uint64_t links = config_links_per_worker(config), count = 0;
-    count += links; /* a packet being gathered on each */
-    count += links; /* an outbox that fills on each */
-    if (config->backend == PORT_IOCP) count += links * config->recv_depth; /* posted receives */
+    count += links;                  /* a packet being gathered on each */
+    count += links;                  /* an outbox that fills on each */
     count += CONFIG_BLOCKS_RESERVED; /* what is between the two */
     return count * config->workers;
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # depth.sh - does posting several receives a connection pay? The scripted echo on I/O
-# completion ports, with 1, 2, 4 and 8 of them. `./dev --target=windows bench` builds what it needs and runs it.
+# completion ports, with 1, 2, 4 and 8 of them. `./dev --target=windows bench` builds what it
+# needs and runs it.
 #
 # Under Wine it tells processor time of the server's process, and how many receives were late; not
 # what Windows' kernel takes, nor latency. Depths take turns, three rounds of them.

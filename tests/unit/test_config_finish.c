@@ -148,15 +148,6 @@ Test(config, the_blocks_wanted_give_every_worker_two_for_each_of_its_links)
     }
 }
 
-Test(config, receives_that_are_posted_want_blocks_of_their_own)
-{
-    struct config config = fresh();
-    config.workers = 4;
-    uint64_t without = config_blocks_wanted(&config);
-    config.backend = PORT_IOCP;
-    cr_assert_eq(config_blocks_wanted(&config), without + 3000 * 4);
-}
-
 Test(config, shares_round_so_that_nothing_is_promised_twice)
 {
     struct config config = fresh();

@@ -317,8 +317,7 @@ static void goes_on_when_read(struct port *port)
             port_send(port, &talk.socket, &rest, 1);
         }
         struct port_event event;
-        if (port_harvest(port, &event, 1, port_clock(port) + TICK_NS / 10) == 1)
-            take(&event);
+        if (port_harvest(port, &event, 1, port_clock(port) + TICK_NS / 10) == 1) take(&event);
         cr_assert_eq(talk.send_error, PORT_OK);
         ptrdiff_t size;
         while ((size = peer_receive(talk.peer, read_bytes + received, SIZE - received)) > 0)
