@@ -38,7 +38,7 @@ measure() { # DEPTH CASE CLIENT'S FLAGS...
     wait "$server"
     server=''
     late=$(tr -d '\r' <"$work/log" | sed -n 's/.*late \([0-9]*\) of \([0-9]*\) .*/\1 \2/p')
-    echo "$case depth=$depth late/bytes=$late $(head -n 1 "$work/line")"
+    echo "$round: $case depth=$depth late/bytes=$late $(head -n 1 "$work/line")"
 }
 
 for round in $(seq $rounds); do
