@@ -164,7 +164,7 @@ open_project("moonport", "ConsoleApp", { "bindings/*.h", "bindings/*.c" })
   local found = find_lua()
   buildoptions(found.compile)
   linkoptions(found.link)
-  if not windows then linkoptions { "-rdynamic" } end
+  linkoptions { windows and "-Wl,--out-implib,libmoonport.dll.a" or "-rdynamic" }
   links { "engine" }
   links(found.libraries)
   links(system_libraries)

@@ -34,7 +34,7 @@ static DWORD WINAPI flush_output(void *context)
     return 0;
 }
 
-/* Line buffering is full buffering here, and without a buffer the lines of several workers tear.
+/* Line buffering is full buffering here, and without a buffer each piece of a line is a write.
  * Lua's print flushes its line itself; this is for io.write. */
 void system_show_output(void)
 {
