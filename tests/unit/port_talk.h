@@ -98,6 +98,7 @@ static void take(const struct port_event *event)
 {
     struct talk *talk = container_of(event->socket, struct talk, socket);
     if (event->kind == PORT_SENT) {
+        cr_assert_not(talk->socket.sending);
         talk->sends++;
         talk->sent += event->size;
         talk->send_error = event->error;
