@@ -46,3 +46,13 @@ void address_from_system(const union address_system *system, socklen_t size,
             memcpy(address->path, system->local.sun_path, sizeof address->path - 1);
     }
 }
+
+bool address_of_socket(intptr_t handle, struct address *address)
+{
+    union address_system system;
+    socklen_t size = sizeof system;
+    memset(&system, 0, sizeof system);
+    if (getsockname((system_socket)handle, &system.any, &size) != 0) return false;
+    address_from_system(&system, size, address);
+    return true;
+}

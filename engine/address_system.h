@@ -9,11 +9,13 @@
 
 #include <afunix.h>
 #include <ws2tcpip.h>
+typedef SOCKET system_socket;
 #else
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+typedef int system_socket;
 #endif
 
 union address_system {
@@ -28,5 +30,8 @@ socklen_t address_to_system(const struct address *address, union address_system 
 
 void address_from_system(const union address_system *system, socklen_t size,
                          struct address *address);
+
+/* Where this socket of the system's is bound. False if it is none. */
+bool address_of_socket(intptr_t handle, struct address *address);
 
 #endif

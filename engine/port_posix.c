@@ -1,7 +1,5 @@
 #include "port_posix.h"
 
-#include "address_system.h"
-
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
@@ -148,16 +146,6 @@ refused:;
     error_set(error, ERROR_SYSTEM, "cannot listen on %s: %s (%s)", address_format(address, text),
               strerror(number), advice(number, address));
     return -1;
-}
-
-bool posix_local_address(intptr_t handle, struct address *address)
-{
-    union address_system system;
-    socklen_t size = sizeof system;
-    memset(&system, 0, sizeof system);
-    if (getsockname((int)handle, &system.any, &size) != 0) return false;
-    address_from_system(&system, size, address);
-    return true;
 }
 
 bool posix_peer_address(const struct port_event *accepted, struct address *address)

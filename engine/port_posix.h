@@ -2,6 +2,7 @@
 #ifndef MOONPORT_PORT_POSIX_H
 #define MOONPORT_PORT_POSIX_H
 
+#include "address_system.h"
 #include "port_backend.h"
 
 #include <sys/uio.h>
@@ -16,7 +17,6 @@ enum port_error posix_error(int number);
 
 /* A listening socket. A unix socket's file that nobody listens on any more is replaced. */
 intptr_t posix_listen(const struct address *address, int backlog, struct error *error);
-bool posix_local_address(intptr_t handle, struct address *address);
 bool posix_peer_address(const struct port_event *accepted, struct address *address);
 void posix_close_handle(intptr_t handle);
 

@@ -133,16 +133,6 @@ refused:;
     return -1;
 }
 
-bool windows_local_address(intptr_t handle, struct address *address)
-{
-    union address_system system;
-    socklen_t size = sizeof system;
-    memset(&system, 0, sizeof system);
-    if (getsockname((SOCKET)handle, &system.any, &size) != 0) return false;
-    address_from_system(&system, size, address);
-    return true;
-}
-
 void windows_close_handle(intptr_t handle)
 {
     closesocket((SOCKET)handle);

@@ -21,7 +21,6 @@ SOCKET windows_socket(int family);
 
 /* A listening socket that nobody else can bind beside. */
 intptr_t windows_listen(const struct address *address, int backlog, struct error *error);
-bool windows_local_address(intptr_t handle, struct address *address);
 void windows_close_handle(intptr_t handle);
 void windows_shutdown(struct port *port, struct port_socket *socket);
 
