@@ -18,12 +18,6 @@ static void fill(const struct deaf *deaf, uint64_t place, uint8_t *bytes, size_t
     }
 }
 
-/* Its receive buffer is left as it is: with a small one TCP would take minutes to catch up. */
-struct deaf deaf_connect(const struct server *server, size_t packet_size)
-{
-    return (struct deaf){.client = client_connect(server), .packet_size = packet_size};
-}
-
 static size_t push(struct deaf *deaf, size_t size)
 {
     uint8_t bytes[PIECE];
@@ -80,4 +74,13 @@ void deaf_hear(struct deaf *deaf, int count)
             if (ready[i].revents & ~POLLOUT) hear(&deaf[i]);
         }
     } while (true);
+}
+
+/* Its receive buffer is left as it is: with a small one TCP would take minutes to catch up. */
+struct deaf deaf_connect(const struct server *server, size_t packet_size)
+{
+    struct deaf deaf = {.client = client_connect(server), .packet_size = packet_size};
+    push(&deaf, 1);
+    deaf_hear(&deaf, 1);
+    return deaf;
 }

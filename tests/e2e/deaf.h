@@ -11,6 +11,7 @@ struct deaf {
     uint64_t sent, received; /* bytes of the stream */
 };
 
+/* Returns when its first packet has been answered: from then on it can not be refused. */
 struct deaf deaf_connect(const struct server *server, size_t packet_size);
 
 /* Sends what the system takes without waiting. Returns how many bytes that was. */
