@@ -57,3 +57,37 @@ int port_take_ended(struct list *ended, struct port_event *events, int count_max
     }
     return count;
 }
+
+struct port_event port_sent(struct port_socket *socket, size_t size, enum port_error error)
+{
+    socket->sending = false;
+    return (struct port_event){
+        .kind = PORT_SENT, .error = (uint8_t)error, .socket = socket, .size = size};
+}
+
+void port_end_send(struct list *sent, struct port_socket *socket, size_t size,
+                   enum port_error error)
+{
+    socket->send_size = size;
+    socket->send_error = (uint8_t)error;
+    list_append(sent, &socket->send_node);
+}
+
+int port_take_sent(struct list *sent, struct port_event *events, int count_max)
+{
+    int count = 0;
+    struct list *node;
+    while (count < count_max && (node = list_take_first(sent)) != NULL) {
+        struct port_socket *socket = container_of(node, struct port_socket, send_node);
+        events[count++] = port_sent(socket, socket->send_size, socket->send_error);
+    }
+    return count;
+}
+
+int port_timeout_ms(uint64_t now_ns, uint64_t deadline_ns)
+{
+    if (deadline_ns == UINT64_MAX) return -1;
+    if (deadline_ns <= now_ns) return 0;
+    uint64_t wait_ms = (deadline_ns - now_ns + 999999) / 1000000;
+    return wait_ms < 3600000 ? (int)wait_ms : 3600000;
+}

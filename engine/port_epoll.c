@@ -39,40 +39,17 @@ static struct port_socket *socket_of(struct list *node)
     return container_of(node, struct port_socket, recv_node);
 }
 
-static void complete_send(struct port_epoll *epoll, struct port_socket *socket, size_t size,
-                          enum port_error error)
-{
-    socket->send_size = size;
-    socket->send_error = (uint8_t)error;
-    list_append(&epoll->sent, &socket->send_node);
-}
-
 static void epoll_send(struct port *port, struct port_socket *socket, const struct span *parts,
                        int count)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
     ssize_t size = sendmsg((int)socket->handle, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (size >= 0)
-        complete_send(self(port), socket, (size_t)size, PORT_OK);
+        port_end_send(&self(port)->sent, socket, (size_t)size, PORT_OK);
     else if (errno == EAGAIN || errno == EINTR)
         socket->readiness |= SOCKET_BLOCKED;
     else
-        complete_send(self(port), socket, 0, posix_error(errno));
-}
-
-static int take_sent(struct port_epoll *epoll, struct port_event *events, int count_max)
-{
-    int count = 0;
-    struct list *node;
-    while (count < count_max && (node = list_take_first(&epoll->sent)) != NULL) {
-        struct port_socket *socket = container_of(node, struct port_socket, send_node);
-        socket->sending = false;
-        events[count++] = (struct port_event){.kind = PORT_SENT,
-                                              .error = socket->send_error,
-                                              .socket = socket,
-                                              .size = socket->send_size};
-    }
-    return count;
+        port_end_send(&self(port)->sent, socket, 0, posix_error(errno));
 }
 
 static void epoll_recv_start(struct port *port, struct port_socket *socket)
@@ -199,7 +176,8 @@ static void note_socket(struct port_epoll *epoll, struct port_socket *socket, ui
     }
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) && socket->readiness & SOCKET_BLOCKED) {
         socket->readiness &= (uint8_t)~SOCKET_BLOCKED;
-        complete_send(epoll, socket, 0, PORT_OK); /* there is room now: the next try goes through */
+        /* There is room now: the next try goes through. */
+        port_end_send(&epoll->sent, socket, 0, PORT_OK);
     }
 }
 
@@ -210,10 +188,7 @@ static int timeout_ms(struct port_epoll *epoll, uint64_t deadline_ns)
     if (can_read || !list_empty(&epoll->ended) || !list_empty(&epoll->sent) ||
         !list_empty(&epoll->acceptable) || mailbox_waiting(&epoll->port.mailbox))
         return 0;
-    if (deadline_ns == UINT64_MAX) return -1;
-    if (deadline_ns <= now_ns) return 0;
-    uint64_t wait_ms = (deadline_ns - now_ns + 999999) / 1000000;
-    return wait_ms < 3600000 ? (int)wait_ms : 3600000;
+    return port_timeout_ms(now_ns, deadline_ns);
 }
 
 static void wait_kernel(struct port_epoll *epoll, uint64_t deadline_ns)
@@ -247,7 +222,7 @@ static int epoll_harvest(struct port *port, struct port_event *events, int count
     port->now_ns = posix_now_ns();
     int count = port_take_mail(port, events, count_max);
     /* Half of the rest: those who always have something sent must not keep others from being heard. */
-    count += take_sent(epoll, events + count, (count_max - count + 1) / 2);
+    count += port_take_sent(&epoll->sent, events + count, (count_max - count + 1) / 2);
     count += port_take_ended(&epoll->ended, events + count, count_max - count);
     count += take_accepted(epoll, events + count, count_max - count);
     return count + take_received(epoll, events + count, count_max - count);
@@ -266,7 +241,7 @@ static void epoll_cancel(struct port *port, struct port_socket *socket)
     if (socket->receiving) epoll_recv_stop(port, socket);
     if (socket->readiness & SOCKET_BLOCKED) {
         socket->readiness &= (uint8_t)~SOCKET_BLOCKED;
-        complete_send(self(port), socket, 0, PORT_CANCELLED);
+        port_end_send(&self(port)->sent, socket, 0, PORT_CANCELLED);
     }
 }
 

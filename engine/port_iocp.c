@@ -32,14 +32,6 @@ enum port_error iocp_result(SOCKET handle, OVERLAPPED *overlapped)
 
 /* ---- sending ---- */
 
-static void sent_at_once(struct port_iocp *iocp, struct port_socket *socket, size_t size,
-                         enum port_error error)
-{
-    socket->send_size = size;
-    socket->send_error = (uint8_t)error;
-    list_append(&iocp->sent, &socket->send_node);
-}
-
 static DWORD fill_buffers(WSABUF *buffers, const struct span *parts, int count)
 {
     DWORD used = 0;
@@ -61,27 +53,9 @@ static void iocp_send(struct port *port, struct port_socket *socket, const struc
     int failed = WSASend((SOCKET)socket->handle, buffers, used, &size, 0, send_of(socket), NULL);
     int number = failed ? WSAGetLastError() : 0;
     if (failed && number != ERROR_IO_PENDING)
-        sent_at_once(iocp_of(port), socket, 0, windows_error(number));
+        port_end_send(&iocp_of(port)->sent, socket, 0, windows_error(number));
     else if (!failed && socket->readiness & SOCKET_SKIPS)
-        sent_at_once(iocp_of(port), socket, size, PORT_OK);
-}
-
-static struct port_event sent(struct port_socket *socket, size_t size, enum port_error error)
-{
-    socket->sending = false;
-    return (struct port_event){
-        .kind = PORT_SENT, .error = (uint8_t)error, .socket = socket, .size = size};
-}
-
-static int take_sent(struct port_iocp *iocp, struct port_event *events, int count_max)
-{
-    int count = 0;
-    struct list *node;
-    while (count < count_max && (node = list_take_first(&iocp->sent)) != NULL) {
-        struct port_socket *socket = container_of(node, struct port_socket, send_node);
-        events[count++] = sent(socket, socket->send_size, socket->send_error);
-    }
-    return count;
+        port_end_send(&iocp_of(port)->sent, socket, size, PORT_OK);
 }
 
 /* ---- harvesting ---- */
@@ -99,7 +73,7 @@ static bool complete(struct port_iocp *iocp, const OVERLAPPED_ENTRY *entry,
     DWORD size = entry->dwNumberOfBytesTransferred;
     if (overlapped != send_of(socket))
         return iocp_complete_recv(iocp, socket, overlapped, size, event);
-    *event = sent(socket, size, iocp_result((SOCKET)socket->handle, overlapped));
+    *event = port_sent(socket, size, iocp_result((SOCKET)socket->handle, overlapped));
     return true;
 }
 
@@ -138,10 +112,8 @@ static DWORD timeout_ms(const struct port_iocp *iocp, uint64_t now_ns, uint64_t 
         iocp_accept_has_ended(iocp) || mailbox_waiting(&iocp->port.mailbox))
         return 0;
     if (feed_ns < deadline_ns) deadline_ns = feed_ns;
-    if (deadline_ns == UINT64_MAX) return INFINITE;
-    if (deadline_ns <= now_ns) return 0;
-    uint64_t wait_ms = (deadline_ns - now_ns + 999999) / 1000000;
-    return wait_ms < 3600000 ? (DWORD)wait_ms : 3600000;
+    static_assert(INFINITE == (DWORD)-1, "as port_timeout_ms says it");
+    return (DWORD)port_timeout_ms(now_ns, deadline_ns);
 }
 
 /* Takes the next batch, once the one before has become events. */
@@ -173,7 +145,7 @@ static int iocp_harvest(struct port *port, struct port_event *events, int count_
      * neither keeps the other from being heard. */
     count += take_batch(iocp, events + count, (count_max - count + 1) / 2);
     count += iocp_take_received(iocp, events + count, (count_max - count + 1) / 2);
-    count += take_sent(iocp, events + count, count_max - count);
+    count += port_take_sent(&iocp->sent, events + count, count_max - count);
     count += take_batch(iocp, events + count, count_max - count);
     return count;
 }

@@ -220,12 +220,12 @@ static bool complete(struct port_uring *uring, const struct io_uring_cqe *comple
     case TAG_RECV: return received(uring, pointer, completion, event);
     case TAG_ACCEPT: return accepted(pointer, completion, event);
     case TAG_SEND:
-        ((struct port_socket *)pointer)->sending = false;
-        *event = (struct port_event){.kind = PORT_SENT, .socket = pointer};
         if (result >= 0)
-            event->size = (size_t)result;
-        else if (result != -EAGAIN && result != -EINTR)
-            event->error = (uint8_t)posix_error(-result);
+            *event = port_sent(pointer, (size_t)result, PORT_OK);
+        else if (result == -EAGAIN || result == -EINTR)
+            *event = port_sent(pointer, 0, PORT_OK);
+        else
+            *event = port_sent(pointer, 0, posix_error(-result));
         return true;
     case TAG_WAKE:
         if (!(completion->flags & IORING_CQE_F_MORE)) watch_wake(uring);
