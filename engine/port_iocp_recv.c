@@ -269,7 +269,10 @@ static void yield_block(struct port_iocp *iocp, struct port_socket *socket, stru
     block->state = BLOCK_TAKEN;
     block->owner = NULL;
     block->filled = false;
-    if (block->end > 0 && !is_over(socket)) note_bytes(iocp, socket);
+    if (block->end == 0 && overlapped_of(block)->Internal == 0)
+        socket->readiness |= SOCKET_ENDED;
+    else if (block->end > 0 && !is_over(socket))
+        note_bytes(iocp, socket);
     *event = (struct port_event){.kind = PORT_RECEIVED, .socket = socket, .block = block};
 }
 
@@ -306,7 +309,6 @@ bool iocp_complete_recv(struct port_iocp *iocp, struct port_socket *socket, OVER
     check(block->state == BLOCK_AT_PORT);
     check(!block->filled);
     block->end = size;
-    if (size == 0 && overlapped->Internal == 0) socket->readiness |= SOCKET_ENDED;
     yield_block(iocp, socket, block, event);
     finish(iocp, socket, event);
     return true;
@@ -326,12 +328,8 @@ int iocp_take_received(struct port_iocp *iocp, struct port_event *events, int co
         struct port_socket *socket =
             container_of(iocp->received.next, struct port_socket, done_node);
         struct block *block = first_filled(socket);
-        if (block == NULL) {
-            list_remove(&socket->done_node);
-            continue;
-        }
         struct port_event *event = &events[count++];
-        if (block->end == 0) socket->readiness |= SOCKET_ENDED;
+        check(block != NULL);
         yield_block(iocp, socket, block, event);
         if (first_filled(socket) == NULL) list_remove(&socket->done_node);
         finish(iocp, socket, event);
