@@ -94,14 +94,6 @@ struct port_options {
                                 a power of two */
 };
 
-/* Where a worker's port receives, for all of its connections: a few large blocks, or more of them
- * where each connection that talks has some of its own. Those never used take no memory. */
-#ifdef _WIN32
-enum { PORT_LANDING_BLOCKS = 1024, PORT_LANDING_SIZE = 8192 };
-#else
-enum { PORT_LANDING_BLOCKS = 32, PORT_LANDING_SIZE = 65536 };
-#endif
-
 struct port {
     const struct port_operations *operations;
     uint64_t now_ns;         /* the time of the last harvest */
@@ -142,6 +134,11 @@ enum port_backend { PORT_AUTO, PORT_URING, PORT_EPOLL, PORT_IOCP };
 bool port_choose(enum port_backend wanted, enum port_backend *chosen, char *why, size_t why_size);
 
 const char *port_backend_name(enum port_backend backend);
+
+/* What a worker's port receives into on this platform, for all of its connections: a few large
+ * blocks, or more of them where each connection that talks has some of its own. Those never used
+ * take no memory. */
+struct port_options port_worker_options(uint32_t recv_depth);
 
 /* Opens a port for the calling thread; NULL and an error if the system refuses. */
 struct port *port_open(enum port_backend backend, const struct port_options *options,

@@ -13,6 +13,12 @@ bool port_choose(enum port_backend wanted, enum port_backend *chosen, char *why,
     return true;
 }
 
+struct port_options port_worker_options(uint32_t recv_depth)
+{
+    return (struct port_options){
+        .landing_blocks = 1024, .landing_size = 8 << 10, .recv_depth = recv_depth};
+}
+
 struct port *port_open(enum port_backend backend, const struct port_options *options,
                        struct error *error)
 {

@@ -54,9 +54,7 @@ static bool open_home(struct worker *worker)
 {
     struct link_home *home = &worker->home;
     const struct worker_setup *setup = &worker->setup;
-    struct port_options options = {.landing_blocks = PORT_LANDING_BLOCKS,
-                                   .landing_size = PORT_LANDING_SIZE,
-                                   .recv_depth = setup->limits.recv_depth};
+    const struct port_options options = port_worker_options(setup->limits.recv_depth);
     *home = (struct link_home){
         .worker = worker,
         .script = setup->script,
