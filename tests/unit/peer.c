@@ -8,11 +8,9 @@
 /* The same calls everywhere, but for their types. */
 #ifdef _WIN32
 #define MSG_NOSIGNAL 0
-typedef SOCKET handle_type;
 typedef int size_type;
 typedef const char *option_value;
 #else
-typedef int handle_type;
 typedef size_t size_type;
 typedef const void *option_value;
 #endif
@@ -38,21 +36,21 @@ intptr_t peer_connect(uint16_t port)
     const int on = 1;
     struct sockaddr_in to = loopback(port);
     intptr_t peer = new_socket();
-    cr_assert_eq(connect((handle_type)peer, (struct sockaddr *)&to, sizeof to), 0);
-    setsockopt((handle_type)peer, IPPROTO_TCP, NO_DELAY, (option_value)&on, sizeof on);
+    cr_assert_eq(connect((system_socket)peer, (struct sockaddr *)&to, sizeof to), 0);
+    setsockopt((system_socket)peer, IPPROTO_TCP, NO_DELAY, (option_value)&on, sizeof on);
     return peer;
 }
 
 void peer_pair(intptr_t ends[2])
 {
-    struct sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
+    const struct sockaddr_in any = loopback(0);
+    struct address address;
     intptr_t listening = new_socket();
-    cr_assert_eq(bind((handle_type)listening, (struct sockaddr *)&address, sizeof address), 0);
-    cr_assert_eq(listen((handle_type)listening, 1), 0);
-    cr_assert_eq(getsockname((handle_type)listening, (struct sockaddr *)&address, &size), 0);
-    ends[1] = peer_connect(ntohs(address.sin_port));
-    ends[0] = (intptr_t)accept((handle_type)listening, NULL, NULL);
+    cr_assert_eq(bind((system_socket)listening, (const struct sockaddr *)&any, sizeof any), 0);
+    cr_assert_eq(listen((system_socket)listening, 1), 0);
+    cr_assert(address_of_socket(listening, &address));
+    ends[1] = peer_connect(address.port);
+    ends[0] = (intptr_t)accept((system_socket)listening, NULL, NULL);
     cr_assert(ends[0] >= 0, "nobody was accepted");
     peer_close(listening);
 }
@@ -61,7 +59,7 @@ void peer_send(intptr_t peer, const void *data, size_t size)
 {
     const char *left = data;
     while (size > 0) {
-        ptrdiff_t sent = send((handle_type)peer, left, (size_type)size, MSG_NOSIGNAL);
+        ptrdiff_t sent = send((system_socket)peer, left, (size_type)size, MSG_NOSIGNAL);
         cr_assert(sent > 0, "sending fails with %zu bytes left", size);
         left += sent;
         size -= (size_t)sent;
@@ -70,18 +68,29 @@ void peer_send(intptr_t peer, const void *data, size_t size)
 
 ptrdiff_t peer_receive(intptr_t peer, void *data, size_t size)
 {
-    return recv((handle_type)peer, data, (size_type)size, 0);
+    return recv((system_socket)peer, data, (size_type)size, 0);
+}
+
+void peer_receive_all(intptr_t peer, void *data, size_t size)
+{
+    char *left = data;
+    while (size > 0) {
+        ptrdiff_t received = peer_receive(peer, left, size);
+        cr_assert(received > 0, "receiving fails with %zu bytes to come", size);
+        left += received;
+        size -= (size_t)received;
+    }
 }
 
 void peer_finish(intptr_t peer)
 {
     enum { NO_MORE_SENDS = 1 /* SHUT_WR, SD_SEND */ };
-    shutdown((handle_type)peer, NO_MORE_SENDS);
+    shutdown((system_socket)peer, NO_MORE_SENDS);
 }
 
 void peer_reset(intptr_t peer)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    setsockopt((handle_type)peer, SOL_SOCKET, SO_LINGER, (option_value)&at_once, sizeof at_once);
+    setsockopt((system_socket)peer, SOL_SOCKET, SO_LINGER, (option_value)&at_once, sizeof at_once);
     peer_close(peer);
 }

@@ -19,6 +19,9 @@ void peer_send(intptr_t peer, const void *data, size_t size);
 /* What there is, up to so many bytes: 0 at the end, -1 if nothing is there and it does not block. */
 ptrdiff_t peer_receive(intptr_t peer, void *data, size_t size);
 
+/* So many bytes. */
+void peer_receive_all(intptr_t peer, void *data, size_t size);
+
 /* Tells the other end that no more will come. */
 void peer_finish(intptr_t peer);
 

@@ -125,8 +125,7 @@ static void sends_parts(struct port *port)
     cr_assert(talk.socket.sending, "it completes in a harvest, not in the call");
     AWAIT(&talk, talk.sends == 1);
     cr_assert_eq(talk.sent, 11);
-    for (ptrdiff_t received = 0; received < 11;)
-        received += peer_receive(talk.peer, bytes + received, sizeof bytes - (size_t)received);
+    peer_receive_all(talk.peer, bytes, 11);
     cr_assert_eq(memcmp(bytes, "onetwothree", 11), 0);
     finish(&talk);
 }

@@ -112,12 +112,7 @@ static void put(intptr_t client, const char *text)
 static void expect(intptr_t client, const char *text)
 {
     char bytes[64] = "";
-    size_t size = 4 + strlen(text), received = 0;
-    while (received < size) {
-        ptrdiff_t more = peer_receive(client, bytes + received, size - received);
-        cr_assert(more > 0);
-        received += (size_t)more;
-    }
+    peer_receive_all(client, bytes, 4 + strlen(text));
     cr_assert_str_eq(bytes + 4, text);
 }
 
