@@ -22,6 +22,7 @@ enum value_kind {
     VALUE_POWER,   /* a count that is a power of two */
     VALUE_WORD,    /* an enum */
     VALUE_FRAMING, /* a struct frame */
+    VALUE_ADMIN,   /* an address, or a truth: then with has_admin */
 };
 
 static const char *const on_full_words[] = {
@@ -31,6 +32,9 @@ static const char *const backend_words[] = {[PORT_AUTO] = "auto",
                                             [PORT_EPOLL] = "epoll",
                                             [PORT_IOCP] = "iocp",
                                             NULL};
+static const char *const truth_words[] = {"false", "true", NULL};
+static const char *const reload_words[] = {
+    [RELOAD_WATCH] = "watch", [RELOAD_SIGNAL] = "signal", NULL};
 static const char *const log_words[] = {
     [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug", NULL};
 
@@ -56,27 +60,50 @@ static const struct config_name settings[] = {
     {"recv_depth", "N", "4", "receives posted at once per connection: 1, 2, 4, 8 or 16",
      VALUE_POWER, FIELD(recv_depth), .min = 1, .max = REORDER_WINDOW_MAX},
     {"memory", "SIZE", "512M", "for large packets and long queues, beyond the blocks; 0: chosen",
-     VALUE_SIZE, FIELD(memory), .max = 1024 * G},
+     VALUE_SIZE, FIELD(memory), .max = 1024 * G, .live = true},
     {"idle_timeout", "SECONDS", "60", "a connection that sent nothing for so long is idle; 0: never",
-     VALUE_SECONDS, FIELD(idle_timeout_ns), .max = TEN_YEARS},
+     VALUE_SECONDS, FIELD(idle_timeout_ns), .max = TEN_YEARS, .live = true},
     {"drain_timeout", "SECONDS", "10", "to send what is queued at a close and at the end",
-     VALUE_SECONDS, FIELD(drain_timeout_ns), .max = TEN_YEARS},
+     VALUE_SECONDS, FIELD(drain_timeout_ns), .max = TEN_YEARS, .live = true},
     {"soft_mark", "SIZE", "64K", "queued bytes above which a connection is not received from",
-     VALUE_SIZE, FIELD(soft_mark), .min = 1, .max = 1024 * G},
+     VALUE_SIZE, FIELD(soft_mark), .min = 1, .max = 1024 * G, .live = true},
     {"hard_mark", "SIZE", "32M", "queued bytes above which a send is refused; 0: chosen",
-     VALUE_SIZE, FIELD(hard_mark), .max = 1024 * G},
+     VALUE_SIZE, FIELD(hard_mark), .max = 1024 * G, .live = true},
     {"on_full", "close|refuse", "close", "what a send beyond the hard mark does to its connection",
      VALUE_WORD, FIELD(on_full), .max = ON_FULL_REFUSE, .words = on_full_words},
+    {"handler_timeout", "SECONDS", "1", "a handler that runs for longer is interrupted; 0: never",
+     VALUE_SECONDS, FIELD(handler_timeout_ns), .max = TEN_YEARS, .live = true},
+    {"lua_memory", "SIZE", "256M", "the Lua state of each worker; a handler that needs more fails",
+     VALUE_SIZE, FIELD(lua_memory), .min = 4 * M, .max = 1024 * G, .live = true},
+    {"shared_memory", "SIZE", "64M", "what server.shared may hold",
+     VALUE_SIZE, FIELD(shared_memory), .min = 64 * K, .max = 1024 * G},
+    {"sandbox", "true|false", "false", "true: scripts have no os.execute, io, debug, C modules",
+     VALUE_WORD, FIELD(sandbox), .max = 1, .words = truth_words},
+    {"reload", "watch|signal", "watch", "when scripts are loaded anew: as they change, or on HUP",
+     VALUE_WORD, FIELD(reload), .max = RELOAD_SIGNAL, .words = reload_words},
+    {"admin", "ADDRESS", CONFIG_ADMIN, "where moonport reload and its kin reach it; or false",
+     VALUE_ADMIN, FIELD(admin)},
     {"backend", "auto|uring|epoll|iocp", "auto", "the system's interface to use",
      VALUE_WORD, FIELD(backend), .max = PORT_IOCP, .words = backend_words},
     {"log", "error|warn|info|debug", "info", "the least important lines to write",
-     VALUE_WORD, FIELD(log), .max = LOG_DEBUG, .words = log_words},
+     VALUE_WORD, FIELD(log), .max = LOG_DEBUG, .words = log_words, .live = true},
 };
 /* clang-format on */
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
+/* Without a host it is this machine only: commands are not for everybody who can reach it. */
+static bool read_address(const char *text, struct address *address, struct error *error)
+{
+    static const uint8_t loopback[] = {127, 0, 0, 1};
+    bool has_host = strchr(text, ':') != NULL && text[0] != ':';
+    if (!address_parse(text, address, error)) return false;
+    if (!has_host) memcpy(address->ip, loopback, sizeof loopback);
+    return true;
+}
+
 void config_init(struct config *config)
 {
+    struct error error;
     *config = (struct config){
         .frame = frame_default(0),
         .max_packet = 16 * M,
@@ -90,7 +117,13 @@ void config_init(struct config *config)
         .on_full = ON_FULL_CLOSE,
         .backend = PORT_AUTO,
         .log = LOG_INFO,
+        .handler_timeout_ns = SECOND,
+        .lua_memory = 256 * M,
+        .shared_memory = 64 * M,
+        .reload = RELOAD_WATCH,
+        .has_admin = true,
     };
+    check(read_address(CONFIG_ADMIN, &config->admin, &error));
 }
 
 const struct config_name *config_names(size_t *count)
@@ -146,7 +179,8 @@ static bool refuse(const struct config_name *setting, const char *given, struct 
                  setting->min, setting->max);
         break;
     case VALUE_WORD: snprintf(expected, sizeof expected, "one of %s", setting->value); break;
-    case VALUE_FRAMING: check(false);
+    case VALUE_FRAMING:
+    case VALUE_ADMIN: check(false);
     }
     return error_set(error, ERROR_INPUT, "%s = \"%.200s\": expected %s, for example %s",
                      setting->name, given, expected, setting->example);
@@ -173,7 +207,8 @@ static bool read_value(const struct config_name *setting, const char *text, uint
         if (known) *value = (uint64_t)count;
         break;
     case VALUE_WORD: known = read_word(setting->words, text, value); break;
-    case VALUE_FRAMING: check(false);
+    case VALUE_FRAMING:
+    case VALUE_ADMIN: check(false);
     }
     return known && allows(setting, *value);
 }
@@ -187,6 +222,24 @@ static bool read_framing(struct frame *frame, const char *text, struct error *er
         return error_set(error, ERROR_INPUT, "framing = \"%.200s\": %.1500s", text, reason.text);
     *frame = parsed;
     return true;
+}
+
+static bool read_admin(struct config *config, const char *text, struct error *error)
+{
+    struct error reason;
+    struct address parsed = config->admin;
+    bool wanted = true;
+    if (settings_truth(text, &wanted))
+        check(read_address(CONFIG_ADMIN, &parsed, &reason));
+    else if (!read_address(text, &parsed, &reason))
+        return error_set(
+            error, ERROR_INPUT,
+            "admin = \"%.200s\": expected an address, true or false, for example " CONFIG_ADMIN
+            " (%.1500s)",
+            text, reason.text);
+    config->admin = parsed;
+    config->has_admin = wanted;
+    return config->admin_given = true;
 }
 
 static bool refuse_name(const char *name, struct error *error)
@@ -220,6 +273,7 @@ bool config_set(struct config *config, const char *name, const char *value, stru
     const struct config_name *setting = find(name);
     if (setting == NULL) return refuse_name(name, error);
     if (setting->kind == VALUE_FRAMING) return read_framing(&config->frame, value, error);
+    if (setting->kind == VALUE_ADMIN) return read_admin(config, value, error);
     if (!read_value(setting, value, &read)) return refuse(setting, value, error);
     store(config, setting, read);
     return true;
@@ -268,7 +322,7 @@ bool config_listener_set(struct config_listener *listener, const char *name, con
 bool config_check_ranges(const struct config *config, struct error *error)
 {
     for (size_t i = 0; i < SETTINGS; i++) {
-        if (settings[i].kind == VALUE_FRAMING) continue;
+        if (settings[i].kind == VALUE_FRAMING || settings[i].kind == VALUE_ADMIN) continue;
         uint64_t value = load(config, &settings[i]);
         if (allows(&settings[i], value)) continue;
         char given[24];

@@ -11,7 +11,10 @@
 
 enum { CONFIG_LISTENERS_MAX = 32, CONFIG_WORKERS_MAX = 128 };
 
+#define CONFIG_ADMIN "127.0.0.1:7001" /* the default of `admin` */
+
 enum config_on_full { ON_FULL_CLOSE, ON_FULL_REFUSE };
+enum config_reload { RELOAD_WATCH, RELOAD_SIGNAL };
 
 struct config_listener {
     struct address address;
@@ -33,13 +36,22 @@ struct config {
     uint32_t recv_depth;      /* receives posted at once, and the reorder window; 1 2 4 8 16; 4 */
     uint64_t memory;          /* bytes beyond the blocks; 0: 512M, or more if the workers need it */
     uint64_t idle_timeout_ns; /* 0: never; 60 s */
-    uint64_t drain_timeout_ns; /* for flushing at a close and at the end; 10 s */
-    uint64_t soft_mark;        /* bytes queued on a connection: receiving from it pauses; 64K */
-    uint64_t hard_mark;        /* bytes queued on a connection: sends are refused; 0: twice
+    uint64_t drain_timeout_ns;   /* for flushing at a close and at the end; 10 s */
+    uint64_t soft_mark;          /* bytes queued on a connection: receiving from it pauses; 64K */
+    uint64_t hard_mark;          /* bytes queued on a connection: sends are refused; 0: twice
                                   max_packet, at least 4M */
-    uint8_t on_full;           /* enum config_on_full; close */
-    uint8_t backend;           /* enum port_backend; auto */
-    uint8_t log;               /* enum log_level; info */
+    uint8_t on_full;             /* enum config_on_full; close */
+    uint8_t backend;             /* enum port_backend; auto */
+    uint8_t log;                 /* enum log_level; info */
+    uint64_t handler_timeout_ns; /* a handler that runs for longer is interrupted; 0: never; 1 s */
+    uint64_t lua_memory;         /* bytes of one worker's Lua state; 256M */
+    uint64_t shared_memory;      /* bytes of what all workers share; 64M */
+    uint8_t sandbox;             /* 1: scripts have nothing of the system; 0 */
+    uint8_t reload;              /* enum config_reload; watch */
+    struct address admin;        /* where commands of a person are taken; CONFIG_ADMIN */
+    bool has_admin;              /* they are; true */
+    bool admin_given;            /* one of the two was set, it is not the default */
+    const char *name; /* the log lines of its threads begin with it; NULL: with nothing */
 };
 
 void config_init(struct config *config);
@@ -61,6 +73,7 @@ struct config_name {
     size_t offset, field_size; /* bytes, of the field in a struct config */
     uint64_t min, max;         /* in the field's unit */
     const char *const *words;  /* for a choice: what the field's values are called; then NULL */
+    bool live;                 /* may change while a server runs: server_configure_worker */
 };
 const struct config_name *config_names(size_t *count);
 
@@ -76,6 +89,15 @@ bool config_listener_set(struct config_listener *listener, const char *name, con
 /* Fills in what was left open (a listener on 0.0.0.0:7000, workers, hard_mark, frames) and checks
  * that the whole can work. Call it once, last. */
 bool config_finish(struct config *config, struct error *error);
+
+/* Calls `differs` for every setting that is not the same in both, which are finished; for those of a
+ * listener it is "listen". */
+void config_compare(const struct config *before, const struct config *after,
+                    void (*differs)(void *context, const struct config_name *setting),
+                    void *context);
+
+/* Takes over the settings that are `live`; what takes a restart stays. */
+void config_take_live(struct config *config, const struct config *from);
 
 /* Each worker's share of a figure. */
 uint32_t config_links_per_worker(const struct config *config);

@@ -268,6 +268,30 @@ bool frame_parse(struct frame *frame, const char *text, uint64_t packet_max, str
     return frame_finish(frame, error);
 }
 
+static bool same_length(const struct frame_length *one, const struct frame_length *other)
+{
+    return one->size == other->size && one->big_endian == other->big_endian &&
+           one->offset == other->offset && one->adjustment == other->adjustment &&
+           one->counts_header == other->counts_header;
+}
+
+static bool same_line(const struct frame_line *one, const struct frame_line *other)
+{
+    return one->keep == other->keep && one->delimiter_size == other->delimiter_size &&
+           memcmp(one->delimiter, other->delimiter, one->delimiter_size) == 0;
+}
+
+bool frame_is_same(const struct frame *one, const struct frame *other)
+{
+    if (one->kind != other->kind || one->packet_max != other->packet_max) return false;
+    switch (one->kind) {
+    case FRAME_LENGTH: return same_length(&one->length, &other->length);
+    case FRAME_LINE: return same_line(&one->line, &other->line);
+    case FRAME_FIXED: return one->fixed_size == other->fixed_size;
+    default: return true;
+    }
+}
+
 const char *frame_fault_text(enum frame_fault fault)
 {
     switch (fault) {

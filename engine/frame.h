@@ -150,6 +150,9 @@ bool frame_finish(struct frame *frame, struct error *error);
 /* "line" or "length,size=2,order=big": the form of the command line. Does all of the above. */
 bool frame_parse(struct frame *frame, const char *text, uint64_t packet_max, struct error *error);
 
+/* Do both cut and wrap alike? Both are finished. */
+bool frame_is_same(const struct frame *one, const struct frame *other);
+
 /* "the packet is larger than max_packet", ... */
 const char *frame_fault_text(enum frame_fault fault);
 

@@ -14,6 +14,7 @@ static const uint8_t moves[] = {
 static void move(struct link *link, enum link_state next)
 {
     check(moves[link->state] & 1u << next);
+    if (link->state == LINK_STATE_OPEN) group_leave_all(&link->groups);
     link->state = (uint8_t)next;
 }
 
@@ -59,6 +60,7 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
     reorder_init(&link->reorder, home->limits.recv_depth);
     wheel_timer_init(&link->idle_timer, on_idle_timer);
     wheel_timer_init(&link->deadline, on_deadline);
+    group_member_init(&link->groups, &home->budget, home->table.worker);
     move(link, LINK_STATE_OPEN);
     counter_add(&home->counters.links_opened, 1);
     link_set_idle(link, home->limits.idle_ns);

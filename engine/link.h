@@ -15,6 +15,7 @@
 #include "counters.h"
 #include "frame.h"
 #include "gather.h"
+#include "group.h"
 #include "log.h"
 #include "outbox.h"
 #include "port.h"
@@ -102,6 +103,7 @@ struct link {
     uint64_t connected_ns, starved_ns;
     uint64_t idle_limit_ns;
     struct wheel_timer idle_timer, deadline;
+    struct group_member groups; /* those that it is in, while it is open */
     struct reorder reorder;
     void *data;
     uint32_t listener;

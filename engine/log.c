@@ -22,6 +22,7 @@ static const char *const level_names[] = {
     [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
 
 static _Atomic int level_now = LOG_INFO;
+static _Thread_local const char *thread_name;
 
 void log_set_level(enum log_level level)
 {
@@ -31,6 +32,11 @@ void log_set_level(enum log_level level)
 bool log_wants(enum log_level level)
 {
     return (int)level <= atomic_load_explicit(&level_now, memory_order_relaxed);
+}
+
+void log_name_thread(const char *name)
+{
+    thread_name = name;
 }
 
 bool log_level_of(const char *name, enum log_level *level)
@@ -126,6 +132,7 @@ void log_line(enum log_level level, const char *format, ...)
     if (size < sizeof text - 1) /* else it goes on: let it be cut where everybody sees it */
         while (size > 0 && text[size - 1] == '\n') size--;
     begin_line(&line, level);
+    if (thread_name != NULL && add(&line, thread_name, strlen(thread_name))) add(&line, ": ", 2);
     size_t done = 0;
     while (done < size && add_character(&line, text[done])) done++;
     if (done < size) cut(&line, text[done]);

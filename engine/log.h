@@ -13,6 +13,10 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 void log_set_level(enum log_level level);
 bool log_wants(enum log_level level);
 
+/* What lines of this thread begin with, kept by the caller: the name of a server that is not the only
+ * one. NULL, as at first: nothing. */
+void log_name_thread(const char *name);
+
 /* "error" "warn" "info" "debug"; false if it is none of them. */
 bool log_level_of(const char *name, enum log_level *level);
 
@@ -21,7 +25,7 @@ __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const 
 
 /* Lets through `LOG_BURST` lines a second and counts the rest, so that a peer who repeats a mistake
  * cannot fill a disk. One per thread and kind of message. */
-enum { LOG_BURST = 10 };
+enum { LOG_BURST = 5 };
 struct log_limit {
     uint64_t second_ns; /* when the present second began */
     uint32_t lines;     /* let through since */

@@ -103,7 +103,7 @@ struct port {
 };
 
 struct port_operations {
-    const char *name; /* "uring" "epoll" "iocp" "sim" */
+    const char *name; /* "uring" "epoll" "iocp" "memory" */
     void (*close)(struct port *port);
     int (*harvest)(struct port *port, struct port_event *events, int count_max,
                    uint64_t deadline_ns);
@@ -124,7 +124,7 @@ struct port_operations {
     /* Whom an event with a handle brought; until the next harvest. */
     bool (*peer_address)(const struct port_event *accepted, struct address *address);
     void (*close_handle)(intptr_t handle);
-    uint64_t (*clock)(void);
+    uint64_t (*clock)(void); /* NULL: no time passes but from harvest to harvest */
 };
 
 enum port_backend { PORT_AUTO, PORT_URING, PORT_EPOLL, PORT_IOCP };
@@ -161,7 +161,7 @@ static inline int port_harvest(struct port *port, struct port_event *events, int
 /* The time now, for figures: monotonic nanoseconds. Any thread. */
 static inline uint64_t port_clock(const struct port *port)
 {
-    return port->operations->clock();
+    return port->operations->clock == NULL ? port->now_ns : port->operations->clock();
 }
 
 /* The time of the last harvest: what everything that happens in a turn goes by. */

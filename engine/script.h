@@ -9,6 +9,7 @@
 #include "address.h"
 #include "error.h"
 #include "frame.h"
+#include "group.h"
 #include "span.h"
 #include "wheel.h"
 
@@ -21,10 +22,13 @@ struct script {
     void *context; /* handed to worker_start */
 
     /* Once per worker, before its first connection. Returns the state handed to all the others, not
-     * NULL; or NULL with an error, which stops the start. */
+     * NULL; or NULL with an error, which stops the start. One that takes its time says so with
+     * worker_start_wait. */
     void *(*worker_start)(void *context, struct worker *worker, struct error *error);
 
-    /* Once, after the last connection has gone. */
+    /* Once, after the last connection has gone: lets go of the state. Also for a start that waited
+     * and then failed or was called off: the script, which knows that it never started, then skips
+     * what it does at the end of its work. May be NULL. */
     void (*worker_stop)(void *state);
 
     /* A new connection. NO: it is closed when what was sent to it has gone, and no `disconnected`
@@ -49,6 +53,22 @@ struct script {
     /* The link is about to be used for somebody else: let go of what is kept for it. Once for each
      * `connected`, the last call about it. May be NULL. */
     void (*released)(void *state, struct link *link);
+
+    /* What worker `from` (this one, too) has sent with worker_post; the bytes are valid until this
+     * returns. May be NULL. */
+    void (*message)(void *state, uint32_t from, struct span bytes);
+};
+
+/* What a thread from outside has every worker do: see server_run_on_workers (server.h). */
+struct server_task {
+    /* On each worker's own thread, between packets. */
+    void (*run)(void *context, struct worker *worker, void *state);
+
+    /* Once, when no worker will run it any more; from whichever thread was the last to do with it.
+     * May be NULL. */
+    void (*release)(void *context);
+
+    void *context;
 };
 
 /* What became of a packet to send. */
@@ -130,6 +150,14 @@ uint32_t worker_slots(const struct worker *worker); /* connections it can hold *
 uint64_t worker_now(const struct worker *worker);   /* monotonic nanoseconds, of this turn */
 struct server *worker_server(const struct worker *worker);
 
+/* In worker_start, which then returns a state: the worker has not started yet. It takes turns, so
+ * that timers and messages arrive, but has no connections until worker_start_done. If another worker
+ * fails meanwhile, this start is called off: worker_stop is next. */
+void worker_start_wait(struct worker *worker);
+
+/* In a later turn: it has started, or, with an error (copied), it has failed. */
+void worker_start_done(struct worker *worker, const struct error *error);
+
 /* The open connection of this worker with that id, or NULL. */
 struct link *worker_find(const struct worker *worker, uint64_t id);
 
@@ -144,6 +172,28 @@ enum send_result worker_send(struct worker *worker, uint64_t id, struct span pac
  * this worker's it was queued on. */
 enum send_result worker_broadcast(struct worker *worker, struct span packet,
                                   const struct link *except, size_t *count);
+
+/* Groups (group.h says what they are; server_group finds them). The group must be held. */
+
+/* OK also if it is a member already; SEND_CLOSED: it is not open; SEND_NO_MEMORY. The link leaves by
+ * itself when it is no longer open. */
+enum send_result worker_group_add(struct worker *worker, struct group *group, struct link *link);
+
+/* False: it was no member. */
+bool worker_group_remove(struct worker *worker, struct group *group, struct link *link);
+
+/* As worker_broadcast, to the members of the group alone. */
+enum send_result worker_group_broadcast(struct worker *worker, struct group *group,
+                                        struct span packet, const struct link *except,
+                                        size_t *count);
+
+#define WORKER_ALL UINT32_MAX
+
+/* Hands a copy of the bytes to `message` of another worker's script, of this one's, or of all
+ * (WORKER_ALL: this one's, too), later and on that worker's thread. What one worker posts to another
+ * arrives in order. SEND_CLOSED: there is no such worker, or it has ended; SEND_NO_MEMORY: nobody
+ * gets it. What a worker has not read when it ends is lost. */
+enum send_result worker_post(struct worker *worker, uint32_t target, struct span bytes);
 
 /* Timers of the script's own, on the worker's clock. */
 void worker_timer_start(struct worker *worker, struct wheel_timer *timer, uint64_t delay_ns);

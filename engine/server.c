@@ -1,8 +1,16 @@
 #include "server.h"
 
 #include "server_control.h"
+#include "worker_task.h"
 
 #include <string.h>
+
+/* What groups may take beside their members, who are paid for by their workers. */
+static size_t groups_limit(const struct config *config)
+{
+    uint64_t limit = config->memory / 8;
+    return limit < SIZE_MAX ? (size_t)limit : SIZE_MAX;
+}
 
 static bool await_start(struct server *server)
 {
@@ -13,8 +21,35 @@ static bool await_start(struct server *server)
     return !failed;
 }
 
-static void free_server(struct server *server)
+struct server *server_make(const struct config *config, const struct script *script,
+                           struct error *error)
 {
+    struct server *server = calloc(1, sizeof *server);
+    if (server == NULL) goto no_memory;
+    server->config = *config;
+    server->script = script;
+    server->retry_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < CONFIG_LISTENERS_MAX; i++) server->listeners[i].acceptor.handle = -1;
+    atomic_flag_clear(&server->drain_posted);
+    atomic_flag_clear(&server->abort_posted);
+    worker_gate_open(&server->gate);
+    pthread_mutex_init(&server->mutex, NULL);
+    pthread_cond_init(&server->changed, NULL);
+    group_registry_open(&server->groups, config->workers, groups_limit(config));
+    server->workers = calloc(config->workers, sizeof *server->workers);
+    server->team = calloc(config->workers, sizeof *server->team);
+    if (server->workers != NULL && server->team != NULL) return server;
+    server_free(server);
+
+no_memory:
+    error_set(error, ERROR_SYSTEM, "no memory for a server with %u workers", config->workers);
+    return NULL;
+}
+
+void server_free(struct server *server)
+{
+    group_registry_close(&server->groups);
+    worker_gate_close(&server->gate);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->mutex);
     free(server->team);
@@ -25,30 +60,13 @@ static void free_server(struct server *server)
 struct server *server_start(const struct config *config, const struct script *script,
                             struct error *error)
 {
-    char why[256];
-    struct server *server = calloc(1, sizeof *server);
-    if (server == NULL) {
-        error_set(error, ERROR_SYSTEM, "no memory for a server");
-        return NULL;
-    }
-    server->config = *config;
-    server->script = script;
-    server->retry_ns = UINT64_MAX;
-    atomic_flag_clear(&server->drain_posted);
-    atomic_flag_clear(&server->abort_posted);
-    pthread_mutex_init(&server->mutex, NULL);
-    pthread_cond_init(&server->changed, NULL);
-    server->workers = calloc(config->workers, sizeof *server->workers);
-    server->team = calloc(config->workers, sizeof *server->team);
-    if (server->workers == NULL || server->team == NULL) {
-        error_set(error, ERROR_SYSTEM, "no memory for %u workers", config->workers);
+    struct server *server = server_make(config, script, error);
+    if (server == NULL) return NULL;
+    if (!port_choose(config->backend, &server->backend, server->backend_why,
+                     sizeof server->backend_why)) {
+        error_set(error, ERROR_SYSTEM, "backend: %s", server->backend_why);
         goto failed;
     }
-    if (!port_choose(config->backend, &server->backend, why, sizeof why)) {
-        error_set(error, ERROR_SYSTEM, "backend: %s", why);
-        goto failed;
-    }
-    log_line(LOG_INFO, "backend %s: %s", port_backend_name(server->backend), why);
     if (pthread_create(&server->control, NULL, server_control_run, server) != 0) {
         error_set(error, ERROR_SYSTEM, "cannot make the control thread");
         goto failed;
@@ -57,7 +75,7 @@ struct server *server_start(const struct config *config, const struct script *sc
     pthread_join(server->control, NULL);
     *error = server->error;
 failed:
-    free_server(server);
+    server_free(server);
     return NULL;
 }
 
@@ -83,7 +101,33 @@ void server_stop(struct server *server)
     server_drain(server);
     pthread_join(server->control, NULL);
     port_close(server->port);
-    free_server(server);
+    server_free(server);
+}
+
+struct group *server_group(struct server *server, struct span name)
+{
+    return group_get(&server->groups, name);
+}
+
+bool server_run_on_workers(struct server *server, const struct server_task *task,
+                           uint64_t patience_ns, bool *ran)
+{
+    uint32_t count = server->config.workers;
+    struct worker_task *shared = worker_task_make(task, count);
+    if (shared == NULL) {
+        for (uint32_t i = 0; i < count && ran != NULL; i++) ran[i] = false;
+        if (task->release != NULL) task->release(task->context);
+        return false;
+    }
+    pthread_mutex_lock(&server->mutex); /* so that all workers get tasks in the same order */
+    for (uint32_t i = 0; i < count; i++) {
+        if (server->workers_open)
+            worker_task_post(shared, &server->workers[i]);
+        else
+            worker_task_skip(shared);
+    }
+    pthread_mutex_unlock(&server->mutex);
+    return worker_task_await(shared, patience_ns, ran);
 }
 
 /* ---- figures ---- */
@@ -100,7 +144,7 @@ static void add_worker(struct server_stats *stats, const struct worker *worker)
     stats->blocks_used += blocks - blocks_free;
     stats->block_bytes += blocks * (sizeof(struct block) + worker->setup.block_size);
     stats->memory_used += counter_get(&worker->memory_used);
-    stats->memory_max += worker->setup.memory;
+    stats->memory_max += counter_get(&worker->memory_max);
     stats->bytes_received += counter_get(&links->bytes_received);
     stats->bytes_sent += counter_get(&links->bytes_sent);
     stats->packets_received += counter_get(&links->packets_received);
@@ -149,6 +193,7 @@ bool server_address(const struct server *server, uint32_t index, struct address 
 void server_announce(const struct server *server)
 {
     char text[ADDRESS_TEXT_MAX];
+    log_line(LOG_INFO, "backend %s: %s", port_backend_name(server->backend), server->backend_why);
     for (uint32_t i = 0; i < server->config.listener_count; i++)
         log_line(LOG_INFO, "listening on %s (%s)",
                  address_format(&server->listeners[i].address, text),

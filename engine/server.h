@@ -36,6 +36,27 @@ bool server_is_active(const struct server *server);
 /* Drains if nobody did, waits for the end, frees it. */
 void server_stop(struct server *server);
 
+/* The group of that name, held for the caller, who gives it back with group_drop before server_stop
+ * (a script's worker: before it has stopped). NULL: no memory, or the name is longer than
+ * GROUP_NAME_MAX. Any thread. */
+struct group *server_group(struct server *server, struct span name);
+
+/* Has every worker run the task with its script's state, on its own thread and between packets, and
+ * waits until all have, or until the patience (at most a day) is over. True if all have. False: some
+ * have not; those run it later, or never if they end first, as they do when the server ends. ran
+ * (NULL, or room for each worker): which of them had run it when the waiting ended.
+ *
+ * The task's context must stay valid until its `release` was called, which may be before this has
+ * returned. Tasks of several callers are run in the same order by all workers. Any thread but a
+ * worker's. */
+bool server_run_on_workers(struct server *server, const struct server_task *task,
+                           uint64_t patience_ns, bool *ran);
+
+/* Takes over the settings that may change while a server runs (struct config_name, live), as far as
+ * they are the engine's, for the connections there are as well; those whose script has
+ * set another idle limit than the old one keep theirs. In a task, on the worker's thread. */
+void server_configure_worker(struct worker *worker, const struct config *config);
+
 /* ---- figures; any thread, at any time ---- */
 
 struct server_stats {
@@ -65,7 +86,7 @@ void server_worker_stats(const struct server *server, uint32_t index, struct ser
  * the last. */
 bool server_address(const struct server *server, uint32_t index, struct address *address);
 
-/* Logs where it listens, a line for each listener: for when all is ready. */
+/* Logs which backend it uses and where it listens, a line for each listener: for when all is ready. */
 void server_announce(const struct server *server);
 
 /* The backend in use: "uring", "epoll". */

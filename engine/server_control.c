@@ -7,18 +7,26 @@ enum { EVENTS_PER_TURN = 64, BACKLOG = 4096 };
 
 /* ---- start ---- */
 
+static struct link_limits limits_of(const struct config *config)
+{
+    return (struct link_limits){
+        .idle_ns = config->idle_timeout_ns,
+        .drain_ns = config->drain_timeout_ns,
+        .soft_mark = config->soft_mark,
+        .hard_mark = config->hard_mark,
+        .packet_max = config->max_packet,
+        .recv_depth = config->recv_depth,
+    };
+}
+
 static void make_setup(const struct server *server, struct worker_setup *setup)
 {
     const struct config *config = &server->config;
     *setup = (struct worker_setup){
         .backend = server->backend,
         .script = server->script,
-        .limits = {.idle_ns = config->idle_timeout_ns,
-                   .drain_ns = config->drain_timeout_ns,
-                   .soft_mark = config->soft_mark,
-                   .hard_mark = config->hard_mark,
-                   .packet_max = config->max_packet,
-                   .recv_depth = config->recv_depth},
+        .name = config->name,
+        .limits = limits_of(config),
         .links = config_links_per_worker(config),
         .blocks = config_blocks_per_worker(config),
         .block_size = config->block_size,
@@ -26,62 +34,82 @@ static void make_setup(const struct server *server, struct worker_setup *setup)
     };
 }
 
-/* Waits for every worker to come to a phase. False, with the first one's error, if one failed. */
-static bool all_reach(struct server *server, enum worker_phase phase)
+void server_configure_worker(struct worker *worker, const struct config *config)
 {
-    bool all = true;
-    for (uint32_t i = 0; i < server->worker_count; i++) {
-        if (worker_wait_for(&server->workers[i], phase) != WORKER_FAILED) continue;
-        if (all) server->error = server->workers[i].error;
-        all = false;
-    }
-    return all;
+    struct link_limits limits = limits_of(config);
+    limits.packet_max = worker->home.limits.packet_max;
+    limits.recv_depth = worker->home.limits.recv_depth;
+    /* Its share is that of the workers there are: how many the configuration wants now, takes a
+     * restart. */
+    worker_set_limits(worker, &limits, config->memory / worker->count);
 }
 
-static void let_all(struct server *server, bool start)
+void server_setup_worker(struct server *server, uint32_t index)
 {
-    for (uint32_t i = 0; i < server->worker_count; i++) worker_let(&server->workers[i], start);
+    struct worker *worker = server->team[index] = &server->workers[index];
+    worker->index = index;
+    worker->count = server->config.workers;
+    worker->team = server->team;
+    worker->server = server;
+    worker->control = server->port;
+    worker->gate = &server->gate;
+    make_setup(server, &worker->setup);
+}
+
+static void drain_workers(struct server *server)
+{
+    for (uint32_t i = 0; i < server->worker_count; i++) worker_drain(&server->workers[i]);
+}
+
+/* From when all ports are open until the first is about to be closed. */
+static void set_workers_open(struct server *server, bool open)
+{
+    pthread_mutex_lock(&server->mutex);
+    server->workers_open = open;
+    pthread_mutex_unlock(&server->mutex);
 }
 
 static void end_workers(struct server *server)
 {
+    set_workers_open(server, false);
     for (uint32_t i = 0; i < server->worker_count; i++) worker_join(&server->workers[i]);
     for (uint32_t i = 0; i < server->worker_count; i++) worker_drop_unread(&server->workers[i]);
     for (uint32_t i = 0; i < server->worker_count; i++) worker_close(&server->workers[i]);
     server->worker_count = 0;
 }
 
-static void drain_started(struct server *server)
+/* The first one's, though another may have failed before it did. */
+static void take_error(struct server *server, uint32_t count)
 {
-    for (uint32_t i = 0; i < server->worker_count; i++)
-        if (worker_wait_for(&server->workers[i], WORKER_NEW) == WORKER_STARTED)
-            worker_drain(&server->workers[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (server->workers[i].phase != WORKER_FAILED) continue;
+        server->error = server->workers[i].error;
+        return;
+    }
 }
 
 static bool start_workers(struct server *server)
 {
     uint32_t count = server->config.workers;
     for (uint32_t i = 0; i < count; i++) {
-        struct worker *worker = server->team[i] = &server->workers[i];
-        worker->index = i;
-        worker->count = count;
-        worker->team = server->team;
-        worker->server = server;
-        worker->control = server->port;
-        make_setup(server, &worker->setup);
-        if (!worker_create(worker, &server->error)) goto failed;
+        server_setup_worker(server, i);
+        if (!worker_create(&server->workers[i], &server->error)) goto failed;
         server->worker_count++;
     }
-    if (!all_reach(server, WORKER_OPENED)) goto failed;
-    let_all(server, true);
-    if (all_reach(server, WORKER_STARTED)) return true;
-    drain_started(server);
+    if (!worker_gate_await(&server->gate, server->team, count, WORKER_OPENED)) goto failed;
+    set_workers_open(server, true);
+    worker_gate_let(&server->gate, true);
+    if (worker_gate_await(&server->gate, server->team, count, WORKER_STARTED)) return true;
+    drain_workers(server);
     end_workers(server);
+    take_error(server, count);
     return false;
 
 failed:
-    let_all(server, false);
+    count = server->worker_count;
+    worker_gate_let(&server->gate, false);
     end_workers(server);
+    take_error(server, count);
     return false;
 }
 
@@ -155,29 +183,36 @@ static void refuse(struct server *server, const struct address *peer, bool full)
              address_format(peer, text), why, log_more(held_back, more));
 }
 
-static void admit(struct server *server, uint32_t index, const struct port_event *accepted)
+bool server_admit(struct server *server, uint32_t index, intptr_t handle,
+                  const struct address *peer)
 {
-    const struct port_operations *operations = server->port->operations;
-    intptr_t handle = accepted->handle;
     const struct config_listener *listener = &server->config.listeners[index];
     struct link_origin origin = {.handle = handle,
+                                 .peer = *peer,
                                  .listener = index,
                                  .frame = &listener->frame,
                                  .close_when_full = listener->on_full == ON_FULL_CLOSE};
-    if (!operations->peer_address(accepted, &origin.peer)) { /* it has gone already */
-        operations->close_handle(handle);
-        return;
-    }
     bool full = is_full(server);
     struct worker *worker = full ? NULL : choose_worker(server);
     if (worker == NULL || !worker_adopt(worker, &origin)) {
-        refuse(server, &origin.peer, full);
-        operations->close_handle(handle);
-        return;
+        refuse(server, peer, full);
+        server->port->operations->close_handle(handle);
+        return false;
     }
     server->refusing = false;
     server->admitted++;
     counter_add(&server->accepted, 1);
+    return true;
+}
+
+static void admit(struct server *server, uint32_t index, const struct port_event *accepted)
+{
+    const struct port_operations *operations = server->port->operations;
+    struct address peer;
+    if (operations->peer_address(accepted, &peer))
+        server_admit(server, index, accepted->handle, &peer);
+    else /* it has gone already */
+        operations->close_handle(accepted->handle);
 }
 
 static void accept_failed(struct server *server, struct server_listener *listener,
@@ -230,7 +265,7 @@ static void read_mail(struct server *server, const struct mail *mail)
         server->workers_ended++;
 }
 
-static void turn(struct server *server)
+void server_turn(struct server *server)
 {
     struct port_event events[EVENTS_PER_TURN];
     int count = port_harvest(server->port, events, EVENTS_PER_TURN, server->retry_ns);
@@ -253,7 +288,7 @@ static void stop_accepting(struct server *server)
     server->retry_ns = UINT64_MAX;
     for (uint32_t i = 0; i < server->config.listener_count; i++)
         port_accept_stop(server->port, &server->listeners[i].acceptor);
-    while (still_accepting(server)) turn(server);
+    while (still_accepting(server)) server_turn(server);
     close_listeners(server);
 }
 
@@ -261,12 +296,12 @@ static void stop_accepting(struct server *server)
 static void await_workers(struct server *server)
 {
     bool told = false;
-    for (uint32_t i = 0; i < server->worker_count; i++) worker_drain(&server->workers[i]);
+    drain_workers(server);
     while (server->workers_ended < server->worker_count) {
         for (uint32_t i = 0; i < server->worker_count && server->aborting && !told; i++)
             worker_abort(&server->workers[i]);
         told = server->aborting;
-        turn(server);
+        server_turn(server);
     }
 }
 
@@ -283,7 +318,7 @@ void *server_control_run(void *argument)
 {
     struct server *server = argument;
     struct port_options options = {.landing_blocks = 0};
-    for (uint32_t i = 0; i < CONFIG_LISTENERS_MAX; i++) server->listeners[i].acceptor.handle = -1;
+    log_name_thread(server->config.name);
     server->port = port_open(server->backend, &options, &server->error);
     if (server->port == NULL) goto no_port;
     server->started_ns = port_now(server->port);
@@ -292,7 +327,7 @@ void *server_control_run(void *argument)
     atomic_store(&server->active, true);
     tell_start(server, false);
 
-    while (!server->ending) turn(server);
+    while (!server->ending) server_turn(server);
     stop_accepting(server);
     await_workers(server);
     end_workers(server);
@@ -301,7 +336,7 @@ void *server_control_run(void *argument)
 
 no_listeners:
     close_listeners(server);
-    drain_started(server);
+    drain_workers(server);
     end_workers(server);
 no_workers:
     port_close(server->port);

@@ -15,9 +15,11 @@ struct server {
     struct config config;
     const struct script *script;
     enum port_backend backend;
+    char backend_why[256]; /* it is this one */
     struct worker *workers;
     struct worker **team;
     uint32_t worker_count; /* threads made, and not joined yet */
+    struct worker_gate gate;
     pthread_t control;
     struct port *port; /* the control thread's */
     struct server_listener listeners[CONFIG_LISTENERS_MAX];
@@ -32,14 +34,31 @@ struct server {
     struct mail drain_mail, abort_mail;
     atomic_flag drain_posted, abort_posted;
     _Atomic bool active;
+    struct group_registry groups;
 
     pthread_mutex_t mutex; /* the start: the control thread tells server_start how it went */
     pthread_cond_t changed;
     bool start_known, start_failed;
     struct error error;
+    bool workers_open; /* all their ports are open: they take tasks; under the mutex */
 };
+
+/* A server of which nothing runs yet, for the configuration's number of workers; NULL and an error
+ * if there is no memory. */
+struct server *server_make(const struct config *config, const struct script *script,
+                           struct error *error);
+void server_free(struct server *server);
 
 /* The control thread: argument is the struct server. */
 void *server_control_run(void *argument);
+
+/* What it does, step by step, for whoever has no such thread. */
+void server_setup_worker(struct server *server, uint32_t index); /* before its worker_open */
+void server_turn(struct server *server);                         /* waits for its port, and acts */
+
+/* Hands a connection of that listener to the worker with the fewest. False: there is no place for
+ * it, and it is closed. */
+bool server_admit(struct server *server, uint32_t listener, intptr_t handle,
+                  const struct address *peer);
 
 #endif

@@ -29,15 +29,22 @@ static void publish(struct worker *worker, int events)
     counter_set(&worker->blocks_free, home->blocks.free_count);
     counter_set(&worker->blocks_grown, home->blocks.grown_count);
     counter_set(&worker->memory_used, budget_used(&home->budget));
+    counter_set(&worker->memory_max, home->budget.limit);
 }
 
-static void turn(struct worker *worker)
+uint64_t worker_next_ns(const struct worker *worker)
+{
+    const struct link_home *home = &worker->home;
+    if (!list_empty(&home->woken) || !list_empty(&home->touched) || !list_empty(&home->closing))
+        return 0;
+    return smaller(wheel_next_ns(&home->wheel), pressure_next_ns(home));
+}
+
+void worker_turn(struct worker *worker)
 {
     struct link_home *home = &worker->home;
     struct port_event events[EVENTS_PER_TURN];
-    uint64_t deadline_ns = smaller(wheel_next_ns(&home->wheel), pressure_next_ns(home));
-    if (!list_empty(&home->woken)) deadline_ns = 0;
-    int count = port_harvest(home->port, events, EVENTS_PER_TURN, deadline_ns);
+    int count = port_harvest(home->port, events, EVENTS_PER_TURN, worker_next_ns(worker));
     for (int i = 0; i < count; i++) handle(worker, &events[i]);
     wheel_advance(&home->wheel, port_now(home->port));
     link_pump_woken(home);
@@ -67,100 +74,163 @@ static bool open_home(struct worker *worker)
     list_init(&home->woken);
     list_init(&home->closing);
     size_t link_size = (sizeof(struct link) + 63) & ~(size_t)63;
+    home->port =
+        setup->port != NULL ? setup->port : port_open(setup->backend, &options, &worker->error);
+    if (home->port == NULL) return false;
     if (!block_pool_open(&home->blocks, setup->blocks, setup->block_size, &home->budget))
         goto no_blocks;
     if (!table_open(&home->table, setup->links, link_size, worker->index)) goto no_table;
-    home->port = port_open(setup->backend, &options, &worker->error);
-    if (home->port == NULL) goto no_port;
     wheel_init(&home->wheel, port_now(home->port));
     publish(worker, 0);
     return true;
 
-no_port:
-    table_close(&home->table);
-    block_pool_close(&home->blocks);
-    return false;
 no_table:
     block_pool_close(&home->blocks);
 no_blocks:
+    port_close(home->port);
+    home->port = NULL;
     return error_set(&worker->error, ERROR_SYSTEM,
                      "worker %u: no memory for %u blocks of %u bytes and %u connections: lower "
                      "blocks or max_connections",
                      worker->index, setup->blocks, setup->block_size, setup->links);
 }
 
-static void report(struct worker *worker, enum worker_phase phase)
+/* ---- the start ---- */
+
+void worker_gate_open(struct worker_gate *gate)
 {
-    pthread_mutex_lock(&worker->mutex);
-    worker->phase = phase;
-    pthread_cond_broadcast(&worker->changed);
-    pthread_mutex_unlock(&worker->mutex);
+    *gate = (struct worker_gate){.may_start = false};
+    pthread_mutex_init(&gate->mutex, NULL);
+    pthread_cond_init(&gate->changed, NULL);
+}
+
+void worker_gate_close(struct worker_gate *gate)
+{
+    pthread_cond_destroy(&gate->changed);
+    pthread_mutex_destroy(&gate->mutex);
+}
+
+static bool any_failed(struct worker *const *team, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (team[i]->phase == WORKER_FAILED) return true;
+    return false;
+}
+
+static bool all_reached(struct worker *const *team, uint32_t count, enum worker_phase phase)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (team[i]->phase < phase) return false;
+    return true;
+}
+
+bool worker_gate_await(struct worker_gate *gate, struct worker *const *team, uint32_t count,
+                       enum worker_phase phase)
+{
+    pthread_mutex_lock(&gate->mutex);
+    while (!any_failed(team, count) && !all_reached(team, count, phase))
+        pthread_cond_wait(&gate->changed, &gate->mutex);
+    bool failed = any_failed(team, count);
+    pthread_mutex_unlock(&gate->mutex);
+    return !failed;
+}
+
+void worker_gate_let(struct worker_gate *gate, bool start)
+{
+    pthread_mutex_lock(&gate->mutex);
+    gate->may_start = start;
+    gate->must_end = !start;
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->mutex);
 }
 
 /* False if the start was called off. */
-static bool wait_for_leave(struct worker *worker)
+static bool wait_for_leave(struct worker_gate *gate)
 {
-    pthread_mutex_lock(&worker->mutex);
-    while (!worker->may_start && !worker->must_end)
-        pthread_cond_wait(&worker->changed, &worker->mutex);
-    bool start = worker->may_start;
-    pthread_mutex_unlock(&worker->mutex);
+    pthread_mutex_lock(&gate->mutex);
+    while (!gate->may_start && !gate->must_end) pthread_cond_wait(&gate->changed, &gate->mutex);
+    bool start = gate->may_start;
+    pthread_mutex_unlock(&gate->mutex);
     return start;
+}
+
+static void report(struct worker *worker, enum worker_phase phase)
+{
+    pthread_mutex_lock(&worker->gate->mutex);
+    worker->phase = phase;
+    pthread_cond_broadcast(&worker->gate->changed);
+    pthread_mutex_unlock(&worker->gate->mutex);
+}
+
+/* ---- the steps ---- */
+
+bool worker_open(struct worker *worker)
+{
+    bool opened = open_home(worker);
+    report(worker, opened ? WORKER_OPENED : WORKER_FAILED);
+    return opened;
+}
+
+void worker_begin(struct worker *worker)
+{
+    struct link_home *home = &worker->home;
+    home->script_state = home->script->worker_start(home->script->context, worker, &worker->error);
+    if (home->script_state == NULL)
+        report(worker, WORKER_FAILED);
+    else if (!worker->start_waits)
+        report(worker, WORKER_STARTED);
+}
+
+void worker_start_wait(struct worker *worker)
+{
+    check(worker->phase == WORKER_OPENED);
+    worker->start_waits = true;
+}
+
+void worker_start_done(struct worker *worker, const struct error *error)
+{
+    check(worker->start_waits);
+    check(worker->home.script_state != NULL);
+    worker->start_waits = false;
+    if (error != NULL) worker->error = *error;
+    report(worker, error == NULL ? WORKER_STARTED : WORKER_FAILED);
+}
+
+bool worker_goes_on(const struct worker *worker)
+{
+    switch (worker->phase) {
+    case WORKER_OPENED: return !worker->draining; /* its start waits */
+    case WORKER_STARTED: return !worker->draining || worker->home.table.live_count > 0;
+    default: return false;
+    }
+}
+
+void worker_end(struct worker *worker)
+{
+    struct link_home *home = &worker->home;
+    if (home->script_state != NULL && home->script->worker_stop != NULL)
+        home->script->worker_stop(home->script_state);
+    home->script_state = NULL;
+    publish(worker, 0);
+    worker_leave(worker);
+    port_post(worker->control, &worker->ended);
 }
 
 static void *run(void *argument)
 {
     struct worker *worker = argument;
-    struct link_home *home = &worker->home;
-    if (!open_home(worker)) {
-        home->port = NULL;
-        report(worker, WORKER_FAILED);
-        return NULL;
-    }
-    report(worker, WORKER_OPENED);
-    if (!wait_for_leave(worker)) return NULL;
-    home->script_state = home->script->worker_start(home->script->context, worker, &worker->error);
-    if (home->script_state == NULL) {
-        report(worker, WORKER_FAILED);
-        return NULL;
-    }
-    report(worker, WORKER_STARTED);
-    while (!worker->draining || home->table.live_count > 0) turn(worker);
-    if (home->script->worker_stop != NULL) home->script->worker_stop(home->script_state);
-    publish(worker, 0);
-    port_post(worker->control, &worker->ended);
+    log_name_thread(worker->setup.name);
+    if (!worker_open(worker) || !wait_for_leave(worker->gate)) return NULL;
+    worker_begin(worker);
+    while (worker_goes_on(worker)) worker_turn(worker);
+    worker_end(worker);
     return NULL;
 }
 
 bool worker_create(struct worker *worker, struct error *error)
 {
-    pthread_mutex_init(&worker->mutex, NULL);
-    pthread_cond_init(&worker->changed, NULL);
-    worker->phase = WORKER_NEW;
     if (pthread_create(&worker->thread, NULL, run, worker) == 0) return true;
-    pthread_cond_destroy(&worker->changed);
-    pthread_mutex_destroy(&worker->mutex);
     return error_set(error, ERROR_SYSTEM, "cannot make a thread for worker %u", worker->index);
-}
-
-enum worker_phase worker_wait_for(struct worker *worker, enum worker_phase phase)
-{
-    pthread_mutex_lock(&worker->mutex);
-    while (worker->phase < phase) pthread_cond_wait(&worker->changed, &worker->mutex);
-    enum worker_phase reached = worker->phase;
-    pthread_mutex_unlock(&worker->mutex);
-    return reached;
-}
-
-void worker_let(struct worker *worker, bool start)
-{
-    pthread_mutex_lock(&worker->mutex);
-    if (start)
-        worker->may_start = true;
-    else
-        worker->must_end = true;
-    pthread_cond_broadcast(&worker->changed);
-    pthread_mutex_unlock(&worker->mutex);
 }
 
 void worker_join(struct worker *worker)
@@ -179,15 +249,14 @@ void worker_drop_unread(struct worker *worker)
 void worker_close(struct worker *worker)
 {
     struct link_home *home = &worker->home;
-    if (home->port != NULL) {
-        port_close(home->port);
-        table_close(&home->table);
-        block_pool_close(&home->blocks);
-        check(budget_used(&home->budget) == 0);
-    }
-    pthread_cond_destroy(&worker->changed);
-    pthread_mutex_destroy(&worker->mutex);
+    if (home->port == NULL) return;
+    port_close(home->port);
+    table_close(&home->table);
+    block_pool_close(&home->blocks);
+    check(budget_used(&home->budget) == 0);
 }
+
+/* ---- for scripts ---- */
 
 uint32_t worker_index(const struct worker *worker)
 {
@@ -222,4 +291,17 @@ void worker_timer_start(struct worker *worker, struct wheel_timer *timer, uint64
 void worker_timer_stop(struct worker *worker, struct wheel_timer *timer)
 {
     wheel_stop(&worker->home.wheel, timer);
+}
+
+void worker_set_limits(struct worker *worker, const struct link_limits *limits, uint64_t memory)
+{
+    struct link_home *home = &worker->home;
+    uint64_t idle_ns = home->limits.idle_ns;
+    home->limits = *limits;
+    home->budget.limit = memory;
+    if (limits->idle_ns == idle_ns) return;
+    for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {
+        struct link *link = container_of(node, struct link, entry.node);
+        if (link->idle_limit_ns == idle_ns) link_set_idle(link, limits->idle_ns);
+    }
 }

@@ -1,5 +1,8 @@
-/* What crosses threads: new connections, packets for another worker's connections, the end. */
+/* What crosses threads: new connections, packets for another worker's connections, messages of
+ * scripts, tasks, the end. */
 #include "worker.h"
+
+#include "worker_task.h"
 
 static struct link *open_link(const struct worker *worker, uint64_t id)
 {
@@ -25,95 +28,56 @@ struct link *worker_next(const struct worker *worker, const struct link *link)
     return NULL;
 }
 
-/* The packets of one broadcast, framed: once for each framing in use. */
-enum { ENCODINGS = 8 };
-struct encodings {
-    const struct frame *frame[ENCODINGS];
-    struct chunk *chunk[ENCODINGS];
-    int count;
-};
+/* ---- letters from a worker ---- */
 
-static enum send_result encode(struct link_home *home, const struct frame *frame,
-                               struct span packet, struct chunk **encoded)
-{
-    uint8_t header[FRAME_HEADER_MAX];
-    struct span parts[FRAME_PARTS_MAX];
-    int count = 0;
-    size_t size = 0;
-    enum frame_fault fault = frame_wrap(frame, packet, header, parts, &count);
-    if (fault != FRAME_NO_FAULT) return fault == FRAME_TOO_BIG ? SEND_TOO_BIG : SEND_BAD_SIZE;
-    for (int i = 0; i < count; i++) size += parts[i].size;
-    *encoded = chunk_make(&home->budget, size);
-    if (*encoded == NULL) return SEND_NO_MEMORY;
-    uint8_t *target = (*encoded)->data;
-    for (int i = 0; i < count; i++) {
-        memcpy(target, parts[i].data, parts[i].size);
-        target += parts[i].size;
-    }
-    return SEND_OK;
-}
-
-static enum send_result send_encoded(struct encodings *encodings, struct link *link,
-                                     struct span packet)
-{
-    int i = 0;
-    while (i < encodings->count && encodings->frame[i] != link->frame) i++;
-    if (i == ENCODINGS) return link_send(link, packet); /* more framings than anybody has */
-    if (i == encodings->count) {
-        enum send_result result = encode(link->home, link->frame, packet, &encodings->chunk[i]);
-        if (result != SEND_OK) return result;
-        encodings->frame[i] = link->frame;
-        encodings->count++;
-    }
-    return link_send_chunk(link, encodings->chunk[i]);
-}
-
-/* To all open connections of this worker but one. The last failure, if nothing was queued. */
-static enum send_result broadcast_here(struct worker *worker, struct span packet, uint64_t except,
-                                       size_t *count)
-{
-    struct encodings encodings = {.count = 0};
-    enum send_result worst = SEND_OK;
-    struct link *next;
-    *count = 0;
-    for (struct link *link = worker_next(worker, NULL); link != NULL; link = next) {
-        next = worker_next(worker, link);
-        if (link->entry.id == except || link->gates & GATE_DECIDING) continue;
-        enum send_result result = send_encoded(&encodings, link, packet);
-        if (result == SEND_OK)
-            ++*count;
-        else
-            worst = result;
-    }
-    for (int i = 0; i < encodings.count; i++) chunk_drop(encodings.chunk[i]);
-    return *count > 0 ? SEND_OK : worst;
-}
-
-static struct chunk *copy_packet(struct worker *worker, struct span packet)
+struct chunk *worker_copy_packet(struct worker *worker, struct span packet)
 {
     struct chunk *chunk = chunk_make(&worker->home.budget, packet.size);
     if (chunk != NULL && packet.size > 0) memcpy(chunk->data, packet.data, packet.size);
     return chunk;
 }
 
-/* Posts a letter that holds the chunk. It is paid for by the sender until it has been read. */
-static enum send_result post_packet(struct worker *from, struct worker *to, enum letter_kind kind,
-                                    uint64_t id, struct chunk *packet)
+struct letter *worker_make_letter(struct worker *from, enum letter_kind kind, uint64_t id,
+                                  struct chunk *packet, struct group *group)
 {
     struct budget *budget = &from->home.budget;
-    if (!budget_take(budget, sizeof(struct letter))) return SEND_NO_MEMORY;
+    if (!budget_take(budget, sizeof(struct letter))) return NULL;
     struct letter *letter = calloc(1, sizeof *letter);
     if (letter == NULL) {
         budget_give(budget, sizeof *letter);
-        return SEND_NO_MEMORY;
+        return NULL;
     }
     letter->budget = budget;
     letter->kind = kind;
     letter->id = id;
     letter->packet = packet;
+    letter->group = group;
     chunk_hold(packet);
-    port_post(to->home.port, &letter->mail);
-    return SEND_OK;
+    if (group != NULL) group_hold(group);
+    return letter;
+}
+
+static void drop_letter(struct letter *letter)
+{
+    struct budget *budget = letter->budget;
+    if (letter->packet != NULL) chunk_drop(letter->packet);
+    if (letter->group != NULL) group_drop(letter->group);
+    free(letter);
+    if (budget != NULL) budget_give(budget, sizeof *letter);
+}
+
+static bool has_left(const struct worker *worker)
+{
+    return atomic_load_explicit(&worker->left, memory_order_relaxed);
+}
+
+/* One that leaves meanwhile drops it at the end of all workers. */
+void worker_post_letter(struct worker *to, struct letter *letter)
+{
+    if (has_left(to))
+        drop_letter(letter);
+    else
+        port_post(to->home.port, &letter->mail);
 }
 
 enum send_result worker_send(struct worker *worker, uint64_t id, struct span packet)
@@ -123,34 +87,54 @@ enum send_result worker_send(struct worker *worker, uint64_t id, struct span pac
         struct link *link = open_link(worker, id);
         return link == NULL ? SEND_CLOSED : link_send(link, packet);
     }
-    if (owner >= worker->count) return SEND_CLOSED;
+    if (owner >= worker->count || has_left(worker->team[owner])) return SEND_CLOSED;
     if (packet.size > worker->home.limits.packet_max) return SEND_TOO_BIG;
-    struct chunk *chunk = copy_packet(worker, packet);
+    struct chunk *chunk = worker_copy_packet(worker, packet);
     if (chunk == NULL) return SEND_NO_MEMORY;
-    enum send_result result = post_packet(worker, worker->team[owner], LETTER_SEND, id, chunk);
+    struct letter *letter = worker_make_letter(worker, LETTER_SEND, id, chunk, NULL);
+    if (letter != NULL) worker_post_letter(worker->team[owner], letter);
     chunk_drop(chunk);
-    return result;
+    return letter == NULL ? SEND_NO_MEMORY : SEND_OK;
 }
 
-enum send_result worker_broadcast(struct worker *worker, struct span packet,
-                                  const struct link *except, size_t *count)
+/* So many letters with the same message, one after the other; NULL: there is no memory for all. */
+static struct mail *make_messages(struct worker *from, struct chunk *message, uint32_t count)
 {
-    uint64_t except_id = except == NULL ? 0 : except->entry.id;
-    struct chunk *chunk = NULL;
-    *count = 0;
-    if (worker->count > 1) {
-        chunk = copy_packet(worker, packet);
-        if (chunk == NULL) return SEND_NO_MEMORY;
+    struct mail *first = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        struct letter *letter =
+            worker_make_letter(from, LETTER_MESSAGE, from->index, message, NULL);
+        if (letter == NULL) goto failed;
+        letter->mail.next = first;
+        first = &letter->mail;
     }
-    enum send_result result = broadcast_here(worker, packet, except_id, count);
-    for (uint32_t i = 0; i < worker->count && chunk != NULL; i++) {
-        if (i == worker->index) continue;
-        enum send_result posted =
-            post_packet(worker, worker->team[i], LETTER_BROADCAST, except_id, chunk);
-        if (posted != SEND_OK) result = posted;
+    return first;
+
+failed:
+    while (first != NULL) {
+        struct letter *letter = container_of(first, struct letter, mail);
+        first = first->next;
+        drop_letter(letter);
     }
-    if (chunk != NULL) chunk_drop(chunk);
-    return result;
+    return NULL;
+}
+
+enum send_result worker_post(struct worker *worker, uint32_t target, struct span bytes)
+{
+    bool all = target == WORKER_ALL;
+    if (!all && (target >= worker->count || has_left(worker->team[target]))) return SEND_CLOSED;
+    uint32_t first = all ? 0 : target, end = all ? worker->count : target + 1;
+    struct chunk *message = worker_copy_packet(worker, bytes);
+    if (message == NULL) return SEND_NO_MEMORY;
+    struct mail *letters = make_messages(worker, message, end - first);
+    chunk_drop(message);
+    if (letters == NULL) return SEND_NO_MEMORY;
+    for (uint32_t i = first; i < end; i++) {
+        struct letter *letter = container_of(letters, struct letter, mail);
+        letters = letters->next;
+        worker_post_letter(worker->team[i], letter);
+    }
+    return SEND_OK;
 }
 
 /* ---- the mail ---- */
@@ -165,12 +149,9 @@ static void end_all(struct worker *worker, void (*end)(struct link *, enum link_
     }
 }
 
-static void drop_letter(struct letter *letter)
+static struct span span_of_packet(const struct letter *letter)
 {
-    struct budget *budget = letter->budget;
-    if (letter->packet != NULL) chunk_drop(letter->packet);
-    free(letter);
-    if (budget != NULL) budget_give(budget, sizeof *letter);
+    return span_of(letter->packet->data, letter->packet->size);
 }
 
 /* A packet that another worker sent to a connection of ours. */
@@ -178,11 +159,18 @@ static void deliver(struct worker *worker, const struct letter *letter)
 {
     struct link *link = open_link(worker, letter->id);
     if (link == NULL) return; /* it has gone since: as for what is on its way to a peer */
-    struct span packet = span_of(letter->packet->data, letter->packet->size);
+    struct span packet = span_of_packet(letter);
     enum send_result result = link_send(link, packet);
     if (result != SEND_OK)
         link_log(link, LOG_WARN, "a packet of %zu bytes from another worker was not sent: %s",
                  packet.size, send_result_text(result));
+}
+
+static void hand_over(struct worker *worker, const struct letter *letter)
+{
+    const struct link_home *home = &worker->home;
+    if (home->script->message == NULL) return;
+    home->script->message(home->script_state, (uint32_t)letter->id, span_of_packet(letter));
 }
 
 void worker_read_mail(struct worker *worker, struct mail *mail)
@@ -199,9 +187,10 @@ void worker_read_mail(struct worker *worker, struct mail *mail)
         break;
     case LETTER_SEND: deliver(worker, letter); break;
     case LETTER_BROADCAST:
-        broadcast_here(worker, span_of(letter->packet->data, letter->packet->size), letter->id,
-                       &count);
+        worker_broadcast_here(worker, letter->group, span_of_packet(letter), letter->id, &count);
         break;
+    case LETTER_MESSAGE: hand_over(worker, letter); break;
+    case LETTER_TASK: worker_task_run(letter->task, worker); return;
     }
     drop_letter(letter);
 }
@@ -210,6 +199,10 @@ void worker_drop_mail(struct worker *worker, struct mail *mail)
 {
     struct letter *letter = container_of(mail, struct letter, mail);
     if (letter->kind == LETTER_DRAIN || letter->kind == LETTER_ABORT) return;
+    if (letter->kind == LETTER_TASK) {
+        worker_task_skip(letter->task);
+        return;
+    }
     if (letter->kind == LETTER_ADOPT)
         worker->home.port->operations->close_handle(letter->origin.handle);
     drop_letter(letter);
@@ -236,4 +229,21 @@ void worker_abort(struct worker *worker)
 {
     worker->abort_letter.kind = LETTER_ABORT;
     port_post(worker->home.port, &worker->abort_letter.mail);
+}
+
+void worker_leave(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->gate->mutex);
+    atomic_store_explicit(&worker->left, true, memory_order_relaxed);
+    pthread_mutex_unlock(&worker->gate->mutex);
+    worker_drop_unread(worker);
+}
+
+bool worker_post_unless_left(struct worker *worker, struct letter *letter)
+{
+    pthread_mutex_lock(&worker->gate->mutex);
+    bool left = has_left(worker);
+    if (!left) port_post(worker->home.port, &letter->mail);
+    pthread_mutex_unlock(&worker->gate->mutex);
+    return !left;
 }

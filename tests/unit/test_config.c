@@ -19,10 +19,18 @@ Test(config, the_defaults_finish_and_are_those_of_the_reference)
     cr_assert_eq(config.recv_depth, 4);
     cr_assert_eq(config.idle_timeout_ns, UINT64_C(60000000000));
     cr_assert_eq(config.drain_timeout_ns, UINT64_C(10000000000));
+    cr_assert_eq(config.handler_timeout_ns, UINT64_C(1000000000));
+    cr_assert_eq(config.lua_memory, 256 * MB);
+    cr_assert_eq(config.shared_memory, 64 * MB);
+    cr_assert_eq(config.sandbox, 0);
+    cr_assert_eq(config.reload, RELOAD_WATCH);
     cr_assert_eq(config.soft_mark, 64 * KB);
     cr_assert_eq(config.hard_mark, 32 * MB);
     cr_assert_eq(config.backend, PORT_AUTO);
     cr_assert_eq(config.log, LOG_INFO);
+    cr_assert(config.has_admin);
+    cr_assert_not(config.admin_given);
+    cr_assert_str_eq(address_format(&config.admin, address), "127.0.0.1:7001");
 }
 
 Test(config, every_setting_reaches_its_field)
@@ -43,6 +51,7 @@ Test(config, every_setting_reaches_its_field)
     set(&config, "on_full", "refuse");
     set(&config, "backend", "epoll");
     set(&config, "log", "debug");
+    set(&config, "admin", "[::1]:7005");
     finish(&config);
     cr_assert_eq(config.frame.kind, FRAME_LINE);
     cr_assert_eq(config.max_packet, MB);
@@ -59,6 +68,46 @@ Test(config, every_setting_reaches_its_field)
     cr_assert_eq(config.on_full, ON_FULL_REFUSE);
     cr_assert_eq(config.backend, PORT_EPOLL);
     cr_assert_eq(config.log, LOG_DEBUG);
+    cr_assert_eq(config.admin.family, ADDRESS_IPV6);
+    cr_assert_eq(config.admin.port, 7005);
+}
+
+static void expect_admin(const char *value, const char *address)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct config config = fresh();
+    set(&config, "admin", "127.0.0.1:1");
+    set(&config, "admin", value);
+    finish(&config);
+    cr_assert(config.has_admin, "%s", value);
+    cr_assert(config.admin_given, "%s", value);
+    cr_assert_str_eq(address_format(&config.admin, text), address, "%s is %s", value, text);
+}
+
+Test(config, admin_is_an_address_and_without_a_host_only_this_machines)
+{
+    expect_admin("127.0.0.1:7002", "127.0.0.1:7002");
+    expect_admin("unix:/run/admin.sock", "unix:/run/admin.sock");
+    expect_admin("7002", "127.0.0.1:7002");
+    expect_admin(":7002", "127.0.0.1:7002");
+    expect_admin("*:7002", "0.0.0.0:7002");
+    expect_admin("0.0.0.0:7002", "0.0.0.0:7002");
+    expect_admin("true", "127.0.0.1:7001");
+    expect_admin("on", "127.0.0.1:7001");
+}
+
+Test(config, admin_can_be_off)
+{
+    static const char *const words[] = {"false", "off", "no"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        struct config config = fresh();
+        set(&config, "admin", words[i]);
+        finish(&config);
+        cr_assert_not(config.has_admin, "%s", words[i]);
+        cr_assert(config.admin_given);
+        set(&config, "admin", "7002");
+        cr_assert(config.has_admin);
+    }
 }
 
 Test(config, every_word_means_its_value)
@@ -84,7 +133,7 @@ Test(config, every_name_is_listed_with_an_example_that_is_accepted)
 {
     size_t count;
     const struct config_name *names = config_names(&count);
-    cr_assert_eq(count, 15);
+    cr_assert_eq(count, 21);
     for (size_t i = 0; i < count; i++) {
         struct config config = fresh();
         cr_assert(strlen(names[i].help) > 0, "%s", names[i].name);
@@ -116,6 +165,8 @@ Test(config, a_bad_value_is_refused_with_what_is_expected_and_an_example)
     refused("on_full", "drop", "one of close|refuse");
     refused("backend", "kqueue", "one of auto|uring|epoll|iocp");
     refused("log", "loud", "one of error|warn|info|debug");
+    refused("admin", "nowhere", "admin = \"nowhere\": expected an address, true or false, for ");
+    refused("admin", "", "for example 127.0.0.1:7001 (address \"\": it is empty");
     refused("framing", "lines", "framing = \"lines\": ");
     refused("framing", "length,size=5", "framing = \"length,size=5\": ");
     refused("framing", "", "framing = \"\": ");

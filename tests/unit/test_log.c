@@ -70,6 +70,25 @@ Test(log, a_line_is_time_and_level_and_text)
     cr_assert(looks_like(line, "0000-00-00 00:00:00.000 error no\n"), "\"%s\"", line);
 }
 
+static void *log_elsewhere(void *argument)
+{
+    log_line(LOG_INFO, "elsewhere");
+    return argument;
+}
+
+Test(log, a_threads_name_stands_in_front_of_its_lines_only)
+{
+    pthread_t thread;
+    log_name_thread("admin");
+    cr_assert_str_eq(logged("here"), "admin: here\n");
+    capture_begin();
+    cr_assert_eq(pthread_create(&thread, NULL, log_elsewhere, NULL), 0);
+    pthread_join(thread, NULL);
+    cr_assert_str_eq(capture_end() + PREFIX_SIZE, "elsewhere\n");
+    log_name_thread(NULL);
+    cr_assert_str_eq(logged("here"), "here\n");
+}
+
 Test(log, the_time_is_now_and_local)
 {
     struct tm parts = {.tm_isdst = -1};

@@ -1,7 +1,6 @@
 /* The engine as a C program uses it, on real sockets. */
-#include "server.h"
-
-#include "peer.h"
+#include "check.h"
+#include "server_talk.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -12,11 +11,36 @@ struct seen {
     atomic_int started, stopped, connected, received, disconnected, released;
     char reason[32];
     bool fail_start;
+
+    /* What the start of worker 0 does. */
+    bool waits, ends_waiting, fails_waiting; /* ends: after a moment */
+    struct wheel_timer wait;
+    struct worker *waiting;
 };
+
+static void on_wait_over(struct wheel_timer *timer)
+{
+    struct seen *seen = container_of(timer, struct seen, wait);
+    struct error error;
+    error_set(&error, ERROR_INPUT, "worker 0 has waited in vain");
+    if (!seen->fails_waiting) atomic_fetch_add(&seen->started, 1);
+    worker_start_done(seen->waiting, seen->fails_waiting ? &error : NULL);
+}
+
+static void *start_waiting(struct seen *seen, struct worker *worker)
+{
+    wheel_timer_init(&seen->wait, on_wait_over);
+    seen->waiting = worker;
+    if (seen->ends_waiting || seen->fails_waiting)
+        worker_timer_start(worker, &seen->wait, 20000000);
+    worker_start_wait(worker);
+    return seen;
+}
 
 static void *start(void *context, struct worker *worker, struct error *error)
 {
     struct seen *seen = context;
+    if (seen->waits && worker_index(worker) == 0) return start_waiting(seen, worker);
     if (seen->fail_start && worker_index(worker) == 1) {
         error_set(error, ERROR_INPUT, "worker 1 does not want to");
         return NULL;
@@ -81,39 +105,14 @@ static struct script script_of(struct seen *seen)
                            .released = released};
 }
 
-static struct config config_of(const char *address)
+static void fails_to_start(struct seen *seen, const char *why)
 {
-    struct config config;
-    struct error error;
-    log_set_level(LOG_ERROR);
-    config_init(&config);
-    cr_assert_not_null(config_add_listener(&config, address, &error), "%s", error.text);
-    cr_assert(config_set(&config, "workers", "2", &error));
-    cr_assert(config_set(&config, "log", "error", &error));
-    cr_assert(config_finish(&config, &error), "%s", error.text);
-    return config;
-}
-
-static intptr_t connect_to(const struct server *server)
-{
-    struct address address;
-    cr_assert(server_address(server, 0, &address));
-    return peer_connect(address.port);
-}
-
-static void put(intptr_t client, const char *text)
-{
-    uint8_t size = (uint8_t)strlen(text);
-    uint8_t header[4] = {(uint8_t)(size + 4)};
-    peer_send(client, header, 4);
-    peer_send(client, text, size);
-}
-
-static void expect(intptr_t client, const char *text)
-{
-    char bytes[64] = "";
-    peer_receive_all(client, bytes, 4 + strlen(text));
-    cr_assert_str_eq(bytes + 4, text);
+    struct config config = config_of("127.0.0.1:0");
+    struct script script = script_of(seen);
+    struct error error = {.kind = ERROR_NONE};
+    cr_assert_null(server_start(&config, &script, &error));
+    cr_assert_eq(error.kind, ERROR_INPUT);
+    cr_assert_str_eq(error.text, why);
 }
 
 Test(server, echoes_counts_and_starts_again_after_a_stop)
@@ -122,10 +121,8 @@ Test(server, echoes_counts_and_starts_again_after_a_stop)
     for (int round = 0; round < 2; round++) {
         struct seen seen = {.started = 0};
         struct script script = script_of(&seen);
-        struct error error;
         struct server_stats stats;
-        struct server *server = server_start(&config, &script, &error);
-        cr_assert_not_null(server, "%s", error.text);
+        struct server *server = begin(&config, &script);
         cr_assert(server_is_active(server));
         cr_assert_eq(seen.started, 2);
 
@@ -170,14 +167,40 @@ Test(server, echoes_counts_and_starts_again_after_a_stop)
 
 Test(server, a_worker_that_fails_to_start_fails_the_start)
 {
-    struct config config = config_of("127.0.0.1:0");
     struct seen seen = {.fail_start = true};
-    struct script script = script_of(&seen);
-    struct error error = {.kind = ERROR_NONE};
-    cr_assert_null(server_start(&config, &script, &error));
-    cr_assert_eq(error.kind, ERROR_INPUT);
-    cr_assert_str_eq(error.text, "worker 1 does not want to");
+    fails_to_start(&seen, "worker 1 does not want to");
     cr_assert_eq(seen.started, 1);
+    cr_assert_eq(seen.stopped, 1);
+}
+
+Test(server, starts_when_the_last_worker_has_finished_its_start)
+{
+    struct config config = config_of("127.0.0.1:0");
+    struct seen seen = {.waits = true, .ends_waiting = true};
+    struct script script = script_of(&seen);
+    struct server *server = begin(&config, &script);
+    cr_assert_eq(seen.started, 2);
+    intptr_t client = connect_to(server);
+    put(client, "hello");
+    expect(client, "hello");
+    server_stop(server);
+    cr_assert_eq(seen.stopped, 2);
+    peer_close(client);
+}
+
+Test(server, a_start_that_waited_and_failed_fails_the_start)
+{
+    struct seen seen = {.waits = true, .fails_waiting = true};
+    fails_to_start(&seen, "worker 0 has waited in vain");
+    cr_assert_eq(seen.started, 1);
+    cr_assert_eq(seen.stopped, 2, "both let go of their state");
+}
+
+Test(server, a_start_that_waits_for_ever_is_called_off_when_another_worker_fails)
+{
+    struct seen seen = {.waits = true, .fail_start = true};
+    fails_to_start(&seen, "worker 1 does not want to");
+    cr_assert_eq(seen.started, 0);
     cr_assert_eq(seen.stopped, 1);
 }
 
@@ -187,8 +210,7 @@ Test(server, a_port_that_is_taken_fails_the_start)
     struct seen first_seen = {.started = 0}, second_seen = {.started = 0};
     struct script script = script_of(&first_seen);
     struct error error = {.kind = ERROR_NONE};
-    struct server *server = server_start(&config, &script, &error);
-    cr_assert_not_null(server);
+    struct server *server = begin(&config, &script);
     cr_assert(server_address(server, 0, &config.listeners[0].address));
     struct script second = script_of(&second_seen);
     cr_assert_null(server_start(&config, &second, &error));
@@ -210,10 +232,8 @@ Test(server, is_ended_by_an_abort_from_another_thread)
     struct config config = config_of("127.0.0.1:0");
     struct seen seen = {.started = 0};
     struct script script = script_of(&seen);
-    struct error error;
     pthread_t thread;
-    struct server *server = server_start(&config, &script, &error);
-    cr_assert_not_null(server, "%s", error.text);
+    struct server *server = begin(&config, &script);
     intptr_t client = connect_to(server);
     put(client, "hello");
     expect(client, "hello");
