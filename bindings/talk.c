@@ -1,8 +1,8 @@
 #include "talk.h"
 
+#include "buffer.h"
 #include "frame.h"
 #include "settings.h"
-#include "talk_buffer.h"
 #include "talk_system.h"
 #include "talk_text.h"
 
@@ -367,8 +367,7 @@ static bool read_words(int count, char **words, struct request *request, struct 
                      "talk: to which address? For example: moonport talk 127.0.0.1:7000");
 }
 
-/* A server that listens everywhere is reached here. */
-static void prefer_loopback(struct address *address)
+void talk_prefer_loopback(struct address *address)
 {
     static const uint8_t anywhere[sizeof address->ip];
     if (address->family == ADDRESS_IPV4 && memcmp(address->ip, anywhere, 4) == 0)
@@ -387,7 +386,7 @@ static bool prepare(struct talk *talk, struct address *address, const struct req
                          request->max_packet);
     if (!frame_parse(&talk->frame, request->framing, packet_max, error)) return false;
     if (!address_parse(request->address, address, error)) return false;
-    prefer_loopback(address);
+    talk_prefer_loopback(address);
     return true;
 }
 
@@ -396,7 +395,8 @@ int talk_main(int count, char **words)
     struct talk talk = {.socket = -1};
     struct request request;
     struct address address;
-    struct error error;
+    struct error error, why;
+    char text[ADDRESS_TEXT_MAX];
     if (!read_words(count, words, &request, &error)) return complain(&error, ERROR_USAGE);
     if (request.help) {
         printf(help, talk_end_key);
@@ -404,14 +404,16 @@ int talk_main(int count, char **words)
     }
     if (!prepare(&talk, &address, &request, &error)) return complain(&error, ERROR_USAGE);
 
-    talk.socket = talk_connect(&address, &error);
-    if (talk.socket < 0) return complain(&error, ERROR_SYSTEM);
+    talk.socket = talk_connect(&address, &why);
+    if (talk.socket < 0) {
+        error_set(&error, ERROR_SYSTEM, "cannot connect to %s: %.1800s",
+                  address_format(&address, text), why.text);
+        return complain(&error, ERROR_SYSTEM);
+    }
     talk.person = talk_typed_by_person();
-    if (talk.person) {
-        char text[ADDRESS_TEXT_MAX];
+    if (talk.person)
         fprintf(stderr, "(connected to %s; %s ends)\n", address_format(&address, text),
                 talk_end_key);
-    }
     converse(&talk);
     fflush(stdout);
     talk_disconnect(talk.socket);

@@ -28,10 +28,8 @@ intptr_t talk_connect(const struct address *address, struct error *error)
     int handle = socket(system.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (handle < 0 || connect(handle, &system.any, size) != 0) {
         int number = errno;
-        char text[ADDRESS_TEXT_MAX];
         if (handle >= 0) close(handle);
-        error_set(error, ERROR_SYSTEM, "cannot connect to %s: %s%s", address_format(address, text),
-                  strerror(number), advice(number));
+        error_set(error, ERROR_SYSTEM, "%s%s", strerror(number), advice(number));
         return -1;
     }
     setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a unix socket declines */

@@ -13,7 +13,7 @@ enum { TALK_ENDED = -1, TALK_LOST = -2 };
 
 enum { TALK_TYPED = 1, TALK_RECEIVED = 2, TALK_SENDABLE = 4 };
 
-/* A connection to this very address, or -1 with an error of kind SYSTEM. */
+/* A connection to this very address, or -1 with an error of kind SYSTEM, which says only why. */
 intptr_t talk_connect(const struct address *address, struct error *error);
 void talk_disconnect(intptr_t socket);
 

@@ -32,11 +32,9 @@ intptr_t talk_connect(const struct address *address, struct error *error)
 {
     WSADATA data;
     union address_system system;
-    char text[ADDRESS_TEXT_MAX];
     const int on = 1;
     if (address->family == ADDRESS_UNIX) {
-        error_set(error, ERROR_SYSTEM, "cannot connect to %s: " WINDOWS_NO_UNIX,
-                  address_format(address, text));
+        error_set(error, ERROR_SYSTEM, WINDOWS_NO_UNIX);
         return -1;
     }
     if (WSAStartup(MAKEWORD(2, 2), &data) != 0) {
@@ -48,8 +46,7 @@ intptr_t talk_connect(const struct address *address, struct error *error)
     if (handle == INVALID_SOCKET || connect(handle, &system.any, size) != 0) {
         int number = WSAGetLastError();
         if (handle != INVALID_SOCKET) closesocket(handle);
-        error_set(error, ERROR_SYSTEM, "cannot connect to %s: %s%s", address_format(address, text),
-                  windows_error_text(number), advice(number));
+        error_set(error, ERROR_SYSTEM, "%s%s", windows_error_text(number), advice(number));
         return -1;
     }
     setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on);
@@ -164,13 +161,14 @@ static unsigned look(SOCKET socket, unsigned wanted)
         if (FD_ISSET(socket, &readable)) come |= TALK_RECEIVED;
         if (FD_ISSET(socket, &writable)) come |= TALK_SENDABLE;
     }
-    if (WaitForSingleObject(typed.come, 0) == WAIT_OBJECT_0) come |= TALK_TYPED;
+    if (typed.come != NULL && WaitForSingleObject(typed.come, 0) == WAIT_OBJECT_0)
+        come |= TALK_TYPED;
     return come & wanted;
 }
 
 unsigned talk_wait(intptr_t socket, unsigned wanted, int timeout_ms)
 {
-    if (typed.come == NULL) begin_reading();
+    if ((wanted & TALK_TYPED) != 0 && typed.come == NULL) begin_reading();
     uint64_t begun_ms = GetTickCount64();
     HANDLE events[] = {socket_event, typed.come};
     for (;;) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <io.h>
+#include <string.h>
 #include <windows.h>
 
 /* The tmpfile of msvcrt would write where only an administrator may. */
@@ -12,4 +13,55 @@ FILE *temporary_file(void)
     if (GetTempFileNameA(directory, "unit", 0, path) == 0) return NULL;
     int file = _open(path, _O_RDWR | _O_BINARY | _O_TEMPORARY);
     return file < 0 ? NULL : _fdopen(file, "w+b");
+}
+
+bool temporary_directory(char path[TEMPORARY_PATH_MAX])
+{
+    char above[MAX_PATH + 1];
+    if (GetTempPathA(sizeof above, above) == 0) return false;
+    if (GetTempFileNameA(above, "unit", 0, path) == 0) return false;
+    return DeleteFileA(path) &&
+           CreateDirectoryA(path, NULL); /* of the file only the name is used */
+}
+
+bool temporary_subdirectory(const char *path)
+{
+    return CreateDirectoryA(path, NULL);
+}
+
+bool temporary_move(const char *from, const char *to)
+{
+    return MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING);
+}
+
+static bool remove_entries(const char *path)
+{
+    char inner[MAX_PATH + 1];
+    WIN32_FIND_DATAA entry;
+    bool fine = true;
+    snprintf(inner, sizeof inner, "%s\\*", path);
+    HANDLE search = FindFirstFileA(inner, &entry);
+    if (search == INVALID_HANDLE_VALUE) return false;
+    do {
+        const char *name = entry.cFileName;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+        int size = snprintf(inner, sizeof inner, "%s\\%s", path, name);
+        fine = size < (int)sizeof inner && temporary_remove(inner) && fine;
+    } while (FindNextFileA(search, &entry));
+    FindClose(search);
+    return fine;
+}
+
+bool temporary_remove(const char *path)
+{
+    DWORD kind = GetFileAttributesA(path);
+    if (kind == INVALID_FILE_ATTRIBUTES) return false;
+    if ((kind & FILE_ATTRIBUTE_DIRECTORY) == 0) return DeleteFileA(path);
+    bool link = (kind & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
+    return (link || remove_entries(path)) && RemoveDirectoryA(path);
+}
+
+bool temporary_is_on_wine(void)
+{
+    return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != NULL;
 }

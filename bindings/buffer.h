@@ -1,7 +1,7 @@
-/* talk_buffer.h - bytes that are added behind and taken off the front: one run, which grows with what
+/* buffer.h - bytes that are added behind and taken off the front: one run, which grows with what
  * it holds. Zeroed it is empty; whoever has it frees `data`. */
-#ifndef MOONPORT_TALK_BUFFER_H
-#define MOONPORT_TALK_BUFFER_H
+#ifndef MOONPORT_BUFFER_H
+#define MOONPORT_BUFFER_H
 
 #include "check.h"
 #include "span.h"

@@ -1,0 +1,181 @@
+/* Here what has been done is told of before the call that did it returns, so a test can see, too,
+ * that something is not told. */
+#include "script_tree_posix.h"
+#include "watch_try.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+static void *wake_later(void *argument)
+{
+    usleep(200000);
+    watch_wake(watch);
+    return argument;
+}
+
+/* A change would be told in less time, unless this machine is very slow: then this sees nothing. */
+static void does_not_change(void)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, wake_later, NULL), 0);
+    cr_assert_eq(watch_wait(watch), WATCH_WOKEN);
+    pthread_join(thread, NULL);
+}
+
+static void read_main(void)
+{
+    char path[TREE_PATH_MAX], bytes[8];
+    FILE *file = fopen(tree_path(&tree, "main.lua", path), "rb");
+    cr_assert_eq(fread(bytes, 1, sizeof bytes, file), sizeof bytes);
+    fclose(file);
+}
+
+/* ---- what does not count ---- */
+
+Test(watch_posix, does_not_count_reading_and_attributes)
+{
+    char path[TREE_PATH_MAX];
+    tree_begin(&tree);
+    begin_watching();
+    read_main();
+    cr_assert_eq(chmod(tree_path(&tree, "main.lua", path), 0600), 0);
+    cr_assert_eq(utimes(path, NULL), 0);
+    does_not_change();
+    end_watching();
+}
+
+Test(watch_posix, does_not_count_what_is_written_to_other_files_than_scripts)
+{
+    tree_begin(&tree);
+    tree_put_directory(&tree, ".git");
+    tree_put(&tree, "server.log", "");
+    tree_put(&tree, ".main.lua", "");
+    begin_watching();
+    tree_put(&tree, "server.log", "a line\n");
+    tree_put(&tree, ".main.lua", "half of");
+    tree_put(&tree, ".git/hook.lua", "");
+    does_not_change();
+    end_watching();
+}
+
+Test(watch_posix, tells_of_a_burst_once)
+{
+    tree_begin(&tree);
+    begin_watching();
+    for (int i = 0; i < 100; i++)
+        tree_put(&tree, i % 2 == 0 ? "main.lua" : "rules.lua", "-- new\n");
+    changes();
+    does_not_change();
+    end_watching();
+}
+
+Test(watch_posix, does_not_look_any_more_at_what_was_moved_out)
+{
+    tree_begin(&tree);
+    tree_put_directory(&tree, "game");
+    begin_watching();
+    tree_move(&tree, "game", "../game");
+    changes();
+    tree_put(&tree, "../game/rules.lua", "");
+    does_not_change();
+    end_watching();
+}
+
+/* ---- links ---- */
+
+Test(watch_posix, sees_where_a_link_to_a_directory_leads)
+{
+    tree_begin(&tree);
+    tree_put_directory(&tree, "../first");
+    tree_put_directory(&tree, "../second");
+    tree_put_link(&tree, "game", "../first");
+    tree_put_link(&tree, "game.new", "../second");
+    begin_watching();
+    tree_put(&tree, "../first/rules.lua", "");
+    changes();
+    tree_move(&tree, "game.new", "game");
+    changes();
+    tree_put(&tree, "../first/rules.lua", "-- old\n");
+    does_not_change();
+    tree_put(&tree, "../second/rules.lua", "-- new\n");
+    changes();
+    end_watching();
+}
+
+Test(watch_posix, sees_that_the_directory_is_a_link_that_leads_elsewhere_now)
+{
+    struct tree released;
+    tree_begin(&tree);
+    released = tree;
+    tree_put_directory(&tree, "../next");
+    tree_put(&tree, "../next/main.lua", "-- new\n");
+    tree_put_link(&tree, "../current", "scripts");
+    tree_put_link(&tree, "../current.new", "next");
+    tree_path(&released, "../current", tree.path);
+    begin_watching();
+    tree_move(&released, "../current.new", "../current");
+    changes();
+    tree_put(&released, "main.lua", "-- old\n");
+    does_not_change();
+    tree_put(&tree, "main.lua", "-- newer\n");
+    changes();
+    end_watching();
+}
+
+Test(watch_posix, sees_what_was_done_to_the_directory_while_it_had_another_name)
+{
+    struct tree away;
+    tree_begin(&tree);
+    away = tree;
+    snprintf(away.path, sizeof away.path, "%s/away", tree.above);
+    begin_watching();
+    cr_assert(temporary_move(tree.path, away.path));
+    tree_put(&away, "main.lua", "-- new\n");
+    changes(); /* although the path leads nowhere now */
+    cr_assert(temporary_move(away.path, tree.path));
+    changes();
+    end_watching();
+}
+
+/* ---- limits ---- */
+
+/* More than the system keeps at first: it says that there were more, but not which. */
+Test(watch_posix, sees_everything_again_after_more_events_than_are_kept)
+{
+    tree_begin(&tree);
+    tree_put(&tree, "rules.lua", "");
+    begin_watching();
+    for (int i = 0; i < 10000; i++) {
+        tree_put(&tree, "main.lua", "");
+        tree_put(&tree, "rules.lua", "");
+    }
+    tree_put_directory(&tree, "game");
+    changes();
+    tree_put(&tree, "game/rules.lua", "");
+    changes();
+    end_watching();
+}
+
+Test(watch_posix, says_which_limit_to_raise)
+{
+    struct error error = {.kind = ERROR_NONE};
+    struct rlimit limit;
+    tree_begin(&tree);
+    int lowest = dup(0); /* and one more for the wake */
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = (rlim_t)lowest + 1;
+    close(lowest);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    watch = watch_open(tree.path, &error);
+    limit.rlim_cur = before;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    cr_assert_null(watch);
+    cr_assert_eq(error.kind, ERROR_SYSTEM);
+    cr_assert_not_null(strstr(error.text, "ulimit -n"), "%s", error.text);
+    tree_end(&tree);
+}

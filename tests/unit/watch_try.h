@@ -1,0 +1,31 @@
+/* watch_try.h - for the tests of the watch: one, and the tree that it watches. */
+#ifndef MOONPORT_WATCH_TRY_H
+#define MOONPORT_WATCH_TRY_H
+
+#include "../../bindings/watch.h"
+#include "script_tree.h"
+
+#include <criterion/criterion.h>
+
+static struct tree tree;
+static struct watch *watch;
+
+static inline void begin_watching(void)
+{
+    struct error error = {.kind = ERROR_NONE};
+    watch = watch_open(tree.path, &error);
+    cr_assert_not_null(watch, "%s", error.text);
+}
+
+static inline void end_watching(void)
+{
+    watch_close(watch);
+    tree_end(&tree);
+}
+
+static inline void changes(void)
+{
+    cr_assert_eq(watch_wait(watch), WATCH_CHANGED);
+}
+
+#endif
