@@ -12,8 +12,11 @@ read_globals = {
 }
 globals = {
   "on_start", "on_connect", "on_receive", "on_drain", "on_idle", "on_disconnect",
-  "on_unload", "on_load", "on_stop",
+  "on_message", "on_unload", "on_load", "on_stop",
 }
 
+-- Tests have one name more.
+files["**/*_test.lua"] = { read_globals = { "test" } }
+
 -- The annotations define what scripts only use.
-files["scripts/api"] = { globals = { "server", "send", "broadcast" }, ignore = { "2.." } }
+files["scripts/api"] = { globals = { "server", "send", "broadcast", "test" }, ignore = { "2.." } }

@@ -12,6 +12,11 @@
 
 /* A coroutine that failed, or that is given up, can be used again. */
 #define COMPAT_REUSES_COROUTINES 1
+/* A hook is one coroutine's own, not the whole state's. */
+#define COMPAT_HOOK_PER_COROUTINE 1
+/* Memory that is refused is an error like others, and before it all garbage is collected. */
+#define COMPAT_TAKES_REFUSAL 1
+#define COMPAT_OR_COMPILED "" /* what else no hook reaches */
 #define COMPAT_LUA_NAME LUA_RELEASE
 
 static inline void compat_collector(lua_State *L)
@@ -45,20 +50,18 @@ static inline int compat_protected(lua_State *L, lua_CFunction function, void *p
     return lua_pcall(L, 1, 0, 0);
 }
 
-/* Pushes a string on the coroutine `to`, outside any protection. What a finalizer raises meanwhile
- * Lua 5.4 only warns of; what is left to fail is the system's memory. An error is left on L. */
-static inline bool compat_push_bytes(lua_State *L, lua_State *to, const void *data, size_t size)
-{
-    (void)L;
-    lua_pushlstring(to, (const char *)data, size);
-    return true;
-}
+/* Where there is memory a string can be pushed outside any protection: what a finalizer raises
+ * meanwhile Lua 5.4 only warns of. LuaJIT hands it on to whoever made it run. */
+#define COMPAT_PUSHES_SAFELY 1
 
 #else
 
 #include <luajit.h>
 
 #define COMPAT_REUSES_COROUTINES 0
+#define COMPAT_HOOK_PER_COROUTINE 0
+#define COMPAT_TAKES_REFUSAL 0 /* code that it has compiled crashes */
+#define COMPAT_OR_COMPILED ", or in a loop that LuaJIT has compiled"
 #define COMPAT_LUA_NAME LUAJIT_VERSION
 
 static inline void compat_collector(lua_State *L)
@@ -90,34 +93,17 @@ static inline int compat_protected(lua_State *L, lua_CFunction function, void *p
     return lua_cpcall(L, function, pointer);
 }
 
-struct compat_bytes {
-    lua_State *to;
-    const void *data;
-    size_t size;
-};
-
-static inline int compat_push(lua_State *L)
-{
-    const struct compat_bytes *bytes = (const struct compat_bytes *)lua_touserdata(L, 1);
-    lua_pushlstring(L, (const char *)bytes->data, bytes->size);
-    lua_xmove(L, bytes->to, 1);
-    return 0;
-}
-
-/* LuaJIT hands on what a finalizer raises to whoever made it run. */
-static inline bool compat_push_bytes(lua_State *L, lua_State *to, const void *data, size_t size)
-{
-    struct compat_bytes bytes = {.to = to, .data = data, .size = size};
-    return compat_protected(L, compat_push, &bytes) == LUA_OK;
-}
+#define COMPAT_PUSHES_SAFELY 0
 
 static inline void *compat_newuserdata(lua_State *L, size_t size)
 {
     return lua_newuserdata(L, size);
 }
 #define lua_newuserdatauv(L, size, values) compat_newuserdata(L, size)
+#define lua_isinteger(L, index) ((void)(L), (void)(index), false) /* all its numbers are floats */
 #define lua_pushglobaltable(L) lua_pushvalue(L, LUA_GLOBALSINDEX)
-#define lua_absindex(L, index) ((index) > 0 ? (index) : lua_gettop(L) + (index) + 1)
+#define lua_absindex(L, index) \
+    ((index) > 0 || (index) <= LUA_REGISTRYINDEX ? (index) : lua_gettop(L) + (index) + 1)
 #define lua_rawlen(L, index) lua_objlen(L, index)
 
 /* As Lua 5.4's, and like it not through the global tostring, which a script may have replaced. */
@@ -138,4 +124,26 @@ static inline const char *luaL_tolstring(lua_State *L, int index, size_t *size)
 }
 
 #endif
+
+struct compat_bytes {
+    lua_State *to;
+    const void *data;
+    size_t size;
+};
+
+static inline int compat_push(lua_State *L)
+{
+    const struct compat_bytes *bytes = (const struct compat_bytes *)lua_touserdata(L, 1);
+    lua_pushlstring(L, (const char *)bytes->data, bytes->size);
+    lua_xmove(L, bytes->to, 1);
+    return 0;
+}
+
+/* Pushes a string on the coroutine `to`. False: there is no memory for it, the error is on L. */
+static inline bool compat_push_bytes(lua_State *L, lua_State *to, const void *data, size_t size)
+{
+    struct compat_bytes bytes = {.to = to, .data = data, .size = size};
+    return compat_protected(L, compat_push, &bytes) == LUA_OK;
+}
+
 #endif

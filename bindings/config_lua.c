@@ -1,10 +1,11 @@
 #include "config_lua.h"
 
-#include "runtime.h"
+#include "code.h"
+#include "tokens.h"
 
-#include <errno.h>
+#include <string.h>
 
-enum { INSTRUCTIONS_MAX = 1000000 };
+enum { INSTRUCTIONS_MAX = 1000000, MEMORY_MAX = 64 << 20 };
 
 static bool wrong_type(lua_State *L, const char *name, const char *expected, struct error *error)
 {
@@ -78,7 +79,9 @@ static bool read_setting(lua_State *L, struct config *config, struct error *erro
     return config_set(config, name, value, error);
 }
 
-static bool read_all(lua_State *L, struct config *config, struct error *error)
+/* Of a setting that is wrong, its name is left in `name`. */
+static bool read_all(lua_State *L, struct config *config, char *name, size_t name_size,
+                     struct error *error)
 {
     if (!lua_istable(L, -1))
         return error_set(error, ERROR_INPUT,
@@ -86,10 +89,30 @@ static bool read_all(lua_State *L, struct config *config, struct error *error)
     lua_pushnil(L);
     while (lua_next(L, -2) != 0) {
         int top = lua_gettop(L);
-        if (!read_setting(L, config, error)) return false;
+        bool fine = read_setting(L, config, error);
+        bool named = lua_type(L, top - 1) == LUA_TSTRING;
+        if (!fine && named) snprintf(name, name_size, "%s", lua_tostring(L, top - 1));
+        if (!fine) return false;
         lua_settop(L, top - 1);
     }
     return true;
+}
+
+/* Where the file first says `name =`, as ":7"; "" if it does so in another way. */
+static void find_line(const struct source_file *file, const char *name, char *line, size_t size)
+{
+    struct tokens tokens;
+    struct token before = {.kind = TOKEN_END}, token;
+    line[0] = '\0';
+    tokens_init(&tokens, file->text);
+    while ((token = tokens_next(&tokens)).kind != TOKEN_END && token.kind != TOKEN_WRONG) {
+        if (before.kind == TOKEN_NAME && before.text.size == strlen(name) &&
+            memcmp(before.text.data, name, before.text.size) == 0 && token_is(&token, "=")) {
+            snprintf(line, size, ":%u", (unsigned)before.line);
+            return;
+        }
+        before = token;
+    }
 }
 
 static void run_away(lua_State *L, lua_Debug *at)
@@ -102,30 +125,49 @@ static void run_away(lua_State *L, lua_Debug *at)
 
 /* Runs the file without any globals and with a bound on its time; its table is left on the stack.
  * Lua's messages name the file themselves. */
-static bool run_file(lua_State *L, const char *path, struct error *error)
+static bool run_file(lua_State *L, const struct source *source, const struct source_file *file,
+                     struct error *error)
 {
-    if (luaL_loadfile(L, path) != LUA_OK) goto failed;
     lua_newtable(L);
-    lua_insert(L, -2);
-    compat_set_environment(L, lua_gettop(L) - 1);
-    if (lua_pcall(L, 0, 1, 0) == LUA_OK) return true;
-failed:
-    return error_set(error, ERROR_INPUT, "%s", lua_tostring(L, -1));
+    int status = environment_compile(L, source, file, -1);
+    if (status == LUA_OK) status = lua_pcall(L, 0, 1, 0);
+    return status == LUA_OK || error_set(error, ERROR_INPUT, "%s", runtime_error_text(L));
 }
 
-bool config_lua_load(struct config *config, const char *path, struct error *error)
+struct reading {
+    struct config *config;
+    const struct source *source;
+    const struct source_file *file;
+    struct error *error;
+    bool fine;
+};
+
+static int read_file(lua_State *L)
 {
+    struct reading *reading = lua_touserdata(L, 1);
     struct error inner = {.kind = ERROR_NONE};
-    FILE *file = fopen(path, "rb");
-    if (file == NULL && errno == ENOENT) return true;
-    if (file == NULL) return error_set(error, ERROR_INPUT, "%s: %s", path, strerror(errno));
-    fclose(file);
+    char name[64] = "", line[16];
+    reading->fine = run_file(L, reading->source, reading->file, reading->error);
+    if (!reading->fine || read_all(L, reading->config, name, sizeof name, &inner)) return 0;
+    find_line(reading->file, name, line, sizeof line);
+    reading->fine = error_set(reading->error, ERROR_INPUT, "%.200s/%s%s: %.1700s",
+                              reading->source->directory, reading->file->name, line, inner.text);
+    return 0;
+}
+
+bool config_lua_load(struct config *config, const struct source *source, struct error *error)
+{
+    struct heap heap;
+    struct reading reading = {.config = config, .source = source, .error = error};
+    reading.file = source_find(source, "config.lua");
+    if (reading.file == NULL) return true;
     lua_State *L = luaL_newstate();
-    if (L == NULL) return error_set(error, ERROR_SYSTEM, "no memory to read %s", path);
+    if (L == NULL) return error_set(error, ERROR_SYSTEM, "no memory to read config.lua");
+    heap_open(&heap, L, MEMORY_MAX);
     lua_sethook(L, run_away, LUA_MASKCOUNT, INSTRUCTIONS_MAX);
-    bool fine = run_file(L, path, error);
-    if (fine && !read_all(L, config, &inner))
-        fine = error_set(error, ERROR_INPUT, "%s: %.1800s", path, inner.text);
+    if (compat_protected(L, read_file, &reading) != LUA_OK)
+        reading.fine = error_set(error, ERROR_INPUT, "%s/config.lua: %s", source->directory,
+                                 runtime_error_text(L));
     lua_close(L);
-    return fine;
+    return reading.fine;
 }

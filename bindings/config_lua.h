@@ -3,9 +3,10 @@
 #define MOONPORT_CONFIG_LUA_H
 
 #include "config.h"
+#include "source.h"
 
-/* Applies the settings of the file at `path`, in which no functions can be called. True, and nothing
- * is changed, if there is no such file. Errors begin with the path. */
-bool config_lua_load(struct config *config, const char *path, struct error *error);
+/* Applies the settings of the source's config.lua, in which no functions can be called. True, and
+ * nothing is changed, if there is no such file. Errors begin with its path. */
+bool config_lua_load(struct config *config, const struct source *source, struct error *error);
 
 #endif

@@ -1,86 +1,45 @@
-/* Brings main.lua into a worker: its environment, its handlers, on_start. */
-#include "runtime.h"
-
+/* Runs main.lua in an environment of its own and finds the handlers. */
+#include "code.h"
+#include "findings.h"
 #include "settings.h"
-#include "system.h"
 
-static int traceback(lua_State *L)
+#include <string.h>
+
+/* A generation on its way in. What it keeps is in the registry meanwhile. */
+struct loading {
+    struct runtime *runtime;
+    struct code *code;
+    const struct plan *plan;
+    lua_State *answer;                /* main.lua's result is on its top */
+    int box, environment, main, kept; /* in the registry */
+    struct findings found;            /* of the suspects, what is wrong indeed */
+};
+
+static int keep(lua_State *L, int *reference)
 {
-    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
-    return 1;
+    return *reference = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-bool load_call(lua_State *L, int arguments, int results)
+static void forget(lua_State *L, int *reference)
 {
-    int base = lua_gettop(L) - arguments;
-    lua_pushcfunction(L, traceback);
-    lua_insert(L, base);
-    int status = lua_pcall(L, arguments, results, base);
-    lua_remove(L, base);
-    return status == LUA_OK;
+    luaL_unref(L, LUA_REGISTRYINDEX, *reference);
+    *reference = LUA_NOREF;
 }
 
-/* Modules beside main.lua are found before all others. */
-static void set_module_path(lua_State *L, const char *directory)
+static int compile(lua_State *L)
 {
-    lua_getglobal(L, "package");
-    lua_getfield(L, -1, "path");
-    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", directory, directory, lua_tostring(L, -1));
-    lua_setfield(L, -3, "path");
-    lua_getfield(L, -2, "cpath");
-    lua_pushfstring(L, "%s/%s;%s", directory, system_module, lua_tostring(L, -1));
-    lua_setfield(L, -4, "cpath");
-    lua_pop(L, 3);
+    struct loading *loading = lua_touserdata(L, 1);
+    struct source *source = loading->plan->source;
+    environment_push(L, source);
+    if (environment_compile(L, source, source_find(source, "main.lua"), -1) != LUA_OK)
+        return lua_error(L);
+    keep(L, &loading->main);
+    keep(L, &loading->environment);
+    keep(L, &loading->box);
+    return 0;
 }
 
-/* As luaL_loadfile: without a byte order mark, and without a first line that is for the shell. The
- * end of that line stays, so that lines keep their numbers. */
-static struct span code_of(const struct program *program)
-{
-    struct span text = span_of(program->main_text, program->main_size);
-    if (text.size >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0) text = span_skip(text, 3);
-    if (text.size == 0 || text.data[0] != '#') return text;
-    const uint8_t *end = memchr(text.data, '\n', text.size);
-    return end == NULL ? span_skip(text, text.size) : span_skip(text, (size_t)(end - text.data));
-}
-
-static bool load_main(struct runtime *runtime, struct error *error)
-{
-    const struct program *program = runtime->program;
-    struct span code = code_of(program);
-    lua_State *L = runtime->L;
-    lua_pushfstring(L, "@%s/main.lua", program->directory);
-    if (luaL_loadbuffer(L, (const char *)code.data, code.size, lua_tostring(L, -1)) != LUA_OK)
-        return error_set(error, ERROR_INPUT, "%s", runtime_error_text(L));
-    compat_set_environment(L, SLOT_ENV);
-    if (!load_call(L, 0, 1)) return error_set(error, ERROR_INPUT, "%s", runtime_error_text(L));
-    if (lua_isnil(L, -1)) { /* handlers are its globals */
-        lua_pop(L, 1);
-        lua_pushvalue(L, SLOT_ENV);
-    }
-    lua_remove(L, -2);
-    if (!lua_istable(L, -1))
-        return error_set(error, ERROR_INPUT,
-                         "%s/main.lua returned a %s: it may return a table of handlers, or nothing",
-                         program->directory, luaL_typename(L, -1));
-    return true;
-}
-
-/* A function that is called like a handler but is none was probably meant to be one. */
-static void warn_of_misspelt(lua_State *L)
-{
-    lua_pushnil(L);
-    while (lua_next(L, -2) != 0) {
-        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-        bool known = !lua_isfunction(L, -1) || strncmp(name, "on_", 3) != 0;
-        for (int i = 0; i < HANDLERS; i++) known = known || strcmp(name, handler_names[i]) == 0;
-        const char *meant = known ? NULL : settings_nearest(name, handler_names, HANDLERS);
-        if (meant != NULL)
-            log_line(LOG_WARN, "main.lua has a function %s, which nothing calls: did you mean %s?",
-                     name, meant);
-        lua_pop(L, 1);
-    }
-}
+/* ---- what main.lua has defined ---- */
 
 static int index_table(lua_State *L)
 {
@@ -88,69 +47,161 @@ static int index_table(lua_State *L)
     return 1;
 }
 
-/* Pushes a field of the table on the top of the stack: nil, too, if looking for it is an error, as
- * scripts that forbid undefined globals have it. */
+/* Pushes a field of the table at 2: nil, too, if looking for it is an error, as scripts that forbid
+ * undefined globals have it. */
 static void push_field(lua_State *L, const char *name)
 {
     lua_pushcfunction(L, index_table);
-    lua_pushvalue(L, -2);
+    lua_pushvalue(L, 2);
     lua_pushstring(L, name);
     if (lua_pcall(L, 2, 1, 0) == LUA_OK) return;
     lua_pop(L, 1);
     lua_pushnil(L);
 }
 
-/* Takes the handlers out of the table on the top of the stack, which it pops. */
-static bool resolve_handlers(struct runtime *runtime, struct error *error)
+/* The file that the function on the top of the stack stands in, and its line there; NULL: none of the
+ * source. Takes the function. */
+static const struct source_file *place_of(lua_State *L, const struct source *source, int *line)
 {
-    lua_State *L = runtime->L;
+    lua_Debug at;
+    size_t size = strlen(source->directory);
+    lua_getinfo(L, ">S", &at);
+    *line = at.linedefined;
+    bool inside = at.source[0] == '@' && strncmp(at.source + 1, source->directory, size) == 0;
+    return inside && at.source[size + 1] == '/' ? source_find(source, at.source + size + 2) : NULL;
+}
+
+/* A function in the table at 2 that is called like a handler but is none was meant to be one, if that
+ * is missing. For globals review.c has seen to it. */
+static void find_misspelt(lua_State *L, struct loading *loading)
+{
+    lua_pushnil(L);
+    while (lua_next(L, 2) != 0) {
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+        bool suspect = lua_isfunction(L, -1) && strncmp(name, "on_", 3) == 0;
+        const char *meant = suspect ? settings_nearest(name, handler_names, HANDLERS) : NULL;
+        for (int i = 0; i < HANDLERS; i++)
+            if (meant == handler_names[i] && loading->code->has[i]) meant = NULL;
+        if (meant != NULL) {
+            int line;
+            lua_pushvalue(L, -1);
+            const struct source_file *file = place_of(L, loading->plan->source, &line);
+            if (file != NULL) findings_misspelt(&loading->found, file, (uint32_t)line, name, meant);
+        }
+        lua_pop(L, 1);
+    }
+}
+
+/* What main.lua has not made known, of all that it has loaded. */
+static void find_unknown(lua_State *L, struct loading *loading)
+{
+    const struct findings *suspects = loading->plan->suspects;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, loading->box);
+    int box = lua_gettop(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, loading->environment);
+    lua_replace(L, 2);
+    for (size_t i = 0; i < suspects->count; i++) {
+        const struct finding *suspect = &suspects->finding[i];
+        bool loaded = environment_has_loaded(L, box, suspect->file) ||
+                      strcmp(suspect->file->name, "main.lua") == 0;
+        if (!loaded) continue;
+        push_field(L, suspect->name);
+        if (suspect->name[0] == '\0' || lua_isnil(L, -1)) findings_add(&loading->found, suspect);
+        lua_pop(L, 1);
+    }
+}
+
+/* Takes the handlers out of the table that main.lua returned, or else out of its globals. */
+static int resolve(lua_State *L)
+{
+    struct loading *loading = lua_touserdata(L, 1);
+    struct code *code = loading->code;
+    const char *directory = loading->plan->source->directory;
+    lua_pushvalue(loading->answer, -1);
+    lua_xmove(loading->answer, L, 1);
+    bool globals = lua_isnil(L, 2);
+    if (globals) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, loading->environment);
+        lua_replace(L, 2);
+    }
+    if (!lua_istable(L, 2))
+        return luaL_error(
+            L, "%s/main.lua returned a %s: it may return a table of handlers, or nothing",
+            directory, luaL_typename(L, 2));
+    lua_createtable(L, HANDLERS, 0);
     for (int i = 0; i < HANDLERS; i++) {
         push_field(L, handler_names[i]);
         if (!lua_isnil(L, -1) && !lua_isfunction(L, -1))
-            return error_set(error, ERROR_INPUT, "%s/main.lua: %s is a %s, it has to be a function",
-                             runtime->program->directory, handler_names[i], luaL_typename(L, -1));
-        runtime->has[i] = lua_isfunction(L, -1);
-        lua_replace(L, SLOT_HANDLERS + i);
+            return luaL_error(L, "%s/main.lua: %s is a %s, it has to be a function", directory,
+                              handler_names[i], luaL_typename(L, -1));
+        code->has[i] = lua_isfunction(L, -1);
+        lua_rawseti(L, 3, i + 1);
     }
-    if (worker_index(runtime->worker) == 0) {
-        warn_of_misspelt(L);
-        if (!runtime->has[ON_RECEIVE])
-            log_line(LOG_WARN, "%s/main.lua has no on_receive: packets will be thrown away",
-                     runtime->program->directory);
-    }
-    lua_pop(L, 1);
-    return true;
+    if (!globals) find_misspelt(L, loading);
+    lua_pushvalue(L, 3);
+    keep(L, &loading->kept);
+    find_unknown(L, loading);
+    return 0;
 }
 
-static void lay_out_stack(struct runtime *runtime)
+/* ---- all of it ---- */
+
+/* server.generation, as main.lua sees it while it runs. */
+static int set_generation(lua_State *L)
 {
-    lua_State *L = runtime->L;
-    lua_newtable(L); /* SLOT_CONNS */
-    lua_pushvalue(L, -1);
-    runtime->conns = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_newtable(L); /* SLOT_ENV */
-    lua_newtable(L);
-    lua_pushglobaltable(L);
-    lua_setfield(L, -2, "__index");
-    lua_setmetatable(L, SLOT_ENV);
-    lua_settop(L, SLOT_TOP);
-    luaL_checkstack(L, LUA_MINSTACK, "no memory");
+    const uint64_t *generation = lua_touserdata(L, 1);
+    lua_getglobal(L, "server");
+    lua_pushinteger(L, (lua_Integer)*generation);
+    lua_setfield(L, -2, "generation");
+    return 0;
 }
 
-bool load_script(struct runtime *runtime, struct error *error)
+void code_tell_generation(struct runtime *runtime, uint64_t generation)
+{
+    runtime_protect(runtime, set_generation, &generation);
+}
+
+static bool run_main(struct loading *loading, struct error *error)
+{
+    struct runtime *runtime = loading->runtime;
+    struct run *run = run_take(runtime, RUN_MAIN, NULL);
+    if (run == NULL) return error_set(error, ERROR_SYSTEM, "no memory to load the script");
+    run->tell = error;
+    run->generation = loading->plan->generation;
+    lua_rawgeti(run->L, LUA_REGISTRYINDEX, loading->main);
+    runtime->loading = loading->code;
+    code_tell_generation(runtime, loading->plan->generation);
+    bool fine = run_call(run, 0) == RUN_DONE;
+    runtime->loading = NULL;
+    code_tell_generation(runtime, code_generation(runtime));
+    if (fine) {
+        lua_settop(run->L, 1);
+        loading->answer = run->L;
+        fine = runtime_try(runtime, resolve, loading, error) &&
+               findings_tell(&loading->found, loading->plan->source, error);
+    }
+    run_done(run);
+    return fine;
+}
+
+bool code_load(struct runtime *runtime, struct code *code, const struct plan *plan,
+               struct error *error)
 {
     lua_State *L = runtime->L;
-    luaL_openlibs(L);
-    compat_collector(L);
-    lay_out_stack(runtime);
-    lua_conn_open(runtime);
-    lua_timer_open(runtime);
-    lua_server_open(runtime);
-    set_module_path(L, runtime->program->directory);
-    if (!load_main(runtime, error) || !resolve_handlers(runtime, error)) return false;
-    if (!runtime->has[ON_START]) return true;
-    lua_pushvalue(L, SLOT_HANDLERS + ON_START);
-    if (load_call(L, 0, 0)) return true;
-    return error_set(error, ERROR_INPUT, "on_start failed in worker %u: %s",
-                     worker_index(runtime->worker), runtime_error_text(L));
+    struct loading loading = {
+        .runtime = runtime,
+        .code = code,
+        .plan = plan,
+        .box = LUA_NOREF,
+        .environment = LUA_NOREF,
+        .main = LUA_NOREF,
+        .kept = LUA_NOREF,
+    };
+    bool fine = runtime_try(runtime, compile, &loading, error) && run_main(&loading, error);
+    forget(L, &loading.box);
+    forget(L, &loading.main);
+    findings_free(&loading.found);
+    code->environment = loading.environment;
+    code->handlers = loading.kept;
+    return fine;
 }

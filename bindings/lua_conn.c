@@ -15,7 +15,7 @@
 
 /* ---- sending ---- */
 
-static int answer_send(lua_State *L, enum send_result result)
+int lua_conn_answer(lua_State *L, enum send_result result)
 {
     if (result != SEND_OK) return runtime_refuse(L, send_result_text(result));
     lua_pushboolean(L, 1);
@@ -45,7 +45,7 @@ static uint64_t check_conn_or_id(lua_State *L, int index)
     return lua_type(L, index) == LUA_TNUMBER ? read_id(L, index) : check_conn_id(L, index);
 }
 
-static struct link *check_link(lua_State *L, int index)
+struct link *lua_conn_check(lua_State *L, int index)
 {
     return worker_find(runtime_of(L)->worker, check_conn_id(L, index));
 }
@@ -62,15 +62,23 @@ static int lua_send(lua_State *L)
 {
     uint64_t id = check_conn_or_id(L, 1);
     struct span packet = check_packet(L, 2);
-    return answer_send(L, worker_send(runtime_of(L)->worker, id, packet));
+    return lua_conn_answer(L, worker_send(runtime_of(L)->worker, id, packet));
 }
 
 /* conn:send(packet) */
 static int conn_send(lua_State *L)
 {
-    struct link *link = check_link(L, 1);
+    struct link *link = lua_conn_check(L, 1);
     struct span packet = check_packet(L, 2);
-    return answer_send(L, link == NULL ? SEND_CLOSED : link_send(link, packet));
+    return lua_conn_answer(L, link == NULL ? SEND_CLOSED : link_send(link, packet));
+}
+
+const struct link *lua_conn_check_except(lua_State *L, int index)
+{
+    if (lua_isnoneornil(L, index)) return NULL;
+    luaL_checktype(L, index, LUA_TTABLE);
+    lua_getfield(L, index, "except");
+    return lua_isnil(L, -1) ? NULL : lua_conn_check(L, lua_gettop(L));
 }
 
 /* broadcast(packet [, { except = conn }]) */
@@ -78,13 +86,8 @@ static int lua_broadcast(lua_State *L)
 {
     struct worker *worker = runtime_of(L)->worker;
     struct span packet = check_packet(L, 1);
-    const struct link *except = NULL;
+    const struct link *except = lua_conn_check_except(L, 2);
     size_t count;
-    if (!lua_isnoneornil(L, 2)) {
-        luaL_checktype(L, 2, LUA_TTABLE);
-        lua_getfield(L, 2, "except");
-        if (!lua_isnil(L, -1)) except = check_link(L, lua_gettop(L));
-    }
     enum send_result result = worker_broadcast(worker, packet, except, &count);
     if (result != SEND_OK) return runtime_refuse(L, send_result_text(result));
     lua_pushinteger(L, (lua_Integer)count);
@@ -95,7 +98,7 @@ static int lua_broadcast(lua_State *L)
 
 static int end(lua_State *L, void (*how)(struct link *, const char *))
 {
-    struct link *link = check_link(L, 1);
+    struct link *link = lua_conn_check(L, 1);
     const char *word = luaL_optstring(L, 2, NULL);
     if (link == NULL) return runtime_refuse(L, "closed");
     how(link, word);
@@ -120,7 +123,7 @@ static int conn_abort(lua_State *L)
 /* conn:pending() */
 static int conn_pending(lua_State *L)
 {
-    struct link *link = check_link(L, 1);
+    struct link *link = lua_conn_check(L, 1);
     if (link == NULL) return runtime_refuse(L, "closed");
     lua_pushinteger(L, (lua_Integer)link_pending(link));
     return 1;
@@ -128,7 +131,7 @@ static int conn_pending(lua_State *L)
 
 static int apply(lua_State *L, void (*what)(struct link *))
 {
-    struct link *link = check_link(L, 1);
+    struct link *link = lua_conn_check(L, 1);
     if (link == NULL) return runtime_refuse(L, "closed");
     what(link);
     lua_pushboolean(L, 1);
@@ -150,7 +153,7 @@ static int conn_resume(lua_State *L)
 /* conn:idle(seconds): 0 is never */
 static int conn_idle(lua_State *L)
 {
-    struct link *link = check_link(L, 1);
+    struct link *link = lua_conn_check(L, 1);
     uint64_t limit_ns = runtime_check_seconds(L, 2);
     if (link == NULL) return runtime_refuse(L, "closed");
     link_set_idle(link, limit_ns);
@@ -158,17 +161,12 @@ static int conn_idle(lua_State *L)
     return 1;
 }
 
-static bool same_frame(const struct frame *a, const struct frame *b)
-{
-    return memcmp(a, b, sizeof *a) == 0;
-}
-
 /* The runtime's own copy of a framing: made once, kept for good, for connections point at it. */
 static const struct frame *keep_framing(lua_State *L, const struct frame *frame)
 {
     struct runtime *runtime = runtime_of(L);
     for (int i = 0; i < runtime->framing_count; i++)
-        if (same_frame(runtime->framings[i], frame)) return runtime->framings[i];
+        if (frame_is_same(runtime->framings[i], frame)) return runtime->framings[i];
     int most = (int)(sizeof runtime->framings / sizeof *runtime->framings);
     if (runtime->framing_count == most)
         luaL_error(L, "more than %d different framings: make them from few specs", most);
@@ -181,12 +179,10 @@ static const struct frame *keep_framing(lua_State *L, const struct frame *frame)
 /* conn:framing(spec): from the next packet on, both ways */
 static int conn_framing(lua_State *L)
 {
-    struct link *link = check_link(L, 1);
+    struct link *link = lua_conn_check(L, 1);
     struct error error = {.kind = ERROR_NONE};
-    struct frame frame;
     uint64_t packet_max = server_config(worker_server(runtime_of(L)->worker))->max_packet;
-    memset(&frame, 0, sizeof frame); /* padding too: framings are compared as bytes */
-    frame = frame_default(packet_max);
+    struct frame frame = frame_default(packet_max);
     if (!lua_framing_read(L, 2, &frame, &error) || !frame_finish(&frame, &error))
         return luaL_argerror(L, 2, error.text);
     if (link == NULL) return runtime_refuse(L, "closed");

@@ -1,6 +1,5 @@
 /* The table `server`. */
-#include "runtime.h"
-
+#include "code.h"
 #include "server.h"
 
 static const struct server *server_of(lua_State *L)
@@ -103,6 +102,7 @@ static int server_stats_table(lua_State *L)
     server_stats(server, &stats);
     push_stats(L, &stats);
     uint32_t workers = stats.workers;
+    set_figure(L, "generation", code_generation(runtime_of(L)));
     lua_createtable(L, (int)workers, 0);
     for (uint32_t i = 0; i < workers; i++) {
         server_worker_stats(server, i, &stats);
@@ -119,6 +119,7 @@ void lua_server_open(struct runtime *runtime)
         {"after", lua_timer_after},
         {"every", lua_timer_every},
         {"sleep", run_sleep},
+        {"group", lua_group_get},
         {"now", server_now},
         {"stats", server_stats_table},
         {"connections", server_connections},
@@ -137,7 +138,10 @@ void lua_server_open(struct runtime *runtime)
     set_figure(L, "workers", worker_count(runtime->worker));
     lua_pushliteral(L, MOONPORT_VERSION);
     lua_setfield(L, -2, "version");
+    set_figure(L, "generation", 0);
     lua_newtable(L);
     lua_setfield(L, -2, "state");
+    lua_shared_open(runtime);
+    lua_message_open(runtime);
     lua_setglobal(L, "server");
 }

@@ -1,5 +1,5 @@
 /* server.after and server.every: timers that call Lua, on coroutines like handlers do. */
-#include "runtime.h"
+#include "code.h"
 
 #define TIMER_META "moonport.timer"
 
@@ -50,8 +50,11 @@ static void fire(struct wheel_timer *wheel_timer)
 {
     struct lua_timer *timer = container_of(wheel_timer, struct lua_timer, timer);
     struct runtime *runtime = timer->runtime;
-    struct run *run = run_take(runtime, HANDLERS, NULL);
-    if (run == NULL) return;
+    struct run *run = run_take(runtime, RUN_TIMER, NULL);
+    if (run == NULL) {
+        lua_timer_finished(timer);
+        return;
+    }
     run->timer = timer;
     timer->calling = true;
     lua_rawgeti(run->L, LUA_REGISTRYINDEX, timer->function);
@@ -79,6 +82,11 @@ static int start(lua_State *L, bool repeats)
     timer->self = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushvalue(L, 2);
     timer->function = luaL_ref(L, LUA_REGISTRYINDEX);
+    if (runtime->loading != NULL) { /* it runs from the moment on when the code does */
+        timer->due_ns = delay_ns;
+        list_append(&runtime->loading->timers, &timer->node);
+        return 1;
+    }
     list_append(&runtime->timers, &timer->node);
     worker_timer_start(runtime->worker, &timer->timer, delay_ns);
     return 1;
@@ -116,11 +124,25 @@ void lua_timer_open(struct runtime *runtime)
     lua_pop(L, 1);
 }
 
-void lua_timer_stop_all(struct runtime *runtime)
+void lua_timer_start_all(struct runtime *runtime, struct list *timers)
 {
     struct list *node;
-    while ((node = list_take_first(&runtime->timers)) != NULL) {
+    while ((node = list_take_first(timers)) != NULL) {
         struct lua_timer *timer = container_of(node, struct lua_timer, node);
-        worker_timer_stop(runtime->worker, &timer->timer);
+        uint64_t delay_ns = timer->due_ns;
+        timer->due_ns += worker_now(runtime->worker);
+        list_append(&runtime->timers, node);
+        worker_timer_start(runtime->worker, &timer->timer, delay_ns);
     }
+}
+
+int lua_timer_stop_all(struct runtime *runtime, struct list *timers)
+{
+    int count = 0;
+    for (; !list_empty(timers); count++) {
+        struct lua_timer *timer = container_of(timers->next, struct lua_timer, node);
+        worker_timer_stop(runtime->worker, &timer->timer);
+        let_go(timer);
+    }
+    return count;
 }

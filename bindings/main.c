@@ -1,9 +1,24 @@
 /* moonport - the program. */
+#include "admin_client.h"
+#include "check_command.h"
+#include "command_line.h"
 #include "runtime.h"
 #include "serve.h"
 #include "settings.h"
 #include "system.h"
 #include "talk.h"
+#include "test_command.h"
+
+#include <unistd.h>
+
+static const struct command {
+    const char *name;
+    int (*run)(int count, char **words); /* words[0] is the name; returns the exit status */
+} commands[] = {
+    {"serve", serve_main}, {"check", check_main},         {"test", test_main},
+    {"talk", talk_main},   {"reload", admin_client_main}, {"rollback", admin_client_main},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static int help(FILE *out)
 {
@@ -11,13 +26,17 @@ static int help(FILE *out)
           "\n"
           "  moonport DIR [FLAGS]         serve DIR/main.lua, with the settings of DIR/config.lua\n"
           "  moonport serve DIR [FLAGS]   the same\n"
+          "  moonport check DIR           look for errors in it, without serving\n"
+          "  moonport test DIR            run the tests in it, DIR/*_test.lua, without serving\n"
           "  moonport talk ADDRESS        a client: a line typed is a packet sent\n"
+          "  moonport reload [--admin ADDRESS]     have a running server load its scripts anew\n"
+          "  moonport rollback [--admin ADDRESS]   go back to the scripts before\n"
           "  moonport --help | --version\n"
           "\n"
           "Flags, which go before config.lua (a setting there has the same name, with _ for -):\n"
           "\n",
           out);
-    serve_help(out);
+    command_line_help(out);
     fputs("\n"
           "SIZE takes K, M and G. Try:  moonport scripts/echo  and  moonport talk 127.0.0.1:7000\n"
           "Exit status: 0 fine, 1 the script or the settings are wrong, 2 usage, 3 the system "
@@ -26,14 +45,26 @@ static int help(FILE *out)
     return out == stdout ? 0 : ERROR_USAGE;
 }
 
+static const char *nearest_command(const char *word)
+{
+    const char *names[COMMANDS + 2] = {"--help", "--version"};
+    for (int i = 0; i < COMMANDS; i++) names[i + 2] = commands[i].name;
+    return settings_nearest(word, names, COMMANDS + 2);
+}
+
+/* A word that is neither a command nor a directory, but nearly a command. */
+static const char *misspelt(const char *word)
+{
+    return access(word, F_OK) == 0 ? NULL : nearest_command(word);
+}
+
 int main(int count, char **words)
 {
-    static const char *const commands[] = {"serve", "talk", "--help", "--version"};
     system_begin();
     if (count < 2) return help(stderr);
     const char *command = words[1];
-    if (strcmp(command, "serve") == 0) return serve_main(count - 1, words + 1);
-    if (strcmp(command, "talk") == 0) return talk_main(count - 1, words + 1);
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(command, commands[i].name) == 0) return commands[i].run(count - 1, words + 1);
     for (int i = 1; i < count; i++)
         if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0) return help(stdout);
     if (strcmp(command, "--version") == 0) {
@@ -41,9 +72,14 @@ int main(int count, char **words)
         return 0;
     }
     if (command[0] == '-' && strncmp(command, "--", 2) != 0) {
-        const char *meant = settings_nearest(command, commands, 4);
+        const char *meant = nearest_command(command);
         fprintf(stderr, "moonport: unknown flag %s%s%s: see moonport --help\n", command,
                 meant == NULL ? "" : ", did you mean ", meant == NULL ? "" : meant);
+        return ERROR_USAGE;
+    }
+    const char *meant = command[0] == '-' ? NULL : misspelt(command);
+    if (meant != NULL) {
+        fprintf(stderr, "moonport: there is no directory %s: did you mean %s?\n", command, meant);
         return ERROR_USAGE;
     }
     return serve_main(count, words);

@@ -1,7 +1,11 @@
 /* Handlers and timers run on pooled coroutines, so that any of them may wait. */
-#include "runtime.h"
+#include "code.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+enum { FREE_RUNS_MAX = 256 };
+#define START_LIMIT_NS UINT64_C(60000000000)
 
 static void wake(struct wheel_timer *timer);
 
@@ -9,6 +13,7 @@ static int make_coroutine(lua_State *L)
 {
     struct run *run = lua_touserdata(L, 1);
     lua_State *made = lua_newthread(L);
+    if (COMPAT_HOOK_PER_COROUTINE) lua_sethook(made, NULL, 0, 0); /* it has inherited L's, if any */
     int anchor = luaL_ref(L, LUA_REGISTRYINDEX);
     luaL_unref(L, LUA_REGISTRYINDEX, run->anchor);
     run->anchor = anchor;
@@ -29,22 +34,52 @@ static struct run *make_run(struct runtime *runtime)
     return NULL;
 }
 
+/* It must stand in no list. */
+static void free_run(struct run *run)
+{
+    luaL_unref(run->runtime->L, LUA_REGISTRYINDEX, run->anchor);
+    free(run);
+}
+
+/* Some are kept for the next time; after many have waited at once, the others are not. */
 static void give_run(struct run *run)
 {
     struct runtime *runtime = run->runtime;
     list_remove(&run->node);
-    if (runtime->spare == NULL)
+    if (runtime->spare == NULL) {
         runtime->spare = run;
-    else
+    } else if (runtime->free_run_count < FREE_RUNS_MAX) {
         list_append(&runtime->free_runs, &run->node);
+        runtime->free_run_count++;
+    } else {
+        free_run(run);
+    }
 }
 
-/* Makes a coroutine that failed, or is given up in the middle of something, fit for another call. */
+const char *run_name(const struct run *run)
+{
+    switch (run->handler) {
+    case RUN_TIMER: return "timer";
+    case RUN_MAIN: return "main.lua";
+    case RUN_TEST: return "test";
+    default: return handler_names[run->handler];
+    }
+}
+
+/* Makes a coroutine that failed, or is given up in the middle of something, fit for another call. Its
+ * variables with __close are closed, which runs code of the script's; but not where no hook would end
+ * that: see overtime.h. */
 static bool renew(struct run *run)
 {
-    if (!COMPAT_REUSES_COROUTINES) return runtime_protect(run->runtime, make_coroutine, run);
-    compat_reset(run->L);
-    return true;
+    struct runtime *runtime = run->runtime;
+    bool has_hooks = !run->interrupted || lua_status(run->L) == LUA_YIELD;
+    if (COMPAT_REUSES_COROUTINES && has_hooks) {
+        overtime_begin(&runtime->overtime, run->L, run_name(run), runtime->timeout_ns);
+        compat_reset(run->L);
+        overtime_end(&runtime->overtime, run->L);
+        return true;
+    }
+    return runtime_protect(runtime, make_coroutine, run);
 }
 
 void run_done(struct run *run)
@@ -52,32 +87,53 @@ void run_done(struct run *run)
     if (lua_status(run->L) == LUA_OK) {
         lua_settop(run->L, 0);
     } else if (!renew(run)) {
-        luaL_unref(run->runtime->L, LUA_REGISTRYINDEX, run->anchor);
         list_remove(&run->node);
-        free(run);
+        free_run(run);
         return;
     }
     give_run(run);
 }
 
-static const char *run_name(const struct run *run)
-{
-    return run->handler < HANDLERS ? handler_names[run->handler] : "timer";
-}
-
 static enum run_state fail(struct run *run)
 {
-    runtime_failed(run->runtime, run->L, run_name(run), run->link_id);
+    runtime_failed(run);
     return RUN_FAILED;
 }
 
 static struct run *take(struct runtime *runtime)
 {
+    /* So that one call's want of memory is not the next one's. */
+    if (runtime->heap.refused && runtime->current == NULL) heap_collect(&runtime->heap, runtime->L);
     struct run *run = runtime->spare;
     runtime->spare = NULL;
     if (run != NULL) return run;
     struct list *node = list_take_first(&runtime->free_runs);
-    return node != NULL ? container_of(node, struct run, node) : make_run(runtime);
+    if (node == NULL) return make_run(runtime);
+    runtime->free_run_count--;
+    return container_of(node, struct run, node);
+}
+
+/* What happens before the first connection may take its time; `moonport check` tells what a reload
+ * would not wait for. */
+static uint64_t limit_of(const struct run *run)
+{
+    const struct runtime *runtime = run->runtime;
+    bool patient = !runtime->started && !runtime->program->only_loads;
+    if (!patient || runtime->timeout_ns > START_LIMIT_NS || runtime->timeout_ns == 0)
+        return runtime->timeout_ns;
+    return START_LIMIT_NS;
+}
+
+/* Leaves the error on the coroutine, or that there is no memory even for it. What stands below it is
+ * not touched: it may have to be closed. */
+static void refuse_yield(struct run *run)
+{
+    lua_State *L = run->runtime->L;
+    const char *text = run->interrupted
+                           ? run->runtime->overtime.text
+                           : "yielded outside a coroutine of its own: to wait, use server.sleep";
+    if (!run->interrupted) lua_settop(run->L, 0);
+    if (!compat_push_bytes(L, run->L, text, strlen(text))) lua_xmove(L, run->L, 1);
 }
 
 enum run_state run_call(struct run *run, int arguments)
@@ -85,15 +141,22 @@ enum run_state run_call(struct run *run, int arguments)
     struct runtime *runtime = run->runtime;
     struct run *previous = runtime->current;
     int results = 0;
+    /* A script that got hold of the coroutine may have resumed it: then the call is gone. */
+    if (lua_status(run->L) == LUA_OK && lua_gettop(run->L) <= arguments) {
+        lua_pushliteral(run->L, "its coroutine was resumed before its time");
+        return fail(run);
+    }
     runtime->current = run;
+    overtime_begin(&runtime->overtime, run->L, run_name(run), limit_of(run));
+    runtime->overtime.first = run->L;
     int status = compat_resume(run->L, runtime->L, arguments, &results);
+    run->interrupted = overtime_end(&runtime->overtime, run->L);
+    runtime->overtime.first = NULL;
     runtime->current = previous;
     if (status == LUA_OK) return RUN_DONE;
     if (status != LUA_YIELD) return fail(run);
     if (!run->sleeping) {
-        lua_settop(run->L, 0);
-        lua_pushliteral(run->L,
-                        "yielded outside a coroutine of its own: to wait, use server.sleep");
+        refuse_yield(run);
         return fail(run);
     }
     lua_settop(run->L, 0);
@@ -110,10 +173,22 @@ struct run *run_take(struct runtime *runtime, enum handler handler, struct link 
     }
     bool owned = link != NULL && handler != ON_DISCONNECT;
     run->handler = (uint8_t)handler;
+    run->generation = code_generation(runtime);
+    run->tell = NULL;
     run->link = owned ? link : NULL;
     run->link_id = link == NULL ? 0 : link_id(link);
     run->owner = owned ? &runtime->owned[link_slot(link)] : &runtime->loose;
     run->sleeping = false;
+    run->interrupted = false;
+    return run;
+}
+
+struct run *run_take_loose(struct runtime *runtime, enum handler handler)
+{
+    struct run *run = run_take(runtime, handler, NULL);
+    if (run == NULL) return NULL;
+    lua_pushvalue(runtime->L, SLOT_HANDLERS + (int)handler);
+    lua_xmove(runtime->L, run->L, 1);
     return run;
 }
 
@@ -126,6 +201,17 @@ static void wake(struct wheel_timer *timer)
     if (state != RUN_WAITS) runtime_finished(run, state);
 }
 
+static bool may_wait(const struct run *run)
+{
+    switch (run->handler) {
+    case RUN_MAIN:
+    case ON_UNLOAD:
+    case ON_LOAD:
+    case ON_STOP: return false;
+    default: return true;
+    }
+}
+
 int run_sleep(lua_State *L)
 {
     struct runtime *runtime = runtime_of(L);
@@ -135,6 +221,7 @@ int run_sleep(lua_State *L)
     if (run->L != L)
         return luaL_error(L, "server.sleep inside a coroutine of your own: call it from the "
                              "handler, or yield to there");
+    if (!may_wait(run)) return luaL_error(L, "server.sleep cannot wait in %s", run_name(run));
     if (!lua_isyieldable(L))
         return luaL_error(L,
                           "server.sleep cannot wait here: a C function (table.sort, string.gsub, "
@@ -144,20 +231,44 @@ int run_sleep(lua_State *L)
     return lua_yield(L, 0);
 }
 
+static void end(struct run *run)
+{
+    worker_timer_stop(run->runtime->worker, &run->sleep);
+    run->sleeping = false;
+    run_done(run);
+}
+
 static void cancel(struct list *waiting)
 {
     struct list *node;
-    while ((node = list_take_first(waiting)) != NULL) {
-        struct run *run = container_of(node, struct run, node);
-        worker_timer_stop(run->runtime->worker, &run->sleep);
-        run->sleeping = false;
-        run_done(run);
-    }
+    while ((node = list_take_first(waiting)) != NULL) end(container_of(node, struct run, node));
 }
 
 void run_cancel_owned(struct runtime *runtime, const struct link *link)
 {
     cancel(&runtime->owned[link_slot(link)]);
+}
+
+int run_cancel_older(struct runtime *runtime, uint64_t generation)
+{
+    struct list older, *node;
+    int count = 0;
+    list_init(&older);
+    for (node = runtime->loose.next; node != &runtime->loose;) {
+        struct run *run = container_of(node, struct run, node);
+        node = node->next;
+        if (run->generation >= generation) continue;
+        list_remove(&run->node);
+        list_append(&older, &run->node);
+        count++;
+    }
+    while ((node = list_take_first(&older)) != NULL) {
+        struct run *run = container_of(node, struct run, node);
+        struct lua_timer *timer = run->handler == RUN_TIMER ? run->timer : NULL;
+        end(run);
+        if (timer != NULL) lua_timer_finished(timer);
+    }
+    return count;
 }
 
 static void free_runs(struct list *runs)

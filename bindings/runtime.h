@@ -6,8 +6,10 @@
 
 #include "compat.h"
 #include "error.h"
+#include "heap.h"
 #include "list.h"
 #include "log.h"
+#include "overtime.h"
 #include "script.h"
 
 #include <stdbool.h>
@@ -21,8 +23,15 @@ enum handler {
     ON_DRAIN,
     ON_IDLE,
     ON_DISCONNECT,
+    ON_MESSAGE,
+    ON_UNLOAD,
+    ON_LOAD,
     ON_STOP,
     HANDLERS,
+    /* What runs on coroutines too, but is nobody's handler. */
+    RUN_TIMER = HANDLERS,
+    RUN_MAIN, /* main.lua itself */
+    RUN_TEST, /* a function of a test file */
 };
 extern const char *const handler_names[HANDLERS];
 
@@ -30,9 +39,9 @@ extern const char *const handler_names[HANDLERS];
  * Lua does. C functions that Lua calls use the registry. */
 enum {
     SLOT_CONNS = 1, /* table: slot of the link + 1 -> conn; in the registry as runtime->conns */
-    SLOT_ENV,       /* the globals of main.lua */
     SLOT_HANDLERS,  /* and those after it: function or nil, by enum handler */
-    SLOT_TOP = SLOT_HANDLERS + HANDLERS - 1,
+    SLOT_HANDED = SLOT_HANDLERS + HANDLERS, /* what on_unload hands to on_load */
+    SLOT_TOP = SLOT_HANDED,
 };
 
 enum run_state { RUN_DONE, RUN_WAITS, RUN_FAILED };
@@ -42,13 +51,16 @@ struct run {
     struct runtime *runtime;
     lua_State *L;
     int anchor;               /* in the registry, keeps L alive */
-    uint8_t handler;          /* enum handler, or HANDLERS: a timer */
+    uint8_t handler;          /* enum handler */
+    uint64_t generation;      /* of the code that it runs */
     struct link *link;        /* whose it is, and with which it ends; NULL: nobody's */
     uint64_t link_id;         /* the connection it is about; 0: none */
     struct list *owner;       /* where it stands while it waits */
     bool sleeping;            /* `sleep` runs: it yielded to be resumed */
+    bool interrupted;         /* its last call was */
     struct wheel_timer sleep; /* wakes it up */
-    struct lua_timer *timer;  /* of HANDLERS: which one */
+    struct lua_timer *timer;  /* of RUN_TIMER: which one */
+    struct error *tell;       /* takes a failure, which is logged otherwise */
     struct list node;         /* among the free, or among those that wait for its connection */
 };
 
@@ -56,11 +68,21 @@ struct runtime {
     lua_State *L;
     struct worker *worker;
     const struct program *program;
+    struct heap heap;
+    struct overtime overtime;
+    uint64_t timeout_ns;  /* of a handler; 0: none */
+    struct code *code;    /* the generation that runs */
+    struct code *next;    /* one that is loaded, and may take its place */
+    struct code *loading; /* whose main.lua runs now: its timers wait until it is live */
     bool has[HANDLERS];
-    int conns;                  /* in the registry: see SLOT_CONNS */
-    struct run *current;        /* NULL while no Lua runs on a coroutine */
-    struct run *spare;          /* the one that most calls run on */
-    struct list free_runs;      /* and others, while that one waits */
+    bool started;             /* on_start is over */
+    bool closing;             /* of Lua only finalizers run any more */
+    struct error start_error; /* how it failed */
+    int conns;                /* in the registry: see SLOT_CONNS */
+    struct run *current;      /* NULL while no Lua runs on a coroutine */
+    struct run *spare;        /* the one that most calls run on */
+    struct list free_runs;    /* and others, while that one waits */
+    uint32_t free_run_count;
     struct list loose;          /* waiting runs that no connection owns */
     struct list *owned;         /* worker_slots of them: waiting runs of each connection */
     struct list timers;         /* struct lua_timer that run */
@@ -69,11 +91,16 @@ struct runtime {
     struct log_limit failures;
 };
 
-/* What all workers load: read once, by whoever starts the server. */
+/* What all workers run, as it was at the start; whoever starts the server keeps it until the end. */
 struct program {
-    const char *directory; /* as it was typed */
-    char *main_text;       /* main.lua */
-    size_t main_size;      /* bytes */
+    const struct plan *plan;
+    struct shared *shared; /* server.shared */
+    size_t memory_max;     /* bytes of one worker's Lua state; 0: no limit */
+    uint64_t timeout_ns;   /* of a handler; 0: none */
+    bool sandbox;          /* nothing of the system is within reach of scripts */
+    struct runtime **made; /* is told of the runtime, of tests; or NULL */
+    struct error *witness; /* takes the first failure of a handler, which is logged otherwise */
+    bool only_loads;       /* no handler is called, and no timer fires */
 };
 
 /* The engine's callbacks; their context is a struct program. */
@@ -84,33 +111,51 @@ extern const struct script lua_script;
 /* Takes a coroutine for a call; NULL, and it has been logged, when there is no memory. */
 struct run *run_take(struct runtime *runtime, enum handler handler, struct link *link);
 
+/* The same for a handler that is about no connection, which is on run->L then. */
+struct run *run_take_loose(struct runtime *runtime, enum handler handler);
+
 /* Calls the function that is on run->L with its arguments. DONE: its results are on run->L. FAILED:
  * it has been logged. After both, run_done. WAITS: it goes on by itself, and runtime_finished comes
  * later. */
 enum run_state run_call(struct run *run, int arguments);
 void run_done(struct run *run);
 
+/* "on_receive", "timer", ... */
+const char *run_name(const struct run *run);
+
 /* Lua: server.sleep(seconds). */
 int run_sleep(lua_State *L);
 
-/* Ends the waiting coroutines of a connection, or all. */
+/* Ends the waiting coroutines of a connection; those that no connection owns, of generations below
+ * one: how many; or all. */
 void run_cancel_owned(struct runtime *runtime, const struct link *link);
+int run_cancel_older(struct runtime *runtime, uint64_t generation);
 void run_cancel_all(struct runtime *runtime);
 
-/* ---- runtime.c ---- */
+/* ---- start.c, handlers.c ---- */
 
-/* What follows when a call is over that had waited. */
+/* A worker's Lua, from the context, a struct program. */
+void *runtime_start(void *context, struct worker *worker, struct error *error);
+void runtime_stop(void *state);
+
+/* What follows when a call is over that had waited; and when it was on_start. */
 void runtime_finished(struct run *run, enum run_state state);
+void runtime_started(struct run *run, enum run_state state);
+
+/* ---- runtime.c ---- */
 
 /* The error on the top of the stack, which a script may have made anything. */
 const char *runtime_error_text(lua_State *L);
 
 /* Calls the function, which finds the argument as light userdata at 1, where an error can do no harm;
- * false, and the error has been logged. */
+ * false, and the error has been logged. The other one leaves it in *error. */
 bool runtime_protect(struct runtime *runtime, lua_CFunction function, void *argument);
+bool runtime_try(struct runtime *runtime, lua_CFunction function, void *argument,
+                 struct error *error);
 
-/* Logs the error object on the top of the coroutine's stack with its traceback. */
-void runtime_failed(struct runtime *runtime, lua_State *L, const char *what, uint64_t link_id);
+/* Tells the error object on the top of the coroutine's stack, with its traceback: in run->tell, or
+ * in the log. */
+void runtime_failed(struct run *run);
 
 /* The runtime that a C function was registered with: its first upvalue. */
 static inline struct runtime *runtime_of(lua_State *L)
@@ -127,14 +172,11 @@ int runtime_refuse(lua_State *L, const char *code);
 /* Seconds at `index` as nanoseconds; raises an error when they are not. */
 uint64_t runtime_check_seconds(lua_State *L, int index);
 
-/* ---- load.c ---- */
+/* ---- library.c, coroutines.c ---- */
 
-/* Loads main.lua into a fresh state, finds its handlers and calls on_start. */
-bool load_script(struct runtime *runtime, struct error *error);
-
-/* Calls what is on the top of the main stack, at start and at stop: its results, or the error with
- * its traceback, come back there. */
-bool load_call(lua_State *L, int arguments, int results);
+/* Lua's own libraries, but for what a script must not have. */
+void library_open(struct runtime *runtime);
+void coroutines_open(struct runtime *runtime);
 
 /* ---- lua_conn.c ---- */
 
@@ -143,6 +185,12 @@ void lua_conn_open(struct runtime *runtime); /* metatable, send, broadcast */
 /* Makes the conn of a link; false, and it has been logged, when there is no memory. */
 bool lua_conn_add(struct runtime *runtime, struct link *link);
 void lua_conn_remove(struct runtime *runtime, struct link *link);
+
+/* For functions that take a conn: its link, NULL when it has ended, an error when it is no conn; the
+ * one in { except = conn }, which may be missing; true, or nil and why it was not sent. */
+struct link *lua_conn_check(lua_State *L, int index);
+const struct link *lua_conn_check_except(lua_State *L, int index);
+int lua_conn_answer(lua_State *L, enum send_result result);
 
 /* ---- lua_framing.c, for config_lua.c too ---- */
 
@@ -153,13 +201,30 @@ bool lua_framing_read(lua_State *L, int index, struct frame *frame, struct error
 /* A plain value at `index` as the text that config_set and frame_set take; false if it is none. */
 bool lua_setting_text(lua_State *L, int index, char *text, size_t size);
 
-/* ---- lua_server.c, lua_timer.c ---- */
+/* ---- lua_server.c, lua_group.c, lua_timer.c ---- */
 
 void lua_server_open(struct runtime *runtime); /* the table `server` */
+int lua_group_get(lua_State *L);
+void lua_group_open(struct runtime *runtime);
 int lua_timer_after(lua_State *L);
 int lua_timer_every(lua_State *L);
 void lua_timer_open(struct runtime *runtime);
 void lua_timer_finished(struct lua_timer *timer);
-void lua_timer_stop_all(struct runtime *runtime);
+
+/* Starts those that main.lua made while it was loaded; stops all that run: how many. */
+void lua_timer_start_all(struct runtime *runtime, struct list *timers);
+int lua_timer_stop_all(struct runtime *runtime, struct list *timers);
+
+/* ---- lua_shared.c, lua_message.c: each adds to the table `server`, on the top of the stack ---- */
+
+void lua_shared_open(struct runtime *runtime);
+void lua_message_open(struct runtime *runtime);
+
+/* Of the code that posted it. */
+uint64_t lua_message_generation(struct span bytes);
+
+/* Pushes the value that another worker has posted on the coroutine `to`. False: no memory; the error
+ * is left on runtime->L. */
+bool lua_message_push(struct runtime *runtime, lua_State *to, struct span bytes);
 
 #endif

@@ -19,10 +19,14 @@ void system_show_output(void);
 uint64_t system_prepare(uint64_t files);
 
 /* From here on a stop request does not end the program but waits to be asked for. On Linux it is
- * TERM, INT or HUP; on Windows ^C, ^Break, the end of the console, of the session or of the system.
+ * TERM or INT; on Windows ^C, ^Break, the end of the console, of the session or of the system.
  * For those three a program has some seconds: a second request follows by itself before they are
  * over. A service does not take a user's leaving for one. */
 void system_catch_stops(void);
+
+/* Has HUP, where there is such a thing, call the function, which may do what a signal's handler may;
+ * NULL: HUP does nothing. When this returns, the function of before is called no more. */
+void system_catch_hangup(void (*function)(void *context), void *context);
 
 /* True when a stop was asked for; waits for that up to so many milliseconds, or for ever if it is
  * negative. */

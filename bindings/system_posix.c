@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -11,7 +13,10 @@
 const char system_separators[] = "/";
 const char system_module[] = "?.so";
 
-static int stops = -1; /* an eventfd: how many were asked for */
+static void (*_Atomic hangup)(void *context);
+static void *_Atomic hangup_context;
+static atomic_int hangups; /* handlers that run now, on any thread */
+static int stops = -1;     /* an eventfd: how many were asked for */
 
 void system_begin(void)
 {
@@ -51,7 +56,27 @@ void system_catch_stops(void)
     if (stops < 0) return; /* then a stop request ends it, as it would without us */
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    sigaction(SIGHUP, &action, NULL); /* the terminal was closed */
+}
+
+static void note_hangup(int number)
+{
+    int kept = errno;
+    (void)number;
+    atomic_fetch_add(&hangups, 1);
+    void (*function)(void *) = atomic_load(&hangup);
+    if (function != NULL) function(atomic_load(&hangup_context));
+    atomic_fetch_sub(&hangups, 1);
+    errno = kept;
+}
+
+void system_catch_hangup(void (*function)(void *context), void *context)
+{
+    struct sigaction action = {.sa_handler = note_hangup, .sa_flags = SA_RESTART};
+    atomic_store(&hangup, NULL);
+    while (atomic_load(&hangups) > 0) sched_yield(); /* one may be at the function that goes now */
+    atomic_store(&hangup_context, context);
+    atomic_store(&hangup, function);
+    sigaction(SIGHUP, &action, NULL);
 }
 
 bool system_wait_for_stop(int milliseconds)

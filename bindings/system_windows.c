@@ -76,6 +76,11 @@ void system_catch_stops(void)
     SetConsoleCtrlHandler(note_stop, TRUE);
 }
 
+void system_catch_hangup(void (*function)(void *context), void *context)
+{
+    (void)function, (void)context;
+}
+
 bool system_wait_for_stop(int milliseconds)
 {
     DWORD patience = milliseconds < 0 ? INFINITE : (DWORD)milliseconds;

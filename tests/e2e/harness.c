@@ -68,6 +68,15 @@ static void add_flag(struct command *command, const char *word, bool plain)
     add_word(command, name);
 }
 
+/* Does the test itself say something of this setting? */
+static bool is_given(const struct begin *begin, const char *setting, const char *flag)
+{
+    bool given = begin->config != NULL && strstr(begin->config, setting) != NULL;
+    for (int i = 0; begin->flags[i] != NULL; i++)
+        given = given || strcmp(begin->flags[i], flag) == 0;
+    return given;
+}
+
 static void compose(struct command *command, const struct begin *begin, const struct server *server)
 {
     bool configured = begin->config != NULL && strstr(begin->config, "listen") != NULL;
@@ -81,6 +90,14 @@ static void compose(struct command *command, const struct begin *begin, const st
         if (begin->listen != NULL || !configured) {
             add_word(command, "--listen");
             add_word(command, listen);
+        }
+        if (!is_given(begin, "admin", "--admin")) {
+            add_word(command, "--admin");
+            add_word(command, begin->admin ? "127.0.0.1:0" : "false");
+        }
+        if (begin->example == NULL && !is_given(begin, "handler_timeout", "--handler-timeout")) {
+            add_word(command, "--handler-timeout"); /* however slow the machine is */
+            add_word(command, "60");
         }
     }
     add_flag(command, "--backend", begin->echo_in_c);
@@ -103,6 +120,7 @@ static void lay_out(struct server *server, const struct begin *begin)
     snprintf(server->directory, sizeof server->directory, "%s/script", base);
     cr_assert_eq(mkdir(server->directory, 0700), 0);
     if (begin->script != NULL) file_write(server->directory, "main.lua", begin->script);
+    if (begin->module != NULL) file_write(server->directory, "module.lua", begin->module);
     if (begin->config != NULL) file_write(server->directory, "config.lua", begin->config);
 }
 
@@ -159,6 +177,21 @@ uint16_t server_port(const struct server *server, int listener)
     uint16_t port = strncmp(address, "unix:", 5) == 0 ? 0 : (uint16_t)atoi(address + size);
     free(log);
     return port;
+}
+
+void server_admin(const struct server *server, char *address, size_t size)
+{
+    static const char before[] = "admin on ";
+    server_expect_log(server, before);
+    char *log = server_log(server);
+    const char *text = strstr(log, before) + strlen(before);
+    snprintf(address, size, "%.*s", (int)strcspn(text, " "), text);
+    free(log);
+}
+
+void script_write(const struct server *server, const char *name, const char *text)
+{
+    file_write(server->directory, name, text);
 }
 
 void server_end(struct server *server)

@@ -19,9 +19,11 @@
 struct begin {
     const char *script;    /* main.lua as text, written to a fresh directory; or */
     const char *example;   /* a directory of MOONPORT_SCRIPTS: "chat" */
+    const char *module;    /* module.lua beside it, as text */
     const char *config;    /* config.lua as text */
     const char *flags[32]; /* more of the command line: "--workers", "2", ..., NULL at the end */
     const char *listen;    /* default "127.0.0.1:0", or what the config says about it */
+    bool admin;            /* it takes commands: server_admin */
     bool echo_in_c;        /* the C example instead of moonport; takes the same flags */
 };
 
@@ -40,6 +42,12 @@ struct server server_start(const struct begin *begin);
 
 /* The port of the listener with this number, from 0. */
 uint16_t server_port(const struct server *server, int listener);
+
+/* Where it takes commands, "127.0.0.1:PORT". */
+void server_admin(const struct server *server, char *address, size_t size);
+
+/* Writes a file of its script anew, in place, as an editor does. */
+void script_write(const struct server *server, const char *name, const char *text);
 
 /* With this main.lua and one worker, so that connections share a state. */
 struct server server_begin_script(const char *script);
@@ -64,14 +72,29 @@ int server_log_count(const struct server *server, const char *text);
 void server_expect_log(const struct server *server, const char *text);
 void server_expect_log_count(const struct server *server, const char *text, int count);
 
+/* The least that a main.lua may be. */
+#define ECHO "function on_receive(conn, packet) conn:send(packet) end\n"
+
+enum { INPUT = 1, USAGE = 2, SYSTEM = 3 }; /* exit statuses */
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define NO_FLAGS ((const char *const[]){NULL})
+
 /* Runs the program to its end with these words behind its name (NULL at the end); what it wrote
  * is in *out and *err, to be freed. Returns the exit status. */
 int program_run(char **out, char **err, const char *const *words);
 int program_run_input(char **out, char **err, const char *input, const char *const *words);
 
+/* It must end with that status, say both of this on stderr, and nothing on stdout. */
+void program_fail(int status, const char *const *words, const char *first, const char *second);
+
 /* A directory with these files (name, text, ..., NULL), for program_run and directory_remove. */
 char *directory_make(const char *name, const char *text, ...);
 void directory_remove(char *directory);
+
+/* The same; the names may be in directories of it. */
+#define FILES(...) ((const char *const[]){__VA_ARGS__, NULL}) /* name, text, ... */
+char *directory_make_of(const char *const *files);
 
 /* ---- a client; sockets are blocking, with a receive timeout so that no test hangs ---- */
 
@@ -102,6 +125,9 @@ uint8_t *client_take(int client, size_t *size);
 void client_expect(int client, const char *text);                      /* the next packet is this */
 void client_ask(int client, const char *question, const char *answer); /* sends one, expects one */
 
+/* Sends one; the answer has this in it. */
+void client_ask_for_part(int client, const char *question, const char *part);
+
 /* The next so many packets are a megabyte each, of 'A', of 'B', ...; then the connection ends. */
 void client_expect_megabytes_to_the_end(int client, int count);
 
@@ -120,5 +146,9 @@ bool on_windows(void);
 
 /* Skips the test, and says so, where nothing serves them. */
 void need_unix_sockets(void);
+
+/* The same with LuaJIT, and why. */
+bool has_luajit(void);
+void need_lua_5_4(const char *why);
 
 #endif

@@ -166,6 +166,17 @@ void client_ask(int client, const char *question, const char *answer)
     client_expect(client, answer);
 }
 
+void client_ask_for_part(int client, const char *question, const char *part)
+{
+    char answer[1024];
+    size_t size;
+    client_put_text(client, question);
+    uint8_t *packet = client_take(client, &size);
+    snprintf(answer, sizeof answer, "%.*s", (int)size, (char *)packet);
+    free(packet);
+    cr_assert_not_null(strstr(answer, part), "%s: \"%s\", without \"%s\"", question, answer, part);
+}
+
 bool client_is_served(int client)
 {
     char answer[6];

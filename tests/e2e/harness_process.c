@@ -94,6 +94,21 @@ char *directory_make(const char *name, const char *text, ...)
     return strdup(path);
 }
 
+char *directory_make_of(const char *const *files)
+{
+    char directory[200], path[512];
+    directory_new(directory, sizeof directory);
+    for (; files[0] != NULL; files += 2) {
+        const char *slash = strchr(files[0], '/');
+        if (slash != NULL) {
+            snprintf(path, sizeof path, "%s/%.*s", directory, (int)(slash - files[0]), files[0]);
+            cr_assert(mkdir(path, 0700) == 0 || errno == EEXIST, "%s", path);
+        }
+        file_write(directory, files[0], files[1]);
+    }
+    return strdup(directory);
+}
+
 void directory_remove(char *directory)
 {
     tree_remove(directory);
@@ -115,6 +130,22 @@ bool on_windows(void)
 void need_unix_sockets(void)
 {
     if (on_windows()) cr_skip_test("NOT TESTED: unix sockets are for Linux");
+}
+
+bool has_luajit(void)
+{
+    char *out, *err;
+    const char *words[] = {"--version", NULL};
+    cr_assert_eq(program_run(&out, &err, words), 0);
+    bool found = strstr(out, "LuaJIT") != NULL;
+    free(out);
+    free(err);
+    return found;
+}
+
+void need_lua_5_4(const char *why)
+{
+    if (has_luajit()) cr_skip_test("NOT TESTED: %s", why);
 }
 
 /* What starts a program that is not this system's own; NULL: nothing need. */
@@ -273,6 +304,18 @@ int program_run_input(char **out, char **err, const char *input, const char *con
 int program_run(char **out, char **err, const char *const *words)
 {
     return program_run_input(out, err, NULL, words);
+}
+
+void program_fail(int status, const char *const *words, const char *first, const char *second)
+{
+    char *out, *err;
+    int ended = program_run(&out, &err, words);
+    cr_assert_eq(ended, status, "status %d, and it said: %s", ended, err);
+    cr_assert_not_null(strstr(err, first), "expected \"%s\" in:\n%s", first, err);
+    cr_assert_not_null(strstr(err, second), "expected \"%s\" in:\n%s", second, err);
+    cr_assert_str_eq(out, "");
+    free(out);
+    free(err);
 }
 
 static void need_environment(void)

@@ -6,21 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ECHO "function on_receive(conn, packet) conn:send(packet) end\n"
-
 /* The start must fail with status 1, and the message must have both parts. */
 static void refuse(const char *config, const char *first, const char *second)
 {
-    char *out, *err;
     char *directory = directory_make("main.lua", ECHO, "config.lua", config, NULL);
     const char *words[] = {directory, "--backend", backend(), "--listen", "127.0.0.1:0", NULL};
-    int status = program_run(&out, &err, words);
-    cr_assert_eq(status, 1, "status %d of %s: %s", status, config, err);
-    cr_assert_not_null(strstr(err, first), "expected \"%s\" in:\n%s", first, err);
-    cr_assert_not_null(strstr(err, second), "expected \"%s\" in:\n%s", second, err);
-    cr_assert_str_eq(out, "");
-    free(out);
-    free(err);
+    program_fail(INPUT, words, first, second);
     directory_remove(directory);
 }
 
@@ -42,9 +33,6 @@ static void expect_figure(const char *config, const char *const *flags, const ch
     free(err);
     directory_remove(directory);
 }
-
-#define WORDS(...) ((const char *[]){__VA_ARGS__, NULL})
-#define NO_FLAGS ((const char *[]){NULL})
 
 Test(config, what_is_no_table_is_told)
 {

@@ -8,8 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WORDS(...) ((const char *[]){__VA_ARGS__, NULL})
-
 static void send_line(int client, const char *line)
 {
     client_send_text(client, line);

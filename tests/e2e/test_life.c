@@ -10,7 +10,6 @@
 
 #define TELLS_THE_END \
     "function on_disconnect(conn, reason) server.log('info', 'ended %s', reason) end\n"
-#define ECHOES "function on_receive(conn, packet) conn:send(packet) end\n"
 
 /* Closing resets the connection. */
 static void reset(int client)
@@ -25,7 +24,7 @@ static void reset(int client)
 Test(life, closes_a_silent_connection_with_reason_idle)
 {
     struct server server = server_begin(
-        &(struct begin){.script = ECHOES TELLS_THE_END, .config = "return { idle_timeout = 0.2 }"});
+        &(struct begin){.script = ECHO TELLS_THE_END, .config = "return { idle_timeout = 0.2 }"});
     int client = client_connect(&server);
     cr_assert_eq(client_await_end(client), CLIENT_EOF);
     server_expect_log(&server, "ended idle\n");
@@ -158,7 +157,7 @@ Test(life, on_idle_may_wait_while_packets_go_on)
 
 Test(life, tells_the_end_of_a_peer_that_closes)
 {
-    struct server server = server_begin(&(struct begin){.script = ECHOES TELLS_THE_END});
+    struct server server = server_begin(&(struct begin){.script = ECHO TELLS_THE_END});
     int client = client_connect(&server);
     client_ask(client, "hello", "hello");
     close(client);
@@ -195,7 +194,7 @@ Test(life, answers_what_came_before_a_half_close)
 
 Test(life, tells_the_end_of_a_peer_that_resets)
 {
-    struct server server = server_begin(&(struct begin){.script = ECHOES TELLS_THE_END});
+    struct server server = server_begin(&(struct begin){.script = ECHO TELLS_THE_END});
     int client = client_connect(&server);
     client_ask(client, "hello", "hello");
     reset(client);
@@ -206,7 +205,7 @@ Test(life, tells_the_end_of_a_peer_that_resets)
 Test(life, tells_what_was_wrong_with_a_length)
 {
     struct server server = server_begin(
-        &(struct begin){.script = ECHOES TELLS_THE_END, .config = "return { max_packet = '1K' }"});
+        &(struct begin){.script = ECHO TELLS_THE_END, .config = "return { max_packet = '1K' }"});
     int client = client_connect(&server);
     client_send(client, "\1\0\0\0", 4); /* a length that counts itself is 4 at least */
     cr_assert_eq(client_await_end(client), CLIENT_EOF);

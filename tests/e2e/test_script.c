@@ -159,6 +159,36 @@ Test(script, an_error_that_cannot_be_told_is_only_an_error)
     server_end(&server);
 }
 
+Test(script, of_many_failures_a_few_are_logged_with_a_count_of_the_others)
+{
+    enum { FAILURES = 200 };
+    struct server server =
+        server_begin_script("function on_receive(conn, packet)\n"
+                            "  if packet == 'fail' then error('on purpose') end\n"
+                            "  conn:send(packet)\n"
+                            "end\n");
+    for (int i = 0; i < FAILURES; i++) {
+        int client = client_connect(&server);
+        client_put_text(client, "fail");
+        cr_assert_eq(client_await_end(client), CLIENT_EOF);
+        close(client);
+    }
+    /* The count comes with the first line of another second. */
+    for (int i = 0; server_log_count(&server, " like it not shown)") == 0; i++) {
+        cr_assert(i < 3000, "no count:\n%s", server_log(&server));
+        usleep(10000);
+        int client = client_connect(&server);
+        client_put_text(client, "fail");
+        cr_assert_eq(client_await_end(client), CLIENT_EOF);
+        close(client);
+    }
+    cr_assert_lt(server_log_count(&server, "on purpose"), FAILURES);
+    int client = client_connect(&server);
+    client_ask(client, "hello", "hello");
+    close(client);
+    server_end(&server);
+}
+
 /* ---- start and stop ---- */
 
 Test(script, every_worker_starts_and_stops_once)
@@ -206,9 +236,7 @@ Test(script, an_error_in_on_start_stops_the_start)
     refuse_start("function on_start() if server.worker == 2 then error('not me') end end\n", "",
                  "main.lua:1: not me");
     refuse_start("function on_start() error({}) end\n", "", "on_start");
-    refuse_start("function on_start() server.sleep(0.01) end\n", "",
-                 "server.sleep is for handlers and timers");
-    refuse_start("server.sleep(0.01)\n", "", "server.sleep is for handlers and timers");
+    refuse_start("server.sleep(0.01)\n", "", "server.sleep cannot wait in main.lua");
     refuse_start("coroutine.yield()\n", "", "yield");
 }
 
@@ -247,7 +275,7 @@ Test(script, globals_may_be_strict)
                                  "end })\n"
                                  "function on_receive(conn, packet)\n"
                                  "  conn:send(packet)\n"
-                                 "  return nothing_like_it\n"
+                                 "  return _G['nothing_like_it']\n"
                                  "end\n";
     struct server server = server_begin(&(struct begin){.script = script});
     int client = client_connect(&server);

@@ -12,7 +12,6 @@
 
 enum { QUEUED = 30 };
 
-#define ECHO "function on_receive(conn, packet) conn:send(packet) end\n"
 #define TELLS_THE_END \
     "function on_disconnect(conn, reason) server.log('info', 'ended %s', reason) end\n"
 /* More than the system's buffers take, so that it waits in the server. */
@@ -188,7 +187,8 @@ Test(stop, a_second_signal_does_not_wait_for_a_deaf_peer)
 
 static void stop_in_spite_of(const char *script)
 {
-    struct server server = server_begin(&(struct begin){.script = script});
+    struct server server =
+        server_begin(&(struct begin){.script = script, .flags = {"--handler-timeout", "0"}});
     int client = client_connect(&server);
     client_put_text(client, "go");
     server_expect_log(&server, "for ever\n");
@@ -218,8 +218,8 @@ Test(stop, a_second_signal_does_not_wait_for_a_timer_that_never_returns)
 
 Test(stop, a_second_signal_does_not_wait_for_on_disconnect)
 {
-    struct server server =
-        server_begin(&(struct begin){.script = ECHO "function on_disconnect() " FOR_EVER});
+    struct server server = server_begin(&(struct begin){
+        .script = ECHO "function on_disconnect() " FOR_EVER, .flags = {"--handler-timeout", "0"}});
     int client = client_connect(&server);
     client_ask(client, "hello", "hello");
     server_signal(&server, SIGTERM);
@@ -232,8 +232,8 @@ Test(stop, a_second_signal_does_not_wait_for_on_disconnect)
 
 Test(stop, a_second_signal_does_not_wait_for_on_stop)
 {
-    struct server server =
-        server_begin(&(struct begin){.script = ECHO "function on_stop() " FOR_EVER});
+    struct server server = server_begin(&(struct begin){
+        .script = ECHO "function on_stop() " FOR_EVER, .flags = {"--handler-timeout", "0"}});
     server_signal(&server, SIGTERM);
     server_expect_log(&server, "for ever\n");
     server_signal(&server, SIGTERM);

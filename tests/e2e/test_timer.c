@@ -114,7 +114,7 @@ Test(timer, an_error_in_a_timer_is_logged_and_the_next_tick_comes)
                             "end\n");
     int client = client_connect(&server);
     client_ask(client, "go", "three");
-    server_expect_log_count(&server, "error timer: ", 2);
+    server_expect_log_count(&server, "error timer (generation 1): ", 2);
     server_expect_log_count(&server, "main.lua:6: in a timer", 2);
     close(client);
     server_end(&server);

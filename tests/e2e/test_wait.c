@@ -89,6 +89,42 @@ Test(wait, many_handlers_sleep_at_once)
     server_end(&server);
 }
 
+/* What they cost is memory: some kilobytes each, which come back. */
+Test(wait, ten_thousand_handlers_sleep_at_once)
+{
+    static const char script[] =
+        "local HANDLERS = 10000\n"
+        "local asleep, awake, go = 0, 0, false\n"
+        "local function count() collectgarbage() collectgarbage() return collectgarbage('count') "
+        "end\n"
+        "local function wake()\n"
+        "  asleep = asleep + 1\n"
+        "  while not go do server.sleep(0.2) end\n"
+        "  awake = awake + 1\n"
+        "end\n"
+        "function on_receive(conn, packet)\n"
+        "  local before = count()\n"
+        "  asleep, awake, go = 0, 0, false\n"
+        "  for i = 1, HANDLERS do server.after(0, wake) end\n"
+        "  while asleep < HANDLERS do server.sleep(0.01) end\n"
+        "  local each = (count() - before) / HANDLERS\n"
+        "  conn:send(each < 4 and 'asleep' or ('%f K each'):format(each))\n"
+        "  go = true\n"
+        "  while awake < HANDLERS do server.sleep(0.01) end\n"
+        "  local kept = (count() - before) / HANDLERS\n"
+        "  conn:send(kept < 1 and packet or ('%f K each kept'):format(kept))\n"
+        "end\n";
+    struct server server = server_begin(
+        &(struct begin){.script = script, .flags = {"--workers", "1", "--handler-timeout", "100"}});
+    int client = client_connect(&server);
+    for (int round = 0; round < 3; round++) {
+        client_ask(client, "again", "asleep");
+        client_expect(client, "again");
+    }
+    close(client);
+    server_end(&server);
+}
+
 Test(wait, every_handler_and_timer_may_sleep)
 {
     struct server server =
@@ -150,6 +186,77 @@ Test(wait, a_sleeping_handler_does_not_hold_up_the_end)
     cr_assert_eq(server_wait(&server), 0);
     close(client);
     close(undecided);
+    server_end(&server);
+}
+
+/* ---- before the first connection ---- */
+
+Test(wait, nobody_is_served_before_an_on_start_that_sleeps_is_over)
+{
+    static const char script[] = "local ready, ticks = false, 0\n"
+                                 "server.every(0.01, function() ticks = ticks + 1 end)\n"
+                                 "function on_start()\n"
+                                 "  for _ = 1, 10 do server.sleep(0.02 * server.worker) end\n"
+                                 "  ready = ticks > 0\n"
+                                 "  server.log('info', 'ready %d', server.worker)\n"
+                                 "end\n"
+                                 "function on_connect(conn)\n"
+                                 "  conn:send(ready and 'ready ' .. server.worker or 'early')\n"
+                                 "end\n";
+    struct server server =
+        server_begin(&(struct begin){.script = script, .flags = {"--workers", "2"}});
+    int clients[4];
+    char *log = server_log(&server);
+    const char *listening = strstr(log, "listening on ");
+    for (int worker = 1; worker <= 2; worker++) {
+        char line[16];
+        snprintf(line, sizeof line, "ready %d\n", worker);
+        const char *ready = strstr(log, line);
+        cr_assert(ready != NULL && ready < listening, "%s", log);
+    }
+    free(log);
+    for (int i = 0; i < 4; i++) {
+        clients[i] = client_connect(&server);
+        client_expect(clients[i], i % 2 == 0 ? "ready 1" : "ready 2");
+    }
+    for (int i = 0; i < 4; i++) close(clients[i]);
+    server_end(&server);
+}
+
+Test(wait, an_on_start_that_sleeps_and_fails_ends_the_start)
+{
+    static const char script[] = "function on_start()\n"
+                                 "  server.sleep(0.05)\n"
+                                 "  if server.worker == 2 then error('no database') end\n"
+                                 "  server.sleep(1000)\n"
+                                 "end\n"
+                                 "function on_receive() end\n"
+                                 "function on_stop() print('stopped') end\n";
+    char *out, *err;
+    char *directory = directory_make("main.lua", script, NULL);
+    const char *words[] = {directory, "--listen",  "127.0.0.1:0", "--backend",
+                           backend(), "--workers", "3",           NULL};
+    cr_assert_eq(program_run(&out, &err, words), 1, "%s", err);
+    cr_assert_not_null(strstr(err, "on_start failed in worker 2: "), "%s", err);
+    cr_assert_not_null(strstr(err, "main.lua:3: no database"), "%s", err);
+    cr_assert_null(strstr(err, "listening on"), "%s", err);
+    cr_assert_null(strstr(out, "stopped"), "on_stop of what never started: %s", out);
+    free(out);
+    free(err);
+    directory_remove(directory);
+}
+
+Test(wait, a_server_whose_on_start_sleeps_can_be_stopped)
+{
+    struct server server = server_start(&(struct begin){.script = "function on_start()\n"
+                                                                  "  server.log('info', 'begun')\n"
+                                                                  "  server.sleep(1000)\n"
+                                                                  "end\n",
+                                                        .flags = {"--workers", "2"}});
+    server_expect_log_count(&server, "begun\n", 2);
+    server_signal(&server, SIGTERM);
+    server_signal(&server, SIGTERM);
+    cr_assert_geq(server_wait(&server), 0);
     server_end(&server);
 }
 

@@ -1,0 +1,76 @@
+/* code.h - generations of the script in one worker.
+ *
+ *     plan ---code_prepare---> runtime->next ---code_switch---> runtime->code
+ *                                    '---------code_discard---> nothing has changed
+ *
+ * A new generation is loaded beside the one that runs: in an environment of its own, with its own
+ * modules. All of it is on the worker's thread, while no Lua runs. */
+#ifndef MOONPORT_CODE_H
+#define MOONPORT_CODE_H
+
+#include "runtime.h"
+#include "source.h"
+
+/* What is to be loaded by every worker, the same everywhere. */
+struct plan {
+    struct source *source;           /* held while the plan is used */
+    uint64_t generation;             /* 1, 2, ... */
+    const struct findings *suspects; /* what may be wrong with it; see review.h */
+};
+
+struct code {
+    struct source *source; /* held */
+    uint64_t generation;
+    int environment; /* in the registry: its globals */
+    int handlers;    /* in the registry: table, enum handler + 1 -> function */
+    bool has[HANDLERS];
+    struct list timers; /* made while it was loaded */
+};
+
+/* The last of all generations that waiting coroutines may be of is this many below the newest. */
+enum { GENERATIONS_KEPT = 3 };
+
+/* Of the code that runs; 0 before there is any. */
+static inline uint64_t code_generation(const struct runtime *runtime)
+{
+    return runtime->code == NULL ? 0 : runtime->code->generation;
+}
+
+/* Loads it; false with the error, which names file and line, and nothing has changed. */
+bool code_prepare(struct runtime *runtime, const struct plan *plan, struct error *error);
+
+/* Forgets what was prepared, if anything. */
+void code_discard(struct runtime *runtime);
+
+/* Makes what was prepared the code that runs. `reload`: on_unload and on_load are called; their
+ * failure is told in *error, and does not stop it. False if one failed. */
+bool code_switch(struct runtime *runtime, bool reload, struct error *error);
+
+/* At the end. */
+void code_close(struct runtime *runtime);
+
+/* ---- load.c: for code.c ---- */
+
+/* Runs main.lua in a new environment and finds its handlers. */
+bool code_load(struct runtime *runtime, struct code *code, const struct plan *plan,
+               struct error *error);
+
+/* Sets server.generation. */
+void code_tell_generation(struct runtime *runtime, uint64_t generation);
+
+/* ---- environment.c: for load.c ---- */
+
+/* Pushes a new environment for scripts of this source: the globals, with a `require` that finds its
+ * modules in the source and a `load` whose code shares the environment. Below it: a userdata that
+ * keeps the source and knows which of its files have been loaded. May raise an error. */
+void environment_push(lua_State *L, struct source *source);
+
+/* Was this file loaded, by the userdata at `index`? */
+bool environment_has_loaded(lua_State *L, int index, const struct source_file *file);
+
+/* Compiles a file of the source; the function, with the environment at `environment`, or an error
+ * message is pushed. Returns a status of Lua's. */
+int environment_compile(lua_State *L, const struct source *source, const struct source_file *file,
+                        int environment);
+
+#endif

@@ -1,0 +1,155 @@
+/* xpcall, coroutine.resume, wrap and close, as Lua has them, but so that overtime.c knows which coroutine
+ * runs: a hook is one coroutine's own. (Of LuaJIT's it is not, and there these are not used.) */
+#include "runtime.h"
+
+#if COMPAT_HOOK_PER_COROUTINE
+
+/* Hands over to the coroutine with `arguments` values that are on the top of L. Returns how many
+ * came back on L, or -1 with an error there. */
+static int enter(struct runtime *runtime, lua_State *L, lua_State *to, int arguments)
+{
+    int results = 0;
+    if (!lua_checkstack(to, arguments)) {
+        lua_pushliteral(L, "too many arguments to resume");
+        return -1;
+    }
+    lua_xmove(L, to, arguments);
+    overtime_enter(&runtime->overtime, to);
+    int status = compat_resume(to, L, arguments, &results);
+    overtime_leave(&runtime->overtime, to, L);
+    if (status != LUA_OK && status != LUA_YIELD) {
+        lua_xmove(to, L, 1);
+        return -1;
+    }
+    if (!lua_checkstack(L, results + 1)) {
+        lua_pop(to, results);
+        lua_pushliteral(L, "too many results to resume");
+        return -1;
+    }
+    lua_xmove(to, L, results);
+    return results;
+}
+
+static int resume(lua_State *L)
+{
+    lua_State *to = lua_tothread(L, 1);
+    luaL_argexpected(L, to != NULL, 1, "coroutine");
+    int results = enter(runtime_of(L), L, to, lua_gettop(L) - 1);
+    lua_pushboolean(L, results >= 0);
+    lua_insert(L, results >= 0 ? -(results + 1) : -2);
+    return results >= 0 ? results + 1 : 2;
+}
+
+static int call_wrapped(lua_State *L)
+{
+    lua_State *to = lua_tothread(L, lua_upvalueindex(2));
+    int results = enter(runtime_of(L), L, to, lua_gettop(L));
+    if (results >= 0) return results;
+    int status = lua_status(to);
+    struct runtime *runtime = runtime_of(L);
+    bool failed = status != LUA_OK && status != LUA_YIELD;
+    if (failed && !overtime_is_raised(&runtime->overtime)) { /* its variables are closed */
+        lua_pop(L, 1);
+        overtime_enter(&runtime->overtime, to);
+        lua_resetthread(to);
+        overtime_leave(&runtime->overtime, to, L);
+        lua_xmove(to, L, 1);
+    }
+    if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
+        luaL_where(L, 1);
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+    }
+    return lua_error(L);
+}
+
+static int wrap(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_pushlightuserdata(L, runtime_of(L));
+    lua_State *made = lua_newthread(L);
+    lua_pushvalue(L, 1);
+    lua_xmove(L, made, 1);
+    lua_pushcclosure(L, call_wrapped, 2);
+    return 1;
+}
+
+/* What its variables with __close do runs on the coroutine that is closed. */
+static int close(lua_State *L)
+{
+    struct runtime *runtime = runtime_of(L);
+    lua_State *to = lua_tothread(L, 1);
+    bool has_frames = to != NULL && lua_status(to) != LUA_OK; /* Lua's close raises no error then */
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    if (has_frames) overtime_enter(&runtime->overtime, to);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    if (has_frames) overtime_leave(&runtime->overtime, to, L);
+    return lua_gettop(L);
+}
+
+/* ---- xpcall ---- */
+
+/* An interruption meets no message handler written in Lua: no hook would reach that if it looped. */
+static int handle_message(lua_State *L)
+{
+    lua_settop(L, 1);
+    if (overtime_is_raised(&runtime_of(L)->overtime) && !lua_iscfunction(L, lua_upvalueindex(2)))
+        return 1;
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+static int called(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    return lua_gettop(L);
+}
+
+static int call_protected(lua_State *L)
+{
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushlightuserdata(L, runtime_of(L));
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, handle_message, 2);
+    lua_replace(L, 2);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, called);
+    return called(L, LUA_OK, 0);
+}
+
+/* Puts the function in the place of the table's, which is its second upvalue. */
+static void wrap_function(struct runtime *runtime, const char *name, lua_CFunction function)
+{
+    lua_State *L = runtime->L;
+    lua_pushlightuserdata(L, runtime);
+    lua_getfield(L, -2, name);
+    lua_pushcclosure(L, function, 2);
+    lua_setfield(L, -2, name);
+}
+
+void coroutines_open(struct runtime *runtime)
+{
+    static const luaL_Reg functions[] = {{"resume", resume}, {"wrap", wrap}, {NULL, NULL}};
+    lua_State *L = runtime->L;
+    lua_getglobal(L, "coroutine");
+    runtime_register(runtime, L, functions);
+    wrap_function(runtime, "close", close);
+    lua_pop(L, 1);
+    lua_pushglobaltable(L);
+    wrap_function(runtime, "xpcall", call_protected);
+    lua_pop(L, 1);
+}
+
+#else
+
+void coroutines_open(struct runtime *runtime)
+{
+    (void)runtime;
+}
+
+#endif

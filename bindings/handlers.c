@@ -1,0 +1,186 @@
+/* The engine calls, and a handler of the script runs. */
+#include "code.h"
+
+/* A coroutine with the handler and its conn on it, ready for run_call; NULL if there is none. */
+static struct run *prepare(struct runtime *runtime, enum handler handler, struct link *link)
+{
+    struct run *run = run_take(runtime, handler, link);
+    if (run == NULL) return NULL;
+    lua_pushvalue(runtime->L, SLOT_HANDLERS + (int)handler);
+    lua_rawgeti(runtime->L, SLOT_CONNS, (int)link_slot(link) + 1);
+    lua_xmove(runtime->L, run->L, 2);
+    return run;
+}
+
+/* The answer of on_connect and on_idle: the first result, or nil. A failure ends the connection. */
+static enum script_verdict answer(struct run *run, enum run_state state)
+{
+    if (state == RUN_WAITS) return SCRIPT_WAIT;
+    enum script_verdict verdict = SCRIPT_NO;
+    if (state == RUN_DONE) {
+        bool has = lua_gettop(run->L) > 0 && !lua_isnil(run->L, 1);
+        if (run->handler == ON_CONNECT)
+            verdict = has && !lua_toboolean(run->L, 1) ? SCRIPT_NO : SCRIPT_YES;
+        else
+            verdict = has && lua_toboolean(run->L, 1) ? SCRIPT_YES : SCRIPT_NO;
+    } else {
+        link_close(run->link, NULL);
+    }
+    run_done(run);
+    return verdict;
+}
+
+static enum script_verdict connected(void *state, struct link *link)
+{
+    struct runtime *runtime = state;
+    if (!lua_conn_add(runtime, link)) return SCRIPT_NO;
+    if (!runtime->has[ON_CONNECT]) return SCRIPT_YES;
+    struct run *run = prepare(runtime, ON_CONNECT, link);
+    return run == NULL ? SCRIPT_NO : answer(run, run_call(run, 1));
+}
+
+/* After on_receive and on_drain. */
+static void conclude(struct run *run, enum run_state state, struct link *link)
+{
+    if (state == RUN_WAITS) {
+        link_hold(link);
+        return;
+    }
+    run_done(run);
+    if (state == RUN_FAILED) link_close(link, NULL);
+}
+
+/* Adds a string to the arguments; false, and the connection ends, if that fails. */
+static bool push_argument(struct run *run, struct link *link, struct span bytes)
+{
+    struct runtime *runtime = run->runtime;
+    lua_State *L = runtime->L;
+    if (COMPAT_PUSHES_SAFELY && heap_has_room(&runtime->heap, bytes.size)) {
+        lua_pushlstring(run->L, (const char *)bytes.data, bytes.size);
+        return true;
+    }
+    if (compat_push_bytes(L, run->L, bytes.data, bytes.size)) return true;
+    log_line(LOG_ERROR, "%s was not called: %s", handler_names[run->handler],
+             runtime_error_text(L));
+    lua_pop(L, 1);
+    run_done(run);
+    link_close(link, NULL);
+    return false;
+}
+
+static void received(void *state, struct link *link, struct span packet)
+{
+    struct runtime *runtime = state;
+    if (!runtime->has[ON_RECEIVE]) return;
+    struct run *run = prepare(runtime, ON_RECEIVE, link);
+    if (run == NULL)
+        link_close(link, NULL); /* a packet of its stream is lost */
+    else if (push_argument(run, link, packet))
+        conclude(run, run_call(run, 2), link);
+}
+
+static void drained(void *state, struct link *link)
+{
+    struct runtime *runtime = state;
+    if (!runtime->has[ON_DRAIN]) return;
+    struct run *run = prepare(runtime, ON_DRAIN, link);
+    if (run != NULL) conclude(run, run_call(run, 1), link);
+}
+
+static enum script_verdict idle(void *state, struct link *link, double seconds)
+{
+    struct runtime *runtime = state;
+    if (!runtime->has[ON_IDLE]) return SCRIPT_NO;
+    struct run *run = prepare(runtime, ON_IDLE, link);
+    if (run == NULL) return SCRIPT_NO;
+    lua_pushnumber(run->L, seconds);
+    return answer(run, run_call(run, 2));
+}
+
+static void disconnected(void *state, struct link *link, const char *reason)
+{
+    struct runtime *runtime = state;
+    run_cancel_owned(runtime, link);
+    if (!runtime->has[ON_DISCONNECT]) return;
+    struct run *run = prepare(runtime, ON_DISCONNECT, link);
+    if (run == NULL || !push_argument(run, link, span_text(reason))) return;
+    if (run_call(run, 2) != RUN_WAITS) run_done(run);
+}
+
+static void released(void *state, struct link *link)
+{
+    struct runtime *runtime = state;
+    run_cancel_owned(runtime, link);
+    lua_conn_remove(runtime, link);
+}
+
+/* The first message of a generation that this worker has prepared: it is time for that, too. */
+static void catch_up(struct runtime *runtime, uint64_t generation)
+{
+    struct error error = {.kind = ERROR_NONE};
+    if (runtime->next == NULL || runtime->next->generation > generation) return;
+    if (!code_switch(runtime, true, &error)) log_line(LOG_ERROR, "%s", error.text);
+}
+
+static void message(void *state, uint32_t from, struct span bytes)
+{
+    struct runtime *runtime = state;
+    catch_up(runtime, lua_message_generation(bytes));
+    if (!runtime->has[ON_MESSAGE]) return;
+    struct run *run = run_take_loose(runtime, ON_MESSAGE);
+    if (run == NULL) return;
+    if (!lua_message_push(runtime, run->L, bytes)) {
+        log_line(LOG_ERROR, "on_message was not called: %s", runtime_error_text(runtime->L));
+        lua_pop(runtime->L, 1);
+        run_done(run);
+        return;
+    }
+    lua_pushinteger(run->L, (lua_Integer)from + 1);
+    if (run_call(run, 2) != RUN_WAITS) run_done(run);
+}
+
+/* Does a handler wait whose packets wait, too? An on_idle that waits stops nobody. */
+static bool has_waiting(const struct runtime *runtime, const struct link *link)
+{
+    const struct list *head = &runtime->owned[link_slot(link)];
+    for (const struct list *node = head->next; node != head; node = node->next) {
+        const struct run *run = container_of((struct list *)node, struct run, node);
+        if (run->handler == ON_RECEIVE || run->handler == ON_DRAIN) return true;
+    }
+    return false;
+}
+
+void runtime_finished(struct run *run, enum run_state state)
+{
+    struct runtime *runtime = run->runtime;
+    struct lua_timer *timer = run->timer;
+    struct link *link = run->link; /* it is there: had it gone, the run would have been ended */
+    switch ((enum handler)run->handler) {
+    case ON_CONNECT: link_decide(link, answer(run, state)); break;
+    case ON_IDLE: link_decide_idle(link, answer(run, state)); break;
+    case ON_RECEIVE:
+    case ON_DRAIN:
+        run_done(run);
+        if (state == RUN_FAILED) link_close(link, NULL);
+        if (!has_waiting(runtime, link)) link_release(link);
+        break;
+    case RUN_TIMER:
+        run_done(run);
+        lua_timer_finished(timer);
+        break;
+    case ON_START: runtime_started(run, state); break;
+    default: run_done(run);
+    }
+}
+
+const struct script lua_script = {
+    .worker_start = runtime_start,
+    .worker_stop = runtime_stop,
+    .connected = connected,
+    .received = received,
+    .drained = drained,
+    .idle = idle,
+    .disconnected = disconnected,
+    .released = released,
+    .message = message,
+};

@@ -1,0 +1,131 @@
+/* Lua's own libraries, without what would harm the server; with `sandbox`, without what would reach
+ * the system. */
+#include "code.h"
+#include "system.h"
+
+#include <string.h>
+
+static int no_exit(lua_State *L)
+{
+    return luaL_error(L, "os.exit would end the server with all its connections: to end a "
+                         "connection, use conn:close; to end the server, send it TERM");
+}
+
+struct removed {
+    const char *library; /* NULL: a global */
+    const char *name;    /* NULL: all of it */
+};
+
+static const struct removed unsafe[] = {
+    {NULL, "io"},        {NULL, "debug"},    {NULL, "dofile"},       {NULL, "loadfile"},
+    {NULL, "ffi"},       {NULL, "jit"},      {NULL, "newproxy"},     {"os", "execute"},
+    {"os", "remove"},    {"os", "rename"},   {"os", "tmpname"},      {"os", "getenv"},
+    {"os", "setlocale"}, {"string", "dump"}, {"package", "loadlib"}, {"package", "searchpath"},
+};
+
+static void set_nil(lua_State *L, const char *name)
+{
+    lua_pushnil(L);
+    lua_setfield(L, -2, name);
+}
+
+/* Nothing is looked for outside the script's directory, in Lua or in C. */
+static void close_paths(lua_State *L)
+{
+    static const char *const fields[] = {"searchers", "loaders"}; /* LuaJIT's are the latter */
+    lua_getglobal(L, "package");
+    for (int i = 0; i < 2; i++) {
+        lua_getfield(L, -1, fields[i]);
+        for (int j = (int)(lua_istable(L, -1) ? lua_rawlen(L, -1) : 0); j > 1; j--) {
+            lua_pushnil(L); /* the first one knows package.preload */
+            lua_rawseti(L, -2, j);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+/* Whatever is called so, or begins so and goes on with a dot, in package.loaded or package.preload. */
+static void forget_family(lua_State *L, const char *where, const char *family)
+{
+    size_t size = strlen(family);
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, where);
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+        lua_pop(L, 1);
+        if (strncmp(name, family, size) != 0 || (name[size] != '.' && name[size] != '\0')) continue;
+        lua_pushvalue(L, -1);
+        lua_pushnil(L);
+        lua_rawset(L, -4);
+    }
+    lua_pop(L, 2);
+}
+
+/* load, and LuaJIT's loadstring, of text only: code in bytes could reach anything. */
+static int load_text(lua_State *L)
+{
+    if (lua_gettop(L) < 3) lua_settop(L, 3);
+    lua_pushliteral(L, "t");
+    lua_replace(L, 3);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+static void close_load(lua_State *L)
+{
+    static const char *const names[] = {"load", "loadstring"};
+    for (int i = 0; i < 2; i++) {
+        lua_getglobal(L, names[i]);
+        if (lua_isfunction(L, -1)) {
+            lua_pushcclosure(L, load_text, 1);
+            lua_setglobal(L, names[i]);
+        } else {
+            lua_pop(L, 1);
+        }
+    }
+}
+
+static void close_system(lua_State *L)
+{
+    close_load(L);
+    for (size_t i = 0; i < sizeof unsafe / sizeof *unsafe; i++) {
+        const struct removed *removed = &unsafe[i];
+        if (removed->library == NULL) {
+            lua_pushglobaltable(L);
+            forget_family(L, "loaded", removed->name);
+            forget_family(L, "preload", removed->name);
+        } else {
+            lua_getglobal(L, removed->library);
+        }
+        set_nil(L, removed->name);
+        lua_pop(L, 1);
+    }
+    close_paths(L);
+}
+
+/* Modules in C beside main.lua are found before all others; those in Lua `require` finds by itself. */
+static void find_modules_in(lua_State *L, const char *directory)
+{
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "cpath");
+    lua_pushfstring(L, "%s/%s;%s", directory, system_module, lua_tostring(L, -1));
+    lua_setfield(L, -3, "cpath");
+    lua_pop(L, 2);
+}
+
+void library_open(struct runtime *runtime)
+{
+    lua_State *L = runtime->L;
+    luaL_openlibs(L);
+    lua_getglobal(L, "os");
+    lua_pushcfunction(L, no_exit);
+    lua_setfield(L, -2, "exit");
+    lua_pop(L, 1);
+    coroutines_open(runtime);
+    find_modules_in(L, runtime->program->plan->source->directory);
+    if (runtime->program->sandbox) close_system(L);
+}

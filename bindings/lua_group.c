@@ -1,0 +1,107 @@
+/* server.group(name): connections of any worker that are spoken to together. */
+#include "runtime.h"
+
+#include "group.h"
+#include "server.h"
+
+#define GROUP_META "moonport.group"
+
+static struct group *check_group(lua_State *L)
+{
+    struct group **held = luaL_checkudata(L, 1, GROUP_META);
+    if (*held == NULL) luaL_error(L, "the group is garbage"); /* a finalizer still sees it */
+    return *held;
+}
+
+/* server.group(name): the group of that name, which is made when somebody asks for it */
+int lua_group_get(lua_State *L)
+{
+    size_t size;
+    const char *name = luaL_checklstring(L, 1, &size);
+    luaL_argcheck(L, size <= GROUP_NAME_MAX, 1, "the name is too long");
+    /* What a finalizer makes at the end of a Lua state is never collected. */
+    if (runtime_of(L)->closing) return luaL_error(L, "the worker has ended");
+    struct group **held = lua_newuserdatauv(L, sizeof *held, 0);
+    *held = NULL;
+    luaL_getmetatable(L, GROUP_META);
+    lua_setmetatable(L, -2); /* before there is a group: it may want memory */
+    *held = server_group(worker_server(runtime_of(L)->worker), span_of(name, size));
+    if (*held == NULL) return luaL_error(L, "not enough memory for one more group");
+    return 1;
+}
+
+static int release(lua_State *L)
+{
+    struct group **held = luaL_checkudata(L, 1, GROUP_META);
+    if (*held != NULL) group_drop(*held);
+    *held = NULL;
+    return 0;
+}
+
+/* group:add(conn) */
+static int add(lua_State *L)
+{
+    struct group *group = check_group(L);
+    struct link *link = lua_conn_check(L, 2);
+    if (link == NULL) return runtime_refuse(L, "closed");
+    return lua_conn_answer(L, worker_group_add(runtime_of(L)->worker, group, link));
+}
+
+/* group:remove(conn): false if it was no member */
+static int remove_member(lua_State *L)
+{
+    struct group *group = check_group(L);
+    struct link *link = lua_conn_check(L, 2);
+    lua_pushboolean(L, link != NULL && worker_group_remove(runtime_of(L)->worker, group, link));
+    return 1;
+}
+
+/* group:broadcast(packet [, { except = conn }]) */
+static int broadcast(lua_State *L)
+{
+    struct group *group = check_group(L);
+    size_t size, count;
+    const char *packet = luaL_checklstring(L, 2, &size);
+    const struct link *except = lua_conn_check_except(L, 3);
+    enum send_result result =
+        worker_group_broadcast(runtime_of(L)->worker, group, span_of(packet, size), except, &count);
+    if (result != SEND_OK) return lua_conn_answer(L, result);
+    lua_pushinteger(L, (lua_Integer)count);
+    return 1;
+}
+
+/* group:count(): of all workers, now */
+static int count_members(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)group_count(check_group(L)));
+    return 1;
+}
+
+static int tostring(lua_State *L)
+{
+    struct span name = group_name(check_group(L));
+    lua_pushliteral(L, "group ");
+    lua_pushlstring(L, (const char *)name.data, name.size);
+    lua_concat(L, 2);
+    return 1;
+}
+
+void lua_group_open(struct runtime *runtime)
+{
+    static const luaL_Reg methods[] = {
+        {"add", add}, {"remove", remove_member}, {"broadcast", broadcast}, {"count", count_members},
+        {NULL, NULL},
+    };
+    lua_State *L = runtime->L;
+    luaL_newmetatable(L, GROUP_META);
+    lua_newtable(L);
+    runtime_register(runtime, L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushliteral(L, "group");
+    lua_setfield(L, -2, "__metatable");
+    lua_pushcfunction(L, release);
+    lua_setfield(L, -2, "__gc");
+    lua_pushcfunction(L, tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,63 @@
+/* server.post: values from one worker's Lua to another's.
+ *
+ * In front of a value stands the generation that posted it. A worker that has it prepared and not
+ * switched to it yet does so before it reads on, so that no code gets messages of a later one. */
+#include "code.h"
+
+#include "value.h"
+
+static uint32_t check_worker(lua_State *L, int index)
+{
+    uint32_t count = worker_count(runtime_of(L)->worker);
+    if (lua_type(L, index) == LUA_TSTRING && strcmp(lua_tostring(L, index), "all") == 0)
+        return WORKER_ALL;
+    lua_Number number = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : 0;
+    bool known = number >= 1 && number <= count && number == (lua_Number)(uint32_t)number;
+    if (!known)
+        luaL_argerror(L, index,
+                      lua_pushfstring(L, "expected a worker, 1 to %d, or \"all\"", (int)count));
+    return (uint32_t)number - 1;
+}
+
+/* server.post(worker, value): on_message(value, from) runs there */
+static int server_post(lua_State *L)
+{
+    uint32_t target = check_worker(L, 1);
+    luaL_checkany(L, 2);
+    struct runtime *runtime = runtime_of(L);
+    struct span bytes = value_encode(L, 2, code_generation(runtime));
+    enum send_result result = worker_post(runtime->worker, target, bytes);
+    if (result != SEND_OK) return runtime_refuse(L, send_result_text(result));
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+struct delivery {
+    lua_State *to;
+    struct span bytes;
+};
+
+static int deliver(lua_State *L)
+{
+    const struct delivery *delivery = lua_touserdata(L, 1);
+    value_decode(L, delivery->bytes);
+    lua_xmove(L, delivery->to, 1);
+    return 0;
+}
+
+uint64_t lua_message_generation(struct span bytes)
+{
+    return value_stamp(bytes);
+}
+
+bool lua_message_push(struct runtime *runtime, lua_State *to, struct span bytes)
+{
+    struct delivery delivery = {.to = to, .bytes = bytes};
+    return compat_protected(runtime->L, deliver, &delivery) == LUA_OK;
+}
+
+void lua_message_open(struct runtime *runtime)
+{
+    static const luaL_Reg functions[] = {{"post", server_post}, {NULL, NULL}};
+    runtime_register(runtime, runtime->L, functions);
+}

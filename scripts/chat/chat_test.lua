@@ -1,0 +1,26 @@
+-- Run by: moonport test scripts/chat
+
+test("everybody else reads what one types", function()
+  local ann, bob = test.connect(), test.connect()
+  ann:take()
+  bob:take()
+  ann:receive("hello")
+  test.equal(bob.sent[1], ann.conn.data.name .. ": hello")
+  test.equal(#ann.sent, 0)
+end)
+
+test("/name renames", function()
+  local ann = test.connect()
+  ann:take()
+  ann:receive("/name Ann")
+  test.equal(ann.conn.data.name, "Ann")
+  assert(ann.sent[1]:find("is now Ann$"))
+end)
+
+test("/quit closes, and the others are told", function()
+  local ann, bob = test.connect(), test.connect()
+  bob:take()
+  ann:receive("/quit")
+  assert(ann.closed)
+  assert(bob.sent[1]:find("left %(quit%)$"))
+end)
