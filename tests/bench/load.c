@@ -10,6 +10,7 @@
  *
  * Exit status: 0 fine, 1 the server answered wrongly, 2 usage, 3 the system refused. */
 #include "address_system.h"
+#include "measure.h"
 #include "settings.h"
 
 #include <errno.h>
@@ -22,8 +23,6 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
-
-#define SECOND_NS UINT64_C(1000000000)
 
 enum {
     HEADER = 4,
@@ -57,25 +56,6 @@ struct load {
     uint64_t packets;            /* came back while measuring */
     uint64_t histogram[BUCKETS]; /* of their latencies */
 };
-
-_Noreturn __attribute__((format(printf, 2, 3))) static void fail(int status, const char *format,
-                                                                 ...)
-{
-    va_list arguments;
-    fprintf(stderr, "load: ");
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    exit(status);
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
 
 /* ---- what is sent ---- */
 
