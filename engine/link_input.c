@@ -192,6 +192,7 @@ static void spill(struct link *link)
     }
     list_move_all(&waiting, &link->parked);
     list_move_all(&link->parked, &waiting);
+    link->cursor.scanned = 0; /* the first piece may be shorter than what was looked through */
 }
 
 static bool flows(const struct link *link)

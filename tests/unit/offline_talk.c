@@ -131,13 +131,13 @@ static struct script script_of(struct seen *seen)
                            .released = released};
 }
 
-static struct config config_made(const char *name, const char *value)
+static struct config config_made(const char *const *settings)
 {
     struct config config = fresh();
     struct error error;
     log_set_level(LOG_ERROR);
     cr_assert_not_null(config_add_listener(&config, "127.0.0.1:7000", &error), "%s", error.text);
-    if (name != NULL) set(&config, name, value);
+    for (; *settings != NULL; settings += 2) set(&config, settings[0], settings[1]);
     finish(&config);
     return config;
 }
@@ -145,9 +145,9 @@ static struct config config_made(const char *name, const char *value)
 /* The script's table lives as long as the server. */
 static struct script script_now;
 
-struct offline *open_with(struct seen *seen, const char *name, const char *value)
+struct offline *open_set(struct seen *seen, const char *const *settings)
 {
-    struct config config = config_made(name, value);
+    struct config config = config_made(settings);
     struct error error;
     script_now = script_of(seen);
     struct offline *offline = offline_open(&config, &script_now, &error);
@@ -155,9 +155,14 @@ struct offline *open_with(struct seen *seen, const char *name, const char *value
     return offline;
 }
 
+struct offline *open_with(struct seen *seen, const char *name, const char *value)
+{
+    return open_set(seen, (const char *const[]){name, value, NULL});
+}
+
 void fails_to_open(struct seen *seen, const char *why)
 {
-    struct config config = config_made(NULL, NULL);
+    struct config config = config_made((const char *const[]){NULL});
     struct error error = {.kind = ERROR_NONE};
     script_now = script_of(seen);
     cr_assert_null(offline_open(&config, &script_now, &error));

@@ -30,7 +30,9 @@ struct seen {
     struct wheel_timer start_timer;
 };
 
-/* With this script, and one setting that may be NULL; the other must fail, and say why. */
+/* With this script, and settings (name, value, ..., NULL), or one that may be NULL; the last must
+ * fail, and say why. */
+struct offline *open_set(struct seen *seen, const char *const *settings);
 struct offline *open_with(struct seen *seen, const char *name, const char *value);
 void fails_to_open(struct seen *seen, const char *why);
 

@@ -193,3 +193,33 @@ Test(offline, ends_when_a_script_asks_for_it)
     offline_close(offline);
     cr_assert_eq(seen.stopped, 1);
 }
+
+/* What finds no memory to be gathered in is kept in pieces, each shorter than what the codec had looked
+ * through before. */
+Test(offline, goes_on_with_a_line_that_had_to_be_kept_in_pieces)
+{
+    enum { PEERS = 6, GATHERED = 4, SIZE = 45000 };
+    static uint8_t line[SIZE];
+    const char *const settings[] = {"framing", "line", "max_packet", "50000", "memory",
+                                    "200K",    "workers", "1", NULL};
+    struct seen seen = {.worker = NULL};
+    struct offline *offline = open_set(&seen, settings);
+    struct offline_peer *peers[PEERS];
+    memset(line, 'x', sizeof line);
+    for (int i = 0; i < PEERS; i++) {
+        peers[i] = connect_to(offline);
+        cr_assert(offline_send(peers[i], span_of(line, sizeof line)));
+        cr_assert(offline_run(offline));
+    }
+    struct server_stats stats;
+    server_stats(worker_server(seen.worker), &stats);
+    cr_assert_eq(stats.starved, 1, "there was no memory for the last ones");
+    for (int i = 0; i < GATHERED; i++) offline_reset(peers[i]);
+    cr_assert(offline_advance(offline, SECOND));
+    for (int i = GATHERED; i < PEERS; i++) {
+        cr_assert(offline_send(peers[i], span_text("\n")));
+        cr_assert(offline_run(offline));
+        expect(peers[i], span_of(line, sizeof line));
+    }
+    offline_close(offline);
+}
