@@ -178,7 +178,8 @@ void tokens_init(struct tokens *tokens, struct span code)
 {
     *tokens = (struct tokens){.rest = code, .line = 1};
     if (same(span_first(code, 3), "\xef\xbb\xbf")) skip(tokens, 3);
-    if (byte_at(tokens, 0) == '#') skip_line(tokens);
+    if (byte_at(tokens, 0) != '#') return;
+    while (tokens->rest.size != 0 && byte_at(tokens, 0) != '\n') skip(tokens, 1);
 }
 
 struct token tokens_next(struct tokens *tokens)

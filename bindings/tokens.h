@@ -27,7 +27,8 @@ struct tokens {
     uint32_t line;
 };
 
-/* A byte order mark, and a first line that begins with #, are no part of the source. */
+/* A byte order mark, and a first line that begins with #, are no part of the source. As with
+ * luaL_loadfile that line ends only with a line feed. */
 void tokens_init(struct tokens *tokens, struct span code);
 
 /* The next one; behind the last, TOKEN_END as often as asked. */

@@ -115,6 +115,7 @@ Test(tokens, a_mark_and_a_line_for_the_shell_are_skipped)
     is_cut("#!/usr/bin/lua [[\nx", "2N:x");
     is_cut("\xef\xbb\xbf#!lua\r\nx", "2N:x");
     is_cut("# nothing else", "");
+    is_cut("#!lua\rx\ny", "2N:y");
     is_cut("\n#x", "2S:# 2N:x");
 }
 
