@@ -123,15 +123,23 @@ static void run_away(lua_State *L, lua_Debug *at)
     lua_error(L);
 }
 
-/* Runs the file without any globals and with a bound on its time; its table is left on the stack.
- * Lua's messages name the file themselves. */
+/* Lua's messages name the file themselves, but for some that are about no line of it. */
+static bool tell_error(lua_State *L, const struct source *source, const struct source_file *file,
+                       struct error *error)
+{
+    const char *text = runtime_error_text(L);
+    if (strstr(text, file->name) != NULL) return error_set(error, ERROR_INPUT, "%s", text);
+    return error_set(error, ERROR_INPUT, "%s/%s: %s", source->directory, file->name, text);
+}
+
+/* Runs the file without any globals and with a bound on its time; its table is left on the stack. */
 static bool run_file(lua_State *L, const struct source *source, const struct source_file *file,
                      struct error *error)
 {
     lua_newtable(L);
     int status = environment_compile(L, source, file, -1);
     if (status == LUA_OK) status = lua_pcall(L, 0, 1, 0);
-    return status == LUA_OK || error_set(error, ERROR_INPUT, "%s", runtime_error_text(L));
+    return status == LUA_OK || tell_error(L, source, file, error);
 }
 
 struct reading {

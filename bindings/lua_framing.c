@@ -10,7 +10,8 @@ bool lua_setting_text(lua_State *L, int index, char *text, size_t size)
         return true;
     case LUA_TNUMBER: {
         lua_Number number = lua_tonumber(L, index);
-        bool whole = number == (lua_Number)(long long)number;
+        bool fits = number >= -0x1p63 && number < 0x1p63; /* C leaves the others undefined */
+        bool whole = fits && number == (lua_Number)(long long)number;
         snprintf(text, size, whole ? "%.0f" : "%.17g", number);
         return true;
     }

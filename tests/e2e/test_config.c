@@ -100,6 +100,8 @@ Test(config, it_runs_alone_and_not_for_long)
     refuse("os.exit(0)\n", "config.lua:1:", "os");
     refuse("return { workers = tonumber('2') }\n", "config.lua:1:", "tonumber");
     refuse("local x = nil + 1\n", "config.lua:1:", "arithmetic");
+    refuse("\x1bLua", "config.lua: ", "binary chunk");
+    refuse("local s = 'x' while true do s = s .. s end\n", "config.lua: ", "memory");
 }
 
 Test(config, a_setting_reaches_the_server)
