@@ -1,7 +1,7 @@
 -- premake5.lua - the build, for premake5 and for the premake4 that Debian has. `./dev build` runs
 -- it and make; by hand it is:
 --
---     premake5 [--lua=lua5.4|luajit] [--sanitize=address|thread] gmake
+--     premake5 [--lua=lua5.4|luajit] [--sanitize=address|thread|fuzzer] gmake
 --     make -C build/lua5.4 config=release moonport
 --
 -- Makefiles go to build/<lua>[-<sanitize>], what they make to build/<lua>-<config>[-<sanitize>]:
@@ -26,11 +26,16 @@ newoption {
   trigger = "sanitize",
   value = "KIND",
   description = "Build with a sanitizer",
-  allowed = { { "address", "Memory errors and undefined behaviour" }, { "thread", "Data races" } },
+  allowed = {
+    { "address", "Memory errors and undefined behaviour" },
+    { "thread", "Data races" },
+    { "fuzzer", "Those of address, and clang's libFuzzer: for the fuzz targets alone" },
+  },
 }
 
 local lua = _OPTIONS["lua"] or "lua5.4"
 local sanitize = _OPTIONS["sanitize"]
+local fuzzing = sanitize == "fuzzer"
 local suffix = sanitize and "-" .. sanitize or ""
 local set = (windows and "windows-" or "") .. lua
 
@@ -123,11 +128,24 @@ open_workspace "moonport"
 
   if sanitize then
     -- gcc warns of what is not there when it sanitizes too, so here warnings are only warnings.
-    local kinds = sanitize == "address" and "address,undefined" or sanitize
-    buildoptions {
-      "-fsanitize=" .. kinds, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer",
+    -- The fuzzer's own main is for those who link with it, its counters are for everybody.
+    local kinds = {
+      address = "address,undefined",
+      thread = "thread",
+      fuzzer = "address,undefined,float-cast-overflow",
     }
-    linkoptions { "-fsanitize=" .. kinds }
+    local compiled = kinds[sanitize] .. (fuzzing and ",fuzzer-no-link" or "")
+    local linked = kinds[sanitize] .. (fuzzing and ",fuzzer" or "")
+    buildoptions {
+      "-fsanitize=" .. compiled, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer",
+    }
+    linkoptions { "-fsanitize=" .. linked }
+    if fuzzing and premake4 then
+      premake.gcc.platforms.Native.cc = "clang"
+    elseif fuzzing then
+      toolset "clang"
+      makesettings { "CC = clang" } -- whatever the environment prefers
+    end
   else
     buildoptions { "-Werror" }
   end
@@ -156,6 +174,27 @@ local function open_project(name, made, patterns)
 end
 
 local system_libraries = windows and { "ws2_32", "mswsock" } or { "uring", "dl", "m", "pthread" }
+
+-- One program for each file. What they test is parsers, which need little of the rest.
+if fuzzing then
+  local found = find_lua()
+  open_project("fuzzed", "StaticLib", {
+    "engine/address*.c", "engine/config*.c", "engine/frame*.c", "engine/settings.c",
+    "bindings/config_lua.c", "bindings/environment.c", "bindings/globals.c", "bindings/heap.c",
+    "bindings/lua_framing.c", "bindings/source.c", "bindings/talk_text.c", "bindings/tokens.c",
+    "bindings/value.c",
+  })
+    buildoptions(found.compile)
+  for _, source in ipairs(os.matchfiles("tests/fuzz/fuzz_*.c")) do
+    local name = path.getbasename(source):gsub("^fuzz_", "")
+    open_project("fuzz-" .. name, "ConsoleApp", { source })
+      buildoptions(found.compile)
+      linkoptions(found.link)
+      links { "fuzzed" }
+      links(found.libraries)
+  end
+  return
+end
 
 open_project("engine", "StaticLib", { "engine/*.h", "engine/*.c" })
 

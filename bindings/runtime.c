@@ -38,12 +38,6 @@ uint64_t runtime_check_seconds(lua_State *L, int index)
     return (uint64_t)(seconds * 1e9);
 }
 
-const char *runtime_error_text(lua_State *L)
-{
-    const char *text = lua_tostring(L, -1);
-    return text == NULL ? "(an error that has no text)" : text;
-}
-
 bool runtime_try(struct runtime *runtime, lua_CFunction function, void *argument,
                  struct error *error)
 {

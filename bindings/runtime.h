@@ -145,7 +145,11 @@ void runtime_started(struct run *run, enum run_state state);
 /* ---- runtime.c ---- */
 
 /* The error on the top of the stack, which a script may have made anything. */
-const char *runtime_error_text(lua_State *L);
+static inline const char *runtime_error_text(lua_State *L)
+{
+    const char *text = lua_tostring(L, -1);
+    return text == NULL ? "(an error that has no text)" : text;
+}
 
 /* Calls the function, which finds the argument as light userdata at 1, where an error can do no harm;
  * false, and the error has been logged. The other one leaves it in *error. */

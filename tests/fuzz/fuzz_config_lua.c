@@ -1,0 +1,28 @@
+/* The text of a config.lua. It has no globals, a bound on what it runs and one on its memory; no
+ * file is read for it.
+ *
+ *     input:  the text
+ */
+#include "../../bindings/config_lua.h"
+
+#include "fuzz_source.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char path[] = FUZZ_DIRECTORY "/config.lua";
+    static struct config config;
+    struct fuzz_source made;
+    struct error error = {.kind = ERROR_NONE};
+    fuzz_source_open(&made, "config.lua", span_of(data, size));
+    config_init(&config);
+    bool fine = config_lua_load(&config, &made.source, &error);
+    if (!fine && strncmp(error.text, path, strlen(path)) != 0) fprintf(stderr, "%s\n", error.text);
+    if (!fine) check(strncmp(error.text, path, strlen(path)) == 0);
+    if (fine) fine = config_finish(&config, &error);
+    if (!fine) {
+        check(error.kind == ERROR_INPUT);
+        check(error.text[0] != '\0');
+    }
+    fuzz_source_close(&made);
+    return 0;
+}
