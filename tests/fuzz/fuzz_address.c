@@ -30,6 +30,14 @@ static void check_address(const struct address *address)
     check(same(address, &again));
 }
 
+/* The port is what the text ends with. */
+static void check_port(const struct address *address, const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    const char *port = colon == NULL ? text : colon + 1;
+    if (address->family != ADDRESS_UNIX) check(strtoul(port, NULL, 10) == address->port);
+}
+
 static void parse(struct span input)
 {
     char *text = fuzz_text(input);
@@ -37,6 +45,7 @@ static void parse(struct span input)
     struct error error = {.kind = ERROR_NONE};
     if (address_parse(text, &address, &error)) {
         check_address(&address);
+        check_port(&address, text);
     } else {
         check(error.kind == ERROR_INPUT);
         check(strncmp(error.text, "address \"", strlen("address \"")) == 0);
