@@ -26,18 +26,39 @@ static struct span show(struct span packet, size_t room)
     return span_of(text, size);
 }
 
-/* No control character, and no half of a character: each lead byte has what follows it. */
+/* A backslash is always followed by what it is there for. */
+static void check_backslashes(struct span text)
+{
+    while (text.size != 0) {
+        if (fuzz_byte(&text) != '\\') continue;
+        check(text.size != 0);
+        uint8_t byte = fuzz_byte(&text);
+        check(byte == '\\' || byte == 'x');
+        if (byte == 'x') check(fuzz_bytes(&text, 2).size == 2);
+    }
+}
+
+/* What may follow a lead byte (RFC 3629, section 4). */
+static bool may_follow(uint8_t lead, uint8_t next)
+{
+    uint8_t least = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    uint8_t most = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    return lead >= 0xc2 && lead <= 0xf4 && next >= least && next <= most;
+}
+
+/* Characters, all of them whole, and none that is a control. */
 static void check_shown(struct span text)
 {
-    for (size_t i = 0, following = 0; i <= text.size; i++) {
-        uint8_t byte = i < text.size ? text.data[i] : ' ';
-        check(byte >= 0x20);
-        check(byte != 0x7f);
-        check((following != 0) == (byte >= 0x80 && byte < 0xc0));
-        if (following != 0)
-            following--;
-        else
-            following = byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : byte >= 0xc0 ? 1 : 0;
+    while (text.size != 0) {
+        uint8_t lead = fuzz_byte(&text);
+        check(lead >= 0x20);
+        check(lead != 0x7f);
+        if (lead < 0x80) continue;
+        struct span tail = fuzz_bytes(&text, lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1);
+        check(tail.size == (lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1));
+        check(may_follow(lead, tail.data[0]));
+        for (size_t i = 1; i < tail.size; i++) check((tail.data[i] & 0xc0) == 0x80);
+        check(lead != 0xc2 || tail.data[0] >= 0xa0); /* the other controls */
     }
 }
 
@@ -48,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span text = show(input, room), other = show(input, 2 * input.size + TALK_SHOWN_MAX);
     check(fuzz_same(text, other));
     check_shown(text);
+    check_backslashes(text);
     struct span back = fuzz_copy(text), read = talk_unescape(back);
     check(read.data == back.data);
     check(fuzz_same(read, input));
