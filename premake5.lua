@@ -237,3 +237,10 @@ for _, source in ipairs(os.matchfiles("tests/bench/*.c")) do
       links(system_libraries)
   end
 end
+
+if not windows then
+  open_project("soak", "ConsoleApp", { "tests/soak/*.h", "tests/soak/*.c", "bindings/system_*.c" })
+    includedirs { "bindings", "tests/bench" }
+    links { "engine" }
+    links(system_libraries)
+end
