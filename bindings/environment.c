@@ -25,10 +25,9 @@ static void push_box(lua_State *L, struct source *source)
 {
     struct box *box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = (struct box){.source = NULL};
-    if (luaL_newmetatable(L, BOX_META)) {
-        lua_pushcfunction(L, release_box);
-        lua_setfield(L, -2, "__gc");
-    }
+    luaL_newmetatable(L, BOX_META);
+    lua_pushcfunction(L, release_box); /* each time: the first may have found no memory for it */
+    lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     box->loaded = calloc(source->count, sizeof *box->loaded);
     if (box->loaded == NULL) luaL_error(L, "not enough memory");

@@ -16,20 +16,30 @@ struct heap {
     void *inner_state;
     size_t used, limit; /* bytes; limit 0: none */
     bool refused;       /* some, since heap_collect */
+    void *spare;        /* HEAP_SPARE bytes for when the system has none; NULL: they are in use */
 };
 
 /* For what is about to be told of an error, and similar small things. */
 enum { HEAP_RESERVE = 256 << 10 };
 
+/* A string of so many bytes may be made unprotected where heap_has_room says so; what that takes is
+ * there even if the system has no more. */
+enum { HEAP_UNPROTECTED_MAX = 4096, HEAP_SPARE = 16 << 10 };
+
 /* The state's memory counts from here on. */
 void heap_open(struct heap *heap, lua_State *L, size_t limit);
+
+/* Puts HEAP_SPARE aside. Then heap_close, after the state was closed. False: no memory. */
+bool heap_keep_spare(struct heap *heap);
+void heap_close(struct heap *heap);
 
 /* Collects all garbage. Not while the state runs. */
 void heap_collect(struct heap *heap, lua_State *L);
 
-/* Will an allocation of this size, and some small ones, stay within the limit? */
+/* Will a string of this size certainly be made, within the limit? */
 static inline bool heap_has_room(const struct heap *heap, size_t size)
 {
+    if (size > HEAP_UNPROTECTED_MAX || heap->spare == NULL) return false;
     return heap->limit == 0 || heap->used + size + 4096 < heap->limit;
 }
 

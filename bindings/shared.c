@@ -35,11 +35,11 @@ const char *shared_result_text(enum shared_result result)
 }
 
 /* What a peer does not know: when it was opened, and where the system has put things. */
-static void make_seed(const struct shared *shared, uint64_t seed[2])
+static void make_seed(uintptr_t place, uint64_t seed[2])
 {
     struct timeval now;
     gettimeofday(&now, NULL);
-    seed[0] = (uint64_t)(uintptr_t)shared ^ (uint64_t)now.tv_sec << 20 ^ (uint64_t)now.tv_usec;
+    seed[0] = (uint64_t)place ^ (uint64_t)now.tv_sec << 20 ^ (uint64_t)now.tv_usec;
     seed[1] = (uint64_t)(uintptr_t)&make_seed ^ (uint64_t)(uintptr_t)&now << 32;
 }
 
@@ -49,7 +49,7 @@ struct shared *shared_open(size_t memory)
     check(memory >= SHARED_MEMORY_MIN);
     struct shared *shared = malloc(sizeof *shared);
     if (shared == NULL) return NULL;
-    make_seed(shared, seed);
+    make_seed((uintptr_t)shared, seed);
     if (!shared_table_open(&shared->table, memory, seed)) goto no_table;
     if (pthread_mutex_init(&shared->mutex, NULL) != 0) goto no_mutex;
     return shared;

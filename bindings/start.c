@@ -12,6 +12,7 @@ static void close_runtime(struct runtime *runtime)
         code_close(runtime);
         runtime->closing = true;
         lua_close(runtime->L);
+        heap_close(&runtime->heap);
     }
     if (runtime->overtime.thread != NULL) overtime_close(&runtime->overtime);
     for (int i = 0; i < runtime->framing_count; i++) free(runtime->framings[i]);
@@ -38,6 +39,8 @@ static bool open_state(struct runtime *runtime, struct error *error)
     runtime->L = luaL_newstate();
     if (runtime->L == NULL) return error_set(error, ERROR_SYSTEM, "no memory for a Lua state");
     heap_open(&runtime->heap, runtime->L, runtime->program->memory_max);
+    if (!heap_keep_spare(&runtime->heap))
+        return error_set(error, ERROR_SYSTEM, "no memory for a Lua state");
     compat_collector(runtime->L);
     if (!runtime_try(runtime, lay_out, runtime, error)) return false;
     lua_rawgeti(runtime->L, LUA_REGISTRYINDEX, runtime->conns);

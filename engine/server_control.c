@@ -124,14 +124,17 @@ static void close_listeners(struct server *server)
     }
 }
 
-static bool open_listeners(struct server *server)
+bool server_listen(struct server *server)
 {
     const struct port_operations *operations = server->port->operations;
     for (uint32_t i = 0; i < server->config.listener_count; i++) {
         struct server_listener *listener = &server->listeners[i];
         const struct config_listener *wanted = &server->config.listeners[i];
         listener->acceptor.handle = operations->listen(&wanted->address, BACKLOG, &server->error);
-        if (listener->acceptor.handle < 0) return false;
+        if (listener->acceptor.handle < 0) {
+            close_listeners(server);
+            return false;
+        }
         listener->address = wanted->address;
         operations->local_address(listener->acceptor.handle, &listener->address);
     }
@@ -283,7 +286,7 @@ static bool still_accepting(const struct server *server)
     return false;
 }
 
-static void stop_accepting(struct server *server)
+void server_stop_listening(struct server *server)
 {
     server->retry_ns = UINT64_MAX;
     for (uint32_t i = 0; i < server->config.listener_count; i++)
@@ -323,19 +326,18 @@ void *server_control_run(void *argument)
     if (server->port == NULL) goto no_port;
     server->started_ns = port_now(server->port);
     if (!start_workers(server)) goto no_workers;
-    if (!open_listeners(server)) goto no_listeners;
+    if (!server_listen(server)) goto no_listeners;
     atomic_store(&server->active, true);
     tell_start(server, false);
 
     while (!server->ending) server_turn(server);
-    stop_accepting(server);
+    server_stop_listening(server);
     await_workers(server);
     end_workers(server);
     atomic_store(&server->active, false);
     return NULL;
 
 no_listeners:
-    close_listeners(server);
     drain_workers(server);
     end_workers(server);
 no_workers:

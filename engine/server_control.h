@@ -54,7 +54,9 @@ void *server_control_run(void *argument);
 
 /* What it does, step by step, for whoever has no such thread. */
 void server_setup_worker(struct server *server, uint32_t index); /* before its worker_open */
-void server_turn(struct server *server);                         /* waits for its port, and acts */
+bool server_listen(struct server *server); /* false, and none is open: it is in server->error */
+void server_turn(struct server *server);   /* waits for its port, and acts */
+void server_stop_listening(struct server *server); /* takes turns until nothing is accepted */
 
 /* Hands a connection of that listener to the worker with the fewest. False: there is no place for
  * it, and it is closed. */

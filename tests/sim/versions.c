@@ -1,0 +1,147 @@
+#include "versions.h"
+
+#include "../../bindings/rollout.h"
+#include "world.h"
+
+#include <stdio.h>
+
+enum { FILES = 2 };
+
+enum flaw { FLAWLESS, FLAW_SYNTAX, FLAW_ONE_WORKER, FLAW_ON_LOAD, FLAWS };
+
+struct version {
+    struct version *next;
+    uint64_t number;
+    bool may_run; /* all workers have loaded it */
+    struct source source;
+    struct source_file files[FILES];
+    char text[1024]; /* of version.lua */
+};
+
+/* What the script knows of its listeners: which have no packets, and which packets of one size. */
+static int describe_listeners(const struct config *config, char *text, size_t size)
+{
+    int used = 0;
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        const struct frame *frame = &config->listeners[i].frame;
+        if (frame->kind == FRAME_RAW)
+            used += snprintf(text + used, size - (size_t)used, "'raw', ");
+        else
+            used += snprintf(text + used, size - (size_t)used, "%u, ",
+                             frame->kind == FRAME_FIXED ? frame->fixed_size : 0);
+    }
+    return used;
+}
+
+static struct version *make(struct world *world, enum flaw flaw)
+{
+    struct versions *versions = &world->versions;
+    struct version *version = calloc(1, sizeof *version);
+    char listeners[256];
+    check(version != NULL);
+    version->number = versions->all == NULL ? 1 : versions->all->number + 1;
+    version->next = versions->all;
+    versions->all = version;
+    describe_listeners(&world->swarm.config, listeners, sizeof listeners);
+    uint64_t worker = draw_between(&world->draw, 1, world->swarm.config.workers);
+    snprintf(version->text, sizeof version->text,
+             "return { number = %llu, listeners = { %s}, waits_at_start = %s, fails_on = %d,\n"
+             "  fails_in_load = %s }%s\n",
+             (unsigned long long)version->number, listeners,
+             world->swarm.waits_at_start ? "true" : "false",
+             flaw == FLAW_ONE_WORKER ? (int)worker : 0, flaw == FLAW_ON_LOAD ? "true" : "false",
+             flaw == FLAW_SYNTAX ? " end" : "");
+    const struct source_file *main_file = source_find(versions->scripts, "main.lua");
+    check(main_file != NULL);
+    version->files[0] = *main_file;
+    version->files[1] =
+        (struct source_file){.name = "version.lua", .text = span_text(version->text)};
+    version->source = (struct source){
+        .directory = "sim", .files = version->files, .count = FILES, .hash = version->number};
+    atomic_init(&version->source.holders, 1);
+    return version;
+}
+
+struct plan *versions_first(struct world *world)
+{
+    static struct plan plan;
+    static struct findings none;
+    struct version *version = make(world, FLAWLESS);
+    version->may_run = true;
+    world->versions.generation = 1;
+    world->versions.running = version->number;
+    plan = (struct plan){.source = &version->source, .generation = 1, .suspects = &none};
+    return &plan;
+}
+
+bool versions_may_run(const struct world *world, uint64_t number)
+{
+    const struct version *version = world->versions.all;
+    while (version != NULL && version->number != number) version = version->next;
+    return version != NULL && version->may_run;
+}
+
+/* Some of the settings that may change while it serves. */
+static void draw_settings(struct world *world, struct config *config)
+{
+    struct draw *draw = &world->draw;
+    if (draw_chance(draw, 500)) return;
+    config->idle_timeout_ns = draw_between(draw, 1, 40) * SECOND / 2;
+    config->drain_timeout_ns = draw_between(draw, 1, 20) * SECOND / 2;
+    config->soft_mark = draw_between(draw, 100, 4000);
+    config->hard_mark = config->soft_mark + draw_between(draw, 0, 2 * config->max_packet);
+    if (config->drain_timeout_ns < world->drain_ns) world->drain_ns = config->drain_timeout_ns;
+}
+
+static bool bring_in(struct world *world, struct rollout *rollout, struct version *version,
+                     struct report *report)
+{
+    struct error error;
+    if (!review_open(&rollout->review, &version->source, false, &error)) return false;
+    rollout->plan.suspects = &rollout->review.suspects;
+    rollout->config = world->server->config;
+    draw_settings(world, &rollout->config);
+    version->may_run = true; /* a worker may switch as soon as all have it */
+    if (!rollout_prepare(rollout, report)) {
+        version->may_run = false;
+        return false;
+    }
+    world->versions.generation++;
+    if (rollout_switch(rollout, report)) world->versions.running = version->number;
+    return true;
+}
+
+void versions_reload(struct world *world)
+{
+    struct versions *versions = &world->versions;
+    char text[4096] = "";
+    struct report report = {.text = text, .size = sizeof text};
+    bool broken = draw_chance(&world->draw, world_faults()->broken_reload);
+    enum flaw flaw = broken ? draw_between(&world->draw, 1, FLAWS - 1) : FLAWLESS;
+    if (versions->reloading || !world->serves) return;
+    versions->reloading = true;
+    struct version *version = make(world, flaw);
+    trace_note("reload: version %llu, flaw %d", (unsigned long long)version->number, (int)flaw);
+    struct rollout *rollout =
+        rollout_open(world->server, &version->source, versions->generation + 1);
+    bool fine = rollout != NULL && bring_in(world, rollout, version, &report);
+    if (rollout != NULL) rollout_close(rollout);
+    trace_note("reload: %d %.200s", (int)fine, text);
+    promise(!fine || (flaw != FLAW_SYNTAX && flaw != FLAW_ONE_WORKER),
+            "a version that is broken was loaded");
+    promise(fine || flaw == FLAW_SYNTAX || flaw == FLAW_ONE_WORKER || world->memory_failed ||
+                strstr(text, "busy") != NULL || strstr(text, "ended") != NULL,
+            "a good version was refused: %s", text);
+    versions->reloading = false;
+}
+
+void versions_close(struct world *world)
+{
+    struct version *version;
+    while ((version = world->versions.all) != NULL) {
+        world->versions.all = version->next;
+        promise(atomic_load(&version->source.holders) == 1, "version %llu is still held",
+                (unsigned long long)version->number);
+        free(version);
+    }
+}

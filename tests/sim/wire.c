@@ -1,0 +1,58 @@
+#include "wire.h"
+
+void wire_append_bytes(struct buffer *buffer, struct span bytes)
+{
+    check(buffer_reserve(buffer, bytes.size));
+    if (bytes.size > 0) memcpy(buffer->data + buffer->end, bytes.data, bytes.size);
+    buffer->end += bytes.size;
+}
+
+static void append_byte(struct buffer *buffer, uint64_t byte)
+{
+    uint8_t one = (uint8_t)byte;
+    wire_append_bytes(buffer, span_of(&one, 1));
+}
+
+static void append_varint(struct buffer *buffer, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7) append_byte(buffer, value | 0x80);
+    append_byte(buffer, value);
+}
+
+static void append_length(struct buffer *buffer, const struct frame_length *length,
+                          struct span packet)
+{
+    struct span before = span_first(packet, length->offset);
+    struct span rest = span_skip(packet, length->offset);
+    int64_t value = (int64_t)rest.size - length->adjustment;
+    if (length->counts_header) value += length->offset + length->size;
+    wire_append_bytes(buffer, before);
+    if (length->size == 0) append_varint(buffer, (uint64_t)value);
+    for (int i = 0; i < length->size; i++) {
+        int place = length->big_endian ? length->size - 1 - i : i;
+        append_byte(buffer, (uint64_t)value >> 8 * place);
+    }
+    wire_append_bytes(buffer, rest);
+}
+
+static void append_line(struct buffer *buffer, const struct frame_line *line, struct span packet)
+{
+    struct span delimiter = line->delimiter_size == 0
+                                ? span_text("\n")
+                                : span_of(line->delimiter, line->delimiter_size);
+    bool has_it =
+        packet.size >= delimiter.size &&
+        memcmp(packet.data + packet.size - delimiter.size, delimiter.data, delimiter.size) == 0;
+    wire_append_bytes(buffer, packet);
+    if (!line->keep || !has_it) wire_append_bytes(buffer, delimiter);
+}
+
+void wire_append(struct buffer *buffer, const struct frame *frame, struct span packet)
+{
+    switch (frame->kind) {
+    case FRAME_LENGTH: append_length(buffer, &frame->length, packet); return;
+    case FRAME_LINE: append_line(buffer, &frame->line, packet); return;
+    case FRAME_FIXED:
+    case FRAME_RAW: wire_append_bytes(buffer, packet); return;
+    }
+}

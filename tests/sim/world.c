@@ -1,0 +1,408 @@
+#include "world.h"
+
+#include "../../bindings/runtime.h"
+#include "oracle.h"
+#include "shared.h"
+
+#include <string.h>
+
+struct world *sim_world;
+
+#define TIME_BEGINS SECOND
+#define JUMP_NS_MAX (600 * SECOND)
+#define BUSY_NS_MAX SECOND
+#define SERVES_NS (120 * SECOND)
+#define CALM_NS (300 * SECOND)
+
+const struct faults *world_faults(void)
+{
+    static const struct faults none;
+    return sim_world->calm || !sim_world->serves ? &none : &sim_world->swarm.faults;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- turns ---- */
+
+enum turn_kind { TURN_CONTROL, TURN_WORKER, TURN_PEER_ACTS, TURN_PEER_READS };
+
+struct turn {
+    enum turn_kind kind;
+    uint32_t index;
+};
+
+static bool worker_is_up(const struct world *world, uint32_t index)
+{
+    return world->runtimes[index] != NULL || world->server->workers[index].phase > WORKER_NEW;
+}
+
+static bool worker_is_ready(const struct world *world, uint32_t index)
+{
+    const struct worker *worker = &world->server->workers[index];
+    if (world->ended[index] || !worker_is_up(world, index)) return false;
+    if (world->ports[index]->busy_until > world->now_ns) return false;
+    if (!worker_goes_on(worker)) return true;
+    return port_sim_ready(world->ports[index]) || worker_next_ns(worker) <= world->now_ns;
+}
+
+static int list_turns(struct world *world, struct turn *turns)
+{
+    const struct server *server = world->server;
+    int count = 0;
+    if (port_sim_ready(port_sim_of(server->port)) || server->retry_ns <= world->now_ns)
+        turns[count++] = (struct turn){TURN_CONTROL, 0};
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        if (worker_is_ready(world, i)) turns[count++] = (struct turn){TURN_WORKER, i};
+    for (uint32_t i = 0; i < world->peer_count; i++) {
+        const struct sim_peer *peer = &world->peers[i];
+        if (peer->next_ns <= world->now_ns) turns[count++] = (struct turn){TURN_PEER_ACTS, i};
+        if (peer_readable(peer)) turns[count++] = (struct turn){TURN_PEER_READS, i};
+    }
+    return count;
+}
+
+static void control_turn(struct world *world)
+{
+    struct server *server = world->server;
+    server_turn(server);
+    if (server->ending && !world->told_end) {
+        world->serves = false;
+        world->told_end = true;
+        server_stop_listening(server);
+        for (uint32_t i = 0; i < server->worker_count; i++) worker_drain(&server->workers[i]);
+    }
+    if (server->aborting && !world->told_abort) {
+        world->told_abort = true;
+        for (uint32_t i = 0; i < server->worker_count; i++) worker_abort(&server->workers[i]);
+    }
+}
+
+static void excuse_all(struct world *world, uint64_t duration_ns)
+{
+    for (uint32_t i = 0; i < world->peer_count; i++) peer_excuse(&world->peers[i], duration_ns);
+}
+
+static void take_worker_turn(struct world *world, uint32_t index)
+{
+    struct worker *worker = &world->server->workers[index];
+    if (!worker_goes_on(worker)) {
+        trace_note("worker %u ends", index);
+        worker_end(worker);
+        world->runtimes[index] = NULL;
+        world->ended[index] = true;
+        return;
+    }
+    if (draw_chance(&world->draw, world_faults()->busy)) {
+        uint64_t duration_ns = draw_below(&world->draw, BUSY_NS_MAX);
+        world->ports[index]->busy_until = world->now_ns + duration_ns;
+        excuse_all(world, duration_ns);
+        return;
+    }
+    trace_note("worker %u", index);
+    worker_turn(worker);
+    if (worker->phase == WORKER_FAILED) world->runtimes[index] = NULL;
+    oracle_look(world, index);
+}
+
+static void take_turn(struct world *world, struct turn turn)
+{
+    switch (turn.kind) {
+    case TURN_CONTROL: control_turn(world); return;
+    case TURN_WORKER: take_worker_turn(world, turn.index); return;
+    case TURN_PEER_ACTS: peer_act(&world->peers[turn.index]); return;
+    case TURN_PEER_READS: peer_read(&world->peers[turn.index]); return;
+    }
+}
+
+/* ---- the clock ---- */
+
+static uint64_t next_ns(const struct world *world)
+{
+    const struct server *server = world->server;
+    uint64_t next = earlier(server->retry_ns, port_sim_next_ns(port_sim_of(server->port)));
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        if (world->ended[i] || !worker_is_up(world, i)) continue;
+        uint64_t worker_ns = worker_next_ns(&server->workers[i]);
+        uint64_t busy_ns = world->ports[i]->busy_until;
+        next = earlier(next, worker_ns > busy_ns ? worker_ns : busy_ns);
+        next = earlier(next, port_sim_next_ns(world->ports[i]));
+    }
+    for (uint32_t i = 0; i < world->peer_count; i++) {
+        const struct sim_peer *peer = &world->peers[i];
+        next = earlier(next, peer->next_ns);
+        if (!peer->over && !peer->pipe.deaf)
+            next = earlier(next, stream_next_ns(&peer->pipe.out, world->now_ns));
+    }
+    return next;
+}
+
+static void progress(struct world *world)
+{
+    for (uint32_t i = 0; i < world->server->worker_count; i++)
+        if (!world->ended[i] && world->ports[i] != NULL) port_sim_progress(world->ports[i]);
+    for (uint32_t i = 0; i < world->peer_count; i++) peer_await(&world->peers[i]);
+}
+
+static void jump(struct world *world)
+{
+    uint64_t duration_ns = draw_below(&world->draw, JUMP_NS_MAX);
+    trace_note("the clock jumps");
+    world->now_ns += duration_ns;
+    excuse_all(world, duration_ns);
+}
+
+/* What happens to a server at any moment. */
+static void strike(struct world *world)
+{
+    const struct faults *faults = world_faults();
+    if (draw_chance(&world->draw, faults->jump)) jump(world);
+    if (draw_chance(&world->draw, faults->drain)) server_drain(world->server);
+    if (draw_chance(&world->draw, faults->abort)) server_abort(world->server);
+    if (draw_chance(&world->draw, faults->reload)) versions_reload(world);
+}
+
+bool world_step(struct world *world)
+{
+    struct turn turns[1 + WORKERS_MAX + 2 * PEERS_MAX];
+    promise(++world->steps < STEPS_MAX, "in %u steps it has not come to rest", STEPS_MAX);
+    progress(world);
+    int count = list_turns(world, turns);
+    if (count == 0) {
+        uint64_t next = next_ns(world);
+        if (next == UINT64_MAX) return false;
+        if (next > world->now_ns) world->now_ns = next;
+        return true;
+    }
+    take_turn(world, turns[draw_below(&world->draw, (uint64_t)count)]);
+    world->now_ns += draw_below(&world->draw, 20 * MICROSECOND);
+    strike(world);
+    return true;
+}
+
+/* ---- what the port reports ---- */
+
+void world_shut(struct sim_pipe *pipe)
+{
+    const struct sim_peer *peer = peer_of(pipe);
+    promise(peer->queued == pipe->sent,
+            "peer %u is told that no more will come, and got %llu of %zu bytes", peer->number,
+            (unsigned long long)pipe->sent, peer->queued);
+}
+
+/* Closed with a reason that lets it have all that was queued for it? */
+static bool owes_all(const struct world *world, const struct sim_peer *peer)
+{
+    static const char *const reasons[] = {"eof",      "idle", "framing", "script",
+                                          "oversize", "bye",  "shutdown"};
+    bool late = peer->draining_ns != 0 && world->now_ns - peer->draining_ns >= world->drain_ns;
+    if (late || peer->pipe.failed || world->server->aborting || world->swarm.scarce) return false;
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (strcmp(peer->reason, reasons[i]) == 0) return true;
+    return false;
+}
+
+void world_closed(struct sim_pipe *pipe)
+{
+    const struct sim_peer *peer = peer_of(pipe);
+    promise(!owes_all(sim_world, peer) || peer->queued == pipe->sent,
+            "peer %u is closed (%s) with %llu of %zu bytes sent", peer->number, peer->reason,
+            (unsigned long long)pipe->sent, peer->queued);
+}
+
+/* ---- the beginning and the end ---- */
+
+static bool open_worker(struct world *world, uint32_t index)
+{
+    struct server *server = world->server;
+    const struct port_options options = {.landing_blocks = world->swarm.landing_blocks,
+                                         .landing_size = world->swarm.landing_size,
+                                         .recv_depth = server->config.recv_depth};
+    struct port *port = port_sim_open(&options);
+    if (port == NULL) return false;
+    server_setup_worker(server, index);
+    server->workers[index].setup.port = port;
+    server->worker_count++;
+    bool opened = worker_open(&server->workers[index]);
+    if (opened) world->ports[index] = port_sim_of(port);
+    return opened;
+}
+
+static bool open_workers(struct world *world)
+{
+    for (uint32_t i = 0; i < world->server->config.workers; i++)
+        if (!open_worker(world, i)) return false;
+    world->server->workers_open = true;
+    return true;
+}
+
+static void end_workers(struct world *world, bool begun)
+{
+    struct server *server = world->server;
+    while (begun && server->workers_ended < server->worker_count)
+        promise(world_step(world), "the server does not end");
+    server->workers_open = false;
+    for (uint32_t i = 0; i < server->worker_count; i++) worker_drop_unread(&server->workers[i]);
+    for (uint32_t i = 0; i < server->worker_count; i++) worker_close(&server->workers[i]);
+    server->worker_count = 0;
+}
+
+/* All have started; false if one has failed. */
+static bool begin_workers(struct world *world)
+{
+    struct server *server = world->server;
+    bool failed = false, waits = true;
+    for (uint32_t i = 0; i < server->worker_count; i++) worker_begin(&server->workers[i]);
+    while (waits && !failed) {
+        waits = false;
+        for (uint32_t i = 0; i < server->worker_count; i++) {
+            failed = failed || server->workers[i].phase == WORKER_FAILED;
+            waits = waits || server->workers[i].phase == WORKER_OPENED;
+        }
+        if (waits && !failed) promise(world_step(world), "the start never ends");
+    }
+    return !failed;
+}
+
+static void open_peers(struct world *world)
+{
+    uint32_t count = world->swarm.peers;
+    uint32_t healthy = (uint32_t)draw_below(&world->draw, 3);
+    for (; world->peer_count < count + healthy; world->peer_count++)
+        peer_open(&world->peers[world->peer_count], world->peer_count, world->peer_count >= count);
+}
+
+static bool all_over(const struct world *world)
+{
+    for (uint32_t i = 0; i < world->peer_count; i++)
+        if (!world->peers[i].over) return false;
+    return true;
+}
+
+static bool all_released(const struct world *world)
+{
+    for (uint32_t i = 0; i < world->server->worker_count; i++)
+        if (atomic_load(&world->server->workers[i].home.load) > 0) return false;
+    return all_over(world);
+}
+
+/* Whoever is still there says no more and hears all: in the end everything is home. */
+static void come_home(struct world *world)
+{
+    uint64_t latest_ns = world->now_ns + CALM_NS;
+    trace_note("calm");
+    world->calm = true;
+    allocations.permille = 0;
+    for (uint32_t i = 0; i < world->peer_count; i++) peer_calm(&world->peers[i]);
+    if (world->memory_failed)
+        versions_reload(world); /* which ends the pauses that nothing else may */
+    while (!all_released(world) && !world->told_end) {
+        promise(world->now_ns < latest_ns, "not all connections end when their peers have");
+        promise(world_step(world), "nothing happens any more, and not all connections are over");
+    }
+    latest_ns = world->now_ns + 3 * SECOND;
+    while (world->now_ns < latest_ns && !world->told_end) world_step(world);
+    if (!world->told_end) oracle_all_home(world);
+}
+
+static void serve(struct world *world)
+{
+    uint64_t latest_ns = world->now_ns + SERVES_NS;
+    world->serves = true;
+    allocations.permille = world->swarm.faults.no_memory;
+    open_peers(world);
+    while (!all_over(world) && world->now_ns < latest_ns && !world->told_end) world_step(world);
+    allocations.permille = 0;
+    if (!world->told_end) come_home(world);
+}
+
+static void take_error(const struct world *world, struct error *error)
+{
+    const struct server *server = world->server;
+    *error = server->error;
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        if (server->workers[i].phase == WORKER_FAILED) *error = server->workers[i].error;
+    promise(error->kind != ERROR_NONE && error->text[0] != '\0', "it says not why it fails");
+}
+
+static bool start(struct world *world, struct error *error)
+{
+    struct server *server = world->server =
+        server_make(&world->swarm.config, &world->script, error);
+    const struct port_options no_sockets = {.landing_blocks = 0};
+    if (server == NULL) return false;
+    server->port = port_sim_open(&no_sockets);
+    if (server->port == NULL) goto no_port;
+    bool begun = false;
+    if (!open_workers(world)) goto failed;
+    begun = true;
+    server->started_ns = world->now_ns;
+    if (begin_workers(world) && server_listen(server)) {
+        atomic_store(&server->active, true);
+        return true;
+    }
+    take_error(world, error);
+    for (uint32_t i = 0; i < server->worker_count; i++) worker_drain(&server->workers[i]);
+failed:
+    end_workers(world, begun);
+    port_close(server->port);
+no_port:
+    server_free(server);
+    return false;
+}
+
+static void stop(struct world *world)
+{
+    server_drain(world->server);
+    end_workers(world, true);
+    port_close(world->server->port);
+    server_free(world->server);
+}
+
+static void run_server(struct world *world)
+{
+    struct error error = {.kind = ERROR_NONE};
+    world->program.shared = shared_open(world->swarm.config.shared_memory);
+    if (world->program.shared == NULL) return;
+    if (start(world, &error)) {
+        serve(world);
+        stop(world);
+    } else {
+        trace_note("it does not start: %s", error.text);
+        promise(world->memory_failed, "it does not start: %s", error.text);
+    }
+    shared_close(world->program.shared);
+}
+
+void world_run(struct world *world, uint64_t seed, const struct source *scripts)
+{
+    *world = (struct world){.now_ns = TIME_BEGINS, .draw = draw_begin(seed, 0)};
+    struct draw swarm_draws = draw_begin(seed, 1), memory_draws = draw_begin(seed, 2);
+    int64_t live = allocations.live;
+    sim_world = world;
+    swarm_draw(&world->swarm, &swarm_draws);
+    world->drain_ns = world->swarm.config.drain_timeout_ns;
+    world->versions.scripts = scripts;
+    world->program = (struct program){.plan = versions_first(world),
+                                      .memory_max = world->swarm.config.lua_memory,
+                                      .sandbox = draw_chance(&world->draw, 500)};
+    world->script = oracle_script;
+    world->script.context = &world->program;
+    allocations.count = 0;
+    allocations.fail_at = world->swarm.fail_at;
+    allocations.draw = &memory_draws;
+    run_server(world);
+    allocations.fail_at = 0;
+    allocations.draw = NULL;
+    for (uint32_t i = 0; i < world->peer_count; i++) {
+        const struct sim_peer *peer = &world->peers[i];
+        promise(!peer->connected || peer->pipe.closed, "peer %u is left open", peer->number);
+        peer_free(&world->peers[i]);
+    }
+    versions_close(world);
+    promise(allocations.live == live, "%lld allocations were not freed",
+            (long long)(allocations.live - live));
+    sim_world = NULL;
+}

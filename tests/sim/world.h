@@ -1,0 +1,67 @@
+/* world.h - the server of one run, its clock, and who has the next turn.
+ *
+ * Everything is in one thread. A step lets one of those who have something to do do it: a worker, the
+ * control thread, a client; when nobody has, the clock goes on to when somebody will. So every
+ * interleaving of their turns can come up, and a seed brings the same one again. */
+#ifndef MOONPORT_SIM_WORLD_H
+#define MOONPORT_SIM_WORLD_H
+
+#include "memory.h"
+
+#include "peer.h"
+#include "pipe.h"
+#include "server_control.h"
+#include "sim.h"
+#include "swarm.h"
+#include "versions.h"
+
+enum { WORKERS_MAX = 3, PEERS_MAX = 64 };
+
+struct world {
+    uint64_t now_ns;
+    struct draw draw;
+    struct swarm swarm;
+    bool calm;   /* no faults any more */
+    bool serves; /* from when it listens until it was told to end */
+    bool told_end, told_abort;
+    bool memory_failed; /* an allocation did: some things may not have been done */
+    uint64_t drain_ns;  /* the shortest drain timeout there was */
+
+    struct versions versions;
+    struct program program;
+    struct script script;
+    struct server *server;
+    struct sim_port *ports[WORKERS_MAX];
+    struct runtime *runtimes[WORKERS_MAX];
+    bool ended[WORKERS_MAX];
+    size_t budget_seen[WORKERS_MAX]; /* bytes used after its last turn */
+    uint64_t hits;                   /* requests to count, handed on */
+
+    struct sim_peer peers[PEERS_MAX];
+    uint32_t peer_count;
+    uint32_t steps;
+};
+
+static inline uint64_t world_now(const struct world *world)
+{
+    return world->now_ns;
+}
+
+/* Those of the run, none while it is calm. */
+const struct faults *world_faults(void);
+
+/* One run, from the first allocation to the last. */
+void world_run(struct world *world, uint64_t seed, const struct source *scripts);
+
+/* For reload.c, while it waits for the workers: a step; false if nobody will ever have anything to
+ * do. */
+bool world_step(struct world *world);
+
+/* For port_sim.c: the server tells a client that no more will come; closes a connection. */
+void world_shut(struct sim_pipe *pipe);
+void world_closed(struct sim_pipe *pipe);
+
+/* No turn is so long. */
+enum { STEPS_MAX = 400000 };
+
+#endif

@@ -1,0 +1,169 @@
+/* What engine and bindings ask of the C library: the linker leads them here. */
+#include "../../bindings/runtime.h"
+#include "oracle.h"
+#include "world.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { LUA_CHANCES = 20000 };
+
+struct allocations allocations;
+
+/* ---- memory ---- */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void __real_free(void *block);
+
+static bool fails(void)
+{
+    allocations.count++;
+    bool fails = allocations.count == allocations.fail_at ||
+                 (allocations.draw != NULL && draw_chance(allocations.draw, allocations.permille));
+    if (!fails) return false;
+    trace_note("allocation %llu fails", (unsigned long long)allocations.count);
+    if (sim_world != NULL) sim_world->memory_failed = true;
+    return true;
+}
+
+static void *made(void *block)
+{
+    if (block != NULL) allocations.live++;
+    return block;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : made(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : made(__real_calloc(count, size));
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    if (fails()) return NULL;
+    void *block = __real_realloc(old, size);
+    if (old == NULL) made(block);
+    return block;
+}
+
+void __wrap_free(void *block)
+{
+    if (block != NULL) allocations.live--;
+    __real_free(block);
+}
+
+/* Not by the functions above: Lua allocates far more often than all others. */
+static void *allocate(void *old, size_t new_size)
+{
+    if (new_size == 0) {
+        if (old != NULL) allocations.live--;
+        __real_free(old);
+        return NULL;
+    }
+    void *block = __real_realloc(old, new_size);
+    if (old == NULL) made(block);
+    return block;
+}
+
+/* Lua asks again when it has collected its garbage: that fails, too. */
+static void *allocate_for_lua(void *state, void *old, size_t old_size, size_t new_size)
+{
+    static int more;
+    static bool spared;
+    (void)state;
+    bool grows = new_size > (old == NULL ? 0 : old_size);
+    if (new_size == 0 && old_size == HEAP_SPARE) spared = true; /* now there is some */
+    if (grows && more > 0 && !spared) {
+        more--;
+        return NULL;
+    }
+    bool fails = grows && !spared && allocations.draw != NULL &&
+                 draw_below(allocations.draw, LUA_CHANCES) < allocations.permille;
+    if (grows) spared = false;
+    if (!fails) return allocate(old, new_size);
+    trace_note("an allocation of Lua's fails");
+    sim_world->memory_failed = true;
+    more = 1;
+    return NULL;
+}
+
+void allocations_of_lua(struct heap *heap)
+{
+    heap->inner = allocate_for_lua;
+}
+
+/* ---- time ---- */
+
+time_t __wrap_time(time_t *seconds)
+{
+    time_t now = sim_world == NULL ? 0 : (time_t)(world_now(sim_world) / SECOND);
+    if (seconds != NULL) *seconds = now;
+    return now;
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
+{
+    uint64_t now_ns = sim_world == NULL ? 0 : world_now(sim_world);
+    (void)clock;
+    time->tv_sec = (time_t)(now_ns / SECOND);
+    time->tv_nsec = (long)(now_ns % SECOND);
+    return 0;
+}
+
+/* Whoever waits for the workers lets them have their turns meanwhile. */
+int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                                  const struct timespec *until)
+{
+    uint64_t until_ns = (uint64_t)until->tv_sec * SECOND + (uint64_t)until->tv_nsec;
+    (void)condition;
+    if (world_now(sim_world) >= until_ns) return ETIMEDOUT;
+    pthread_mutex_unlock(mutex);
+    bool goes_on = world_step(sim_world);
+    pthread_mutex_lock(mutex);
+    return goes_on ? 0 : ETIMEDOUT;
+}
+
+/* ---- the log ---- */
+
+/* A script says what it has seen: "sim: connected 257", "sim: bug: ...". */
+static void read_note(const char *note)
+{
+    unsigned long long id;
+    promise(strncmp(note, "bug", 3) != 0, "the script says: %s", note);
+    promise(strncmp(note, "amiss", 5) != 0 || sim_world->memory_failed, "the script says: %s",
+            note);
+    bool connects = sscanf(note, "connected %llu", &id) == 1;
+    if (!connects && sscanf(note, "disconnected %llu", &id) != 1) return;
+    for (uint32_t i = 0; i < sim_world->peer_count; i++) {
+        struct sim_peer *peer = &sim_world->peers[i];
+        if (peer->id != id) continue;
+        *(connects ? &peer->lua_connects : &peer->lua_disconnects) += 1;
+        promise(peer->lua_connects == 1 && peer->lua_disconnects <= 1,
+                "peer %u: the script saw it come %u times, and go %u times", peer->number,
+                peer->lua_connects, peer->lua_disconnects);
+    }
+}
+
+void __wrap_log_line(enum log_level level, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    char *line_end = strchr(text, '\n'); /* a traceback has addresses in it */
+    if (line_end != NULL) *line_end = '\0';
+    trace_note("log %d: %s", (int)level, text);
+    if (strncmp(text, "sim: ", 5) == 0) read_note(text + 5);
+}

@@ -1,0 +1,202 @@
+# steps.sh - the steps of `./dev test`, part of dev. Each says what it has tested, and counts it.
+
+settle() { # STEP STARTED WORD PASSED FAILED SKIPPED
+    passed=$((passed + $4)) failed=$((failed + $5)) skipped=$((skipped + $6))
+    printf '%-16s %-8s %s passed, %s failed (%s s)\n' "$1" "$3" "$4" "$5" $(($(date +%s) - $2))
+}
+
+# Builds for a step. A build that fails counts as a test that fails.
+prepare() { # STEP LUA SANITIZE TARGET...
+    step=$1 started=$(date +%s)
+    shift
+    compile "$@" 2>&1 && return
+    settle "$step" "$started" FAILED 0 1 0
+    return 1
+}
+
+plainly() { # ^C ends the tests too
+    timeout --foreground -k 10 1200 "$@"
+}
+
+# Some kernels scatter a program so widely that its sanitizer finds no room.
+steadily() {
+    if setarch "$(uname -m)" -R true 2>/dev/null; then
+        plainly setarch "$(uname -m)" -R "$@"
+    else
+        plainly "$@"
+    fi
+}
+
+# Runs a Criterion program and believes its closing line, which must be there and count a test.
+criterion() { # STEP COMMAND...
+    step=$1 started=$(date +%s) log="build/test-logs/$(echo "$1" | tr ' ' -).log"
+    shift
+    echo "testing $step ..."
+    "$@" --verbose </dev/null >"$log" 2>&1
+    status=$?
+    # Those that said why they cannot run here; a filter's are only "disabled".
+    unfit=$(grep -a '^\[SKIP\]' "$log" | grep -v ' is disabled$')
+    [ -z "$unfit" ] || printf 'NOT TESTED on this machine:\n%s\n' "$unfit"
+    unfit=$(printf '%s' "$unfit" | grep -c '')
+    if [ "$status" -eq 77 ]; then
+        tail -n 3 "$log"
+        echo "NOT TESTED: this machine cannot run $step"
+        settle "$step" "$started" SKIPPED 0 0 1
+        return
+    fi
+    closing=$(grep -a '^\[====\] Synthesis:' "$log" | tail -n 1)
+    # shellcheck disable=SC2046 # words; Criterion counts a crash as a failure too
+    set -- $(echo "$closing" | sed -n 's/.*Tested: \([0-9]*\) | Passing: \([0-9]*\) .*/\1 \2/p')
+    tested=${1-0} good=${2-0} word=ok
+    bad=$((tested - good))
+    if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$tested" -eq 0 ]; }; then bad=1; fi
+    if [ "$bad" -ne 0 ]; then
+        word=FAILED
+        grep -aE '^\[(----|FAIL|ERR )|Sanitizer|runtime error:|^ +#[0-9]|this is a bug:' "$log" ||
+            tail -n 20 "$log"
+        echo "tests: $tested, exit status: $status, all it said: $log"
+    fi
+    [ -z "$closing" ] || echo "$closing"
+    settle "$step" "$started" "$word" "$good" "$bad" "$unfit"
+}
+
+# The end-to-end tests are this system's, and not sanitized: only the programs that they use are.
+end_to_end() { # STEP LUA SANITIZE "BACKENDS" HOW [CRITERION'S FLAGS]
+    name=$1 backends=$4 how=$5 aim=$target target=linux
+    prepare "$name" "$lua" '' e2e || return
+    runner=$programs/e2e target=$aim
+    prepare "$name" "$2" "$3" moonport bench-echo || return
+    describe "$programs"
+    shift 5
+    for backend in $backends; do
+        export MOONPORT_BACKEND="$backend"
+        criterion "$name $backend" "$how" "$runner" -j2 "$@"
+    done
+}
+
+unit() { # STEP SANITIZE HOW [CRITERION'S FLAGS]
+    name=$1 how=$3
+    prepare "$name" "$lua" "$2" unit || return
+    shift 3
+    # shellcheck disable=SC2086 # none, or one
+    criterion "$name" "$how" $launcher "$programs/unit$exe" "$@"
+}
+
+# Runs what has no Criterion. It must end with "NAME: N passed, M failed", and count a test.
+counted() { # STEP COMMAND...
+    step=$1 started=$(date +%s) log="build/test-logs/$(echo "$1" | tr ' ' -).log"
+    shift
+    echo "testing $step ..."
+    plainly "$@" </dev/null >"$log" 2>&1
+    status=$?
+    # shellcheck disable=SC2046 # words
+    set -- $(sed -n 's/^[a-z]*: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)
+    good=${1-0} bad=${2-0} word=ok
+    if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$good" -eq 0 ]; }; then bad=1; fi
+    if [ "$bad" -ne 0 ]; then
+        word=FAILED
+        tail -n 40 "$log"
+        echo "exit status: $status, all it said: $log"
+    fi
+    settle "$step" "$started" "$word" "$good" "$bad" 0
+}
+
+# All targets for a moment; each is a test.
+fuzz_briefly() {
+    started=$(date +%s) log=build/test-logs/fuzz.log
+    if ! obtain clang libclang-rt-dev || ! echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+        clang -fsanitize=fuzzer,address -o build/fuzz-try -x c - >"$log" 2>&1; then
+        echo 'NOT TESTED: there is no clang here that can fuzz'
+        settle fuzz "$started" SKIPPED 0 0 1
+        return
+    fi
+    # shellcheck disable=SC2046 # words
+    prepare fuzz "$lua" fuzzer $(fuzz_targets) || return
+    export MOONPORT_FUZZ="$programs"
+    counted fuzz tests/fuzz/run.sh --seconds 2
+}
+
+soak_briefly() {
+    prepare soak "$lua" '' moonport soak || return
+    describe_soak
+    counted soak tests/soak/prove.sh
+}
+
+# Sanitized, it is only fewer seeds.
+sim_briefly() { # STEP SANITIZE COUNT HOW
+    prepare "$1" "$lua" "$2" sim || return
+    describe_sim
+    export MOONPORT_SIM_COUNT="$3"
+    counted "$1" tests/sim/run.sh "$4"
+}
+
+# Both steps, built for Windows; the others go on without when there is nothing to run them on.
+on_windows() { # "STEPS" [CRITERION'S FLAGS]
+    chosen=$1 started=$(date +%s)
+    shift
+    # shellcheck disable=SC2046 # words
+    if ! (target=windows && obtain $(build_packages)) || ! wine; then
+        echo 'NOT TESTED on this machine: Windows, which takes mingw and wine64'
+        settle windows "$started" SKIPPED 0 0 1
+        return
+    fi
+    target=windows exe=.exe
+    for step in $chosen; do
+        case $step in
+        unit) unit 'windows unit' '' plainly "$@" ;;
+        e2e) end_to_end 'windows e2e' "$lua" '' iocp plainly "$@" ;;
+        esac
+    done
+    target=linux exe='' launcher=''
+}
+
+run_step() { # STEP [CRITERION'S FLAGS]
+    chosen=$1
+    shift
+    case $chosen in
+    unit) unit unit '' plainly "$@" ;;
+    sim) sim_briefly sim '' 2000 --prove ;;
+    e2e) end_to_end e2e "$lua" '' 'epoll uring' plainly "$@" ;;
+    luajit) end_to_end luajit luajit '' auto plainly "$@" ;;
+    asan)
+        unit 'asan unit' address steadily "$@"
+        sim_briefly 'asan sim' address 400 --try
+        end_to_end 'asan e2e' "$lua" address 'epoll uring' steadily "$@"
+        ;;
+    tsan)
+        unit 'tsan unit' thread steadily "$@"
+        end_to_end 'tsan e2e' "$lua" thread 'epoll uring' steadily "$@"
+        ;;
+    fuzz) fuzz_briefly ;;
+    windows) on_windows "$(steps_of windows)" "$@" ;;
+    soak) soak_briefly ;;
+    lint)
+        started=$(date +%s)
+        echo 'testing lint ...'
+        word=FAILED bad=1
+        if lint 2>&1; then word=ok bad=0; fi
+        settle lint "$started" "$word" $((1 - bad)) "$bad" 0
+        ;;
+    esac
+}
+
+run_tests() { # [CRITERION'S FLAGS]
+    where=$target target=linux exe=''
+    # shellcheck disable=SC2046 # words
+    need $(build_packages "$lua") $(build_packages luajit) libcriterion-dev clang-format lua-check gnuplot-nox
+    mkdir -p build/test-logs
+    echo 'leak:cri_assert_node_add' >build/leaks
+    export ASAN_OPTIONS=abort_on_error=1:handle_segv=0:detect_leaks=1
+    export LSAN_OPTIONS="suppressions='$root/build/leaks':print_suppressions=0"
+    export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    # A server that is told twice to stop ends without the threads of scripts that do not return.
+    export TSAN_OPTIONS=halt_on_error=1:exitcode=66:report_thread_leaks=0
+    if [ "$where" = windows ]; then
+        on_windows "${words:-$(steps_of windows)}" "$@"
+    else
+        for step in ${words:-$(steps_of linux)}; do run_step "$step" "$@"; done
+    fi
+    echo "moonport: $passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
