@@ -1,6 +1,9 @@
 #include "log.h"
 
+#include "log_system.h"
+
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,6 +14,7 @@
 
 /* What a pipe takes in one piece, whoever else writes to it. */
 enum { LINE_SIZE = 4096, TEXT_SIZE = LINE_SIZE };
+enum { PATIENCE_MS = 50 }; /* with a reader that is behind, once until it has caught up */
 
 struct line {
     char bytes[LINE_SIZE];
@@ -23,6 +27,13 @@ static const char *const level_names[] = {
 
 static _Atomic int level_now = LOG_INFO;
 static _Thread_local const char *thread_name;
+
+/* One line at a time: where there is room for one, two might wait. */
+static struct {
+    pthread_mutex_t mutex;
+    bool stalled;  /* there was no room the last time */
+    uint64_t lost; /* lines since the last that was written */
+} output = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 void log_set_level(enum log_level level)
 {
@@ -103,18 +114,43 @@ static void cut(struct line *line, char next)
     line->size += sizeof cut_mark - 1;
 }
 
-/* Past the streams of C: some libraries write an unbuffered one in pieces. */
-static void write_line(const struct line *line)
+/* Past the streams of C: some libraries write an unbuffered one in pieces. False: it was not written,
+ * or not all of it. */
+static bool write_line(const struct line *line)
 {
     size_t done = 0;
     while (done < line->size) {
         unsigned left = (unsigned)(line->size - done);
+        output.stalled = !log_has_room(output.stalled ? 0 : PATIENCE_MS);
+        if (output.stalled) return false;
         int written = (int)write(STDERR_FILENO, line->bytes + done, left);
         if (written > 0)
             done += (size_t)written;
-        else if (written == 0 || errno != EINTR)
-            return;
+        else if (written == 0 || (errno != EINTR && errno != EAGAIN))
+            return false;
     }
+    return true;
+}
+
+static bool tell_lost(void)
+{
+    struct line line;
+    if (output.lost == 0) return true;
+    begin_line(&line, LOG_WARN);
+    line.size += (size_t)snprintf(line.bytes + line.size, sizeof line.bytes - line.size,
+                                  "%llu lines of this log could not be written\n",
+                                  (unsigned long long)output.lost);
+    if (!write_line(&line)) return false;
+    output.lost = 0;
+    return true;
+}
+
+/* A log that nobody takes, or a full disk, costs lines and never a worker's time. */
+static void put_line(const struct line *line)
+{
+    pthread_mutex_lock(&output.mutex);
+    if (!tell_lost() || !write_line(line)) output.lost++;
+    pthread_mutex_unlock(&output.mutex);
 }
 
 void log_line(enum log_level level, const char *format, ...)
@@ -137,7 +173,7 @@ void log_line(enum log_level level, const char *format, ...)
     while (done < size && add_character(&line, text[done])) done++;
     if (done < size) cut(&line, text[done]);
     line.bytes[line.size++] = '\n';
-    write_line(&line);
+    put_line(&line);
 }
 
 bool log_allowed(struct log_limit *limit, uint64_t now_ns, uint64_t *held_back)

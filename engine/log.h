@@ -1,5 +1,6 @@
 /* log.h - one line per event, on standard error: time, level, text. Any thread; a line is never
- * torn. Owns nothing. */
+ * torn. What cannot be written (nobody reads the pipe, the disk is full) is lost and counted, and
+ * nobody waits for it. Owns nothing. */
 #ifndef MOONPORT_LOG_H
 #define MOONPORT_LOG_H
 
