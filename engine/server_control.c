@@ -3,7 +3,8 @@
 #include <string.h>
 
 enum { EVENTS_PER_TURN = 64, BACKLOG = 4096 };
-#define RETRY_NS UINT64_C(100000000) /* between tries to accept while descriptors are short */
+#define RETRY_NS UINT64_C(100000000)    /* between tries to accept while descriptors are short */
+#define EPISODE_NS UINT64_C(1000000000) /* they are, until it has worked for so long */
 
 /* ---- start ---- */
 
@@ -221,22 +222,20 @@ static void admit(struct server *server, uint32_t index, const struct port_event
 static void accept_failed(struct server *server, struct server_listener *listener,
                           enum port_error error)
 {
-    if (!server->out_of_descriptors)
+    uint64_t now_ns = port_now(server->port);
+    if (now_ns >= server->short_until_ns)
         log_line(LOG_WARN, "cannot accept: %s; trying again until it works",
                  port_error_text(error));
-    server->out_of_descriptors = true;
+    server->short_until_ns = now_ns + EPISODE_NS;
     listener->paused = true;
-    server->retry_ns = port_now(server->port) + RETRY_NS;
+    server->retry_ns = now_ns + RETRY_NS;
 }
 
 static void accepted(struct server *server, const struct port_event *event)
 {
     struct server_listener *listener =
         container_of(event->acceptor, struct server_listener, acceptor);
-    if (event->handle >= 0) {
-        server->out_of_descriptors = false;
-        admit(server, (uint32_t)(listener - server->listeners), event);
-    }
+    if (event->handle >= 0) admit(server, (uint32_t)(listener - server->listeners), event);
     if (!event->last || listener->acceptor.stopping) return;
     if (event->error == PORT_OK)
         port_accept_start(server->port, &listener->acceptor);

@@ -23,13 +23,14 @@ struct server {
     pthread_t control;
     struct port *port; /* the control thread's */
     struct server_listener listeners[CONFIG_LISTENERS_MAX];
-    uint64_t retry_ns; /* when paused listeners are tried again; UINT64_MAX: none is paused */
+    uint64_t retry_ns;       /* when paused listeners are tried again; UINT64_MAX: none is paused */
+    uint64_t short_until_ns; /* of descriptors, until when this is one episode: one log line */
     uint64_t started_ns;
     bool ending, aborting; /* told to */
     uint32_t workers_ended;
     uint32_t admitted; /* connections, modulo 2^32: says whose turn it is */
     struct log_limit refusals;
-    bool refusing, out_of_descriptors; /* episodes, for one log line each */
+    bool refusing; /* an episode, for one log line */
     counter accepted, refused;
     struct mail drain_mail, abort_mail;
     atomic_flag drain_posted, abort_posted;

@@ -130,7 +130,10 @@ struct server server_start(const struct begin *begin)
     struct command command = {.count = 0};
     lay_out(&server, begin);
     compose(&command, begin, &server);
-    server.pid = process_start(command.words, -1, server.out_path, server.log_path);
+    const char *log = begin->log != NULL ? begin->log : server.log_path;
+    process_limit_files(begin->files);
+    server.pid = process_start(command.words, -1, server.out_path, log);
+    process_limit_files(0);
     atexit(show_running);
     *entry_of(0) = server;
     return server;

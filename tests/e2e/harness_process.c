@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -207,6 +208,13 @@ static void give_up(int signal_number)
     exit(1);
 }
 
+static unsigned files_max;
+
+void process_limit_files(unsigned count)
+{
+    files_max = count;
+}
+
 pid_t process_start(const char *const *program, int input, const char *out, const char *err)
 {
     const char *words[WORDS_MAX + 1];
@@ -232,6 +240,8 @@ pid_t process_start(const char *const *program, int input, const char *out, cons
         dup2(input, 0);
     redirect(1, out, O_WRONLY | O_CREAT | O_APPEND);
     redirect(2, err, O_WRONLY | O_CREAT | O_APPEND);
+    if (files_max > 0)
+        setrlimit(RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = files_max, .rlim_max = files_max});
     execv(words[0], (char *const *)words);
     fprintf(stderr, "%s: %s\n", words[0], strerror(errno));
     _exit(127);

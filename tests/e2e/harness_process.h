@@ -17,6 +17,10 @@ void tree_remove(const char *path);
 /* program[0] is its path, NULL is at the end. input: a descriptor, or -1 for none. The program
  * dies with the test, however that ends, and the test is ended when it takes far too long. */
 pid_t process_start(const char *const *program, int input, const char *out, const char *err);
+
+/* Programs that are started from now on may have so many files open; 0: as many as the test. */
+void process_limit_files(unsigned count);
+
 bool process_has_ended(pid_t process);
 
 /* Waits; the exit status, 128 + n after signal n, or -1 if it does not end: then it was killed. */
