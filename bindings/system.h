@@ -8,7 +8,8 @@
 extern const char system_separators[]; /* between the names of a path, each of them */
 extern const char system_module[];     /* what the file of a module in C is called, ? is its name */
 
-/* First of all: a console shows UTF-8, and errors show at once. */
+/* First of all: a console shows UTF-8, errors show at once, and standard input, output and error are
+ * there. */
 void system_begin(void);
 
 /* What is printed shows line by line, in a pipe as well. */

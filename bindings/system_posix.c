@@ -1,6 +1,7 @@
 #include "system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,8 +19,14 @@ static void *_Atomic hangup_context;
 static atomic_int hangups; /* handlers that run now, on any thread */
 static int stops = -1;     /* an eventfd: how many were asked for */
 
+/* Whoever is started without standard input, output or error would have what is printed and logged go
+ * to a socket, or what else gets its number. */
 void system_begin(void)
 {
+    int file;
+    do file = open("/dev/null", O_RDWR);
+    while (file >= 0 && file <= STDERR_FILENO);
+    if (file >= 0) close(file);
 }
 
 void system_show_output(void)
