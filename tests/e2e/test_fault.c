@@ -154,7 +154,7 @@ Test(fault, hundreds_who_read_nothing_of_what_they_are_sent_end_as_slow)
         fault_note_memory(&server, &growth);
     }
     cr_assert_eq(fault_ended(watching, "slow"), DEAF * ROUNDS);
-    end_after_rounds(&server, watching, &growth, 0);
+    end_after_rounds(&server, watching, &growth, QUEUED);
 }
 
 Test(fault, hundreds_who_go_with_their_queues_full_leave_nothing)
