@@ -70,16 +70,17 @@ end_to_end() { # STEP LUA SANITIZE "BACKENDS" HOW [CRITERION'S FLAGS]
     shift 5
     for backend in $backends; do
         export MOONPORT_BACKEND="$backend"
-        criterion "$name $backend" "$how" "$runner" -j2 "$@"
+        criterion "$name $backend" "$how" "$runner" "-j$jobs" "$@"
     done
 }
 
 unit() { # STEP SANITIZE HOW [CRITERION'S FLAGS]
-    name=$1 how=$3
+    name=$1 how=$3 parallel="-j$jobs"
+    case "$2$target" in threadlinux | windows) parallel='' ;; esac # not Criterion's, see unit/shim
     prepare "$name" "$lua" "$2" unit || return
     shift 3
     # shellcheck disable=SC2086 # none, or one
-    criterion "$name" "$how" $launcher "$programs/unit$exe" "$@"
+    criterion "$name" "$how" $launcher "$programs/unit$exe" $parallel "$@"
 }
 
 # Runs what has no Criterion. It must end with "NAME: N passed, M failed", and count a test.
@@ -182,6 +183,7 @@ run_step() { # STEP [CRITERION'S FLAGS]
 
 run_tests() { # [CRITERION'S FLAGS]
     where=$target target=linux exe=''
+    jobs=$((2 * $(nproc))) # half of the time they wait
     # shellcheck disable=SC2046 # words
     need $(build_packages "$lua") $(build_packages luajit) libcriterion-dev clang-format lua-check gnuplot-nox
     mkdir -p build/test-logs

@@ -399,6 +399,9 @@ void world_run(struct world *world, uint64_t seed, const struct source *scripts)
     for (uint32_t i = 0; i < world->peer_count; i++) {
         const struct sim_peer *peer = &world->peers[i];
         promise(!peer->connected || peer->pipe.closed, "peer %u is left open", peer->number);
+        promise(peer->lua_connects == peer->lua_disconnects || world->memory_failed,
+                "peer %u: the script saw it come %u times, and go %u times", peer->number,
+                peer->lua_connects, peer->lua_disconnects);
         peer_free(&world->peers[i]);
     }
     versions_close(world);

@@ -53,7 +53,7 @@ const struct faults *world_faults(void);
 /* One run, from the first allocation to the last. */
 void world_run(struct world *world, uint64_t seed, const struct source *scripts);
 
-/* For reload.c, while it waits for the workers: a step; false if nobody will ever have anything to
+/* For wrap.c, while a reload waits for the workers: a step; false if nobody will ever have anything to
  * do. */
 bool world_step(struct world *world);
 
