@@ -84,8 +84,9 @@ static void run(struct admin *admin, const struct admin_command *command, struct
              fine ? "ok" : "error");
 
     const char *head = fine ? "ok\n" : "error\n";
-    char *begin = text - strlen(head);
-    memcpy(begin, head, strlen(head));
+    size_t head_size = strlen(head);
+    char *begin = text - head_size;
+    memcpy(begin, head, head_size); /* NOLINT(bugprone-not-null-terminated-result): text follows */
     char *end = text + strnlen(text, ADMIN_TEXT_MAX);
     if (end[-1] != '\n') *end++ = '\n';
     answer(link, begin, (size_t)(end - begin));

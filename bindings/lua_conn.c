@@ -171,7 +171,10 @@ static const struct frame *keep_framing(lua_State *L, const struct frame *frame)
     if (runtime->framing_count == most)
         luaL_error(L, "more than %d different framings: make them from few specs", most);
     struct frame *kept = malloc(sizeof *kept);
-    if (kept == NULL) luaL_error(L, "not enough memory");
+    if (kept == NULL) {
+        luaL_error(L, "not enough memory");
+        return NULL; /* not reached */
+    }
     *kept = *frame;
     return runtime->framings[runtime->framing_count++] = kept;
 }

@@ -47,7 +47,7 @@ struct shared *shared_open(size_t memory)
 {
     uint64_t seed[2];
     check(memory >= SHARED_MEMORY_MIN);
-    struct shared *shared = malloc(sizeof *shared);
+    struct shared *shared = calloc(1, sizeof *shared);
     if (shared == NULL) return NULL;
     make_seed((uintptr_t)shared, seed);
     if (!shared_table_open(&shared->table, memory, seed)) goto no_table;

@@ -12,7 +12,7 @@ struct slot {
 
 static size_t allocated(size_t size)
 {
-    return (size + 2 * ALLOCATOR_BYTES - 1) & ~(size_t)(ALLOCATOR_BYTES - 1);
+    return (size + ALLOCATOR_BYTES + ALLOCATOR_BYTES - 1) & ~(size_t)(ALLOCATOR_BYTES - 1);
 }
 
 /* ---- entries ---- */

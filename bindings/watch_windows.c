@@ -101,14 +101,14 @@ static void look(struct watch *watch, uint64_t now)
  * or goes counts whatever it is: it may be a link that leads to some. */
 static bool counts(const FILE_NOTIFY_INFORMATION *change)
 {
-    const WCHAR *name = change->FileName, *end = name + change->FileNameLength / sizeof *name;
-    for (const WCHAR *at = name; at < end; at++) {
+    const WCHAR *name = change->FileName, *stop = name + change->FileNameLength / sizeof *name;
+    for (const WCHAR *at = name; at < stop; at++) {
         if (*at != L'\\') continue;
         if (*name == L'.') return false;
         name = at + 1;
     }
     if (change->Action != FILE_ACTION_MODIFIED) return true;
-    return end - name > 4 && *name != L'.' && _wcsnicmp(end - 4, L".lua", 4) == 0;
+    return stop - name > 4 && *name != L'.' && _wcsnicmp(stop - 4, L".lua", 4) == 0;
 }
 
 static bool any_counts(const struct watch *watch)

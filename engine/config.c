@@ -6,7 +6,7 @@
 #include "table.h"
 
 #define SECOND UINT64_C(1000000000)
-#define TEN_YEARS (10 * 365 * 24 * 3600 * SECOND) /* as settings_seconds has it */
+#define TEN_YEARS (UINT64_C(10) * 365 * 24 * 3600 * SECOND) /* as settings_seconds has it */
 
 #define PACKET_MOST G /* a WSABUF's length has 32 bits */
 
@@ -304,7 +304,9 @@ bool config_listener_set(struct config_listener *listener, const char *name, con
         return listener->has_framing = true;
     }
     if (strcmp(name, "on_full") == 0) {
-        if (!read_value(find(name), value, &read)) return refuse(find(name), value, error);
+        const struct config_name *setting = find(name);
+        check(setting != NULL);
+        if (!read_value(setting, value, &read)) return refuse(setting, value, error);
         listener->on_full = (uint8_t)read;
         return listener->has_on_full = true;
     }

@@ -72,6 +72,7 @@ static bool set_bucket_count(struct group_registry *registry, size_t count)
     size_t old_count = registry->bucket_count;
     struct group **buckets = calloc(count, sizeof *buckets);
     if (buckets == NULL) return false;
+    check(old != NULL || old_count == 0);
     registry->buckets = buckets;
     registry->bucket_count = count;
     for (size_t i = 0; i < old_count; i++) {
@@ -276,8 +277,9 @@ bool group_remove(struct group *group, struct group_member *member)
 
 void group_leave_all(struct group_member *member)
 {
-    const struct list *head = &member->memberships;
-    while (!list_empty(head)) leave(container_of(head->next, struct group_membership, of_member));
+    struct list *node;
+    while ((node = list_take_first(&member->memberships)) != NULL)
+        leave(container_of(node, struct group_membership, of_member));
 }
 
 void group_walk_begin(struct group_walk *walk, struct group *group, uint32_t worker)

@@ -35,7 +35,9 @@ static void give_back(struct link *link, struct block *block)
 
 static void unpark(struct link *link)
 {
-    give_back(link, block_of(list_take_first(&link->parked)));
+    struct list *node = list_take_first(&link->parked);
+    check(node != NULL);
+    give_back(link, block_of(node));
 }
 
 void link_drop_input(struct link *link)
@@ -160,7 +162,8 @@ static bool spill_one(struct link *link, struct block *landed, struct list *targ
     struct block_pool *pool = &link->home->blocks;
     struct span left = block_bytes(landed);
     size_t count = (left.size + pool->block_size - 1) / pool->block_size;
-    if (pool->free_count < 2 * link->home->blocks_low + count) return false;
+    size_t low = link->home->blocks_low;
+    if (pool->free_count < 2 * low + count) return false;
     while (left.size > 0) {
         struct block *block = block_take(pool);
         struct span part = span_first(left, pool->block_size);

@@ -44,7 +44,9 @@ static inline struct list *list_take_first(struct list *head)
 {
     struct list *node = head->next;
     if (node == head) return NULL;
-    list_remove(node);
+    head->next = node->next;
+    node->next->previous = head;
+    list_init(node);
     return node;
 }
 

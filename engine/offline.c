@@ -165,10 +165,10 @@ static void end_worker(struct offline *offline)
 
 static void free_peers(struct list *peers)
 {
-    while (!list_empty(peers)) {
-        struct offline_peer *peer = peer_in(peers->next);
-        check(peer->memory.closed);
-        free_peer(peer);
+    struct list *node;
+    while ((node = list_take_first(peers)) != NULL) {
+        check(peer_in(node)->memory.closed);
+        free_peer(peer_in(node));
     }
 }
 

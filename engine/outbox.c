@@ -54,6 +54,7 @@ static size_t fill(struct block *block, struct span bytes)
 static bool append_bytes(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
                          int count, size_t total)
 {
+    if (total == 0) return true;
     struct block *block = tail_of(outbox);
     size_t room = room_in(block, false);
     if (room < total) {
@@ -61,9 +62,11 @@ static bool append_bytes(struct outbox *outbox, struct block_pool *pool, const s
         struct list blocks;
         list_init(&blocks);
         if (!take_for(&blocks, pool, total - room)) return false;
+        check(!list_empty(&blocks));
         if (room == 0) block = block_of(blocks.next);
         list_move_all(&outbox->blocks, &blocks);
     }
+    check(block != NULL);
     for (int i = 0; i < count; i++) {
         struct span left = parts[i];
         while (left.size != 0) {

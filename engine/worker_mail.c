@@ -129,7 +129,7 @@ enum send_result worker_post(struct worker *worker, uint32_t target, struct span
     struct mail *letters = make_messages(worker, message, end - first);
     chunk_drop(message);
     if (letters == NULL) return SEND_NO_MEMORY;
-    for (uint32_t i = first; i < end; i++) {
+    for (uint32_t i = first; letters != NULL; i++) {
         struct letter *letter = container_of(letters, struct letter, mail);
         letters = letters->next;
         worker_post_letter(worker->team[i], letter);

@@ -64,7 +64,8 @@ static void add_flag(struct command *command, const char *word, bool plain)
         return;
     }
     snprintf(name, WORD_SIZE, "%s", word + 2);
-    for (char *c = name; *c != '\0'; c++) *c = *c == '-' ? '_' : *c;
+    for (char *c = name; *c != '\0'; c++)
+        if (*c == '-') *c = '_';
     add_word(command, name);
 }
 

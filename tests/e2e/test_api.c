@@ -167,7 +167,8 @@ static void add_flags(char *text, size_t size)
                                  line + 4);
         cr_assert(used < size);
     }
-    for (char *c = text; *c != '\0'; c++) *c = *c == '-' ? '_' : *c;
+    for (char *c = text; *c != '\0'; c++)
+        if (*c == '-') *c = '_';
     free(out);
     free(err);
 }

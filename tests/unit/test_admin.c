@@ -385,7 +385,7 @@ Test(admin, a_taken_address_is_told_with_what_to_set)
     cr_assert_not_null(strstr(error.text, "Address already in use"), "%s", error.text);
     if (taken.port == UINT16_MAX) taken.port = 7000;
     snprintf(wanted, sizeof wanted, "set admin = \"127.0.0.1:%u\" or admin = false",
-             taken.port + 1);
+             taken.port + 1u);
     cr_assert_not_null(strstr(error.text, wanted), "%s", error.text);
     expect_hello(&test);
     finish(&test);

@@ -363,7 +363,7 @@ static void *hammer_away(void *argument)
     group_member_init(&member, &hammer->budget, hammer->worker);
     for (int i = 0; i < ROUNDS; i++) {
         uint64_t number = random_next(&hammer->random);
-        const char name[] = {'a' + (char)(number % NAMES), '\0'};
+        const char name[] = {(char)('a' + number % NAMES), '\0'};
         struct group *group = get(name);
         cr_assert_eq(*group_name(group).data, (uint8_t)name[0]);
         if (number >> 8 & 1) {

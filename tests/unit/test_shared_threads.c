@@ -9,7 +9,6 @@ enum { THREADS = 4, ROUNDS = 20000, NAMES = 50 };
 struct crew {
     struct shared *shared;
     pthread_t threads[THREADS];
-    int64_t won; /* by all of them, at the end */
 };
 
 static int64_t run_crew(struct crew *crew, void *(*work)(void *))
