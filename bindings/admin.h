@@ -12,8 +12,7 @@
 #ifndef MOONPORT_ADMIN_H
 #define MOONPORT_ADMIN_H
 
-#include "address.h"
-#include "port.h"
+#include "config.h"
 
 struct admin;
 

@@ -2,8 +2,7 @@
  * reads ahead what is typed, one piece at a time. */
 #include "talk_system.h"
 
-#include "address_system.h"
-#include "port_windows.h"
+#include "socket_windows.h"
 
 #include <stdlib.h>
 
