@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2154 # what dev sets
 # steps.sh - the steps of `./dev test`, part of dev. Each says what it has tested, and counts it.
 
 settle() { # STEP STARTED WORD PASSED FAILED SKIPPED
@@ -172,11 +173,13 @@ run_step() { # STEP [CRITERION'S FLAGS]
     windows) on_windows "$(steps_of windows)" "$@" ;;
     soak) soak_briefly ;;
     lint)
-        started=$(date +%s)
-        echo 'testing lint ...'
-        word=FAILED bad=1
-        if lint 2>&1; then word=ok bad=0; fi
-        settle lint "$started" "$word" $((1 - bad)) "$bad" 0
+        lint_prepare
+        for tool in $(tests/lint/run.sh); do
+            started=$(date +%s) word=ok bad=0
+            echo "testing lint $tool ..."
+            tests/lint/run.sh "$tool" 2>&1 || word=FAILED bad=1
+            settle "lint $tool" "$started" "$word" $((1 - bad)) "$bad" 0
+        done
         ;;
     esac
 }
@@ -185,7 +188,7 @@ run_tests() { # [CRITERION'S FLAGS]
     where=$target target=linux exe=''
     jobs=$((2 * $(nproc))) # half of the time they wait
     # shellcheck disable=SC2046 # words
-    need $(build_packages "$lua") $(build_packages luajit) libcriterion-dev clang-format lua-check gnuplot-nox
+    need $(build_packages "$lua") $(build_packages luajit) $(lint_packages) gnuplot-nox
     mkdir -p build/test-logs
     echo 'leak:cri_assert_node_add' >build/leaks
     export ASAN_OPTIONS=abort_on_error=1:handle_segv=0:detect_leaks=1

@@ -74,6 +74,7 @@ if [ "${1-}" = --one ]; then
 fi
 
 mkdir -p "$made" || exit 1
+# shellcheck disable=SC2013 # names have no blanks
 for file in $(sed -n 's/^[a-z_]\{1,\} \(.*\.c\)$/\1/p' "$list" | sort -u); do
     weave "$file" >"$made/$(basename "$file")" || exit 1
 done

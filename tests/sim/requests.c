@@ -18,7 +18,8 @@ static char draw_op(struct sim_peer *peer)
     if (peer->healthy) return 'e';
     char op = ops[draw_below(draw, sizeof ops - 1)];
     bool ends = op == 'q' || op == 'x' || op == 'r';
-    return ends && draw_chance(draw, 700) ? 'e' : op;
+    if (ends && draw_chance(draw, 700)) return 'e';
+    return op;
 }
 
 static void draw_argument(struct sim_peer *peer, char op, char *text, size_t size)

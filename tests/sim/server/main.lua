@@ -1,5 +1,5 @@
--- What the simulated server runs. A request is "<op><number> <argument>:<filler>"; each is answered,
--- in order, by "<op><number> <version>:<text>". What comes unasked begins with a capital letter.
+-- What the simulated server runs. A request is "<op><number> <argument>:<filler>"; each is answered
+-- in order by "<op><number> <version>:<text>". What comes unasked begins with a capital letter.
 local version = require "version"
 if version.fails_on == server.worker then error("this version does not load, on purpose") end
 
@@ -122,7 +122,9 @@ end
 function on_unload() return { from = state.version } end
 
 function on_load(value)
-  if not value or value.from ~= state.version then amiss("on_load gets %s", value and value.from) end
+  if not value or value.from ~= state.version then
+    amiss("on_load gets %s", value and value.from)
+  end
   state.version = version.number
   for conn in server.connections() do conn:resume() end -- whose timers have been stopped
   if version.fails_in_load then error("on_load fails, on purpose") end
@@ -185,7 +187,8 @@ function on_disconnect(conn)
   if conn.data.gone then bug("connection %d ends twice", conn.id) end
   if conn.data.known then note("disconnected %d", conn.id) end
   conn.data.gone = true
-  if server.shared:get("id" .. conn.port) == conn.id then server.shared:delete("id" .. conn.port) end
+  local key = "id" .. conn.port
+  if server.shared:get(key) == conn.id then server.shared:delete(key) end
   if conn.port % 7 == 1 then server.sleep(0.03) end
 end
 
