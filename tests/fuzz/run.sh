@@ -19,6 +19,11 @@ die() { # MESSAGE
 while [ $# -gt 0 ]; do
     case $1 in
     --targets) only_name=yes ;;
+    --help | -h)
+        echo './dev fuzz [--seconds N] [TARGET...]: each for 60 seconds, or N. The targets:' \
+            "$(echo "$known" | tr '\n' ' ')"
+        exit 0
+        ;;
     --seconds)
         [ $# -gt 1 ] || die '--seconds takes a number'
         seconds=$2

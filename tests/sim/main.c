@@ -27,7 +27,7 @@ struct options {
     const char *scripts;
 };
 
-static const char usage[] = "sim: [--seed N] [--count N] [--jobs N] [--trace] [--scripts DIR]\n";
+static const char usage[] = "sim: there are --seed N, --count N, --jobs N and --trace\n";
 
 static void die(int signal_number)
 {

@@ -1,16 +1,22 @@
 #!/bin/sh
-# run.sh - what `./dev sim` runs, with what it has built:
-#
-#   run.sh [--seed N] [--count N] [--jobs N] [--trace]   seeds: one, or so many from it on
-#   run.sh --debug --seed N                              that one in gdb
-#   run.sh --mutants [NAME...]                           deliberate bugs: is each found?
-#   run.sh --prove, --try                                what `./dev test sim` runs, and `asan`
+# run.sh - what `./dev sim` runs, with what it has built; --prove and --try are what `./dev test` runs,
+# the second one with a sanitizer.
 set -u
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 3
-sim=$MOONPORT_SIM_PROGRAMS/sim scripts=$here/server
+sim=${MOONPORT_SIM_PROGRAMS-}/sim scripts=$here/server
 export MALLOC_PERTURB_=165 # what was freed does not look as before
 passed=0 failed=0
+
+help() {
+    cat <<EOF
+./dev sim                           seeds 1 to 1000
+./dev sim --seed N [--trace]        that one: its hash, or all that happens in it
+./dev sim --debug --seed N          that one in gdb, which stops where a promise is broken
+./dev sim --count N [--seed FIRST]  so many, on all processors, or on --jobs N of them
+./dev sim --mutants [NAME...]       deliberate bugs: is each found? Their names are in mutants.txt
+EOF
+}
 
 simulate() {
     "$sim" --scripts "$scripts" "$@"
@@ -53,6 +59,7 @@ case ${1-} in
     shift
     exec gdb -q -ex run --args "$sim" --scripts "$scripts" "$@"
     ;;
+--help | -h) help ;;
 '') simulate --count 1000 ;;
 *) simulate "$@" ;;
 esac
