@@ -126,7 +126,7 @@ soak_briefly() {
 
 # Sanitized, it is only fewer seeds.
 sim_briefly() { # STEP SANITIZE COUNT HOW
-    prepare "$1" "$lua" "$2" sim || return
+    prepare "$1" lua5.4 "$2" sim || return
     describe_sim
     export MOONPORT_SIM_COUNT="$3"
     counted "$1" tests/sim/run.sh "$4"

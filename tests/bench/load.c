@@ -10,6 +10,7 @@
  *
  * Exit status: 0 fine, 1 the server answered wrongly, 2 usage, 3 the system refused. */
 #include "address_system.h"
+#include "histogram.h"
 #include "measure.h"
 #include "settings.h"
 
@@ -28,8 +29,6 @@ enum {
     HEADER = 4,
     PIECE = 1 << 18, /* bytes sent or received at once */
     EVENTS = 256,
-    STEPS = 64, /* of the histogram, for each doubling: a latency is known to 1.6 % */
-    BUCKETS = 64 * STEPS,
 };
 
 struct peer {
@@ -53,8 +52,8 @@ struct load {
     int epoll;
     bool asking;
     bool measuring;
-    uint64_t packets;            /* came back while measuring */
-    uint64_t histogram[BUCKETS]; /* of their latencies */
+    uint64_t packets;           /* came back while measuring */
+    struct histogram latencies; /* of them, in ns */
 };
 
 /* ---- what is sent ---- */
@@ -139,28 +138,13 @@ static void ask(const struct load *load, struct peer *peer, uint64_t time_ns)
     push(load, peer);
 }
 
-/* Values below STEPS exactly, then STEPS buckets for each doubling. */
-static size_t bucket_of(uint64_t value)
-{
-    if (value < STEPS) return (size_t)value;
-    int shift = 63 - __builtin_clzll(value) - 6;
-    return (size_t)(shift + 1) * STEPS + (size_t)(value >> shift) - STEPS;
-}
-
-static uint64_t bucket_value(size_t bucket)
-{
-    if (bucket < STEPS) return bucket;
-    size_t shift = bucket / STEPS - 1;
-    return (uint64_t)(bucket % STEPS + STEPS) << shift;
-}
-
 static void count_answers(struct load *load, struct peer *peer, uint64_t time_ns)
 {
     uint64_t whole = peer->received / load->packet;
     for (; peer->answered < whole; peer->answered++) {
         if (!load->measuring) continue;
         load->packets++;
-        load->histogram[bucket_of(time_ns - peer->asked_ns[peer->answered % load->pipeline])]++;
+        histogram_add(&load->latencies, time_ns - peer->asked_ns[peer->answered % load->pipeline]);
     }
 }
 
@@ -290,20 +274,13 @@ static struct usage usage_of(uint64_t pid)
     };
 }
 
-static double percentile_us(const struct load *load, double part)
-{
-    uint64_t before = 0, wanted = (uint64_t)((double)load->packets * part);
-    size_t bucket = 0;
-    while (bucket < BUCKETS - 1 && (before += load->histogram[bucket]) <= wanted) bucket++;
-    return (double)bucket_value(bucket) / 1000;
-}
-
 static void report(const struct load *load, double seconds, uint64_t cpu_ns, uint64_t memory_before,
                    uint64_t memory_after)
 {
     double rate = (double)load->packets / seconds;
     double cpu_us = (double)cpu_ns / 1000 / (double)load->packets;
-    double p50 = percentile_us(load, 0.5), p99 = percentile_us(load, 0.99);
+    double p50 = histogram_part_us(&load->latencies, 0.5);
+    double p99 = histogram_part_us(&load->latencies, 0.99);
     printf("packets_per_second=%.0f cpu_us_per_packet=%.4f p50_us=%.2f p99_us=%.2f "
            "rss_begin_bytes=%" PRIu64 " rss_end_bytes=%" PRIu64 " packets=%" PRIu64
            " seconds=%.3f connections=%" PRIu64 " pipeline=%" PRIu64 " size=%" PRIu64 "\n",

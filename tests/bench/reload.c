@@ -9,6 +9,7 @@
  *
  * Exit status: 0 fine, 1 the server answered wrongly, 2 usage, 3 the system refused. */
 #include "address_system.h"
+#include "histogram.h"
 #include "measure.h"
 #include "settings.h"
 
@@ -27,12 +28,11 @@ enum {
     HEADER = 4,
     TURNS = 10,
     EVENTS = 256,
-    STEPS = 64, /* of the histogram, for each doubling: a gap is known to 1.6 % */
-    BUCKETS = 64 * STEPS,
 };
 
 struct figures {
-    uint64_t histogram[BUCKETS], gaps, longest_ns, duration_ns;
+    struct histogram gaps; /* in ns */
+    uint64_t duration_ns;
 };
 
 struct peer {
@@ -105,30 +105,6 @@ static void ask(const struct bench *bench, struct peer *peer)
     }
 }
 
-/* ---- gaps ---- */
-
-/* Values below STEPS exactly, then STEPS buckets for each doubling. */
-static size_t bucket_of(uint64_t value)
-{
-    if (value < STEPS) return (size_t)value;
-    int shift = 63 - __builtin_clzll(value) - 6;
-    return (size_t)(shift + 1) * STEPS + (size_t)(value >> shift) - STEPS;
-}
-
-static uint64_t bucket_value(size_t bucket)
-{
-    if (bucket < STEPS) return bucket;
-    size_t shift = bucket / STEPS - 1;
-    return (uint64_t)(bucket % STEPS + STEPS) << shift;
-}
-
-static void count_gap(struct figures *figures, uint64_t gap_ns)
-{
-    figures->gaps++;
-    figures->histogram[bucket_of(gap_ns)]++;
-    if (gap_ns > figures->longest_ns) figures->longest_ns = gap_ns;
-}
-
 static void receive(struct bench *bench, struct peer *peer)
 {
     ssize_t size =
@@ -144,7 +120,7 @@ static void receive(struct bench *bench, struct peer *peer)
     peer->received += (uint64_t)size;
     if (peer->received < bench->packet) return;
     if (peer->answered_ns != 0 && bench->figures != NULL)
-        count_gap(bench->figures, time_ns - peer->answered_ns);
+        histogram_add(&bench->figures->gaps, time_ns - peer->answered_ns);
     peer->answered_ns = time_ns;
     ask(bench, peer);
 }
@@ -220,19 +196,11 @@ static void take_turn(struct bench *bench)
     bench->figures = NULL;
 }
 
-static double percentile_us(const struct figures *figures, double part)
-{
-    uint64_t before = 0, wanted = (uint64_t)((double)figures->gaps * part);
-    size_t bucket = 0;
-    while (bucket < BUCKETS - 1 && (before += figures->histogram[bucket]) <= wanted) bucket++;
-    return (double)bucket_value(bucket) / 1000;
-}
-
 static void report(const char *name, const struct figures *figures)
 {
     printf("%s p50_us=%.1f p999_us=%.1f longest_us=%.1f gaps=%" PRIu64 " seconds=%.3f\n", name,
-           percentile_us(figures, 0.5), percentile_us(figures, 0.999),
-           (double)figures->longest_ns / 1000, figures->gaps,
+           histogram_part_us(&figures->gaps, 0.5), histogram_part_us(&figures->gaps, 0.999),
+           (double)figures->gaps.max / 1000, figures->gaps.count,
            (double)figures->duration_ns / (double)SECOND_NS);
 }
 

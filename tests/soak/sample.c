@@ -103,8 +103,8 @@ static void write_row(const struct soak *soak, FILE *file, const struct usage *u
             figures[REFUSED], cpu_percent);
     if (rate >= 0) fprintf(file, "%.0f", rate);
     if (latency->count > 0)
-        fprintf(file, ",%.1f,%.1f,%.1f", (double)histogram_part(latency, 0.5) / 1000,
-                (double)histogram_part(latency, 0.99) / 1000, (double)latency->max / 1000);
+        fprintf(file, ",%.1f,%.1f,%.1f", histogram_part_us(latency, 0.5),
+                histogram_part_us(latency, 0.99), (double)latency->max / 1000);
     else
         fputs(",,,", file);
     fprintf(file, ",%.0f,%" PRIu64 ",%.0f\n", figures[GENERATION] - 1, soak->broken,

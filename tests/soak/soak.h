@@ -6,8 +6,8 @@
 #ifndef MOONPORT_SOAK_H
 #define MOONPORT_SOAK_H
 
+#include "../bench/histogram.h"
 #include "address_system.h"
-#include "histogram.h"
 #include "measure.h"
 #include "packet.h"
 

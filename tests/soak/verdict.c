@@ -140,8 +140,8 @@ static void tell_what_was(const struct soak *soak, FILE *file)
         fprintf(file, " %s %" PRIu64 " of %" PRIu64 "%s", kind_names[i], soak->cut[i],
                 soak->opened[i], i + 1 < KINDS ? "," : ".\n");
     fprintf(file, "Latency of the steady: p50 %.0f us, p99 %.0f us, at most %.0f ms.\n",
-            (double)histogram_part(&soak->whole, 0.5) / 1000,
-            (double)histogram_part(&soak->whole, 0.99) / 1000, (double)soak->whole.max / 1e6);
+            histogram_part_us(&soak->whole, 0.5), histogram_part_us(&soak->whole, 0.99),
+            (double)soak->whole.max / 1e6);
 }
 
 bool verdict(const struct soak *soak)

@@ -1,6 +1,6 @@
 /* histogram.h - how many values of each magnitude there were; a value is known to 1.6 %. */
-#ifndef MOONPORT_SOAK_HISTOGRAM_H
-#define MOONPORT_SOAK_HISTOGRAM_H
+#ifndef MOONPORT_HISTOGRAM_H
+#define MOONPORT_HISTOGRAM_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +31,11 @@ static inline uint64_t histogram_part(const struct histogram *histogram, double 
     while (bucket < BUCKETS - 1 && (before += histogram->buckets[bucket]) <= wanted) bucket++;
     if (bucket < STEPS) return bucket;
     return (uint64_t)(bucket % STEPS + STEPS) << (bucket / STEPS - 1);
+}
+
+static inline double histogram_part_us(const struct histogram *of_ns, double part)
+{
+    return (double)histogram_part(of_ns, part) / 1000;
 }
 
 #endif
