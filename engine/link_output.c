@@ -79,7 +79,10 @@ void link_sent(struct link *link, const struct port_event *event)
     link->drain_owed = link->refusing = false;
     if (link->state == LINK_STATE_OPEN && home->script->drained != NULL)
         home->script->drained(home->script_state, link);
-    if (link->outbox.pending <= home->limits.soft_mark) link_gate_open(link, GATE_SLOW);
+    if (link->outbox.pending <= home->limits.soft_mark)
+        link_gate_open(link, GATE_SLOW);
+    else
+        link->drain_owed = true; /* it has queued more, and is told again */
 }
 
 const char *send_result_text(enum send_result result)

@@ -236,6 +236,31 @@ Test(fanout, on_drain_runs_when_the_queue_has_fallen)
     server_end(&server);
 }
 
+Test(fanout, a_client_is_heard_again_after_on_drain_has_queued_more)
+{
+    static const char script[] = "local left\n"
+                                 "local function more(conn)\n"
+                                 "  left = left - 1\n"
+                                 "  for i = 1, 30 do conn:send(('x'):rep(2^20)) end\n"
+                                 "end\n"
+                                 "function on_receive(conn, packet)\n"
+                                 "  if packet == 'more?' then return conn:send('no') end\n"
+                                 "  left = 2\n"
+                                 "  more(conn)\n"
+                                 "end\n"
+                                 "function on_drain(conn)\n"
+                                 "  if left > 0 then more(conn) end\n"
+                                 "end\n";
+    struct server server = server_begin(&(struct begin){
+        .script = script, .config = "return { soft_mark = '64K', hard_mark = '64M' }"});
+    int client = client_connect(&server);
+    client_put_text(client, "go");
+    for (int i = 0; i < 60; i++) free(client_take(client, &(size_t){0}));
+    client_ask(client, "more?", "no");
+    close(client);
+    server_end(&server);
+}
+
 Test(fanout, connections_are_iterated_as_they_are)
 {
     static const char script[] =
