@@ -1,17 +1,11 @@
 #include "oracle.h"
 
 #include "../../bindings/runtime.h"
-#include "shared.h"
 #include "wire.h"
 #include "world.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static struct sim_peer *peer_at(const struct link *link)
-{
-    return peer_of(pipe_of(&link->socket));
-}
 
 /* ---- what the script is told ---- */
 
@@ -37,7 +31,6 @@ static enum script_verdict connected(void *state, struct link *link)
     promise(peer->stage == STAGE_NEW, "peer %u connects twice", peer->number);
     peer->stage = STAGE_DECIDING;
     peer->id = link_id(link);
-    peer->idle_ns = link->idle_limit_ns;
     peer->idle_set_ns = world_now(sim_world);
     enum script_verdict verdict = lua_script.connected(state, link);
     trace_note("peer %u is connection %llu: %d", peer->number, (unsigned long long)peer->id,
@@ -77,9 +70,23 @@ static void take_request(struct sim_peer *peer, const struct link *link, struct 
     peer->handed++;
 }
 
+/* A script is never called while it runs, nor for a connection that is being closed. */
+static void may_call(void *state, const struct link *link)
+{
+    const struct runtime *runtime = state;
+    promise(runtime->current == NULL, "peer %u: the script is called while it runs",
+            peer_at(link)->number);
+    promise(link_is_open(link), "peer %u: the script is called, and it is being closed",
+            peer_at(link)->number);
+}
+
 static void received(void *state, struct link *link, struct span packet)
 {
     struct sim_peer *peer = peer_at(link);
+    may_call(state, link);
+    promise(link->outbox.pending <= sim_world->soft_mark_max,
+            "peer %u: a packet, and %zu bytes are queued for it", peer->number,
+            link->outbox.pending);
     promise(peer->stage == STAGE_ACCEPTED, "peer %u: a packet in stage %d", peer->number,
             (int)peer->stage);
     promise(link->gates == 0, "peer %u: a packet through gates %d", peer->number, link->gates);
@@ -94,9 +101,15 @@ static void drained(void *state, struct link *link)
 {
     struct sim_peer *peer = peer_at(link);
     peer->refusing = false;
+    may_call(state, link);
+    promise(peer->drain_owed, "peer %u: on_drain, and its queue was not long", peer->number);
+    peer->drain_owed = false;
+    promise(link->outbox.pending <= link->home->limits.soft_mark,
+            "peer %u: on_drain, and %zu bytes are queued", peer->number, link->outbox.pending);
     promise(peer->stage == STAGE_ACCEPTED, "peer %u: on_drain in stage %d", peer->number,
             (int)peer->stage);
     lua_script.drained(state, link);
+    if (link->outbox.pending > link->home->limits.soft_mark) peer->drain_owed = true;
 }
 
 static enum script_verdict idle(void *state, struct link *link, double seconds)
@@ -105,6 +118,9 @@ static enum script_verdict idle(void *state, struct link *link, double seconds)
     uint64_t since_ns = pipe_of(&link->socket)->heard_ns;
     if (since_ns < peer->idle_set_ns) since_ns = peer->idle_set_ns;
     uint64_t silent_ns = world_now(sim_world) - since_ns;
+    may_call(state, link);
+    promise(!(link->gates & GATES_OF_OURS), "peer %u: on_idle, and nobody has listened to it",
+            peer->number);
     promise(peer->stage == STAGE_ACCEPTED, "peer %u: on_idle in stage %d", peer->number,
             (int)peer->stage);
     promise(link->idle_limit_ns > 0 && silent_ns >= link->idle_limit_ns,
@@ -112,7 +128,24 @@ static enum script_verdict idle(void *state, struct link *link, double seconds)
             (double)silent_ns / 1e9, (double)link->idle_limit_ns / 1e9);
     promise(seconds <= (double)silent_ns / 1e9 + 1e-6, "peer %u: on_idle says %.6f s", peer->number,
             seconds);
-    return lua_script.idle(state, link, seconds);
+    enum script_verdict verdict = lua_script.idle(state, link, seconds);
+    peer->idles = verdict == SCRIPT_WAIT;
+    peer->idle_ends = verdict == SCRIPT_NO;
+    return verdict;
+}
+
+/* Nobody else's doing ends a healthy peer: it ends itself, keeps silent, or more is said to all than its
+ * queue may hold. Whoever keeps to the
+ * framing is not told that he does not; who is silent is asked about first. */
+static bool may_end(const struct sim_peer *peer, const char *reason)
+{
+    const struct world *world = sim_world;
+    bool misframed = strcmp(reason, "framing") == 0 || strcmp(reason, "oversize") == 0;
+    if (misframed && !peer->garbled) return false;
+    if (strcmp(reason, "idle") == 0 && !peer->idle_ends) return false;
+    bool own =
+        strcmp(reason, "eof") == 0 || strcmp(reason, "idle") == 0 || strcmp(reason, "slow") == 0;
+    return !peer->healthy || own || world->told_end || world->swarm.scarce || world->memory_failed;
 }
 
 /* Whoever was told "eof" was heard to the end. */
@@ -121,6 +154,7 @@ static void disconnected(void *state, struct link *link, const char *reason)
     struct sim_peer *peer = peer_at(link);
     promise(peer->stage == STAGE_ACCEPTED, "peer %u: on_disconnect in stage %d", peer->number,
             (int)peer->stage);
+    promise(may_end(peer, reason), "peer %u is closed: %s", peer->number, reason);
     trace_note("peer %u is disconnected: %s", peer->number, reason);
     peer->stage = STAGE_GONE;
     snprintf(peer->reason, sizeof peer->reason, "%s", reason);
@@ -129,6 +163,8 @@ static void disconnected(void *state, struct link *link, const char *reason)
                 "peer %u: its end was told before %u of its %u requests were", peer->number,
                 peer->asked - peer->handed, peer->asked);
     lua_script.disconnected(state, link, reason);
+    promise(list_empty(&((const struct runtime *)state)->owned[link_slot(link)]),
+            "peer %u: a handler of it waits on", peer->number);
 }
 
 static void released(void *state, struct link *link)
@@ -177,8 +213,17 @@ void __real_link_set_idle(struct link *link, uint64_t limit_ns);
 void __wrap_link_set_idle(struct link *link, uint64_t limit_ns)
 {
     peer_at(link)->idle_set_ns = world_now(sim_world);
-    peer_at(link)->idle_ns = limit_ns;
+    if (sim_world->runtimes[worker_index(link->home->worker)]->current != NULL)
+        peer_at(link)->idles_its_way = true;
     __real_link_set_idle(link, limit_ns);
+}
+
+void __real_link_decide_idle(struct link *link, enum script_verdict verdict);
+void __wrap_link_decide_idle(struct link *link, enum script_verdict verdict)
+{
+    peer_at(link)->idles = false;
+    peer_at(link)->idle_ends = verdict == SCRIPT_NO;
+    __real_link_decide_idle(link, verdict);
 }
 
 void __real_link_set_frame(struct link *link, const struct frame *frame);
@@ -203,12 +248,22 @@ static void note_refused(struct sim_peer *peer, struct span packet)
     peer_refused(peer, number);
 }
 
-/* After one was refused none is queued until on_drain, so that there is no gap that nobody knows of. */
-static void note_result(struct sim_peer *peer, const struct link *link, enum send_result result)
+/* After one was refused none is queued until on_drain, so that there is no gap that nobody knows of.
+ * before: bytes that were queued. */
+static void note_result(struct sim_peer *peer, const struct link *link, enum send_result result,
+                        size_t before)
 {
+    peer->offered = true;
+    peer->drain_owed = peer->drain_owed || link->drain_owed;
     promise(result != SEND_OK || !peer->refusing,
             "peer %u: a packet is queued behind a refused one", peer->number);
-    if (result == SEND_FULL || result == SEND_NO_MEMORY) peer->refusing = link->outbox.pending > 0;
+    promise(result != SEND_OK || before == 0 ||
+                link->outbox.pending <= link->home->limits.hard_mark,
+            "peer %u: %zu bytes are queued for it", peer->number, link->outbox.pending);
+    if (result != SEND_FULL && result != SEND_NO_MEMORY) return;
+    peer->refusing = link->outbox.pending > 0;
+    promise(!link->close_when_full || !link_is_open(link),
+            "peer %u: its queue is full, and it is not closed", peer->number);
 }
 
 static void note_queued(struct sim_peer *peer, size_t before)
@@ -221,10 +276,11 @@ static void note_queued(struct sim_peer *peer, size_t before)
 enum send_result __real_link_send(struct link *link, struct span packet);
 enum send_result __wrap_link_send(struct link *link, struct span packet)
 {
+    size_t pending = link->outbox.pending;
     enum send_result result = __real_link_send(link, packet);
     struct sim_peer *peer = peer_at(link);
     size_t before = buffer_size(&peer->expected);
-    note_result(peer, link, result);
+    note_result(peer, link, result, pending);
     if (result != SEND_OK) {
         note_refused(peer, packet);
         return result;
@@ -237,90 +293,15 @@ enum send_result __wrap_link_send(struct link *link, struct span packet)
 enum send_result __real_link_send_chunk(struct link *link, struct chunk *encoded);
 enum send_result __wrap_link_send_chunk(struct link *link, struct chunk *encoded)
 {
+    size_t pending = link->outbox.pending;
     enum send_result result = __real_link_send_chunk(link, encoded);
     struct sim_peer *peer = peer_at(link);
     size_t before = buffer_size(&peer->expected);
     promise(result != SEND_OK || peer->stage != STAGE_DECIDING,
             "peer %u is not let in yet, and gets what is said to all", peer->number);
-    note_result(peer, link, result);
+    note_result(peer, link, result, pending);
     if (result != SEND_OK) return result;
     wire_append_bytes(&peer->expected, span_of(encoded->data, encoded->size));
     note_queued(peer, before);
     return result;
-}
-
-/* ---- what must hold at any time ---- */
-
-static void look_at_links(struct world *world, const struct link_home *home)
-{
-    const struct list *head = &home->table.live;
-    for (const struct list *node = head->next; node != head; node = node->next) {
-        const struct link *link = container_of((struct list *)node, struct link, entry.node);
-        struct sim_peer *peer = peer_at(link);
-        bool draining = link->state == LINK_STATE_DRAINING;
-        if (draining && peer->draining_ns == 0) peer->draining_ns = world->now_ns;
-        promise(link->state == LINK_STATE_CLOSING || list_empty(&link->closing),
-                "peer %u: it is to be closed, and is not closing", peer->number);
-        promise(link->outbox.pending == 0 || link->socket.sending ||
-                    link->state == LINK_STATE_CLOSING,
-                "peer %u: %zu bytes are queued, and none is being sent", peer->number,
-                link->outbox.pending);
-        promise(link->socket.sending || !draining || link->shut,
-                "peer %u: all is sent, and it was not told so", peer->number);
-        bool wanted = (link->state == LINK_STATE_OPEN && link->gates == 0) || draining;
-        promise(!wanted || link->ended || link->socket.receiving,
-                "peer %u: nothing is received from it", peer->number);
-    }
-}
-
-void oracle_look(struct world *world, uint32_t worker)
-{
-    const struct link_home *home = &world->server->workers[worker].home;
-    const struct runtime *runtime = world->runtimes[worker];
-    size_t used = budget_used(&home->budget), *seen = &world->budget_seen[worker];
-    promise(used <= home->budget.limit || used <= *seen,
-            "worker %u: %zu bytes of its budget of %zu are used", worker, used, home->budget.limit);
-    *seen = used;
-    promise(world->server->groups.used <= world->server->groups.limit, "groups: over their limit");
-    if (runtime != NULL && runtime->heap.limit > 0 && !world->memory_failed)
-        promise(runtime->heap.used <= runtime->heap.limit, "worker %u: Lua has %zu bytes of %zu",
-                worker, runtime->heap.used, runtime->heap.limit);
-    look_at_links(world, home);
-}
-
-static void check_hits(const struct world *world)
-{
-    struct buffer buffer = {.data = NULL};
-    struct shared_value value = {.type = SHARED_INTEGER, .integer = 0};
-    shared_get(world->program.shared, span_text("hits"), 1, &value, &buffer);
-    promise(world->memory_failed || (uint64_t)value.integer == world->hits,
-            "%lld requests to count were counted, %llu were handed on", (long long)value.integer,
-            (unsigned long long)world->hits);
-}
-
-void oracle_all_home(struct world *world)
-{
-    for (uint32_t i = 0; i < world->server->config.workers; i++) {
-        const struct link_home *home = &world->server->workers[i].home;
-        const struct sim_port *port = world->ports[i];
-        promise(home->table.live_count == 0, "worker %u: %u links are not home", i,
-                home->table.live_count);
-        promise(home->blocks.free_count == home->blocks.total && home->blocks.grown_count == 0,
-                "worker %u: of %u blocks %u are home, and %u were grown", i, home->blocks.total,
-                home->blocks.free_count, home->blocks.grown_count);
-        promise(port->landing.free_count == port->landing.total,
-                "worker %u: of %u blocks to receive into %u are home", i, port->landing.total,
-                port->landing.free_count);
-        promise(home->parked_blocks == 0, "worker %u: %u blocks are parked", i,
-                home->parked_blocks);
-        promise(budget_used(&home->budget) == 0, "worker %u: %zu bytes are not given back", i,
-                budget_used(&home->budget));
-        promise(atomic_load(&home->load) == 0, "worker %u: a load of %u, and no links", i,
-                atomic_load(&home->load));
-        promise(!link_home_starving(home), "worker %u: starving, with all blocks home", i);
-        promise(list_empty(&home->starved) && list_empty(&home->woken) &&
-                    list_empty(&home->touched),
-                "worker %u: links that are gone wait for something", i);
-    }
-    check_hits(world);
 }

@@ -8,12 +8,20 @@
 
 #include "memory.h"
 
-#include "script.h"
+#include "link.h"
+#include "peer.h"
 
 struct world;
 
+static inline struct sim_peer *peer_at(const struct link *link)
+{
+    return peer_of(pipe_of(&link->socket));
+}
+
 /* The script that the server is given: Lua's, seen through the oracle. */
 extern const struct script oracle_script;
+
+/* ---- look.c: what the engine's own structures say ---- */
 
 /* After each turn of a worker. */
 void oracle_look(struct world *world, uint32_t worker);
@@ -29,6 +37,8 @@ struct allocations {
     uint16_t permille; /* so many fail, by chance; of Lua's fewer */
     int64_t live;      /* made and not freed */
     struct draw *draw;
+    int refused; /* so many more of Lua's fail; */
+    bool spared; /* ... but not the one behind its spare memory */
 };
 extern struct allocations allocations;
 

@@ -69,9 +69,14 @@ struct sim_peer {
     enum peer_stage stage;
     char reason[32];
     uint64_t draining_ns; /* since when it is being closed; 0: it is not */
-    uint64_t idle_ns;     /* its limit, as the script has set it; 0: none */
-    uint64_t idle_set_ns; /* when */
+    uint64_t starved_ns;  /* since when it waits for memory; 0: it does not */
+    uint64_t idle_set_ns; /* when its limit was set */
+    bool idles_its_way;   /* the script has set a limit for it alone */
+    bool idles;           /* on_idle waits */
+    bool idle_ends;       /* it has answered that this is the end */
     bool refusing;        /* a packet to it was refused, and on_drain has not been called since */
+    bool drain_owed;      /* its queue was long, and on_drain has not been called since */
+    bool offered;         /* what is said to many was said to it, too */
     uint32_t lua_connects, lua_disconnects;
 };
 

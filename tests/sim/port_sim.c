@@ -5,8 +5,9 @@
 #include "world.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { BACKLOG_MAX = 64 };
+enum { BACKLOG_MAX = 64, GIVEN_BACK = 0xa5 };
 #define STALL_NS_MAX (8 * SECOND)
 
 /* What the server listens on. */
@@ -16,9 +17,8 @@ struct sim_listener {
     struct port_acceptor *acceptor;
     struct sim_pipe *waiting[BACKLOG_MAX];
     int waiting_count;
-    struct list node; /* of all listeners */
-    struct list port_node;
-    uint64_t stopped_ns;
+    struct list node;      /* of all listeners */
+    struct list port_node; /* of those its port accepts from */
 };
 
 static struct list listeners = {&listeners, &listeners};
@@ -71,6 +71,7 @@ static void sim_recv_stop(struct port *port, struct port_socket *socket)
 static void sim_recv_done(struct port *port, struct block *block)
 {
     check(block->pool == &port_sim_of(port)->landing);
+    memset(block->data, GIVEN_BACK, block->capacity); /* as if others were received into it */
     block_give(block);
 }
 
@@ -111,10 +112,8 @@ static void sim_cancel(struct port *port, struct port_socket *socket)
 
 static void close_listener(struct sim_listener *listener)
 {
-    list_remove(&listener->port_node);
+    check(listener->acceptor == NULL || !listener->acceptor->accepting);
     for (int i = 0; i < listener->waiting_count; i++) pipe_close(listener->waiting[i]);
-    listener->waiting_count = 0;
-    listener->acceptor = NULL;
     list_remove(&listener->node);
     free(listener);
 }

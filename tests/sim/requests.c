@@ -60,7 +60,7 @@ static size_t room_for_filler(struct sim_peer *peer, size_t used)
     if (frame->kind == FRAME_FIXED) return frame->fixed_size > used ? frame->fixed_size - used : 0;
     uint64_t most = frame->packet_max < REQUEST_MAX ? frame->packet_max : REQUEST_MAX;
     if (peer->healthy && most > HEALTHY_MAX) most = HEALTHY_MAX;
-    most -= FRAME_DELIMITER_MAX;
+    if (frame->kind == FRAME_LINE) most -= FRAME_DELIMITER_MAX;
     if (most <= used) return 0;
     unsigned often = sim_world->swarm.scarce && !peer->healthy ? 150 : 20;
     return draw_chance(&peer->draw, often) ? most - used : draw_size(&peer->draw, most - used) - 1;

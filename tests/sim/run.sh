@@ -31,7 +31,7 @@ count() { # WHETHER WHAT
 prove() {
     simulate --count "${MOONPORT_SIM_COUNT:-2000}"
     count $? 'a promise was broken'
-    first=$(simulate --count 100 --jobs 1) again=$(simulate --count 100 --jobs 2)
+    first=$(simulate --count 500 --jobs 1) again=$(simulate --count 500 --jobs 2)
     [ -n "$first" ] && [ "$first" = "$again" ]
     count $? "the same seeds have not run the same: $first; $again"
     found=$("$here/mutants.sh" "$MOONPORT_SIM_PROGRAMS" "$MOONPORT_SIM_MAKEFILES")

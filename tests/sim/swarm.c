@@ -119,6 +119,8 @@ static void tighten(struct swarm *swarm, struct draw *draw)
     swarm->landing_blocks = 64;
     swarm->landing_size = draw_chance(draw, 300) ? 4096 : (uint32_t)draw_between(draw, 16, 400);
     if (!swarm->scarce) return;
+    swarm->lua_scarce = draw_chance(draw, 200);
+    if (swarm->lua_scarce) config->lua_memory = draw_between(draw, 200, 600) << 10;
     if (draw_chance(draw, 500)) config->blocks = (uint32_t)draw_between(draw, 12, 40) * workers;
     if (draw_chance(draw, 500))
         config->memory = (config->max_packet + draw_between(draw, 2000, 20000)) * workers;

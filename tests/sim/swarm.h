@@ -36,6 +36,7 @@ struct swarm {
     uint64_t fail_at;         /* this allocation fails, from the very first on; 0: none does */
     bool waits_at_start;      /* on_start takes its time */
     bool scarce;              /* blocks, memory or connections may run out */
+    bool lua_scarce;          /* ... and Lua's memory, which is as if allocations failed */
 };
 
 void swarm_draw(struct swarm *swarm, struct draw *draw);

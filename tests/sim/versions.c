@@ -1,6 +1,7 @@
 #include "versions.h"
 
 #include "../../bindings/rollout.h"
+#include "../../bindings/runtime.h"
 #include "world.h"
 
 #include <stdio.h>
@@ -91,6 +92,9 @@ static void draw_settings(struct world *world, struct config *config)
     config->soft_mark = draw_between(draw, 100, 4000);
     config->hard_mark = config->soft_mark + draw_between(draw, 0, 2 * config->max_packet);
     if (config->drain_timeout_ns < world->drain_ns) world->drain_ns = config->drain_timeout_ns;
+    if (config->drain_timeout_ns > world->drain_ns_max)
+        world->drain_ns_max = config->drain_timeout_ns;
+    if (config->soft_mark > world->soft_mark_max) world->soft_mark_max = config->soft_mark;
 }
 
 static bool bring_in(struct world *world, struct rollout *rollout, struct version *version,
@@ -109,6 +113,15 @@ static bool bring_in(struct world *world, struct rollout *rollout, struct versio
     world->versions.generation++;
     if (rollout_switch(rollout, report)) world->versions.running = version->number;
     return true;
+}
+
+/* What was refused is kept by no worker, unless it could not be told. */
+static void promise_discarded(const struct world *world, bool fine, const char *text)
+{
+    if (fine || world->memory_failed || strstr(text, "busy") || strstr(text, "ended")) return;
+    for (uint32_t i = 0; i < world->server->worker_count; i++)
+        promise(world->runtimes[i] == NULL || world->runtimes[i]->next == NULL,
+                "worker %u keeps a version that was refused", i);
 }
 
 void versions_reload(struct world *world)
@@ -132,6 +145,7 @@ void versions_reload(struct world *world)
     promise(fine || flaw == FLAW_SYNTAX || flaw == FLAW_ONE_WORKER || world->memory_failed ||
                 strstr(text, "busy") != NULL || strstr(text, "ended") != NULL,
             "a good version was refused: %s", text);
+    promise_discarded(world, fine, text);
     versions->reloading = false;
 }
 

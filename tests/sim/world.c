@@ -304,7 +304,9 @@ static void come_home(struct world *world)
     }
     latest_ns = world->now_ns + 3 * SECOND;
     while (world->now_ns < latest_ns && !world->told_end) world_step(world);
-    if (!world->told_end) oracle_all_home(world);
+    if (world->told_end) return;
+    oracle_all_home(world);
+    broadcasts_all_heard(world);
 }
 
 static void serve(struct world *world)
@@ -376,6 +378,16 @@ static void run_server(struct world *world)
     shared_close(world->program.shared);
 }
 
+/* A healthy client was answered, unless the run had reasons to turn it away, or was too short. */
+static void promise_answered(const struct world *world, const struct sim_peer *peer)
+{
+    const struct faults *faults = &world->swarm.faults;
+    bool excused = world->memory_failed || world->swarm.scarce || peer->raw || faults->attach > 0 ||
+                   faults->accept > 0 || faults->jump > 0 || faults->drain > 0 || faults->abort > 0;
+    promise(!peer->healthy || excused || peer->answered > 0,
+            "peer %u, which is healthy, was never answered", peer->number);
+}
+
 void world_run(struct world *world, uint64_t seed, const struct source *scripts)
 {
     *world = (struct world){.now_ns = TIME_BEGINS, .draw = draw_begin(seed, 0)};
@@ -383,21 +395,23 @@ void world_run(struct world *world, uint64_t seed, const struct source *scripts)
     int64_t live = allocations.live;
     sim_world = world;
     swarm_draw(&world->swarm, &swarm_draws);
-    world->drain_ns = world->swarm.config.drain_timeout_ns;
+    world->memory_failed = world->swarm.lua_scarce;
+    world->drain_ns = world->drain_ns_max = world->swarm.config.drain_timeout_ns;
+    world->soft_mark_max = world->swarm.config.soft_mark;
     world->versions.scripts = scripts;
     world->program = (struct program){.plan = versions_first(world),
                                       .memory_max = world->swarm.config.lua_memory,
                                       .sandbox = draw_chance(&world->draw, 500)};
     world->script = oracle_script;
     world->script.context = &world->program;
-    allocations.count = 0;
-    allocations.fail_at = world->swarm.fail_at;
-    allocations.draw = &memory_draws;
+    allocations =
+        (struct allocations){.fail_at = world->swarm.fail_at, .live = live, .draw = &memory_draws};
     run_server(world);
     allocations.fail_at = 0;
     allocations.draw = NULL;
     for (uint32_t i = 0; i < world->peer_count; i++) {
         const struct sim_peer *peer = &world->peers[i];
+        promise_answered(world, peer);
         promise(!peer->connected || peer->pipe.closed, "peer %u is left open", peer->number);
         promise(peer->lua_connects == peer->lua_disconnects || world->memory_failed,
                 "peer %u: the script saw it come %u times, and go %u times", peer->number,

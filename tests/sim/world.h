@@ -8,6 +8,7 @@
 
 #include "memory.h"
 
+#include "broadcasts.h"
 #include "peer.h"
 #include "pipe.h"
 #include "server_control.h"
@@ -26,6 +27,8 @@ struct world {
     bool told_end, told_abort;
     bool memory_failed; /* an allocation did: some things may not have been done */
     uint64_t drain_ns;  /* the shortest drain timeout there was */
+    uint64_t drain_ns_max;
+    size_t soft_mark_max; /* the largest there was */
 
     struct versions versions;
     struct program program;
@@ -36,6 +39,7 @@ struct world {
     bool ended[WORKERS_MAX];
     size_t budget_seen[WORKERS_MAX]; /* bytes used after its last turn */
     uint64_t hits;                   /* requests to count, handed on */
+    struct broadcasts broadcasts;
 
     struct sim_peer peers[PEERS_MAX];
     uint32_t peer_count;
@@ -61,7 +65,7 @@ bool world_step(struct world *world);
 void world_shut(struct sim_pipe *pipe);
 void world_closed(struct sim_pipe *pipe);
 
-/* No turn is so long. */
+/* No run takes more. */
 enum { STEPS_MAX = 400000 };
 
 #endif

@@ -3,24 +3,61 @@
 #include "oracle.h"
 #include "world.h"
 
+#include "worker_task.h"
+
 #include <errno.h>
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { LUA_CHANCES = 20000 };
+enum { LUA_CHANCES = 20000, STATE_SIZE_MAX = 4096 };
+enum { STATES_MAX = WORKERS_MAX + 1 }; /* one to review what is to be loaded */
 
 struct allocations allocations;
 
 /* ---- memory ---- */
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void __real_free(void *block);
+/* Lua's hashes hang on where its states are: here, at places that the linker has fixed. */
+static struct {
+    alignas(max_align_t) uint8_t bytes[STATE_SIZE_MAX];
+    bool taken;
+} places[STATES_MAX];
+static bool state_opens;
+
+static void *take_place(size_t size)
+{
+    int i = 0;
+    state_opens = false;
+    while (i < STATES_MAX && places[i].taken) i++;
+    check(i < STATES_MAX);
+    check(size <= STATE_SIZE_MAX);
+    places[i].taken = true;
+    return places[i].bytes;
+}
+
+static void release(void *block)
+{
+    for (int i = 0; i < STATES_MAX; i++) {
+        if (block != places[i].bytes) continue;
+        places[i].taken = false;
+        return;
+    }
+    __real_free(block);
+}
+
+/* The first thing that it allocates is the state. */
+lua_State *__real_luaL_newstate(void);
+lua_State *__wrap_luaL_newstate(void)
+{
+    state_opens = true;
+    lua_State *L = __real_luaL_newstate();
+    state_opens = false;
+    return L;
+}
 
 static bool fails(void)
 {
@@ -52,7 +89,7 @@ void *__wrap_calloc(size_t count, size_t size)
 void *__wrap_realloc(void *old, size_t size)
 {
     if (fails()) return NULL;
-    void *block = __real_realloc(old, size);
+    void *block = state_opens ? take_place(size) : __real_realloc(old, size);
     if (old == NULL) made(block);
     return block;
 }
@@ -60,7 +97,7 @@ void *__wrap_realloc(void *old, size_t size)
 void __wrap_free(void *block)
 {
     if (block != NULL) allocations.live--;
-    __real_free(block);
+    release(block);
 }
 
 /* Not by the functions above: Lua allocates far more often than all others. */
@@ -68,7 +105,7 @@ static void *allocate(void *old, size_t new_size)
 {
     if (new_size == 0) {
         if (old != NULL) allocations.live--;
-        __real_free(old);
+        release(old);
         return NULL;
     }
     void *block = __real_realloc(old, new_size);
@@ -79,22 +116,20 @@ static void *allocate(void *old, size_t new_size)
 /* Lua asks again when it has collected its garbage: that fails, too. */
 static void *allocate_for_lua(void *state, void *old, size_t old_size, size_t new_size)
 {
-    static int more;
-    static bool spared;
     (void)state;
     bool grows = new_size > (old == NULL ? 0 : old_size);
-    if (new_size == 0 && old_size == HEAP_SPARE) spared = true; /* now there is some */
-    if (grows && more > 0 && !spared) {
-        more--;
+    if (new_size == 0 && old_size == HEAP_SPARE) allocations.spared = true; /* now there is some */
+    if (grows && allocations.refused > 0 && !allocations.spared) {
+        allocations.refused--;
         return NULL;
     }
-    bool fails = grows && !spared && allocations.draw != NULL &&
+    bool fails = grows && !allocations.spared && allocations.draw != NULL &&
                  draw_below(allocations.draw, LUA_CHANCES) < allocations.permille;
-    if (grows) spared = false;
+    if (grows) allocations.spared = false;
     if (!fails) return allocate(old, new_size);
     trace_note("an allocation of Lua's fails");
     sim_world->memory_failed = true;
-    more = 1;
+    allocations.refused = 1;
     return NULL;
 }
 
@@ -132,6 +167,14 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mu
     bool goes_on = world_step(sim_world);
     pthread_mutex_lock(mutex);
     return goes_on ? 0 : ETIMEDOUT;
+}
+
+/* ... and also before all of them have been told. */
+void __real_worker_task_post(struct worker_task *task, struct worker *worker);
+void __wrap_worker_task_post(struct worker_task *task, struct worker *worker)
+{
+    while (draw_chance(&sim_world->draw, 500) && world_step(sim_world)) continue;
+    __real_worker_task_post(task, worker);
 }
 
 /* ---- the log ---- */

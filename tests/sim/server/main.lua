@@ -22,6 +22,15 @@ local function answer(conn, op, number, text)
   return conn:send(fit(conn, ("%s%d %d:%s"):format(op, number, version.number, text)))
 end
 
+-- Waits, for no less than that.
+local function wait(conn, seconds)
+  local begun = server.now()
+  server.sleep(seconds)
+  local waited = server.now() - begun
+  if waited < seconds - 1e-6 then bug("a sleep of %g s takes %g s", seconds, waited) end
+  if conn.data.gone then bug("connection %d: a handler goes on after its end", conn.id) end
+end
+
 -- A timer runs the code of its own generation: those of older ones are stopped.
 local function in_time(what)
   if state.version ~= version.number then
@@ -36,16 +45,23 @@ function ops.e(_, _, _, filler) return filler end -- echo
 
 function ops.w(conn, _, argument) -- wait
   conn.data.waits = true
-  server.sleep(argument / 1000)
+  wait(conn, argument / 1000)
   conn.data.waits = false
   return "slept"
 end
 
 function ops.t(conn, number, argument) -- a timer
-  local id, text = conn.id, fit(conn, ("T%d %d:"):format(number, conn.id))
+  local id, text, due = conn.id, fit(conn, ("T%d %d:"):format(number, conn.id)), server.now() + argument / 1000
   server.after(argument / 1000, function()
     in_time "a timer"
+    if server.now() < due - 1e-6 then bug("a timer fires %g s early", due - server.now()) end
     send(id, text)
+  end)
+  server.after(argument / 1000, function() bug "a timer fires that was cancelled" end):cancel()
+  local fired = false
+  server.after(0.001, function() fired = true end)
+  server.after(0.001, function()
+    if not fired then amiss "a timer overtakes another one" end
   end)
   return ""
 end
@@ -53,7 +69,7 @@ end
 function ops.p(conn, number, argument) -- by way of another worker
   local text = fit(conn, ("P%d %d:"):format(number, conn.id))
   local target = argument % server.workers + 1
-  return tostring(server.post(target, { id = conn.id, text = text, to = target }))
+  return tostring(server.post(target, { version.number, target, conn.id, text }))
 end
 
 function ops.s(conn, number, argument) -- to another client, perhaps gone
@@ -103,12 +119,17 @@ end
 function ops.f() return "" end -- see below
 function ops.q() return "" end
 
-function ops.x(conn) conn:abort("gone") return "" end
+function ops.x(conn)
+  if conn:abort("gone") then conn.data.word = "gone" end
+  return ""
+end
 function ops.r() error("on purpose") end
 
 -- What follows an answer.
 local after = {}
-function after.q(conn) conn:close("bye") end
+function after.q(conn)
+  if conn:close("bye") then conn.data.word = "bye" end
+end
 function after.f(conn, argument)
   conn:framing(argument)
   conn.data.fixed = tonumber(argument:match("^fixed,size=(%d+)"))
@@ -119,18 +140,36 @@ function on_start()
   if version.waits_at_start then server.sleep(0.05) end
 end
 
-function on_unload() return { from = state.version } end
+function on_unload() return { from = version.number } end
 
 function on_load(value)
   if not value or value.from ~= state.version then
     amiss("on_load gets %s", value and value.from)
   end
   state.version = version.number
+  server.post("all", { version.number })
   for conn in server.connections() do conn:resume() end -- whose timers have been stopped
   if version.fails_in_load then error("on_load fails, on purpose") end
 end
 
+-- What waits goes on in newer code, but not for ever.
+server.after(0.1, function()
+  local begun = server.generation
+  server.sleep(6)
+  if server.generation > begun + 3 then bug("what waits since generation %d goes on", begun) end
+end)
+
+-- One timer sees that another one goes on.
+local silent = 0
+local function watch()
+  silent = silent + 1
+  if silent > 10 then amiss "the ticks have stopped" end
+  server.after(1, watch)
+end
+server.after(1, watch)
+
 server.every(0.3, function()
+  silent = 0
   in_time "a tick"
   state.ticks = (state.ticks or 0) + 1
   if state.ticks % 5 == 0 then server.sleep(0.7) end
@@ -143,7 +182,7 @@ function on_connect(conn)
   data.raw = listener == "raw"
   if listener ~= "raw" and listener > 0 then data.fixed = listener end
   if way == 1 then return false end
-  if way == 2 then server.sleep(0.05) end
+  if way == 2 then wait(conn, 0.05) end
   if way == 3 then error("refused, on purpose") end
   if way == 4 and not data.raw then conn:send(fit(conn, ("H0 %d:"):format(conn.id))) end
   if way == 5 then
@@ -173,17 +212,26 @@ function on_receive(conn, packet)
 end
 
 function on_drain(conn)
-  if conn.data.gone then bug("connection %d: on_drain after its end", conn.id) end
+  local data = conn.data
+  if data.gone then bug("connection %d: on_drain after its end", conn.id) end
+  if data.raw then return end
+  data.drains = (data.drains or 0) + 1
+  if conn.port % 3 == 0 and data.drains < 20 then -- more than before, perhaps
+    conn:send(fit(conn, ("D0 %d:"):format(conn.id) .. ("d"):rep(3000)))
+  end
+  if conn.port % 5 == 0 then wait(conn, 0.02) end
 end
 
 function on_idle(conn, seconds)
   if conn.data.gone then bug("connection %d: on_idle after its end", conn.id) end
   if seconds <= 0 then bug("connection %d: idle for %g s", conn.id, seconds) end
-  if conn.port % 5 == 1 then server.sleep(0.02) end
+  if conn.port % 5 == 1 then wait(conn, 0.02) end
   return conn.port % 3 == 0
 end
 
-function on_disconnect(conn)
+function on_disconnect(conn, reason)
+  local word = conn.data.word
+  if word and reason ~= word then bug("connection %d ends with %s, not %s", conn.id, reason, word) end
   if conn.data.gone then bug("connection %d ends twice", conn.id) end
   if conn.data.known then note("disconnected %d", conn.id) end
   conn.data.gone = true
@@ -193,6 +241,10 @@ function on_disconnect(conn)
 end
 
 function on_message(value, from)
-  if value.to ~= server.worker or from < 1 then bug("a message for %d from %d", value.to, from) end
-  send(value.id, value.text)
+  -- A sequence: the order of a table's other keys hangs on where the program's functions are.
+  local newest, to, id, text = table.unpack(value)
+  if newest > version.number then bug("a message of version %d", newest) end
+  if not to then return end
+  if to ~= server.worker or from < 1 then bug("a message for %d from %d", to, from) end
+  send(id, text)
 end

@@ -1,0 +1,146 @@
+#include "oracle.h"
+
+#include "../../bindings/runtime.h"
+#include "shared.h"
+#include "world.h"
+
+/* ---- what must hold at any time ---- */
+
+/* Nobody is kept for longer than it takes. */
+static void look_at_end(const struct world *world, const struct link *link, struct sim_peer *peer)
+{
+    bool draining = link->state == LINK_STATE_DRAINING;
+    uint64_t limit_ns = world->drain_ns_max + (LINK_LINGER_MS + 2) * WHEEL_TICK_NS;
+    if (draining && peer->draining_ns == 0) peer->draining_ns = world->now_ns;
+    promise(!draining || !link->shut || !link->ended,
+            "peer %u: both ways are at their ends, and it is not closed", peer->number);
+    promise(!draining || world->now_ns - peer->draining_ns <= limit_ns,
+            "peer %u: it has been closed for %.3f s", peer->number,
+            (double)(world->now_ns - peer->draining_ns) / 1e9);
+}
+
+/* Its silence will be noticed, and in time. */
+static void look_at_idle(const struct world *world, const struct link *link,
+                         const struct sim_peer *peer)
+{
+    const struct wheel_timer *timer = &link->idle_timer;
+    if (link->state != LINK_STATE_OPEN || link->idle_limit_ns == 0 || peer->idles) return;
+    promise(peer->idles_its_way || link->idle_limit_ns == link->home->limits.idle_ns,
+            "peer %u: its idle limit is that of older settings", peer->number);
+    promise(wheel_timer_runs(timer), "peer %u: nobody looks whether it is idle", peer->number);
+    promise(timer->due_tick <= (world->now_ns + link->idle_limit_ns) / WHEEL_TICK_NS + 1,
+            "peer %u: its idle limit of %.3f s is not kept", peer->number,
+            (double)link->idle_limit_ns / 1e9);
+}
+
+static void look_at_links(struct world *world, const struct link_home *home)
+{
+    const struct list *head = &home->table.live;
+    for (const struct list *node = head->next; node != head; node = node->next) {
+        const struct link *link = container_of((struct list *)node, struct link, entry.node);
+        struct sim_peer *peer = peer_at(link);
+        bool draining = link->state == LINK_STATE_DRAINING;
+        promise(link->state == LINK_STATE_CLOSING || list_empty(&link->closing),
+                "peer %u: it is to be closed, and is not closing", peer->number);
+        promise(link->outbox.pending == 0 || link->socket.sending ||
+                    link->state == LINK_STATE_CLOSING,
+                "peer %u: %zu bytes are queued, and none is being sent", peer->number,
+                link->outbox.pending);
+        promise(link->socket.sending || !draining || link->shut,
+                "peer %u: all is sent, and it was not told so", peer->number);
+        bool wanted = (link->state == LINK_STATE_OPEN && link->gates == 0) || draining;
+        promise(!wanted || link->ended || link->socket.receiving,
+                "peer %u: nothing is received from it", peer->number);
+        promise(wanted || !link->socket.receiving || link->socket.stopping,
+                "peer %u: its bytes are received, and nobody wants them", peer->number);
+        promise(!(link->gates & GATE_SLOW) || link->drain_owed || link->state == LINK_STATE_CLOSING,
+                "peer %u: it is to read first, and nobody will see when it has", peer->number);
+        promise(link->gates & GATE_STARVED || list_empty(&link->parked),
+                "peer %u: it keeps blocks of the port's, and waits", peer->number);
+        if (!(link->gates & GATE_STARVED))
+            peer->starved_ns = 0;
+        else if (peer->starved_ns == 0)
+            peer->starved_ns = world->now_ns;
+        promise(peer->starved_ns == 0 || link->starved_ns == peer->starved_ns,
+                "peer %u: it does not wait since it does", peer->number);
+        look_at_end(world, link, peer);
+        look_at_idle(world, link, peer);
+    }
+}
+
+/* Those who have waited longest stand in front. */
+static void look_at_starved(const struct link_home *home)
+{
+    uint64_t before_ns = 0;
+    const struct list *head = &home->starved;
+    for (const struct list *node = head->next; node != head; node = node->next) {
+        const struct link *link = container_of((struct list *)node, struct link, starved);
+        promise(link->gates & GATE_STARVED, "peer %u: it has got memory, and waits for some",
+                peer_at(link)->number);
+        promise(link->starved_ns >= before_ns, "peer %u: it waits behind others who came later",
+                peer_at(link)->number);
+        before_ns = link->starved_ns;
+    }
+}
+
+static void look_at_load(const struct world *world)
+{
+    uint32_t load = 0, most = world->server->config.max_connections;
+    for (uint32_t i = 0; i < world->server->worker_count; i++)
+        load += atomic_load(&world->server->workers[i].home.load);
+    promise(load <= most, "%u connections, and at most %u may be", load, most);
+}
+
+void oracle_look(struct world *world, uint32_t worker)
+{
+    const struct link_home *home = &world->server->workers[worker].home;
+    const struct runtime *runtime = world->runtimes[worker];
+    size_t used = budget_used(&home->budget), *seen = &world->budget_seen[worker];
+    promise(used <= home->budget.limit || used <= *seen,
+            "worker %u: %zu bytes of its budget of %zu are used", worker, used, home->budget.limit);
+    *seen = used;
+    promise(world->server->groups.used <= world->server->groups.limit, "groups: over their limit");
+    if (runtime != NULL && runtime->heap.limit > 0)
+        promise(runtime->heap.used <= runtime->heap.limit, "worker %u: Lua has %zu bytes of %zu",
+                worker, runtime->heap.used, runtime->heap.limit);
+    look_at_links(world, home);
+    look_at_starved(home);
+    look_at_load(world);
+}
+
+static void check_hits(const struct world *world)
+{
+    struct buffer buffer = {.data = NULL};
+    struct shared_value value = {.type = SHARED_INTEGER, .integer = 0};
+    shared_get(world->program.shared, span_text("hits"), 1, &value, &buffer);
+    promise(world->memory_failed || (uint64_t)value.integer == world->hits,
+            "%lld requests to count were counted, %llu were handed on", (long long)value.integer,
+            (unsigned long long)world->hits);
+}
+
+void oracle_all_home(struct world *world)
+{
+    for (uint32_t i = 0; i < world->server->config.workers; i++) {
+        const struct link_home *home = &world->server->workers[i].home;
+        const struct sim_port *port = world->ports[i];
+        promise(home->table.live_count == 0, "worker %u: %u links are not home", i,
+                home->table.live_count);
+        promise(home->blocks.free_count == home->blocks.total && home->blocks.grown_count == 0,
+                "worker %u: of %u blocks %u are home, and %u were grown", i, home->blocks.total,
+                home->blocks.free_count, home->blocks.grown_count);
+        promise(port->landing.free_count == port->landing.total,
+                "worker %u: of %u blocks to receive into %u are home", i, port->landing.total,
+                port->landing.free_count);
+        promise(home->parked_blocks == 0, "worker %u: %u blocks are parked", i,
+                home->parked_blocks);
+        promise(budget_used(&home->budget) == 0, "worker %u: %zu bytes are not given back", i,
+                budget_used(&home->budget));
+        promise(atomic_load(&home->load) == 0, "worker %u: a load of %u, and no links", i,
+                atomic_load(&home->load));
+        promise(!link_home_starving(home), "worker %u: starving, with all blocks home", i);
+        promise(list_empty(&home->starved) && list_empty(&home->woken) &&
+                    list_empty(&home->touched),
+                "worker %u: links that are gone wait for something", i);
+    }
+    check_hits(world);
+}
