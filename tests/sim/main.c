@@ -67,7 +67,7 @@ static bool read_options(char **words, struct options *options)
             continue;
         }
         if (strcmp(*words, "--seed") == 0)
-            fine = read_number(value, &options->seed);
+            fine = read_number(value, &options->seed) && options->seed > 0;
         else if (strcmp(*words, "--count") == 0)
             fine = counted = read_number(value, &options->count) && options->count > 0;
         else if (strcmp(*words, "--jobs") == 0)

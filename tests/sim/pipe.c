@@ -175,7 +175,7 @@ static struct port_event harvest_received(struct sim_pipe *pipe, int nth)
 
 /* ---- sending ---- */
 
-static uint64_t hash_parts(const struct pipe_sending *sending)
+uint64_t pipe_hash_parts(const struct pipe_sending *sending)
 {
     uint64_t hash = 0;
     for (int i = 0; i < sending->count; i++) hash = hash * 31 + trace_hash_bytes(sending->parts[i]);
@@ -184,7 +184,8 @@ static uint64_t hash_parts(const struct pipe_sending *sending)
 
 static void promise_unchanged(const struct pipe_sending *sending)
 {
-    promise(sending->hash == hash_parts(sending), "bytes were changed while they were being sent");
+    promise(sending->hash == pipe_hash_parts(sending),
+            "bytes were changed while they were being sent");
 }
 
 static void decide(struct sim_pipe *pipe, size_t size, enum port_error error)
@@ -263,11 +264,6 @@ struct port_event pipe_harvest(struct sim_pipe *pipe, int index)
 {
     if (sent_is_due(pipe) && index-- == 0) return harvest_sent(pipe);
     return harvest_received(pipe, index);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 uint64_t pipe_next_ns(const struct sim_pipe *pipe)

@@ -77,6 +77,9 @@ struct port_event pipe_harvest(struct sim_pipe *pipe, int index);
 /* When pipe_progress or pipe_due has something new; UINT64_MAX: not by itself. */
 uint64_t pipe_next_ns(const struct sim_pipe *pipe);
 
+/* Of the bytes that are being sent: nobody may change them meanwhile. */
+uint64_t pipe_hash_parts(const struct pipe_sending *sending);
+
 void pipe_close(struct sim_pipe *pipe); /* the server's end */
 
 static inline struct sim_pipe *pipe_of(const struct port_socket *socket)

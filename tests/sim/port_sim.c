@@ -80,16 +80,14 @@ static void sim_send(struct port *port, struct port_socket *socket, const struct
 {
     struct sim_pipe *pipe = pipe_of(socket);
     struct pipe_sending *sending = &pipe->sending;
-    uint64_t hash = 0;
     check(pipe->port == port_sim_of(port));
     *sending = (struct pipe_sending){.count = count};
     for (int i = 0; i < count; i++) {
         promise(parts[i].size > 0, "an empty part is to be sent");
         sending->parts[i] = parts[i];
         sending->total += parts[i].size;
-        hash = hash * 31 + trace_hash_bytes(parts[i]);
     }
-    sending->hash = hash;
+    sending->hash = pipe_hash_parts(sending);
     if (!pipe->smooth && chance(world_faults()->stall))
         sending->not_before = world_now(sim_world) + draw_below(&sim_world->draw, STALL_NS_MAX);
     trace_note("pipe %u sends %zu bytes", pipe->number, sending->total);

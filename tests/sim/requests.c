@@ -157,6 +157,8 @@ static void take_published(struct sim_peer *peer, uint64_t number, uint64_t publ
     while (i < PUBLISHERS_MAX - 1 && peer->publishers[i].id != 0 &&
            peer->publishers[i].id != publisher)
         i++;
+    promise(peer->publishers[i].id == 0 || peer->publishers[i].id == publisher,
+            "peer %u hears more than %d publishers", peer->number, PUBLISHERS_MAX);
     promise(number > peer->publishers[i].number || peer->publishers[i].id != publisher,
             "peer %u: message %llu of connection %llu comes after %llu", peer->number,
             (unsigned long long)number, (unsigned long long)publisher,

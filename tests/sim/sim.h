@@ -25,6 +25,11 @@ struct world;
  * find it here. NULL between runs. */
 extern struct world *sim_world;
 
+static inline uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* ---- trace.c ---- */
 
 struct trace {

@@ -124,7 +124,7 @@ static void tighten(struct swarm *swarm, struct draw *draw)
     if (draw_chance(draw, 500)) config->blocks = (uint32_t)draw_between(draw, 12, 40) * workers;
     if (draw_chance(draw, 500))
         config->memory = (config->max_packet + draw_between(draw, 2000, 20000)) * workers;
-    if (draw_chance(draw, 500)) config->max_connections = (uint32_t)draw_between(draw, 2, 8);
+    if (draw_chance(draw, 700)) config->max_connections = (uint32_t)draw_between(draw, 2, 8);
     if (draw_chance(draw, 500))
         swarm->landing_blocks = (uint32_t)draw_between(draw, 1, LANDING_MIN);
 }

@@ -20,11 +20,6 @@ const struct faults *world_faults(void)
     return sim_world->calm || !sim_world->serves ? &none : &sim_world->swarm.faults;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* ---- turns ---- */
 
 enum turn_kind { TURN_CONTROL, TURN_WORKER, TURN_PEER_ACTS, TURN_PEER_READS };

@@ -51,7 +51,8 @@ function ops.w(conn, _, argument) -- wait
 end
 
 function ops.t(conn, number, argument) -- a timer
-  local id, text, due = conn.id, fit(conn, ("T%d %d:"):format(number, conn.id)), server.now() + argument / 1000
+  local id, due = conn.id, server.now() + argument / 1000
+  local text = fit(conn, ("T%d %d:"):format(number, id))
   server.after(argument / 1000, function()
     in_time "a timer"
     if server.now() < due - 1e-6 then bug("a timer fires %g s early", due - server.now()) end
@@ -231,7 +232,9 @@ end
 
 function on_disconnect(conn, reason)
   local word = conn.data.word
-  if word and reason ~= word then bug("connection %d ends with %s, not %s", conn.id, reason, word) end
+  if word and reason ~= word then
+    bug("connection %d ends with %s, not %s", conn.id, reason, word)
+  end
   if conn.data.gone then bug("connection %d ends twice", conn.id) end
   if conn.data.known then note("disconnected %d", conn.id) end
   conn.data.gone = true
