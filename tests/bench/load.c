@@ -12,6 +12,7 @@
 #include "address_system.h"
 #include "histogram.h"
 #include "measure.h"
+#include "pattern.h"
 #include "settings.h"
 
 #include <errno.h>
@@ -58,34 +59,13 @@ struct load {
 
 /* ---- what is sent ---- */
 
-/* The words of a packet: a bijection of (connection, packet) at first, so that no two packets of at
- * least 8 bytes are alike. (The finalizer of splitmix64, by Sebastiano Vigna, public domain.) */
-static inline uint64_t word_at(uint64_t seed, uint64_t index)
-{
-    uint64_t word = seed + index * UINT64_C(0x9e3779b97f4a7c15);
-    word = (word ^ word >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    word = (word ^ word >> 27) * UINT64_C(0x94d049bb133111eb);
-    return word ^ word >> 31;
-}
-
 /* Part of one packet, from `offset` on. */
 static void fill_packet(const struct load *load, uint64_t seed, size_t offset, uint8_t *bytes,
                         size_t size)
 {
     for (; size != 0 && offset < HEADER; offset++, size--)
         *bytes++ = (uint8_t)(load->packet >> 8 * offset);
-    while (size != 0) {
-        uint64_t word = word_at(seed, (offset - HEADER) / sizeof word);
-        size_t skip = (offset - HEADER) % sizeof word;
-        size_t part = sizeof word - skip < size ? sizeof word - skip : size;
-        if (part == sizeof word)
-            memcpy(bytes, &word, sizeof word);
-        else
-            memcpy(bytes, (uint8_t *)&word + skip, part);
-        bytes += part;
-        offset += part;
-        size -= part;
-    }
+    pattern_fill(seed, offset - HEADER, bytes, size);
 }
 
 static void fill(const struct load *load, const struct peer *peer, uint64_t place, uint8_t *bytes,

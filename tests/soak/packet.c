@@ -2,15 +2,6 @@
 
 #include <string.h>
 
-/* The finalizer of splitmix64, by Sebastiano Vigna, public domain. */
-uint64_t packet_word(uint64_t seed, uint64_t index)
-{
-    uint64_t word = seed + index * UINT64_C(0x9e3779b97f4a7c15);
-    word = (word ^ word >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    word = (word ^ word >> 27) * UINT64_C(0x94d049bb133111eb);
-    return word ^ word >> 31;
-}
-
 /* Sizes are as likely of each magnitude, so that the small are many and the large not forgotten. */
 static uint32_t size_of(const struct mix *mix, uint64_t chance)
 {
@@ -24,7 +15,7 @@ static uint32_t size_of(const struct mix *mix, uint64_t chance)
 
 struct packet packet_plan(const struct mix *mix, uint64_t owner, uint64_t number)
 {
-    uint64_t chance = packet_word(~owner, number);
+    uint64_t chance = pattern_word(~owner, number);
     char letter = mix->letters[chance % strlen(mix->letters)];
     return (struct packet){
         .owner = owner,
@@ -50,16 +41,5 @@ void packet_fill(const struct packet *packet, size_t offset, uint8_t *bytes, siz
     put_number(head + HEADER + 6, packet->number, 8);
     for (; size != 0 && offset < PACKET_HEAD; offset++, size--) *bytes++ = head[offset];
     uint64_t seed = packet->owner << 40 ^ packet->number;
-    while (size != 0) {
-        uint64_t word = packet_word(seed, (offset - PACKET_HEAD) / sizeof word);
-        size_t skip = (offset - PACKET_HEAD) % sizeof word;
-        size_t part = sizeof word - skip < size ? sizeof word - skip : size;
-        if (part == sizeof word)
-            memcpy(bytes, &word, sizeof word);
-        else
-            memcpy(bytes, (uint8_t *)&word + skip, part);
-        bytes += part;
-        offset += part;
-        size -= part;
-    }
+    pattern_fill(seed, offset - PACKET_HEAD, bytes, size);
 }

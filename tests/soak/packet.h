@@ -8,7 +8,10 @@
 #ifndef MOONPORT_SOAK_PACKET_H
 #define MOONPORT_SOAK_PACKET_H
 
+#include "../bench/pattern.h"
+
 #include <stddef.h>
+
 #include <stdint.h>
 
 enum { HEADER = 4, PACKET_HEAD = HEADER + 1 + 1 + 4 + 8, ROOMS = 4 };
@@ -25,9 +28,6 @@ struct packet {
     uint32_t size; /* bytes, with its length */
     uint8_t letter, tag;
 };
-
-/* A bijection of 64 bits for each seed. */
-uint64_t packet_word(uint64_t seed, uint64_t index);
 
 struct packet packet_plan(const struct mix *mix, uint64_t owner, uint64_t number);
 

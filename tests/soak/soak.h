@@ -138,7 +138,7 @@ static inline double seconds_of(uint64_t time_ns)
 /* A chance of `below` that the seed decides. */
 static inline uint64_t draw(struct soak *soak, uint64_t below)
 {
-    return packet_word(soak->seed, ++soak->draws) % below;
+    return pattern_word(soak->seed, ++soak->draws) % below;
 }
 
 /* ---- peer.c ---- */
