@@ -76,12 +76,11 @@ end_to_end() { # STEP LUA SANITIZE "BACKENDS" HOW [CRITERION'S FLAGS]
 }
 
 unit() { # STEP SANITIZE HOW [CRITERION'S FLAGS]
-    name=$1 how=$3 parallel="-j$jobs"
-    case "$2$target" in threadlinux | windows) parallel='' ;; esac # not Criterion's, see unit/shim
+    name=$1 how=$3
     prepare "$name" "$lua" "$2" unit || return
     shift 3
     # shellcheck disable=SC2086 # none, or one
-    criterion "$name" "$how" $launcher "$programs/unit$exe" $parallel "$@"
+    criterion "$name" "$how" $launcher "$programs/unit$exe" "-j$jobs" "$@"
 }
 
 # Runs what has no Criterion. It must end with "NAME: N passed, M failed", and count a test.

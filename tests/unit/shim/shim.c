@@ -3,12 +3,21 @@
 #include "check.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdarg.h>
 
-enum { NAME_SIZE = 256, MESSAGE_SIZE = 4096, USAGE_ERROR = 2 };
+enum { NAME_SIZE = 256, MESSAGE_SIZE = 4096, JOBS_MAX = 64, USAGE_ERROR = 2 };
 
 struct totals {
     int started, tested, passed, failed, crashed; /* those that skip themselves are not tested */
+};
+
+/* Several threads take one test after the other. */
+struct round {
+    const char *program, *pattern;
+    pthread_mutex_t mutex;  /* guards what follows, and what is said about a test */
+    struct shim_test *next; /* the first that nobody has taken */
+    struct totals totals;
 };
 
 static struct shim_test *tests;                       /* by suite, then by place in the file */
@@ -119,22 +128,21 @@ static bool passes(const struct shim_test *test, const char *name, const struct 
     return false;
 }
 
-static void run(const struct shim_test *test, const char *program, struct totals *totals)
+static void count_ending(struct round *round, const struct shim_test *test, const char *number,
+                         const struct shim_ending *ending)
 {
-    char name[NAME_SIZE], number[16];
+    char name[NAME_SIZE];
+    struct totals *totals = &round->totals;
+    if (ending->how == SHIM_EXITED && ending->number == SHIM_SKIPPED) return;
     name_of(test, "::", name);
-    check(find(name) == test);
-    snprintf(number, sizeof number, "%d", ++totals->started);
-    fflush(stdout);
-    struct shim_ending ending = shim_run(program, name, number);
-    if (ending.how == SHIM_EXITED && ending.number == SHIM_SKIPPED) return;
-    bool passed = passes(test, name, &ending);
+    bool passed = passes(test, name, ending);
     totals->tested++;
     totals->passed += passed;
     totals->failed += !passed;
-    totals->crashed += !passed && ending.how == SHIM_DIED;
+    totals->crashed += !passed && ending->how == SHIM_DIED;
     if (!passed) fprintf(stderr, "[FAIL] %s\n", name);
     printf("%s %s - %s\n", passed ? "ok" : "not ok", number, name);
+    fflush(stdout);
 }
 
 /* '*' stands for any text, '?' for any character. */
@@ -152,33 +160,78 @@ static bool selected(const struct shim_test *test, const char *pattern)
     return matches(name, pattern);
 }
 
-static int run_all(const char *program, const char *pattern)
+/* The next test that is wanted, and its number; NULL: there are no more. */
+static struct shim_test *take(struct round *round, char *number, size_t size)
 {
-    struct totals totals = {0};
+    pthread_mutex_lock(&round->mutex);
+    struct shim_test *test = round->next;
+    while (test != NULL && !selected(test, round->pattern)) test = test->next;
+    if (test != NULL) {
+        round->next = test->next;
+        snprintf(number, size, "%d", ++round->totals.started);
+    }
+    pthread_mutex_unlock(&round->mutex);
+    return test;
+}
+
+static void *run_some(void *context)
+{
+    struct round *round = context;
+    struct shim_test *test;
+    char name[NAME_SIZE], number[16];
+    while ((test = take(round, number, sizeof number)) != NULL) {
+        name_of(test, "::", name);
+        check(find(name) == test);
+        struct shim_ending ending = shim_run(round->program, name, number);
+        pthread_mutex_lock(&round->mutex);
+        count_ending(round, test, number, &ending);
+        pthread_mutex_unlock(&round->mutex);
+    }
+    return NULL;
+}
+
+static int run_all(const char *program, const char *pattern, int jobs)
+{
+    struct round round = {.program = program, .pattern = pattern, .next = tests};
+    const struct totals *totals = &round.totals;
+    pthread_t threads[JOBS_MAX];
     int count = 0;
     for (struct shim_test *test = tests; test != NULL; test = test->next)
         count += selected(test, pattern);
     printf("1..%d\n", count);
-    for (struct shim_test *test = tests; test != NULL; test = test->next)
-        if (selected(test, pattern)) run(test, program, &totals);
     fflush(stdout);
+    pthread_mutex_init(&round.mutex, NULL);
+    for (int i = 0; i < jobs; i++) check(pthread_create(&threads[i], NULL, run_some, &round) == 0);
+    for (int i = 0; i < jobs; i++) pthread_join(threads[i], NULL);
+    pthread_mutex_destroy(&round.mutex);
     if (count == 0) fprintf(stderr, "no test is called %s\n", pattern);
     fprintf(stderr, "[====] Synthesis: Tested: %d | Passing: %d | Failing: %d | Crashing: %d\n",
-            totals.tested, totals.passed, totals.failed, totals.crashed);
-    return totals.tested > 0 && totals.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+            totals->tested, totals->passed, totals->failed, totals->crashed);
+    return totals->tested > 0 && totals->failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Those of Criterion's flags that change only what it says and how fast it is. */
+/* Those of Criterion's flags that change only what it says. */
 static bool means_nothing(const char *flag)
 {
-    if (strcmp(flag, "--verbose") == 0 || strncmp(flag, "--verbose=", 10) == 0) return true;
-    return strncmp(flag, "-j", 2) == 0 && flag[2] != 0 &&
-           flag[2 + strspn(flag + 2, "0123456789")] == 0;
+    return strcmp(flag, "--verbose") == 0 || strncmp(flag, "--verbose=", 10) == 0;
+}
+
+/* -jN: so many tests at once. */
+static bool read_jobs(const char *flag, int *jobs)
+{
+    if (strncmp(flag, "-j", 2) != 0 || flag[2] == 0 ||
+        flag[2 + strspn(flag + 2, "0123456789")] != 0)
+        return false;
+    *jobs = atoi(flag + 2);
+    if (*jobs < 1) *jobs = 1;
+    if (*jobs > JOBS_MAX) *jobs = JOBS_MAX;
+    return true;
 }
 
 int main(int count, char **arguments)
 {
     const char *pattern = "*";
+    int jobs = 1;
     if (count >= 3 && count <= 4 && strcmp(arguments[1], "--one") == 0)
         return run_one(arguments[2], count == 4 ? arguments[3] : NULL);
     for (int i = 1; i < count; i++) {
@@ -186,7 +239,7 @@ int main(int count, char **arguments)
             pattern = arguments[++i];
         } else if (strncmp(arguments[i], "--filter=", 9) == 0) {
             pattern = arguments[i] + 9;
-        } else if (!means_nothing(arguments[i])) {
+        } else if (!means_nothing(arguments[i]) && !read_jobs(arguments[i], &jobs)) {
             fprintf(stderr,
                     "what is %s? There are --filter SUITE/NAME (with * and ?), --verbose, -jN, and "
                     "--one SUITE::NAME to run a test in this process\n",
@@ -194,5 +247,5 @@ int main(int count, char **arguments)
             return USAGE_ERROR;
         }
     }
-    return run_all(arguments[0], pattern);
+    return run_all(arguments[0], pattern, jobs);
 }

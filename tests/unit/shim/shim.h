@@ -15,7 +15,7 @@ struct shim_ending {
     char text[80]; /* what is told of it: "exited with status 66" */
 };
 
-/* Runs `program --one suite::name number` to its end, or ends it when the watchdog barks. */
+/* Runs `program --one suite::name number` to its end, or ends it when the watchdog barks. Any thread. */
 struct shim_ending shim_run(const char *program, const char *test, const char *number);
 
 /* In that process, before its test: lets it die without a word to anybody but its parent. */

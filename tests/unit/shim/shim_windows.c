@@ -1,5 +1,6 @@
 #include "shim.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,12 +54,15 @@ static struct shim_ending ending_of(DWORD status)
 
 struct shim_ending shim_run(const char *program, const char *test, const char *number)
 {
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     static HANDLE job;
     PROCESS_INFORMATION child;
     DWORD status = 0;
     struct shim_ending ending = {.how = SHIM_DIED, .text = "could not be started"};
     (void)program; /* the system knows it better */
+    pthread_mutex_lock(&mutex);
     if (job == NULL) job = open_job();
+    pthread_mutex_unlock(&mutex);
     if (!start(test, number, &child)) return ending;
     AssignProcessToJobObject(job, child.hProcess);
     ResumeThread(child.hThread);
