@@ -140,6 +140,7 @@ void client_expect_line(int client, const char *text);
 void fill_random(uint64_t seed, void *data, size_t size);
 
 /* How many times longer to be patient: 1, or more when the server is built with a sanitizer. */
+enum { THREAD_SANITIZED = 10 };
 int patience(void);
 
 /* "uring", "epoll" or "iocp": what this run is about (MOONPORT_BACKEND). */

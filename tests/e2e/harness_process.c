@@ -170,7 +170,7 @@ int patience(void)
     cr_assert_not_null(program);
     cr_assert_eq(fread(program, 1, size, file), size);
     fclose(file);
-    times = memmem(program, size, "__tsan_init", 11) != NULL   ? 10
+    times = memmem(program, size, "__tsan_init", 11) != NULL   ? THREAD_SANITIZED
             : memmem(program, size, "__asan_init", 11) != NULL ? 4
             : launcher() != NULL                               ? 2
                                                                : 1;
