@@ -139,7 +139,8 @@ void client_expect_line(int client, const char *text);
 /* Reproducible bytes: the same seed gives the same. */
 void fill_random(uint64_t seed, void *data, size_t size);
 
-/* How many times longer to be patient: 1, or more when the server is built with a sanitizer. */
+/* How many times longer to be patient: 1, or more when the server is built with a sanitizer; the most
+ * for the one of threads. */
 enum { THREAD_SANITIZED = 10 };
 int patience(void);
 
