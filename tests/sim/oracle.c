@@ -135,8 +135,8 @@ static enum script_verdict idle(void *state, struct link *link, double seconds)
 }
 
 /* Nobody else's doing ends a healthy peer: it ends itself, keeps silent, or more is said to all than its
- * queue may hold. Whoever keeps to the
- * framing is not told that he does not; who is silent is asked about first. */
+ * queue may hold. Whoever keeps to the framing is not told that he does not; who is silent is asked
+ * about first. */
 static bool may_end(const struct sim_peer *peer, const char *reason)
 {
     const struct world *world = sim_world;
@@ -177,27 +177,20 @@ static void released(void *state, struct link *link)
     lua_script.released(state, link);
 }
 
-static void worker_stop(void *state)
+/* What it has nothing to say about, the engine asks of Lua itself. */
+struct script oracle_script(struct program *program)
 {
-    lua_script.worker_stop(state);
+    struct script script = lua_script;
+    script.context = program;
+    script.worker_start = worker_start;
+    script.connected = connected;
+    script.received = received;
+    script.drained = drained;
+    script.idle = idle;
+    script.disconnected = disconnected;
+    script.released = released;
+    return script;
 }
-
-static void message(void *state, uint32_t from, struct span bytes)
-{
-    lua_script.message(state, from, bytes);
-}
-
-const struct script oracle_script = {
-    .worker_start = worker_start,
-    .worker_stop = worker_stop,
-    .connected = connected,
-    .received = received,
-    .drained = drained,
-    .idle = idle,
-    .disconnected = disconnected,
-    .released = released,
-    .message = message,
-};
 
 /* ---- what the script does: the linker leads these calls of other files here first ---- */
 

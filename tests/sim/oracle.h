@@ -11,6 +11,7 @@
 #include "link.h"
 #include "peer.h"
 
+struct program;
 struct world;
 
 static inline struct sim_peer *peer_at(const struct link *link)
@@ -19,7 +20,7 @@ static inline struct sim_peer *peer_at(const struct link *link)
 }
 
 /* The script that the server is given: Lua's, seen through the oracle. */
-extern const struct script oracle_script;
+struct script oracle_script(struct program *program);
 
 /* ---- look.c: what the engine's own structures say ---- */
 

@@ -397,8 +397,7 @@ void world_run(struct world *world, uint64_t seed, const struct source *scripts)
     world->program = (struct program){.plan = versions_first(world),
                                       .memory_max = world->swarm.config.lua_memory,
                                       .sandbox = draw_chance(&world->draw, 500)};
-    world->script = oracle_script;
-    world->script.context = &world->program;
+    world->script = oracle_script(&world->program);
     allocations =
         (struct allocations){.fail_at = world->swarm.fail_at, .live = live, .draw = &memory_draws};
     run_server(world);
