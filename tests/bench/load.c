@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,10 +38,6 @@ struct peer {
     uint64_t asked, answered; /* packets */
     uint64_t *asked_ns;       /* when each that is on its way was due to be sent: a ring */
     bool waits_to_send;
-};
-
-struct usage {
-    uint64_t cpu_ns, memory; /* memory: bytes resident */
 };
 
 struct load {
@@ -184,11 +179,7 @@ static int connect_to(const struct address *address, uint64_t until_ns)
 
 static void open_peers(struct load *load)
 {
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
+    raise_descriptor_limit();
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
     load->peers = calloc(load->connections, sizeof *load->peers);
     uint64_t *times = calloc(load->connections * load->pipeline, sizeof *times);
@@ -230,30 +221,6 @@ static uint64_t run_until(struct load *load, uint64_t until_ns)
 
 /* ---- figures ---- */
 
-/* From /proc/PID/stat (proc(5)): what stands behind the name, whose ')' is the last. */
-static struct usage usage_of(uint64_t pid)
-{
-    char path[64], text[1024];
-    uint64_t user, system, pages;
-    if (pid == 0) return (struct usage){0};
-    snprintf(path, sizeof path, "/proc/%" PRIu64 "/stat", pid);
-    FILE *file = fopen(path, "re");
-    size_t size = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
-    if (file != NULL) fclose(file);
-    text[size] = '\0';
-    const char *name_end = strrchr(text, ')');
-    int found = name_end == NULL ? 0
-                                 : sscanf(name_end,
-                                          ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64
-                                          " %" SCNu64 " %*d %*d %*d %*d %*d %*d %*u %*u %" SCNu64,
-                                          &user, &system, &pages);
-    if (found != 3) fail(3, "cannot read %s: is the server alive?", path);
-    return (struct usage){
-        .cpu_ns = (user + system) * (SECOND_NS / (uint64_t)sysconf(_SC_CLK_TCK)),
-        .memory = pages * (uint64_t)sysconf(_SC_PAGESIZE),
-    };
-}
-
 static void report(const struct load *load, double seconds, uint64_t cpu_ns, uint64_t memory_before,
                    uint64_t memory_after)
 {
@@ -278,17 +245,17 @@ static void report(const struct load *load, double seconds, uint64_t cpu_ns, uin
 static void measure(struct load *load)
 {
     close(connect_to(&load->address, now_ns() + 5 * SECOND_NS)); /* it has begun, and rests */
-    struct usage at_rest = usage_of(load->pid);
+    struct usage at_rest = usage_of((pid_t)load->pid);
     open_peers(load);
     uint64_t begin_ns = now_ns();
     load->asking = true;
     for (uint64_t i = 0; i < load->connections; i++) ask(load, &load->peers[i], begin_ns);
     begin_ns = run_until(load, begin_ns + load->duration_ns / 8); /* to warm up */
 
-    struct usage begin = usage_of(load->pid);
+    struct usage begin = usage_of((pid_t)load->pid);
     load->measuring = true;
     uint64_t end_ns = run_until(load, begin_ns + load->duration_ns);
-    struct usage end = usage_of(load->pid);
+    struct usage end = usage_of((pid_t)load->pid);
 
     load->measuring = load->asking = false;
     run_until(load, end_ns + 5 * SECOND_NS);

@@ -3,11 +3,14 @@
 #define MOONPORT_MEASURE_H
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -23,11 +26,46 @@ _Noreturn __attribute__((format(printf, 2, 3))) static inline void fail(int stat
     exit(status);
 }
 
+static inline uint64_t ns_of(struct timespec time)
+{
+    return (uint64_t)time.tv_sec * SECOND_NS + (uint64_t)time.tv_nsec;
+}
+
 static inline uint64_t now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+    return ns_of(now);
+}
+
+struct usage {
+    uint64_t cpu_ns, memory; /* memory: bytes resident */
+};
+
+/* Of another process, all of its threads; nothing of 0. */
+static inline struct usage usage_of(pid_t pid)
+{
+    char path[64];
+    clockid_t clock;
+    struct timespec cpu;
+    uint64_t pages = 0;
+    if (pid == 0) return (struct usage){0};
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    FILE *file = fopen(path, "re");
+    bool found = file != NULL && fscanf(file, "%*u %" SCNu64, &pages) == 1;
+    if (file != NULL) fclose(file);
+    if (!found || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &cpu) != 0)
+        fail(3, "process %d has no figures: is the server alive?", (int)pid);
+    return (struct usage){.cpu_ns = ns_of(cpu), .memory = pages * (uint64_t)sysconf(_SC_PAGESIZE)};
+}
+
+/* As many sockets as the system lets this process have. */
+static inline void raise_descriptor_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
 }
 
 #endif
