@@ -1,24 +1,32 @@
-/* echo.c - the engine without Lua: a server in C that sends every packet back.
+/* echo.c - the engine without Lua: a server in C that sends every packet back, or to everybody.
  *
- *     echo 127.0.0.1:7000 [SETTING VALUE]...        the settings are those of config.lua
+ *     echo 127.0.0.1:7000 [broadcast] [SETTING VALUE]...    the settings are those of config.lua
  *
  * Against scripts/echo it shows what scripting costs. */
 #include "server.h"
 #include "system.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void *start(void *context, struct worker *worker, struct error *error)
 {
-    (void)worker;
+    (void)context;
     (void)error;
-    return context;
+    return worker;
 }
 
 static void echo(void *state, struct link *link, struct span packet)
 {
     (void)state;
     link_send(link, packet);
+}
+
+static void broadcast(void *state, struct link *link, struct span packet)
+{
+    size_t count;
+    (void)link;
+    worker_broadcast(state, packet, NULL, &count);
 }
 
 static int fail(const struct error *error)
@@ -29,14 +37,15 @@ static int fail(const struct error *error)
 
 int main(int count, char **words)
 {
-    struct script script = {.context = &script, .worker_start = start, .received = echo};
+    bool broadcasts = count > 2 && strcmp(words[2], "broadcast") == 0;
+    struct script script = {.worker_start = start, .received = broadcasts ? broadcast : echo};
     struct config config;
     struct error error = {.kind = ERROR_NONE};
     system_begin();
     config_init(&config);
     if (!config_add_listener(&config, count > 1 ? words[1] : "127.0.0.1:7000", &error))
         return fail(&error);
-    for (int i = 2; i + 1 < count; i += 2)
+    for (int i = broadcasts ? 3 : 2; i + 1 < count; i += 2)
         if (!config_set(&config, words[i], words[i + 1], &error)) return fail(&error);
     if (!config_finish(&config, &error)) return fail(&error);
 

@@ -9,24 +9,17 @@
  * the memory that the server used.
  *
  * Exit status: 0 fine, 1 the server answered wrongly, 2 usage, 3 the system refused. */
-#include "address_system.h"
+#include "client.h"
 #include "histogram.h"
-#include "measure.h"
-#include "pattern.h"
 #include "settings.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-    HEADER = 4,
     PIECE = 1 << 18, /* bytes sent or received at once */
     EVENTS = 256,
 };
@@ -54,15 +47,6 @@ struct load {
 
 /* ---- what is sent ---- */
 
-/* Part of one packet, from `offset` on. */
-static void fill_packet(const struct load *load, uint64_t seed, size_t offset, uint8_t *bytes,
-                        size_t size)
-{
-    for (; size != 0 && offset < HEADER; offset++, size--)
-        *bytes++ = (uint8_t)(load->packet >> 8 * offset);
-    pattern_fill(seed, offset - HEADER, bytes, size);
-}
-
 static void fill(const struct load *load, const struct peer *peer, uint64_t place, uint8_t *bytes,
                  size_t size)
 {
@@ -70,7 +54,7 @@ static void fill(const struct load *load, const struct peer *peer, uint64_t plac
     size_t offset = (size_t)(place % load->packet);
     while (size != 0) {
         size_t left = load->packet - offset, part = left < size ? left : size;
-        fill_packet(load, peer->number << 40 | packet, offset, bytes, part);
+        packet_fill(load->packet, peer->number << 40 | packet, offset, bytes, part);
         bytes += part;
         size -= part;
         offset = 0;
@@ -157,26 +141,6 @@ static void receive(struct load *load, struct peer *peer)
 
 /* ---- all of them ---- */
 
-/* A server that was only just started is waited for. */
-static int connect_to(const struct address *address, uint64_t until_ns)
-{
-    union address_system system;
-    socklen_t size = address_to_system(address, &system);
-    const int on = 1;
-    for (;;) {
-        int handle = socket(system.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (handle >= 0 && connect(handle, &system.any, size) == 0) {
-            setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-            return handle;
-        }
-        int number = errno;
-        bool may_come = number == ECONNREFUSED || number == ENOENT;
-        if (handle >= 0) close(handle);
-        if (!may_come || now_ns() >= until_ns) fail(3, "cannot connect: %s", strerror(number));
-        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-    }
-}
-
 static void open_peers(struct load *load)
 {
     raise_descriptor_limit();
@@ -186,12 +150,11 @@ static void open_peers(struct load *load)
     if (load->epoll < 0 || load->peers == NULL || times == NULL) fail(3, "%s", strerror(errno));
     for (uint64_t i = 0; i < load->connections; i++) {
         struct peer *peer = &load->peers[i];
-        *peer = (struct peer){.handle = connect_to(&load->address, 0),
+        *peer = (struct peer){.handle = connect_to(&load->address, i, 0),
                               .number = i,
                               .asked_ns = times + i * load->pipeline};
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = peer};
-        if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, peer->handle, &event) != 0)
-            fail(3, "epoll_ctl: %s", strerror(errno));
+        watch_input(load->epoll, peer->handle, peer);
+        if (i % CONNECT_BURST == CONNECT_BURST - 1) greet(&load->address, 0);
     }
 }
 
@@ -244,7 +207,7 @@ static void report(const struct load *load, double seconds, uint64_t cpu_ns, uin
 
 static void measure(struct load *load)
 {
-    close(connect_to(&load->address, now_ns() + 5 * SECOND_NS)); /* it has begun, and rests */
+    greet(&load->address, now_ns() + 5 * SECOND_NS); /* it has begun, and rests */
     struct usage at_rest = usage_of((pid_t)load->pid);
     open_peers(load);
     uint64_t begin_ns = now_ns();

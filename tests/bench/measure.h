@@ -38,27 +38,6 @@ static inline uint64_t now_ns(void)
     return ns_of(now);
 }
 
-struct usage {
-    uint64_t cpu_ns, memory; /* memory: bytes resident */
-};
-
-/* Of another process, all of its threads; nothing of 0. */
-static inline struct usage usage_of(pid_t pid)
-{
-    char path[64];
-    clockid_t clock;
-    struct timespec cpu;
-    uint64_t pages = 0;
-    if (pid == 0) return (struct usage){0};
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    FILE *file = fopen(path, "re");
-    bool found = file != NULL && fscanf(file, "%*u %" SCNu64, &pages) == 1;
-    if (file != NULL) fclose(file);
-    if (!found || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &cpu) != 0)
-        fail(3, "process %d has no figures: is the server alive?", (int)pid);
-    return (struct usage){.cpu_ns = ns_of(cpu), .memory = pages * (uint64_t)sysconf(_SC_PAGESIZE)};
-}
-
 /* As many sockets as the system lets this process have. */
 static inline void raise_descriptor_limit(void)
 {

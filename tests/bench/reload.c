@@ -8,24 +8,20 @@
  * may be refused, as it is for broken code; both are counted.
  *
  * Exit status: 0 fine, 1 the server answered wrongly, 2 usage, 3 the system refused. */
-#include "address_system.h"
+#include "client.h"
 #include "histogram.h"
-#include "measure.h"
 #include "settings.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PAUSE_NS (SECOND_NS / 50) /* between two reloads */
 
 enum {
-    HEADER = 4,
     TURNS = 10,
     EVENTS = 256,
 };
@@ -59,33 +55,6 @@ struct bench {
 
 /* ---- connections ---- */
 
-/* A server that has just been started is waited for. */
-static int connect_to(const struct address *address, uint64_t deadline_ns)
-{
-    union address_system system;
-    char text[ADDRESS_TEXT_MAX];
-    socklen_t size = address_to_system(address, &system);
-    for (;;) {
-        int handle = socket(system.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (handle < 0) fail(3, "socket: %s", strerror(errno));
-        if (connect(handle, &system.any, size) == 0) {
-            setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-            return handle;
-        }
-        if (now_ns() > deadline_ns)
-            fail(3, "cannot connect to %s: %s", address_format(address, text), strerror(errno));
-        close(handle);
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    }
-}
-
-static void watch(const struct bench *bench, int handle, void *peer)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = peer};
-    if (epoll_ctl(bench->epoll, EPOLL_CTL_ADD, handle, &event) != 0)
-        fail(3, "epoll_ctl: %s", strerror(errno));
-}
-
 static void fill(const struct bench *bench, const struct peer *peer, uint8_t *packet)
 {
     for (size_t i = 0; i < HEADER; i++) packet[i] = (uint8_t)(bench->packet >> 8 * i);
@@ -98,11 +67,7 @@ static void ask(const struct bench *bench, struct peer *peer)
     peer->asked++;
     peer->received = 0;
     fill(bench, peer, bench->sent);
-    for (size_t sent = 0; sent < bench->packet;) {
-        ssize_t size = send(peer->handle, bench->sent + sent, bench->packet - sent, MSG_NOSIGNAL);
-        if (size < 0) fail(1, "connection %" PRIu64 ": sending: %s", peer->number, strerror(errno));
-        sent += (size_t)size;
-    }
+    send_all(peer->handle, bench->sent, bench->packet);
 }
 
 static void receive(struct bench *bench, struct peer *peer)
@@ -129,11 +94,11 @@ static void receive(struct bench *bench, struct peer *peer)
 
 static void begin_reload(struct bench *bench)
 {
-    bench->asked = connect_to(&bench->admin, 0);
+    bench->asked = connect_to(&bench->admin, 0, 0);
     bench->verdict_size = 0;
     if (send(bench->asked, "reload\n", 7, MSG_NOSIGNAL) != 7)
         fail(1, "asking for a reload: %s", strerror(errno));
-    watch(bench, bench->asked, NULL);
+    watch_input(bench->epoll, bench->asked, NULL);
 }
 
 /* The answer: "ok" or "error" in a line, then what a person is told, then the end. */
@@ -215,8 +180,8 @@ static void measure(struct bench *bench)
         fail(3, "no memory");
     for (uint64_t i = 0; i < bench->connections; i++) {
         struct peer *peer = &bench->peers[i];
-        *peer = (struct peer){.handle = connect_to(&bench->address, deadline_ns), .number = i};
-        watch(bench, peer->handle, peer);
+        *peer = (struct peer){.handle = connect_to(&bench->address, i, deadline_ns), .number = i};
+        watch_input(bench->epoll, peer->handle, peer);
         ask(bench, peer);
     }
     run_until(bench, now_ns() + SECOND_NS / 2); /* to warm up */

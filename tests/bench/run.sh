@@ -1,102 +1,249 @@
 #!/bin/sh
-# run.sh - what scripting costs: scripts/echo beside the same server in C (echo.c), on each backend.
-# `./dev bench` builds what it needs and runs it; its arguments go to the client: --seconds 5.
+# run.sh - Moonport beside the least that its work costs, and beside others that do that work.
+# `./dev bench` builds what it needs and runs it; README.md says what is measured.
 #
-# A server has one worker, on the first core; the client has the second. The servers take turns, so
-# that whatever else the machine does meets all of them, and the table shows medians.
+# A server has one worker, on the first processor; the client has the second. Within each case the
+# servers take turns, another one begins in each round, and what counts is the ratio to the floor of
+# the same run: whatever else the machine does meets all of them.
 set -u
 
-rounds=3
-cores=$(nproc)
-on_server='taskset -c 0'
-on_client="taskset -c $((cores > 1))"
-port=$((20000 + $$ % 10000)) # below those that systems give to clients
-server='' broken='' status=0
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 3
+. "$here/machine.sh"
+. "$here/servers.sh"
+. "$here/plan.sh"
+
+usage='./dev bench [--quick] [--rounds N] [--seconds S] [--only REGEX]'
+quick=no rounds='' seconds='' only='' held=20000
+figures='per_second cpu_us p50_us p99_us rss_begin_bytes rss_end_bytes bytes_per_connection'
+figures="$figures allocated_bytes_per_connection cpu_percent_at_rest connections pipeline size seconds"
+
+die() { # STATUS MESSAGE
+    printf 'bench: %s\n' "$2" >&2
+    exit "$1"
+}
+
+help() {
+    cat <<EOF
+$usage
+
+  --quick         a minute instead of ten: fewer cases, two rounds, fewer connections held
+  --rounds N      how often everything is measured: 5, or 2 with --quick
+  --seconds S     how long each measurement takes: 0.6, or 0.25 with --quick
+  --only REGEX    only what matches "CASE SERVER/BACKEND", for example '^50x32 ' or 'fanout.*node';
+                  the floor of these cases is measured as well
+
+Cases: $(plan | cut -d ' ' -f 1 | uniq | tr '\n' ' ')
+Servers: $server_names
+EOF
+}
+
+while [ $# -gt 0 ]; do
+    flag=$1
+    case $flag in
+    --help | -h) help && exit ;;
+    --quick) quick=yes && shift && continue ;;
+    --*=*) value=${flag#*=} flag=${flag%%=*} ;;
+    --*) if [ $# -gt 1 ]; then value=$2 && shift; else value=''; fi ;;
+    *) die 2 "what is $flag? $usage" ;;
+    esac
+    shift
+    case $flag in
+    --rounds) rounds=$value ;;
+    --seconds) seconds=$value ;;
+    --only) only=$value ;;
+    *) die 2 "no such flag: $flag; $usage" ;;
+    esac
+    [ -n "$value" ] || die 2 "$flag needs a value; $usage"
+done
+if [ "$quick" = yes ]; then
+    rounds=${rounds:-2} seconds=${seconds:-0.25}
+else
+    rounds=${rounds:-5} seconds=${seconds:-0.6}
+fi
+case $rounds in *[!0-9]* | 0) die 2 "--rounds cannot be $rounds: a number, 1 or more" ;; esac
+case $seconds in *[!0-9.]* | *.*.* | .) die 2 "--seconds cannot be $seconds: 0.6, or 1" ;; esac
+printf x | grep -Eq -e "$only|x" 2>/dev/null || die 2 "--only cannot be $only: it is no regex"
+
+server_core=0 client_core=$(($(nproc) > 1))
+on_server="taskset -c $server_core" on_client="taskset -c $client_core"
+out=$MOONPORT_BENCH_OUT csv=$MOONPORT_BENCH_OUT/figures.csv
+host=127.0.0.1 port=$((20000 + $$ % 10000)) # below those that systems give to clients
+server='' absent=' ' broken='' status=0
 
 work=$(mktemp -d) || exit 3
-trap '[ -z "$server" ] || kill "$server"; rm -rf "$work"' EXIT
+log=$work/log
+trap '[ -z "$server" ] || kill -KILL "$server"; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+mkdir -p "$out" || exit 3
 
-measure() { # ROUND CASE SERVER BACKEND CLIENT'S FLAGS...
-    round=$1 case=$2 kind=$3 backend=$4
-    shift 4
-    case $broken in *" $kind $backend "*) return ;; esac
-    port=$((port + 1))
-    listen=127.0.0.1:$port log=$work/log
-    printf 'round %s: %s, %s, %s ...\n' "$round" "$case" "$backend" "$kind" >&2
-    # shellcheck disable=SC2086 # words
-    if [ "$kind" = C ]; then
-        $on_server "$MOONPORT_ECHO" "$listen" workers 1 backend "$backend" >"$log" 2>&1 &
-    else
-        $on_server "$MOONPORT_PROGRAM" serve "$MOONPORT_SCRIPTS/echo" --listen "$listen" \
-            --workers 1 --backend "$backend" >"$log" 2>&1 &
-    fi
-    server=$!
-    # shellcheck disable=SC2086 # words
-    if $on_client "$MOONPORT_LOAD" "$listen" --size 64 --pid "$server" "$@" >"$work/line"; then
-        echo "case=$case backend=$backend server=$kind $(head -n 1 "$work/line")" >>"$work/lines"
-    else
-        broken="$broken $kind $backend " status=1
-        cat "$log" >&2
-    fi
-    kill "$server" 2>/dev/null
-    wait "$server"
+# ---- one measurement ----
+
+record() { # STATE OTHERS,STOLEN [CLIENT'S LINE]
+    printf '%s\n' "${3-}" | awk -v begin="$round,$case,$step,$name,$backend,$1" -v end="$2" \
+        -v keys="$figures" '{
+        for (i = 1; i <= NF; i++) {
+            at = index($i, "=")
+            key = substr($i, 1, at - 1)
+            sub(/^[a-z]*_per_second/, "per_second", key)
+            sub(/_per_(packet|delivery|firing)$/, "", key)
+            value[key] = substr($i, at + 1)
+        }
+        count = split(keys, key_of, " ")
+        printf "%s", begin
+        for (i = 1; i <= count; i++) printf ",%s", value[key_of[i]]
+        print "," end
+    }' >>"$csv"
+}
+
+stop_server() {
+    kill -KILL "$server" 2>/dev/null
+    wait "$server" 2>/dev/null
     server=''
 }
 
-for round in $(seq $rounds); do
-    for backend in uring epoll; do
-        for kind in C Lua; do
-            measure "$round" 50x32 "$kind" "$backend" --connections 50 --pipeline 32 "$@"
-            measure "$round" 1x1 "$kind" "$backend" --connections 1 --pipeline 1 "$@"
-        done
-    done
-done
+fall_out() {
+    broken="$broken $case/$step/$name/$backend "
+    status=1
+    printf 'bench: %s %s, %s: FAILED. What the client says, and the server:\n' \
+        "$case" "$step" "$(server_title "$name" "$backend")" >&2
+    cat "$work/complaint" "$log" >&2
+    record failed "$others"
+}
 
-[ "$cores" -gt 1 ] || echo 'One core only: the client takes its time from the server.'
-[ -s "$work/lines" ] && awk '
-    function median(values,    list, count, i, j, swap) {
-        count = split(values, list, " ")
-        for (i = 2; i <= count; i++)
-            for (j = i; j > 1 && list[j - 1] + 0 > list[j] + 0; j--) {
-                swap = list[j]; list[j] = list[j - 1]; list[j - 1] = swap
-            }
-        return count % 2 ? list[(count + 1) / 2] : (list[count / 2] + list[count / 2 + 1]) / 2
-    }
-    function figures(row, name,    i) { # and keeps the medians
-        for (i = 1; i <= 4; i++) middle[row, i] = median(seen[row, keys[i]])
-        printf "%-8s %12.0f %12.3f %9.1f %9.1f\n", name, middle[row, 1], middle[row, 2], \
-            middle[row, 3], middle[row, 4]
-    }
-    function part(a, b) { return b > 0 ? sprintf("%.2f", a / b) : "-" }
-    BEGIN { split("packets_per_second cpu_us_per_packet p50_us p99_us", keys, " ") }
-    {
-        for (i = 1; i <= NF; i++) {
-            at = index($i, "=")
-            value[substr($i, 1, at - 1)] = substr($i, at + 1)
-        }
-        group = sprintf("%-6s %-7s", value["case"], value["backend"])
-        row = group value["server"]
-        if (!(group in known)) groups[++group_count] = group
-        known[group] = known[row] = 1
-        for (i = 1; i <= 4; i++) seen[row, keys[i]] = seen[row, keys[i]] " " value[keys[i]]
-    }
-    END {
-        printf "Packets of %d bytes; 50x32: on 50 connections, 32 on their way on each.\n", \
-            value["size"]
-        printf "%-6s %-7s %-8s %12s %12s %9s %9s\n", "case", "backend", "server", "packets/s", \
-            "CPU us/pkt", "p50 us", "p99 us"
-        for (g = 1; g <= group_count; g++) {
-            c = groups[g] "C"
-            lua = groups[g] "Lua"
-            if (c in known) { printf "%s ", groups[g]; figures(c, "C") }
-            if (lua in known) { printf "%s ", groups[g]; figures(lua, "Lua") }
-            if (!(c in known) || !(lua in known)) continue
-            printf "%s %-8s", groups[g], "Lua / C"
-            for (i = 1; i <= 4; i++)
-                printf(i < 3 ? " %12s" : " %9s", part(middle[lua, i], middle[c, i]))
-            printf "\n"
-        }
-    }' "$work/lines"
+measure() { # CLIENT'S FLAGS...
+    port=$((port < 30000 ? port + 1 : 20000))
+    machine_begin
+    export BENCH_TIMERS="$step"
+    server_start "$name" "$backend" "$mode" "$host" "$port" $((most + 100))
+    # shellcheck disable=SC2086 # words
+    timeout 60 $on_client "$MOONPORT_BENCH/bench-$client" "$host:$port" --pid "$server" \
+        --seconds "$seconds" "$@" >"$work/line" 2>"$work/complaint"
+    failed=$?
+    stop_server
+    machine_end
+    if [ $failed -eq 0 ]; then record ok "$others" "$(head -n 1 "$work/line")"; else fall_out; fi
+}
+
+# ---- the plan ----
+
+wanted() { # FLAVOUR
+    [ -z "$only" ] || printf '%s %s\n' "$case" "$1" | grep -Eq -e "$only"
+}
+
+case_is_wanted() {
+    for flavour in $flavours; do wanted "$flavour" && return; done
+    return 1
+}
+
+take_turn() { # CLIENT'S FLAGS...
+    cannot=$(server_cannot "$name" "$mode")
+    case $absent in *" $name "*) return ;; esac
+    case $broken in *" $case/$step/$name/$backend "*) return ;; esac
+    if [ -n "$cannot" ]; then record cannot 0,0; else measure "$@"; fi
+}
+
+run_case() { # CLIENT'S FLAGS...
+    flavours=$(plan_servers "$case" "$step")
+    case_is_wanted || return
+    printf 'round %s of %s: %s %s\n' "$round" "$rounds" "$case" "${step#0}" >&2
+    # shellcheck disable=SC2086 # words
+    for flavour in $(rotate "$round" $flavours); do
+        name=${flavour%/*} backend=${flavour#*/}
+        if [ "$name" = floor ] || wanted "$flavour"; then take_turn "$@"; fi
+    done
+}
+
+# The same words, another one first each time.
+rotate() { # TIMES WORD...
+    times_left=$(($1 % ($# - 1)))
+    shift
+    while [ $times_left -gt 0 ]; do
+        first=$1 times_left=$((times_left - 1))
+        shift
+        set -- "$@" "$first"
+    done
+    echo "$@"
+}
+
+# Lines of growth and memory differ little from round to round, and take long.
+is_due() { # WHEN
+    case $1 in
+    all) return 0 ;;
+    few) [ $((round % 2)) -eq 1 ] ;;
+    idle) [ "$round" -eq 1 ] || { [ "$quick" = no ] && [ "$round" -eq "$rounds" ]; } ;;
+    esac
+}
+
+run_round() {
+    while read -r case step mode client when most flags <&3; do
+        # shellcheck disable=SC2086 # words
+        if is_due "$when"; then run_case $flags; fi
+    done 3<"$work/plan"
+}
+
+# ---- before and after ----
+
+# Each connection takes a descriptor of the client and one of the server, which need some more.
+limit_held() {
+    # shellcheck disable=SC3045 # what /bin/sh is anywhere knows it
+    most_files=$(ulimit -H -n)
+    [ "$most_files" != unlimited ] || return 0
+    [ "$held" -gt $((most_files - 100)) ] || return 0
+    echo "No process may have more than $most_files descriptors here (ulimit -H -n): not $held" \
+        "connections are held, but $((most_files - 100))."
+    held=$((most_files - 100))
+}
+
+introduce() {
+    machine_describe
+    machine_look_around
+    [ "$client_core" -gt 0 ] || echo 'WARNING: one processor only: the client takes its time from the server.'
+    echo 'Every server has one processor and one thread that works, the client the other one; all cut the' \
+        'same packets and'
+    echo 'call a handler for each; every byte that comes back is checked.'
+    for name in $server_names; do
+        missing=$(server_missing "$name")
+        if [ -z "$missing" ]; then
+            printf '  %-13s %s (%s)\n' "$(server_title "$name" '')" "$(server_work "$name")" \
+                "$(server_version "$name")"
+        else
+            printf '  %-13s LEFT OUT: there is no %s\n' "$(server_title "$name" '')" "$missing"
+            absent="$absent$name "
+        fi
+    done
+    limit_held
+    echo
+}
+
+tell() {
+    for name in $server_names; do
+        for backend in '' uring epoll auto; do
+            printf '%s,%s,%s\n' "$name" "$backend" "$(server_title "$name" "$backend")"
+        done
+    done >"$work/titles"
+    awk -f "$here/medians.awk" "$csv" >"$out/medians.csv" &&
+        awk -v titles="$work/titles" -f "$here/table.awk" "$out/medians.csv" &&
+        awk -f "$here/growth.awk" "$out/medians.csv" &&
+        awk -f "$here/busy.awk" "$csv" || exit 3
+    draw
+}
+
+draw() {
+    if command -v gnuplot >/dev/null; then
+        gnuplot -e "medians='$out/medians.csv'; picture='$out/chart.svg'" "$here/plot.gp" >&2 &&
+            echo "The chart: $out/chart.svg" || status=3
+    else
+        echo 'There is no chart: gnuplot is missing (apt install gnuplot-nox).'
+    fi
+    echo "All figures: $csv"
+}
+
+introduce
+plan >"$work/plan"
+# shellcheck disable=SC2086 # words
+echo round case step server backend state $figures others_percent stolen_percent | tr ' ' ',' >"$csv"
+for round in $(seq "$rounds"); do run_round; done
+[ "$(wc -l <"$csv")" -gt 1 ] || die 2 "nothing matches --only $only: see $usage --help"
+tell
 exit "$status"

@@ -1,0 +1,84 @@
+# medians.awk - of figures.csv, of every round: a row for each case, step and server with the medians of
+# its rounds (-: it has no such figure), the medians' ratios to the floor's ("x_..."), and of what the
+# case is about, the lowest and the highest ratio to the floor of the same round ("x_low", "x_high").
+BEGIN {
+    FS = ","
+    first = 7  # the first figure's column
+    count = split("per_second cpu_us p50_us p99_us rss_end_bytes bytes_per_connection", compared, " ")
+}
+
+function median(list,    values, count, i, j, swap) {
+    count = split(list, values, " ")
+    if (count == 0) return "-"
+    for (i = 2; i <= count; i++)
+        for (j = i; j > 1 && values[j - 1] + 0 > values[j] + 0; j--) {
+            swap = values[j]
+            values[j] = values[j - 1]
+            values[j - 1] = swap
+        }
+    if (count % 2 == 1) return values[(count + 1) / 2] + 0
+    return (values[count / 2] + values[count / 2 + 1]) / 2
+}
+
+# Of the medians, or of one round's values.
+function ratio(a, b) {
+    return a ~ /[0-9]/ && b ~ /[0-9]/ && b + 0 > 0 ? sprintf("%.4f", a / b) : "-"
+}
+
+# What the case is about: the time that a packet takes of the processor, or what memory a connection.
+function subject(group) {
+    return group ~ /^idle,/ ? "bytes_per_connection" : "cpu_us"
+}
+
+function spread(row, group,    round, x, low, high) {
+    low = high = "-"
+    for (round = 1; round <= rounds; round++) {
+        x = ratio(seen[row, round], seen[group ",floor,", round])
+        if (x == "-") continue
+        if (low == "-" || x + 0 < low + 0) low = x
+        if (high == "-" || x + 0 > high + 0) high = x
+    }
+    return low "," high
+}
+
+FNR == 1 {
+    for (i = 1; i <= NF; i++) name[i] = $i
+    last = NF - 2
+    header = "case,step,server,backend,state"
+    for (i = first; i <= last; i++) header = header "," $i
+    for (i = 1; i <= count; i++) header = header ",x_" compared[i]
+    print header ",x_low,x_high"
+    next
+}
+
+{
+    group = $2 "," $3
+    row = group "," $4 "," $5
+    if (!(row in state)) {
+        rows[++row_count] = row
+        group_of[row] = group
+        state[row] = $6
+    }
+    if ($1 + 0 > rounds) rounds = $1 + 0
+    if ($6 == "failed") state[row] = $6
+    for (i = first; i <= last; i++) {
+        if ($i == "") continue
+        values[row, name[i]] = values[row, name[i]] " " $i
+        if (name[i] == subject(group)) seen[row, $1 + 0] = $i
+    }
+}
+
+END {
+    for (r = 1; r <= row_count; r++)
+        for (i = first; i <= last; i++)
+            middle[rows[r], name[i]] = median(values[rows[r], name[i]])
+    for (r = 1; r <= row_count; r++) {
+        row = rows[r]
+        line = row "," state[row]
+        floor = group_of[row] ",floor,"
+        for (i = first; i <= last; i++) line = line "," middle[row, name[i]]
+        for (i = 1; i <= count; i++)
+            line = line "," ratio(middle[row, compared[i]], middle[floor, compared[i]])
+        print line "," spread(row, group_of[row])
+    }
+}
