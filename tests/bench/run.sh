@@ -7,10 +7,11 @@
 # the same run: whatever else the machine does meets all of them.
 set -u
 
+: "${MOONPORT_BENCH?"which programs? Run it as ./dev bench"}"
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 3
-. "$here/machine.sh"
-. "$here/servers.sh"
-. "$here/plan.sh"
+server_names='' # servers.sh says
+# shellcheck source=/dev/null # beside this: what the machine is, the servers, the cases
+for part in machine servers plan; do . "$here/$part.sh"; done
 
 usage='./dev bench [--quick] [--rounds N] [--seconds S] [--only REGEX]'
 quick=no rounds='' seconds='' only='' held=20000
@@ -65,10 +66,11 @@ case $seconds in *[!0-9.]* | *.*.* | .) die 2 "--seconds cannot be $seconds: 0.6
 printf x | grep -Eq -e "$only|x" 2>/dev/null || die 2 "--only cannot be $only: it is no regex"
 
 server_core=0 client_core=$(($(nproc) > 1))
+# shellcheck disable=SC2034 # servers.sh
 on_server="taskset -c $server_core" on_client="taskset -c $client_core"
 out=$MOONPORT_BENCH_OUT csv=$MOONPORT_BENCH_OUT/figures.csv
 host=127.0.0.1 port=$((20000 + $$ % 10000)) # below those that systems give to clients
-server='' absent=' ' broken='' status=0
+server='' absent=' ' broken='' others='' status=0
 
 work=$(mktemp -d) || exit 3
 log=$work/log
@@ -231,8 +233,14 @@ tell() {
 
 draw() {
     if command -v gnuplot >/dev/null; then
-        gnuplot -e "medians='$out/medians.csv'; picture='$out/chart.svg'" "$here/plot.gp" >&2 &&
-            echo "The chart: $out/chart.svg" || status=3
+        # It warns of cases that were not measured.
+        if gnuplot -e "medians='$out/medians.csv'; picture='$out/chart.svg'" "$here/plot.gp" \
+            >"$log" 2>&1; then
+            echo "The chart: $out/chart.svg"
+        else
+            cat "$log" >&2
+            status=3
+        fi
     else
         echo 'There is no chart: gnuplot is missing (apt install gnuplot-nox).'
     fi

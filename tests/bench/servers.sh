@@ -70,9 +70,11 @@ server_cannot() { # NAME MODE
 server_start() { # NAME BACKEND MODE HOST PORT CONNECTIONS
     name=$1 backend=$2 mode=$3 host=$4 port=$5 most=$6 word='' scripts=$MOONPORT_SCRIPTS/echo
     blocks=10000
-    [ "$most" -le 2000 ] || blocks=$((4 * most))
     case $mode in
-    broadcast) word=broadcast scripts=$here/servers/broadcast ;;
+    broadcast)
+        word=broadcast scripts=$here/servers/broadcast
+        [ "$most" -le 2000 ] || blocks=$((4 * most))
+        ;;
     timers) scripts=$here/servers/timers ;;
     esac
     # shellcheck disable=SC2086 # words, or none

@@ -1,5 +1,5 @@
--- BENCH_TIMERS timers that fire once a second each, spread evenly over it; any packet is answered with
--- how many have fired, in digits. All of them run one second after the start.
+-- BENCH_TIMERS timers that fire once a second each, spread evenly over it; any packet is answered
+-- with how many have fired, in digits. All of them run one second after the start.
 local count = tonumber(os.getenv("BENCH_TIMERS"))
 local fired = 0
 
