@@ -7,7 +7,6 @@
 # the same run: whatever else the machine does meets all of them.
 set -u
 
-: "${MOONPORT_BENCH?"which programs? Run it as ./dev bench"}"
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 3
 server_names='' # servers.sh says
 # shellcheck source=/dev/null # beside this: what the machine is, the servers, the cases
@@ -29,7 +28,7 @@ $usage
 
   --quick         a minute instead of ten: fewer cases, two rounds, fewer connections held
   --rounds N      how often everything is measured: 5, or 2 with --quick
-  --seconds S     how long each measurement takes: 0.6, or 0.25 with --quick
+  --seconds S     how long each measurement takes: 0.6, or 0.35 with --quick
   --only REGEX    only what matches "CASE SERVER/BACKEND", for example '^50x32 ' or 'fanout.*node';
                   the floor of these cases is measured as well
 
@@ -56,8 +55,9 @@ while [ $# -gt 0 ]; do
     esac
     [ -n "$value" ] || die 2 "$flag needs a value; $usage"
 done
+[ -n "${MOONPORT_BENCH-}" ] || die 2 'which programs? Run it as ./dev bench'
 if [ "$quick" = yes ]; then
-    rounds=${rounds:-2} seconds=${seconds:-0.25}
+    rounds=${rounds:-2} seconds=${seconds:-0.35}
 else
     rounds=${rounds:-5} seconds=${seconds:-0.6}
 fi

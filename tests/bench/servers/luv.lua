@@ -2,8 +2,8 @@
 --
 --     lua5.4 luv.lua HOST PORT [broadcast]     or luajit
 --
--- Cuts packets behind a length of 4 bytes, little-endian, that counts itself; calls on_receive for each; what
--- that sends on one read goes out in one write, back or to everybody.
+-- Cuts packets behind a length of 4 bytes, little-endian, that counts itself; calls on_receive for
+-- each; what that sends on one read goes out in one write, back or to everybody.
 local uv = require "luv"
 
 local host, port, broadcasts = arg[1], tonumber(arg[2]), arg[3] == "broadcast"
@@ -17,7 +17,8 @@ if string.pack then
 else
   local byte, char, floor = string.byte, string.char, math.floor
   function head(size)
-    return char(size % 256, floor(size / 256) % 256, floor(size / 65536) % 256, floor(size / 16777216))
+    local a, b, c = size % 256, floor(size / 256) % 256, floor(size / 65536) % 256
+    return char(a, b, c, floor(size / 16777216))
   end
   function length(bytes, at)
     local a, b, c, d = byte(bytes, at, at + 3)
@@ -71,7 +72,8 @@ server:listen(4096, function(err)
   server:accept(socket)
   socket:nodelay(true)
   count = count + 1
-  local conn = setmetatable({ socket = socket, place = count, queue = {}, queued = 0, rest = "" }, Connection)
+  local conn = { socket = socket, place = count, queue = {}, queued = 0, rest = "" }
+  setmetatable(conn, Connection)
   connections[count] = conn
   socket:read_start(function(failed, bytes)
     if failed or not bytes then return leave(conn) end
