@@ -117,23 +117,42 @@ static enum frame_verdict length_next(const struct frame *frame, struct frame_cu
     return cut_rest(length, cursor, input, 4, load_plain(input.data), cut);
 }
 
+/* Likewise. */
+static inline void store_plain(uint8_t *field, uint64_t value)
+{
+    for (int i = 0; i < 4; i++) field[i] = (uint8_t)(value >> 8 * i);
+}
+
+__attribute__((noinline)) static int wrap_any(const struct frame_length *length, struct span packet,
+                                              uint64_t value, uint8_t *header, struct span *parts)
+{
+    struct span rest = span_skip(packet, length->offset);
+    int count = 0;
+    if (length->offset != 0) parts[count++] = span_first(packet, length->offset);
+    parts[count++] = span_of(header, length_store(length, header, value));
+    if (rest.size != 0) parts[count++] = rest;
+    return count;
+}
+
 static enum frame_fault length_wrap(const struct frame *frame, struct span packet, uint8_t *header,
                                     struct span *parts, int *count)
 {
     const struct frame_length *length = &frame->length;
     if (packet.size > frame->packet_max) return FRAME_TOO_BIG;
     if (packet.size < length->offset) return FRAME_BAD_SIZE;
-    struct span rest = packet;
-    if (length->offset != 0) rest = span_skip(packet, length->offset);
-    if (length->bias > 0 && rest.size < (uint64_t)length->bias) return FRAME_BAD_SIZE;
+    uint64_t rest = packet.size - length->offset;
+    if (length->bias > 0 && rest < (uint64_t)length->bias) return FRAME_BAD_SIZE;
 
-    uint64_t value = rest.size - (uint64_t)length->bias;
+    uint64_t value = rest - (uint64_t)length->bias;
     check(value <= length->value_max);
-    int parts_count = 0;
-    if (length->offset != 0) parts[parts_count++] = span_first(packet, length->offset);
-    parts[parts_count++] = span_of(header, length_store(length, header, value));
-    if (rest.size != 0) parts[parts_count++] = rest;
-    *count = parts_count;
+    if (!length->plain) {
+        *count = wrap_any(length, packet, value, header, parts);
+        return FRAME_NO_FAULT;
+    }
+    store_plain(header, value);
+    parts[0] = span_of(header, 4);
+    parts[1] = packet;
+    *count = packet.size != 0 ? 2 : 1;
     return FRAME_NO_FAULT;
 }
 

@@ -118,6 +118,11 @@ static bool bring_more(struct link *link)
     return false;
 }
 
+static bool flows(const struct link *link)
+{
+    return link->state == LINK_STATE_OPEN && link->gates == 0;
+}
+
 static bool blocks_short(struct link_home *home)
 {
     if (home->blocks.free_count >= home->blocks_low) return link_home_starving(home);
@@ -125,24 +130,38 @@ static bool blocks_short(struct link_home *home)
     return true;
 }
 
-/* True if a packet was handed on, false when the input has none. */
-static bool hand_on(struct link *link)
+/* The next complete packet, which is used up with this: its bytes stay where they are until the next
+ * call. False when there is none, or none may be taken now. */
+static inline bool take_packet(struct link *link, struct span *packet)
 {
     struct link_home *home = link->home;
-    struct span input = front(link);
     struct frame_cut cut;
-    if (input.size == 0 || input.size < link->cursor.wanted) return bring_more(link);
-    switch (frame_next(link->frame, &link->cursor, input, &cut)) {
-    case FRAME_PACKET:
-        link->cursor = (struct frame_cursor){0};
-        use_up(link, cut.consumed); /* the bytes stay where they are until something is appended */
-        counter_add(&home->counters.packets_received, 1);
-        home->script->received(home->script_state, link, cut.packet);
+    while (flows(link)) {
         release_front(link);
-        return true;
-    case FRAME_MORE: return bring_more(link);
-    default: reject(link, input, &cut); return false;
+        struct span input = front(link);
+        if (blocks_short(home) && input.size > 0) {
+            link_starve(link);
+            return false;
+        }
+        enum frame_verdict verdict = FRAME_MORE;
+        if (input.size > 0 && input.size >= link->cursor.wanted)
+            verdict = frame_next(link->frame, &link->cursor, input, &cut);
+        if (verdict == FRAME_PACKET) {
+            link->cursor = (struct frame_cursor){0};
+            use_up(link, cut.consumed);
+            counter_add(&home->counters.packets_received, 1);
+            *packet = cut.packet;
+            return true;
+        }
+        if (verdict == FRAME_ERROR) reject(link, input, &cut);
+        if (verdict == FRAME_ERROR || !bring_more(link)) return false;
     }
+    return false;
+}
+
+bool link_next(struct link *link, struct span *packet)
+{
+    return link->pumping && take_packet(link, packet);
 }
 
 /* Landing blocks are few and every connection's: what cannot be used now moves out of them. */
@@ -198,26 +217,19 @@ static void spill(struct link *link)
     link->cursor.scanned = 0; /* the first piece may be shorter than what was looked through */
 }
 
-static bool flows(const struct link *link)
-{
-    return link->state == LINK_STATE_OPEN && link->gates == 0;
-}
-
 void link_pump(struct link *link)
 {
+    struct link_home *home = link->home;
+    struct span packet;
     if (link->pumping || link->state == LINK_STATE_FREE) return;
     link->pumping = true;
-    while (flows(link)) {
-        if (blocks_short(link->home) && front(link).size > 0)
-            link_starve(link);
-        else if (!hand_on(link))
-            break;
-    }
+    while (take_packet(link, &packet)) home->script->received(home->script_state, link, packet);
+    release_front(link);
     link->pumping = false;
     if (link->state != LINK_STATE_OPEN) {
         link_drop_input(link);
     } else {
-        if (gather_empty(&link->gather)) gather_clear(&link->gather, &link->home->blocks);
+        if (gather_empty(&link->gather)) gather_clear(&link->gather, &home->blocks);
         make_room(link);
         if (link->gates & GATE_STARVED) spill(link);
         if (link->ended && flows(link))

@@ -51,7 +51,7 @@ enum send_result link_send(struct link *link, struct span packet)
     if (size == 0) return SEND_OK;
     enum send_result result = admit(link, size);
     if (result != SEND_OK) return result;
-    return queued(link, outbox_append(&link->outbox, &link->home->blocks, parts, count));
+    return queued(link, outbox_append(&link->outbox, &link->home->blocks, parts, count, size));
 }
 
 enum send_result link_send_chunk(struct link *link, struct chunk *encoded)

@@ -51,22 +51,19 @@ static size_t fill(struct block *block, struct span bytes)
     return size;
 }
 
+/* Some of it finds no room in the last block. */
 static bool append_bytes(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
                          int count, size_t total)
 {
-    if (total == 0) return true;
     struct block *block = tail_of(outbox);
     size_t room = room_in(block, false);
-    if (room < total) {
-        /* All that it takes is taken before anything is added, so there is nothing to undo. */
-        struct list blocks;
-        list_init(&blocks);
-        if (!take_for(&blocks, pool, total - room)) return false;
-        check(!list_empty(&blocks));
-        if (room == 0) block = block_of(blocks.next);
-        list_move_all(&outbox->blocks, &blocks);
-    }
-    check(block != NULL);
+    /* All that it takes is taken before anything is added, so there is nothing to undo. */
+    struct list blocks;
+    list_init(&blocks);
+    if (!take_for(&blocks, pool, total - room)) return false;
+    check(!list_empty(&blocks));
+    if (room == 0) block = block_of(blocks.next);
+    list_move_all(&outbox->blocks, &blocks);
     for (int i = 0; i < count; i++) {
         struct span left = parts[i];
         while (left.size != 0) {
@@ -102,18 +99,29 @@ void outbox_init(struct outbox *outbox)
     outbox->chunk_sent = 0;
 }
 
-bool outbox_append(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
-                   int count)
+/* The last block has room for all of it. */
+static inline void pack(struct block *block, const struct span *parts, int count, size_t total)
 {
-    size_t total = 0;
-    for (int i = 0; i < count; i++) total += parts[i].size;
-    if (total <= OUTBOX_COPY_MAX) return append_bytes(outbox, pool, parts, count, total);
+    uint8_t *target = block->data + block->end;
+    for (int i = 0; i < count; i++) {
+        struct span part = parts[i];
+        if (part.size == 4) /* most headers: one store, no call */
+            memcpy(target, part.data, 4);
+        else
+            memcpy(target, part.data, part.size);
+        target += part.size;
+    }
+    block->end += (uint32_t)total;
+}
 
+static bool append_large(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
+                         int count, size_t total)
+{
     struct chunk *chunk = pool->budget == NULL ? NULL : chunk_make(pool->budget, total);
     if (chunk == NULL) return false;
     uint8_t *target = chunk->data;
     for (int i = 0; i < count; i++) {
-        if (parts[i].size != 0) memcpy(target, parts[i].data, parts[i].size);
+        memcpy(target, parts[i].data, parts[i].size);
         target += parts[i].size;
     }
     if (append_reference(outbox, pool, chunk)) return true;
@@ -121,11 +129,23 @@ bool outbox_append(struct outbox *outbox, struct block_pool *pool, const struct 
     return false;
 }
 
+bool outbox_append(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
+                   int count, size_t total)
+{
+    struct block *tail = tail_of(outbox);
+    if (total == 0) return true;
+    if (total > OUTBOX_COPY_MAX) return append_large(outbox, pool, parts, count, total);
+    if (total > room_in(tail, false)) return append_bytes(outbox, pool, parts, count, total);
+    pack(tail, parts, count, total);
+    outbox->pending += total;
+    return true;
+}
+
 bool outbox_append_chunk(struct outbox *outbox, struct block_pool *pool, struct chunk *chunk)
 {
     if (chunk->size <= OUTBOX_CHUNK_COPY_MAX) {
         struct span bytes = span_of(chunk->data, chunk->size);
-        return append_bytes(outbox, pool, &bytes, 1, bytes.size);
+        return outbox_append(outbox, pool, &bytes, 1, bytes.size);
     }
     if (!append_reference(outbox, pool, chunk)) return false;
     chunk_hold(chunk);

@@ -26,9 +26,10 @@ enum { OUTBOX_BLOCK_MIN = sizeof(struct chunk *) };
 
 void outbox_init(struct outbox *outbox);
 
-/* Copies the parts in. False, and nothing was added, when pool and budget are used up. */
+/* Copies the parts in, which have `total` bytes. False, and nothing was added, when pool and budget
+ * are used up. */
 bool outbox_append(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
-                   int count);
+                   int count, size_t total);
 
 /* Refers to a whole chunk, which is held until it has been sent. False: as above. */
 bool outbox_append_chunk(struct outbox *outbox, struct block_pool *pool, struct chunk *chunk);

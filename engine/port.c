@@ -65,19 +65,19 @@ struct port_event port_sent(struct port_socket *socket, size_t size, enum port_e
         .kind = PORT_SENT, .error = (uint8_t)error, .socket = socket, .size = size};
 }
 
-void port_end_send(struct list *sent, struct port_socket *socket, size_t size,
+void port_end_send(struct port *port, struct port_socket *socket, size_t size,
                    enum port_error error)
 {
     socket->send_size = size;
     socket->send_error = (uint8_t)error;
-    list_append(sent, &socket->send_node);
+    list_append(&port->sent, &socket->send_node);
 }
 
-int port_take_sent(struct list *sent, struct port_event *events, int count_max)
+int port_take_sent(struct port *port, struct port_event *events, int count_max)
 {
     int count = 0;
     struct list *node;
-    while (count < count_max && (node = list_take_first(sent)) != NULL) {
+    while (count < count_max && (node = list_take_first(&port->sent)) != NULL) {
         struct port_socket *socket = container_of(node, struct port_socket, send_node);
         events[count++] = port_sent(socket, socket->send_size, socket->send_error);
     }

@@ -100,6 +100,7 @@ struct port {
     uint64_t busy_ns;        /* spent between harvests, in all */
     uint32_t landing_blocks; /* it receives into so many */
     struct mailbox mailbox;
+    struct list sent; /* sockets whose send has a result already */
 };
 
 struct port_operations {
@@ -157,6 +158,10 @@ static inline int port_harvest(struct port *port, struct port_event *events, int
 {
     return port->operations->harvest(port, events, count_max, deadline_ns);
 }
+
+/* Takes up to count_max sends that have completed since the last harvest, as far as that is known
+ * without asking the system. What is not taken comes with the next harvest. */
+int port_take_sent(struct port *port, struct port_event *events, int count_max);
 
 /* The time now, for figures: monotonic nanoseconds. Any thread. */
 static inline uint64_t port_clock(const struct port *port)

@@ -18,10 +18,9 @@ int port_take_ended(struct list *ended, struct port_event *events, int count_max
 /* The completion of a send. */
 struct port_event port_sent(struct port_socket *socket, size_t size, enum port_error error);
 
-/* A send that has completed before a harvest: its event comes with the next one. */
-void port_end_send(struct list *sent, struct port_socket *socket, size_t size,
+/* A send that has completed before a harvest: its event waits for port_take_sent. */
+void port_end_send(struct port *port, struct port_socket *socket, size_t size,
                    enum port_error error);
-int port_take_sent(struct list *sent, struct port_event *events, int count_max);
 
 /* How long to wait, in whole milliseconds; -1: for ever. */
 int port_timeout_ms(uint64_t now_ns, uint64_t deadline_ns);

@@ -21,12 +21,11 @@ enum { EVENTS_MAX = 256, TAG_ACCEPTOR = 1 };
 struct port_epoll {
     struct port port;
     int epoll_fd, wake_fd;
+    struct posix_timer timer;
     struct block_pool landing;
     struct list readable;   /* sockets whose stream is on and that may have bytes */
     struct list ended;      /* sockets whose stream was stopped */
-    struct list sent;       /* sockets whose send has a result */
     struct list acceptable; /* acceptors that may have a connection */
-    bool waited;            /* the last harvest asked the kernel */
 };
 
 static struct port_epoll *self(struct port *port)
@@ -42,14 +41,7 @@ static struct port_socket *socket_of(struct list *node)
 static void epoll_send(struct port *port, struct port_socket *socket, const struct span *parts,
                        int count)
 {
-    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
-    ssize_t size = sendmsg((int)socket->handle, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (size >= 0)
-        port_end_send(&self(port)->sent, socket, (size_t)size, PORT_OK);
-    else if (errno == EAGAIN || errno == EINTR)
-        socket->readiness |= SOCKET_BLOCKED;
-    else
-        port_end_send(&self(port)->sent, socket, 0, posix_error(errno));
+    if (!posix_send(port, socket, parts, count)) socket->readiness |= SOCKET_BLOCKED;
 }
 
 static void epoll_recv_start(struct port *port, struct port_socket *socket)
@@ -177,28 +169,28 @@ static void note_socket(struct port_epoll *epoll, struct port_socket *socket, ui
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) && socket->readiness & SOCKET_BLOCKED) {
         socket->readiness &= (uint8_t)~SOCKET_BLOCKED;
         /* There is room now: the next try goes through. */
-        port_end_send(&epoll->sent, socket, 0, PORT_OK);
+        port_end_send(&epoll->port, socket, 0, PORT_OK);
     }
 }
 
-static int timeout_ms(struct port_epoll *epoll, uint64_t deadline_ns)
+static bool at_hand(const struct port_epoll *epoll)
 {
-    uint64_t now_ns = port_turn_ended(&epoll->port);
     bool can_read = !list_empty(&epoll->readable) && epoll->landing.free_count > 0;
-    if (can_read || !list_empty(&epoll->ended) || !list_empty(&epoll->sent) ||
-        !list_empty(&epoll->acceptable) || mailbox_waiting(&epoll->port.mailbox))
-        return 0;
-    return port_timeout_ms(now_ns, deadline_ns);
+    return can_read || !list_empty(&epoll->ended) || !list_empty(&epoll->port.sent) ||
+           !list_empty(&epoll->acceptable) || mailbox_waiting(&epoll->port.mailbox);
 }
 
 static void wait_kernel(struct port_epoll *epoll, uint64_t deadline_ns)
 {
     struct epoll_event ready[EVENTS_MAX];
-    int count = epoll_wait(epoll->epoll_fd, ready, EVENTS_MAX, timeout_ms(epoll, deadline_ns));
+    uint64_t now_ns = port_turn_ended(&epoll->port);
+    bool waits = !at_hand(epoll) && deadline_ns > now_ns;
+    if (waits) posix_timer_cover(&epoll->timer, now_ns, deadline_ns);
+    int count = epoll_wait(epoll->epoll_fd, ready, EVENTS_MAX, waits ? -1 : 0);
     check(count >= 0 || errno == EINTR);
     for (int i = 0; i < count; i++) {
         uintptr_t data = (uintptr_t)ready[i].data.u64;
-        if (data == 0) continue; /* woken: the mail is taken with the rest */
+        if (data == 0) continue; /* woken, for mail that is taken with the rest, or by the timer */
         if (data & TAG_ACCEPTOR) {
             struct port_acceptor *acceptor = (struct port_acceptor *)(data - TAG_ACCEPTOR);
             if (acceptor->accepting && list_empty(&acceptor->node))
@@ -213,16 +205,11 @@ static int epoll_harvest(struct port *port, struct port_event *events, int count
                          uint64_t deadline_ns)
 {
     struct port_epoll *epoll = self(port);
-    /* Results of sends alone are worth a harvest without a system call, but never two in a row:
-     * whoever sends at each completion would keep all others from being heard. */
-    bool sent_only = epoll->waited && !list_empty(&epoll->sent) && list_empty(&epoll->readable) &&
-                     !mailbox_waiting(&port->mailbox);
-    if (!sent_only) wait_kernel(epoll, deadline_ns);
-    epoll->waited = !sent_only;
+    wait_kernel(epoll, deadline_ns);
     port->now_ns = posix_now_ns();
     int count = port_take_mail(port, events, count_max);
     /* Half of the rest: those who always have something sent must not keep others from being heard. */
-    count += port_take_sent(&epoll->sent, events + count, (count_max - count + 1) / 2);
+    count += port_take_sent(port, events + count, (count_max - count + 1) / 2);
     count += port_take_ended(&epoll->ended, events + count, count_max - count);
     count += take_accepted(epoll, events + count, count_max - count);
     return count + take_received(epoll, events + count, count_max - count);
@@ -241,7 +228,7 @@ static void epoll_cancel(struct port *port, struct port_socket *socket)
     if (socket->receiving) epoll_recv_stop(port, socket);
     if (socket->readiness & SOCKET_BLOCKED) {
         socket->readiness &= (uint8_t)~SOCKET_BLOCKED;
-        port_end_send(&self(port)->sent, socket, 0, PORT_CANCELLED);
+        port_end_send(port, socket, 0, PORT_CANCELLED);
     }
 }
 
@@ -254,6 +241,7 @@ static void epoll_close(struct port *port)
 {
     struct port_epoll *epoll = self(port);
     block_pool_close(&epoll->landing);
+    close(epoll->timer.fd);
     close(epoll->wake_fd);
     close(epoll->epoll_fd);
     free(epoll);
@@ -290,7 +278,7 @@ struct port *port_epoll_open(const struct port_options *options, struct error *e
                                 .landing_blocks = options->landing_blocks};
     list_init(&epoll->readable);
     list_init(&epoll->ended);
-    list_init(&epoll->sent);
+    list_init(&epoll->port.sent);
     list_init(&epoll->acceptable);
     if (!block_pool_open(&epoll->landing, options->landing_blocks, options->landing_size, NULL))
         goto no_pool;
@@ -298,11 +286,14 @@ struct port *port_epoll_open(const struct port_options *options, struct error *e
     if (epoll->epoll_fd < 0) goto no_epoll;
     epoll->wake_fd = posix_wake_open();
     if (epoll->wake_fd < 0) goto no_wake;
+    if (!posix_timer_open(&epoll->timer)) goto no_timer;
     struct epoll_event interest = {.events = EPOLLIN | EPOLLET, .data.u64 = 0};
-    if (epoll_ctl(epoll->epoll_fd, EPOLL_CTL_ADD, epoll->wake_fd, &interest) != 0) goto no_interest;
-    return &epoll->port;
+    if (epoll_ctl(epoll->epoll_fd, EPOLL_CTL_ADD, epoll->wake_fd, &interest) == 0 &&
+        epoll_ctl(epoll->epoll_fd, EPOLL_CTL_ADD, epoll->timer.fd, &interest) == 0)
+        return &epoll->port;
 
-no_interest:
+    close(epoll->timer.fd);
+no_timer:
     close(epoll->wake_fd);
 no_wake:
     close(epoll->epoll_fd);

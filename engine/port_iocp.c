@@ -53,9 +53,9 @@ static void iocp_send(struct port *port, struct port_socket *socket, const struc
     int failed = WSASend((SOCKET)socket->handle, buffers, used, &size, 0, send_of(socket), NULL);
     int number = failed ? WSAGetLastError() : 0;
     if (failed && number != ERROR_IO_PENDING)
-        port_end_send(&iocp_of(port)->sent, socket, 0, windows_error(number));
+        port_end_send(port, socket, 0, windows_error(number));
     else if (!failed && socket->readiness & SOCKET_SKIPS)
-        port_end_send(&iocp_of(port)->sent, socket, size, PORT_OK);
+        port_end_send(port, socket, size, PORT_OK);
 }
 
 /* ---- harvesting ---- */
@@ -108,8 +108,9 @@ static void shuffle_batch(struct port_iocp *iocp)
 static DWORD timeout_ms(const struct port_iocp *iocp, uint64_t now_ns, uint64_t deadline_ns)
 {
     uint64_t feed_ns = iocp_feed_next_ns(iocp);
-    if (!list_empty(&iocp->received) || !list_empty(&iocp->sent) || !list_empty(&iocp->ended) ||
-        iocp_accept_has_ended(iocp) || mailbox_waiting(&iocp->port.mailbox))
+    if (!list_empty(&iocp->received) || !list_empty(&iocp->port.sent) ||
+        !list_empty(&iocp->ended) || iocp_accept_has_ended(iocp) ||
+        mailbox_waiting(&iocp->port.mailbox))
         return 0;
     if (feed_ns < deadline_ns) deadline_ns = feed_ns;
     static_assert(INFINITE == (DWORD)-1, "as port_timeout_ms says it");
@@ -145,7 +146,7 @@ static int iocp_harvest(struct port *port, struct port_event *events, int count_
      * neither keeps the other from being heard. */
     count += take_batch(iocp, events + count, (count_max - count + 1) / 2);
     count += iocp_take_received(iocp, events + count, (count_max - count + 1) / 2);
-    count += port_take_sent(&iocp->sent, events + count, count_max - count);
+    count += port_take_sent(port, events + count, count_max - count);
     count += take_batch(iocp, events + count, count_max - count);
     return count;
 }
@@ -257,7 +258,7 @@ struct port *port_iocp_open(const struct port_options *options, struct error *er
     list_init(&iocp->stalled);
     list_init(&iocp->warm);
     list_init(&iocp->received);
-    list_init(&iocp->sent);
+    list_init(&iocp->port.sent);
     list_init(&iocp->ended);
     list_init(&iocp->acceptors);
     list_init(&iocp->refused);

@@ -30,7 +30,6 @@ struct port_iocp {
     struct list stalled;           /* and found no block */
     struct list warm;              /* sockets by when bytes last came, the longest ago first */
     struct list received;          /* sockets with receives that completed at once */
-    struct list sent;              /* sockets whose send did */
     struct list ended;             /* sockets whose stream nothing in the system will end */
     struct list acceptors;         /* of struct iocp_ahead */
     struct list refused;           /* acceptors for which there was no memory */

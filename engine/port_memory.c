@@ -12,7 +12,6 @@ struct port_memory {
     struct block_pool landing;
     struct list readable; /* sockets whose stream is on and for which bytes have arrived */
     struct list ended;    /* sockets whose stream has ended or was stopped */
-    struct list sent;     /* sockets whose send has a result */
 };
 
 /* What a socket's readiness says. */
@@ -181,7 +180,7 @@ static void memory_send(struct port *port, struct port_socket *socket, const str
     size_t total = 0, size = 0;
     for (int i = 0; i < count; i++) total += parts[i].size;
     if (peer->reset) {
-        port_end_send(&memory->sent, socket, 0, PORT_RESET);
+        port_end_send(&memory->port, socket, 0, PORT_RESET);
         return;
     }
     size_t most = room_of(peer) < total ? room_of(peer) : total;
@@ -195,7 +194,7 @@ static void memory_send(struct port *port, struct port_socket *socket, const str
         if (!bytes_append(&peer->sent, part)) break;
         size += part.size;
     }
-    port_end_send(&memory->sent, socket, size, size == 0 ? PORT_NO_MEMORY : PORT_OK);
+    port_end_send(&memory->port, socket, size, size == 0 ? PORT_NO_MEMORY : PORT_OK);
 }
 
 static void end_blocked(struct port_memory *memory, struct port_socket *socket,
@@ -203,7 +202,7 @@ static void end_blocked(struct port_memory *memory, struct port_socket *socket,
 {
     if (!(socket->readiness & SOCKET_BLOCKED)) return;
     socket->readiness &= (uint8_t)~SOCKET_BLOCKED;
-    port_end_send(&memory->sent, socket, 0, error);
+    port_end_send(&memory->port, socket, 0, error);
 }
 
 /* The client may have room again: the next try goes through. */
@@ -224,7 +223,7 @@ static int memory_harvest(struct port *port, struct port_event *events, int coun
     int mail = port_take_mail(port, events, count_max);
     int count = mail;
     /* Half of the rest: those who always have something sent must not keep others from being heard. */
-    count += port_take_sent(&memory->sent, events + count, (count_max - count + 1) / 2);
+    count += port_take_sent(port, events + count, (count_max - count + 1) / 2);
     count += port_take_ended(&memory->ended, events + count, count_max - count);
     count += take_received(memory, events + count, count_max - count);
     choose_order(memory, events + mail, count - mail);
@@ -315,7 +314,7 @@ struct port *port_memory_open(const struct port_options *options, uint64_t now_n
     memory->clock_ns = now_ns;
     list_init(&memory->readable);
     list_init(&memory->ended);
-    list_init(&memory->sent);
+    list_init(&memory->port.sent);
     if (block_pool_open(&memory->landing, options->landing_blocks, options->landing_size, NULL))
         return &memory->port;
     free(memory);
@@ -341,7 +340,7 @@ bool port_memory_ready(const struct port *port)
 {
     const struct port_memory *memory = self(port);
     bool can_receive = !list_empty(&memory->readable) && memory->landing.free_count > 0;
-    return can_receive || !list_empty(&memory->ended) || !list_empty(&memory->sent) ||
+    return can_receive || !list_empty(&memory->ended) || !list_empty(&port->sent) ||
            mailbox_waiting(&port->mailbox);
 }
 

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -189,6 +190,36 @@ void posix_shutdown(struct port *port, struct port_socket *socket)
 {
     (void)port;
     shutdown((int)socket->handle, SHUT_WR);
+}
+
+bool posix_send(struct port *port, struct port_socket *socket, const struct span *parts, int count)
+{
+    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    ssize_t size = count == 1 ? send((int)socket->handle, parts->data, parts->size, flags)
+                              : sendmsg((int)socket->handle, &message, flags);
+    if (size < 0 && errno == EAGAIN) return false;
+    bool goes_on = size >= 0 || errno == EINTR;
+    port_end_send(port, socket, size > 0 ? (size_t)size : 0,
+                  goes_on ? PORT_OK : posix_error(errno));
+    return true;
+}
+
+bool posix_timer_open(struct posix_timer *timer)
+{
+    timer->at_ns = UINT64_MAX;
+    timer->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    return timer->fd >= 0;
+}
+
+void posix_timer_cover(struct posix_timer *timer, uint64_t now_ns, uint64_t deadline_ns)
+{
+    if (timer->at_ns > now_ns && timer->at_ns <= deadline_ns) return;
+    const struct itimerspec at = {.it_value = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                                               .tv_nsec = (long)(deadline_ns % 1000000000u)}};
+    timer->at_ns = deadline_ns;
+    if (deadline_ns == UINT64_MAX) return; /* it has gone off, or goes off for nothing */
+    check(timerfd_settime(timer->fd, TFD_TIMER_ABSTIME, &at, NULL) == 0);
 }
 
 int posix_wake_open(void)

@@ -25,6 +25,20 @@ void posix_attach(struct port_socket *socket, intptr_t handle);
 void posix_detach(struct port *port, struct port_socket *socket);
 void posix_shutdown(struct port *port, struct port_socket *socket);
 
+/* Tries to send at once. False: the socket has no room now. */
+bool posix_send(struct port *port, struct port_socket *socket, const struct span *parts, int count);
+
+/* Who waits for a deadline waits with a timer that stands, not with a time of his own each time: most
+ * waits end long before it, and then starting and stopping one would be a good part of their cost. */
+struct posix_timer {
+    int fd;         /* readable at `at_ns`; never read: each setting is a new edge */
+    uint64_t at_ns; /* when it goes off; UINT64_MAX: never */
+};
+bool posix_timer_open(struct posix_timer *timer);
+
+/* Sees to it that it goes off at the deadline, or before: then the next wait sets it anew. */
+void posix_timer_cover(struct posix_timer *timer, uint64_t now_ns, uint64_t deadline_ns);
+
 /* An eventfd for the wake operation; never read: each write is an edge. */
 int posix_wake_open(void);
 void posix_wake(int wake_fd);

@@ -14,10 +14,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SUBMISSIONS = 1024, COMPLETIONS = 8192, PARTS = 4096, BUFFER_GROUP = 0 };
+enum { SUBMISSIONS = 1024, COMPLETIONS = 8192, BUFFER_GROUP = 0 };
 
 /* In the low bits of a completion's user data, beside the pointer it is for. */
-enum tag { TAG_RECV, TAG_SEND, TAG_ACCEPT, TAG_WAKE, TAG_NOTHING, TAG_MASK = 7 };
+enum tag { TAG_RECV, TAG_ROOM, TAG_ACCEPT, TAG_WAKE, TAG_TIMER, TAG_NOTHING, TAG_MASK = 7 };
 
 /* In port_socket.readiness. */
 enum { SOCKET_ARMED = 1 }; /* the kernel has the receive */
@@ -32,9 +32,7 @@ struct port_uring {
     uint32_t buffers_free;             /* of them, those not filled */
     struct list stalled;               /* sockets whose receive found no buffer */
     struct list ended; /* sockets stopped while the kernel had no receive of theirs */
-    struct msghdr messages[SUBMISSIONS]; /* gathered sends not submitted yet, and their parts */
-    struct span parts[PARTS];
-    int message_count, part_count;
+    struct posix_timer timer;
 };
 
 static struct port_uring *self(struct port *port)
@@ -48,7 +46,6 @@ static void submit(struct port_uring *uring)
         int result = io_uring_submit(&uring->ring);
         check(result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY);
     }
-    uring->message_count = uring->part_count = 0; /* the kernel has its own copy of them now */
 }
 
 static struct io_uring_sqe *next_submission(struct port_uring *uring)
@@ -113,20 +110,10 @@ static void uring_send(struct port *port, struct port_socket *socket, const stru
                        int count)
 {
     struct port_uring *uring = self(port);
+    if (posix_send(port, socket, parts, count)) return;
     struct io_uring_sqe *entry = next_submission(uring);
-    if (count == 1) {
-        io_uring_prep_send(entry, (int)socket->handle, parts->data, parts->size, MSG_NOSIGNAL);
-    } else {
-        struct span *copy = &uring->parts[uring->part_count];
-        struct msghdr *message = &uring->messages[uring->message_count++];
-        memcpy(copy, parts, (size_t)count * sizeof *parts);
-        uring->part_count += count;
-        *message = (struct msghdr){.msg_iov = (struct iovec *)copy, .msg_iovlen = (size_t)count};
-        io_uring_prep_sendmsg(entry, (int)socket->handle, message, MSG_NOSIGNAL);
-    }
-    tag(entry, socket, TAG_SEND);
-    if (uring->message_count == SUBMISSIONS || uring->part_count > PARTS - PORT_PARTS_MAX)
-        submit(uring);
+    io_uring_prep_poll_add(entry, (int)socket->handle, POLLOUT);
+    tag(entry, socket, TAG_ROOM);
 }
 
 static void uring_cancel(struct port *port, struct port_socket *socket)
@@ -152,11 +139,12 @@ static void uring_accept_stop(struct port *port, struct port_acceptor *acceptor)
     tag(entry, NULL, TAG_NOTHING);
 }
 
-static void watch_wake(struct port_uring *uring)
+/* What ends a wait: somebody who wakes it, or the timer. */
+static void watch(struct port_uring *uring, int fd, enum tag which)
 {
     struct io_uring_sqe *entry = next_submission(uring);
-    io_uring_prep_poll_multishot(entry, uring->wake_fd, POLLIN);
-    tag(entry, uring, TAG_WAKE);
+    io_uring_prep_poll_multishot(entry, fd, POLLIN);
+    tag(entry, uring, which);
 }
 
 /* Turns a completion of a receive into an event; false if it stays inside the port. */
@@ -219,16 +207,14 @@ static bool complete(struct port_uring *uring, const struct io_uring_cqe *comple
     switch ((enum tag)(data & TAG_MASK)) {
     case TAG_RECV: return received(uring, pointer, completion, event);
     case TAG_ACCEPT: return accepted(pointer, completion, event);
-    case TAG_SEND:
-        if (result >= 0)
-            *event = port_sent(pointer, (size_t)result, PORT_OK);
-        else if (result == -EAGAIN || result == -EINTR)
-            *event = port_sent(pointer, 0, PORT_OK);
-        else
-            *event = port_sent(pointer, 0, posix_error(-result));
+    case TAG_ROOM: /* the next try goes through, or tells what is wrong */
+        *event = port_sent(pointer, 0, result >= 0 ? PORT_OK : posix_error(-result));
         return true;
     case TAG_WAKE:
-        if (!(completion->flags & IORING_CQE_F_MORE)) watch_wake(uring);
+        if (!(completion->flags & IORING_CQE_F_MORE)) watch(uring, uring->wake_fd, TAG_WAKE);
+        return false;
+    case TAG_TIMER:
+        if (!(completion->flags & IORING_CQE_F_MORE)) watch(uring, uring->timer.fd, TAG_TIMER);
         return false;
     default: return false;
     }
@@ -237,24 +223,14 @@ static bool complete(struct port_uring *uring, const struct io_uring_cqe *comple
 /* Submits what was asked for, and waits unless there is something at hand. */
 static void enter(struct port_uring *uring, uint64_t deadline_ns)
 {
-    struct io_uring_cqe *completion;
-    struct __kernel_timespec timeout = {.tv_sec = 0};
-    bool at_hand = !list_empty(&uring->ended) || mailbox_waiting(&uring->port.mailbox) ||
-                   io_uring_cq_ready(&uring->ring) > 0;
+    bool at_hand = !list_empty(&uring->ended) || !list_empty(&uring->port.sent) ||
+                   mailbox_waiting(&uring->port.mailbox) || io_uring_cq_ready(&uring->ring) > 0;
     uint64_t now_ns = port_turn_ended(&uring->port);
-    int result;
-    if (at_hand || deadline_ns <= now_ns) {
-        result = io_uring_submit_and_get_events(&uring->ring);
-    } else if (deadline_ns == UINT64_MAX) {
-        result = io_uring_submit_and_wait(&uring->ring, 1);
-    } else {
-        timeout.tv_sec = (int64_t)((deadline_ns - now_ns) / 1000000000);
-        timeout.tv_nsec = (int64_t)((deadline_ns - now_ns) % 1000000000);
-        result = io_uring_submit_and_wait_timeout(&uring->ring, &completion, 1, &timeout, NULL);
-    }
-    check(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
-          result == -EBUSY);
-    if (io_uring_sq_ready(&uring->ring) == 0) uring->message_count = uring->part_count = 0;
+    bool waits = !at_hand && deadline_ns > now_ns;
+    if (waits) posix_timer_cover(&uring->timer, now_ns, deadline_ns);
+    int result = waits ? io_uring_submit_and_wait(&uring->ring, 1)
+                       : io_uring_submit_and_get_events(&uring->ring);
+    check(result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY);
 }
 
 static void restart_stalled(struct port_uring *uring)
@@ -275,6 +251,7 @@ static int uring_harvest(struct port *port, struct port_event *events, int count
     enter(uring, deadline_ns);
     port->now_ns = posix_now_ns();
     int count = port_take_mail(port, events, count_max);
+    count += port_take_sent(port, events + count, (count_max - count + 1) / 2);
     count += port_take_ended(&uring->ended, events + count, count_max - count);
     io_uring_for_each_cqe(&uring->ring, head, completion)
     {
@@ -312,6 +289,7 @@ static void uring_close(struct port *port)
     struct port_uring *uring = self(port);
     check(uring->buffers_free == uring->buffer_count);
     close_ring(uring);
+    close(uring->timer.fd);
     close(uring->wake_fd);
     free(uring);
 }
@@ -347,7 +325,9 @@ static int open_ring(struct port_uring *uring, unsigned entries, uint32_t blocks
         .cq_entries = entries * (COMPLETIONS / SUBMISSIONS),
     };
     int result = io_uring_queue_init_params(entries, &uring->ring, &parameters);
-    if (result < 0 || blocks == 0) return result;
+    if (result < 0) return result;
+    io_uring_register_ring_fd(&uring->ring); /* saves looking it up at each call, where it can be */
+    if (blocks == 0) return 0;
     check((blocks & (blocks - 1)) == 0);
     size_t bytes = blocks * sizeof(struct io_uring_buf);
     uring->buffer_count = blocks;
@@ -392,16 +372,24 @@ struct port *port_uring_open(const struct port_options *options, struct error *e
     if (result < 0) goto no_ring;
     uring->wake_fd = posix_wake_open();
     if (uring->wake_fd < 0) goto no_wake;
+    if (!posix_timer_open(&uring->timer)) goto no_timer;
     uring->port = (struct port){.operations = &uring_operations,
                                 .now_ns = posix_now_ns(),
                                 .landing_blocks = options->landing_blocks};
     list_init(&uring->stalled);
     list_init(&uring->ended);
-    watch_wake(uring);
+    list_init(&uring->port.sent);
+    watch(uring, uring->wake_fd, TAG_WAKE);
+    watch(uring, uring->timer.fd, TAG_TIMER);
     return &uring->port;
 
+no_timer:
+    result = -errno;
+    close(uring->wake_fd);
+    goto no_wake_fd;
 no_wake:
     result = -errno;
+no_wake_fd:
     close_ring(uring);
 no_ring:
     free(uring);

@@ -35,8 +35,8 @@ struct script {
      * follows. WAIT: nothing is received until link_decide. NULL accepts all. */
     enum script_verdict (*connected)(void *state, struct link *link);
 
-    /* One complete packet, without header or delimiter; its bytes are valid until this returns. To
-     * have later packets wait for something, call link_hold. */
+    /* One complete packet, without header or delimiter; its bytes are valid until this returns, or
+     * takes more with link_next. To have later packets wait for something, call link_hold. */
     void (*received)(void *state, struct link *link, struct span packet);
 
     /* The queue had been above the soft mark, and is below it again. May be NULL. */
@@ -101,6 +101,11 @@ const char *link_reason_text(enum link_reason reason);
 
 /* Frames the packet and queues it; it goes out at the end of the turn. All of it or none. */
 enum send_result link_send(struct link *link, struct span packet);
+
+/* In `received`: the packet behind the one it was called with, if it is complete, as if it were called
+ * again; the bytes of the one before are not valid any more. False: return. Taking many in one call
+ * spares whoever has much to do around each. */
+bool link_next(struct link *link, struct span *packet);
 
 /* Closes after flushing, within the drain timeout. `word`: the reason for `disconnected`, at most 31
  * bytes of it; NULL: "script". A second call changes nothing. */

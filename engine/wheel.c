@@ -81,6 +81,15 @@ static unsigned next_slot(const struct wheel *wheel, uint64_t *tick)
     return RIM;
 }
 
+/* Most turns of a worker come before anything is due: they need not look for it. */
+static void look_ahead(struct wheel *wheel)
+{
+    uint64_t tick = wheel->tick;
+    bool overdue = !list_empty(&wheel->slots[digit_of(tick, 0)]);
+    if (!overdue && next_slot(wheel, &tick) == NO_SLOT) tick = UINT64_MAX;
+    wheel->next_tick = tick;
+}
+
 /* Sorts the timers of a slot anew, now that the tick has come to it. */
 static void move_down(struct wheel *wheel, unsigned slot)
 {
@@ -94,7 +103,7 @@ static void move_down(struct wheel *wheel, unsigned slot)
 
 void wheel_init(struct wheel *wheel, uint64_t now_ns)
 {
-    *wheel = (struct wheel){.tick = now_ns / WHEEL_TICK_NS};
+    *wheel = (struct wheel){.tick = now_ns / WHEEL_TICK_NS, .next_tick = UINT64_MAX};
     for (unsigned slot = 0; slot < NO_SLOT; slot++) list_init(&wheel->slots[slot]);
 }
 
@@ -111,6 +120,7 @@ void wheel_start(struct wheel *wheel, struct wheel_timer *timer, uint64_t due_ns
     timer->due_tick = due_tick > wheel->tick ? due_tick : wheel->tick;
     place(wheel, timer);
     wheel->running++;
+    look_ahead(wheel);
 }
 
 void wheel_stop(struct wheel *wheel, struct wheel_timer *timer)
@@ -120,8 +130,9 @@ void wheel_stop(struct wheel *wheel, struct wheel_timer *timer)
     wheel->running--;
     list_remove(&timer->node);
     /* Right also for a timer that has left its slot and waits in wheel_advance to be fired. */
-    if (list_empty(&wheel->slots[timer->slot]))
-        *bits_of(wheel, timer->slot) &= ~bit_of(timer->slot);
+    if (!list_empty(&wheel->slots[timer->slot])) return;
+    *bits_of(wheel, timer->slot) &= ~bit_of(timer->slot);
+    look_ahead(wheel);
 }
 
 void wheel_advance(struct wheel *wheel, uint64_t now_ns)
@@ -131,6 +142,11 @@ void wheel_advance(struct wheel *wheel, uint64_t now_ns)
     unsigned slot;
     struct list due;
     struct list *node;
+    if (target < wheel->tick) target = wheel->tick;
+    if (target < wheel->next_tick) {
+        wheel->tick = target;
+        return;
+    }
     /* All that is due is collected before any of it fires: what a callback starts must not join. */
     list_init(&due);
     empty_slot(wheel, digit_of(wheel->tick, 0), &due);
@@ -139,18 +155,11 @@ void wheel_advance(struct wheel *wheel, uint64_t now_ns)
         if (slot >= WHEEL_SLOTS) move_down(wheel, slot);
         empty_slot(wheel, digit_of(tick, 0), &due);
     }
-    if (target > wheel->tick) wheel->tick = target;
+    wheel->tick = target;
+    look_ahead(wheel);
     while ((node = list_take_first(&due)) != NULL) {
         struct wheel_timer *timer = container_of(node, struct wheel_timer, node);
         wheel->running--;
         timer->fire(timer);
     }
-}
-
-uint64_t wheel_next_ns(const struct wheel *wheel)
-{
-    uint64_t tick = wheel->tick;
-    bool overdue = !list_empty(&wheel->slots[digit_of(tick, 0)]);
-    if (!overdue && next_slot(wheel, &tick) == NO_SLOT) return UINT64_MAX;
-    return tick > UINT64_MAX / WHEEL_TICK_NS ? UINT64_MAX : tick * WHEEL_TICK_NS;
 }

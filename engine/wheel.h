@@ -24,6 +24,7 @@ struct wheel_timer {
 
 struct wheel {
     uint64_t tick;                 /* everything due up to and including this one has fired */
+    uint64_t next_tick;            /* when wheel_advance has something to do; UINT64_MAX: never */
     uint64_t filled[WHEEL_LEVELS]; /* one bit a slot: may hold a timer */
     struct list slots[WHEEL_LEVELS * WHEEL_SLOTS];
     uint64_t running; /* timers in the wheel */
@@ -51,6 +52,10 @@ void wheel_advance(struct wheel *wheel, uint64_t now_ns);
 
 /* When wheel_advance must be called next: never later than the first due timer, perhaps earlier
  * (a timer moves down a level). UINT64_MAX when none runs. */
-uint64_t wheel_next_ns(const struct wheel *wheel);
+static inline uint64_t wheel_next_ns(const struct wheel *wheel)
+{
+    uint64_t tick = wheel->next_tick;
+    return tick > UINT64_MAX / WHEEL_TICK_NS ? UINT64_MAX : tick * WHEEL_TICK_NS;
+}
 
 #endif

@@ -40,6 +40,15 @@ uint64_t worker_next_ns(const struct worker *worker)
     return smaller(wheel_next_ns(&home->wheel), pressure_next_ns(home));
 }
 
+/* Sends what is queued, and ends what has come to its end. */
+static void finish(struct link_home *home)
+{
+    do { /* telling a script that a connection has ended may make it send, or end others */
+        link_flush_touched(home);
+        link_settle_closing(home);
+    } while (!list_empty(&home->touched) || !list_empty(&home->closing));
+}
+
 void worker_turn(struct worker *worker)
 {
     struct link_home *home = &worker->home;
@@ -49,11 +58,13 @@ void worker_turn(struct worker *worker)
     wheel_advance(&home->wheel, port_now(home->port));
     link_pump_woken(home);
     pressure_relieve(home);
-    do { /* telling a script that a connection has ended may make it send, or end others */
-        link_flush_touched(home);
-        link_settle_closing(home);
-    } while (!list_empty(&home->touched) || !list_empty(&home->closing));
-    publish(worker, count);
+    finish(home);
+    /* Most sends complete at once: that is no reason for another turn. Only once: whoever sends at
+     * each completion must not keep all others from being heard. */
+    int sent = port_take_sent(home->port, events, EVENTS_PER_TURN);
+    for (int i = 0; i < sent; i++) handle(worker, &events[i]);
+    if (sent > 0) finish(home);
+    publish(worker, count + sent);
 }
 
 /* Everything preallocated is allocated here, on the worker's own thread. */

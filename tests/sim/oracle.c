@@ -80,10 +80,9 @@ static void may_call(void *state, const struct link *link)
             peer_at(link)->number);
 }
 
-static void received(void *state, struct link *link, struct span packet)
+static void hand_on(const struct link *link, struct span packet)
 {
     struct sim_peer *peer = peer_at(link);
-    may_call(state, link);
     promise(link->outbox.pending <= sim_world->soft_mark_max,
             "peer %u: a packet, and %zu bytes are queued for it", peer->number,
             link->outbox.pending);
@@ -94,6 +93,12 @@ static void received(void *state, struct link *link, struct span packet)
         take_bytes(peer, packet);
     else if (!peer->garbled || peer->handed < peer->asked)
         take_request(peer, link, packet);
+}
+
+static void received(void *state, struct link *link, struct span packet)
+{
+    may_call(state, link);
+    hand_on(link, packet);
     lua_script.received(state, link, packet);
 }
 
@@ -193,6 +198,15 @@ struct script oracle_script(struct program *program)
 }
 
 /* ---- what the script does: the linker leads these calls of other files here first ---- */
+
+bool __real_link_next(struct link *link, struct span *packet);
+bool __wrap_link_next(struct link *link, struct span *packet)
+{
+    if (!__real_link_next(link, packet)) return false;
+    promise(link_is_open(link), "peer %u: a packet, and it is being closed", peer_at(link)->number);
+    hand_on(link, *packet);
+    return true;
+}
 
 void __real_link_decide(struct link *link, enum script_verdict verdict);
 void __wrap_link_decide(struct link *link, enum script_verdict verdict)

@@ -38,8 +38,7 @@ struct allocations {
     uint16_t permille; /* so many fail, by chance; of Lua's fewer */
     int64_t live;      /* made and not freed */
     struct draw *draw;
-    int refused; /* so many more of Lua's fail; */
-    bool spared; /* ... but not the one behind its spare memory */
+    int refused; /* so many more of Lua's fail */
 };
 extern struct allocations allocations;
 

@@ -1,5 +1,6 @@
 #include "pipe.h"
 
+#include "port_backend.h"
 #include "world.h"
 
 /* Longer than this nothing but a stall takes. */
@@ -234,8 +235,17 @@ static void progress_sending(struct sim_pipe *pipe)
 
 static bool sent_is_due(const struct sim_pipe *pipe)
 {
-    return pipe->socket->sending && pipe->sending.decided &&
+    return pipe->socket->sending && pipe->sending.decided && !pipe->sending.told &&
            pipe->sending.due_ns <= world_now(sim_world);
+}
+
+void pipe_try_send(struct sim_pipe *pipe)
+{
+    struct pipe_sending *sending = &pipe->sending;
+    progress_sending(pipe);
+    if (!sending->decided) return;
+    sending->told = true;
+    port_end_send(&pipe->port->port, pipe->socket, sending->size, sending->error);
 }
 
 static struct port_event harvest_sent(struct sim_pipe *pipe)
@@ -276,6 +286,7 @@ uint64_t pipe_next_ns(const struct sim_pipe *pipe)
     if (pipe->socket->receiving && !receiving->ending)
         next_ns = earlier(next_ns, stream_next_ns(&pipe->in, now_ns));
     if (!pipe->socket->sending) return next_ns;
+    if (pipe->sending.told) return next_ns;
     if (pipe->sending.decided) return earlier(next_ns, pipe->sending.due_ns);
     if (pipe->in.end == STREAM_BROKEN) next_ns = earlier(next_ns, pipe->in.end_ns);
     if (pipe->sending.not_before > now_ns) next_ns = earlier(next_ns, pipe->sending.not_before);

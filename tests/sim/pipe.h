@@ -35,6 +35,7 @@ struct pipe_sending {
     size_t size; /* once decided: what went out */
     uint8_t error;
     uint64_t due_ns;
+    bool told; /* it was decided in the submitting call, and waits among the port's */
 };
 
 struct sim_pipe {
@@ -73,6 +74,9 @@ void pipe_progress(struct sim_pipe *pipe);
 /* Its completions that may be harvested now: how many; one of them. */
 int pipe_due(const struct sim_pipe *pipe);
 struct port_event pipe_harvest(struct sim_pipe *pipe, int index);
+
+/* Tries the send that was just asked for: it may be over at once. */
+void pipe_try_send(struct sim_pipe *pipe);
 
 /* When pipe_progress or pipe_due has something new; UINT64_MAX: not by itself. */
 uint64_t pipe_next_ns(const struct sim_pipe *pipe);

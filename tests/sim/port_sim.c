@@ -8,6 +8,7 @@
 #include <string.h>
 
 enum { BACKLOG_MAX = 64, GIVEN_BACK = 0xa5 };
+enum { TRIED_AT_ONCE = 500 }; /* of a thousand sends */
 #define STALL_NS_MAX (8 * SECOND)
 
 /* What the server listens on. */
@@ -91,6 +92,7 @@ static void sim_send(struct port *port, struct port_socket *socket, const struct
     if (!pipe->smooth && chance(world_faults()->stall))
         sending->not_before = world_now(sim_world) + draw_below(&sim_world->draw, STALL_NS_MAX);
     trace_note("pipe %u sends %zu bytes", pipe->number, sending->total);
+    if (draw_chance(&sim_world->draw, TRIED_AT_ONCE)) pipe_try_send(pipe);
 }
 
 static void sim_shutdown(struct port *port, struct port_socket *socket)
@@ -296,6 +298,8 @@ static int sim_harvest(struct port *port, struct port_event *events, int count_m
     int count = port_take_mail(port, events, count_max), there;
     self->mail_left = mailbox_waiting(&port->mailbox);
     if (count > 0) trace_note("mail: %d", count);
+    count +=
+        port_take_sent(port, events + count, (int)draw_size(draw, (uint64_t)(count_max - count)));
     int most = (int)draw_size(draw, (uint64_t)(count_max - count));
     for (; most > 0 && (there = due(self, -1, NULL)) > 0; most--) {
         due(self, (int)draw_below(draw, (uint64_t)there), &events[count]);
@@ -344,6 +348,7 @@ struct port *port_sim_open(const struct port_options *options)
     port->recv_depth = options->recv_depth;
     list_init(&port->pipes);
     list_init(&port->listeners);
+    list_init(&port->port.sent);
     if (block_pool_open(&port->landing, options->landing_blocks, options->landing_size, NULL))
         return &port->port;
     free(port);
@@ -356,10 +361,17 @@ void port_sim_progress(struct sim_port *port)
         pipe_progress(container_of(node, struct sim_pipe, node));
 }
 
+/* A harvest now brings something. */
+static bool has_something(const struct sim_port *port)
+{
+    return port->woken || port->mail_left || !list_empty(&port->port.sent) ||
+           due((struct sim_port *)port, -1, NULL) > 0;
+}
+
 bool port_sim_ready(const struct sim_port *port)
 {
     if (port->busy_until > world_now(sim_world)) return false;
-    return port->woken || port->mail_left || due((struct sim_port *)port, -1, NULL) > 0;
+    return has_something(port);
 }
 
 uint64_t port_sim_next_ns(const struct sim_port *port)
@@ -369,7 +381,6 @@ uint64_t port_sim_next_ns(const struct sim_port *port)
         uint64_t pipe_ns = pipe_next_ns(container_of((struct list *)node, struct sim_pipe, node));
         if (pipe_ns < next_ns) next_ns = pipe_ns;
     }
-    bool waits = port->woken || port->mail_left || due((struct sim_port *)port, -1, NULL) > 0;
-    if (waits) next_ns = world_now(sim_world);
+    if (has_something(port)) next_ns = world_now(sim_world);
     return next_ns < port->busy_until ? port->busy_until : next_ns;
 }

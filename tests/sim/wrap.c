@@ -50,11 +50,11 @@ static void release(void *block)
 }
 
 /* The first thing that it allocates is the state. */
-lua_State *__real_luaL_newstate(void);
-lua_State *__wrap_luaL_newstate(void)
+lua_State *__real_lua_newstate(lua_Alloc allocate, void *state);
+lua_State *__wrap_lua_newstate(lua_Alloc allocate, void *state)
 {
     state_opens = true;
-    lua_State *L = __real_luaL_newstate();
+    lua_State *L = __real_lua_newstate(allocate, state);
     state_opens = false;
     return L;
 }
@@ -113,23 +113,22 @@ static void *allocate(void *old, size_t new_size)
     return block;
 }
 
-/* Lua asks again when it has collected its garbage: that fails, too. */
+/* The heap asks again when it has given back what it kept, and so does Lua, with the heap, when it
+ * has collected its garbage: that fails, too. */
 static void *allocate_for_lua(void *state, void *old, size_t old_size, size_t new_size)
 {
     (void)state;
     bool grows = new_size > (old == NULL ? 0 : old_size);
-    if (new_size == 0 && old_size == HEAP_SPARE) allocations.spared = true; /* now there is some */
-    if (grows && allocations.refused > 0 && !allocations.spared) {
+    if (grows && allocations.refused > 0) {
         allocations.refused--;
         return NULL;
     }
-    bool fails = grows && !allocations.spared && allocations.draw != NULL &&
+    bool fails = grows && allocations.draw != NULL &&
                  draw_below(allocations.draw, LUA_CHANCES) < allocations.permille;
-    if (grows) allocations.spared = false;
     if (!fails) return allocate(old, new_size);
     trace_note("an allocation of Lua's fails");
     sim_world->memory_failed = true;
-    allocations.refused = 1;
+    allocations.refused = 3;
     return NULL;
 }
 

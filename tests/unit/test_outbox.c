@@ -61,7 +61,7 @@ static bool append(struct desk *desk, size_t size, int parts)
         spans[i] = i == parts - 1 ? left : span_first(left, left.size / 3);
         left = span_skip(left, spans[i].size);
     }
-    if (!outbox_append(&desk->outbox, &desk->pool, spans, parts)) return false;
+    if (!outbox_append(&desk->outbox, &desk->pool, spans, parts, size)) return false;
     desk->appended += size;
     return true;
 }
@@ -117,7 +117,7 @@ Test(outbox, an_empty_one_offers_nothing_and_an_empty_packet_adds_nothing)
     struct span part;
     cr_assert_eq(outbox_parts(&desk.outbox, &part, 1), 0);
     cr_assert(append(&desk, 0, 2));
-    cr_assert(outbox_append(&desk.outbox, &desk.pool, NULL, 0));
+    cr_assert(outbox_append(&desk.outbox, &desk.pool, NULL, 0, 0));
     cr_assert_eq(desk.pool.free_count, 1);
     outbox_sent(&desk.outbox, 0);
     desk_close(&desk);
@@ -306,9 +306,9 @@ Test(outbox, a_pool_without_a_budget_takes_no_large_packet)
     struct span part = span_of(bytes, sizeof bytes);
     cr_assert(block_pool_open(&pool, 300, 64, NULL));
     outbox_init(&outbox);
-    cr_assert_not(outbox_append(&outbox, &pool, &part, 1));
+    cr_assert_not(outbox_append(&outbox, &pool, &part, 1, part.size));
     part.size = OUTBOX_COPY_MAX;
-    cr_assert(outbox_append(&outbox, &pool, &part, 1));
+    cr_assert(outbox_append(&outbox, &pool, &part, 1, part.size));
     outbox_clear(&outbox);
     block_pool_close(&pool);
 }
