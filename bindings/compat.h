@@ -50,9 +50,15 @@ static inline int compat_protected(lua_State *L, lua_CFunction function, void *p
     return lua_pcall(L, 1, 0, 0);
 }
 
-/* Where there is memory a string can be pushed outside any protection: what a finalizer raises
- * meanwhile Lua 5.4 only warns of. LuaJIT hands it on to whoever made it run. */
-#define COMPAT_PUSHES_SAFELY 1
+/* A C function can call a handler that waits. */
+#define COMPAT_CALLS_WAITING 1
+/* A state takes any allocator, which then knows all of its blocks. */
+#define COMPAT_TAKES_ALLOCATOR 1
+
+static inline lua_State *compat_newstate(lua_Alloc allocate, void *state)
+{
+    return lua_newstate(allocate, state);
+}
 
 #else
 
@@ -93,7 +99,19 @@ static inline int compat_protected(lua_State *L, lua_CFunction function, void *p
     return lua_cpcall(L, function, pointer);
 }
 
-#define COMPAT_PUSHES_SAFELY 0
+#define COMPAT_TAKES_ALLOCATOR 0 /* its own is part of the state, and as fast as one can be */
+
+static inline lua_State *compat_newstate(lua_Alloc allocate, void *state)
+{
+    (void)allocate;
+    (void)state;
+    return luaL_newstate();
+}
+
+#define COMPAT_CALLS_WAITING 0
+typedef ptrdiff_t lua_KContext;
+#define lua_callk(L, arguments, results, context, after) \
+    ((void)(after), lua_call(L, arguments, results))
 
 static inline void *compat_newuserdata(lua_State *L, size_t size)
 {

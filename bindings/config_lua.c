@@ -169,13 +169,12 @@ bool config_lua_load(struct config *config, const struct source *source, struct 
     struct reading reading = {.config = config, .source = source, .error = error};
     reading.file = source_find(source, "config.lua");
     if (reading.file == NULL) return true;
-    lua_State *L = luaL_newstate();
+    lua_State *L = heap_open(&heap, MEMORY_MAX);
     if (L == NULL) return error_set(error, ERROR_SYSTEM, "no memory to read config.lua");
-    heap_open(&heap, L, MEMORY_MAX);
     lua_sethook(L, run_away, LUA_MASKCOUNT, INSTRUCTIONS_MAX);
     if (compat_protected(L, read_file, &reading) != LUA_OK)
         reading.fine = error_set(error, ERROR_INPUT, "%s/config.lua: %s", source->directory,
                                  runtime_error_text(L));
-    lua_close(L);
+    heap_close(&heap);
     return reading.fine;
 }

@@ -8,6 +8,7 @@ static struct run *prepare(struct runtime *runtime, enum handler handler, struct
     if (run == NULL) return NULL;
     lua_pushvalue(runtime->L, SLOT_HANDLERS + (int)handler);
     lua_rawgeti(runtime->L, SLOT_CONNS, (int)link_slot(link) + 1);
+    if (run->link != NULL) run->conn = lua_topointer(runtime->L, -1);
     lua_xmove(runtime->L, run->L, 2);
     return run;
 }
@@ -53,19 +54,54 @@ static void conclude(struct run *run, enum run_state state, struct link *link)
 /* Adds a string to the arguments; false, and the connection ends, if that fails. */
 static bool push_argument(struct run *run, struct link *link, struct span bytes)
 {
-    struct runtime *runtime = run->runtime;
-    lua_State *L = runtime->L;
-    if (COMPAT_PUSHES_SAFELY && heap_has_room(&runtime->heap, bytes.size)) {
-        lua_pushlstring(run->L, (const char *)bytes.data, bytes.size);
-        return true;
-    }
+    lua_State *L = run->runtime->L;
     if (compat_push_bytes(L, run->L, bytes.data, bytes.size)) return true;
-    log_line(LOG_ERROR, "%s was not called: %s", handler_names[run->handler],
-             runtime_error_text(L));
+    runtime_not_called(run, L);
     lua_pop(L, 1);
     run_done(run);
     link_close(link, NULL);
     return false;
+}
+
+/* ---- on_receive ---- */
+
+/* A handler that has waited is over: the packets behind its own have waited, too. */
+static int drove(lua_State *L, int status, lua_KContext context)
+{
+    (void)L;
+    (void)status;
+    (void)context;
+    return 0;
+}
+
+/* drive(on_receive, conn, run): calls it for one packet after another, in one coroutine: to make one
+ * ready takes longer than most handlers do. */
+static int drive(lua_State *L)
+{
+    struct run *run = lua_touserdata(L, 3); /* read before a script can reach it */
+    struct runtime *runtime = run->runtime;
+    struct span packet = run->packet;
+    do {
+        run->reached = false;
+        lua_pushvalue(L, 1);
+        lua_pushvalue(L, 2);
+        lua_pushlstring(L, (const char *)packet.data, packet.size);
+        run->reached = true;
+        overtime_again(&runtime->overtime, L);
+        lua_callk(L, 2, 0, 0, drove);
+    } while (!runtime->heap.refused && link_next(run->link, &packet));
+    return 0;
+}
+
+/* Where a handler cannot wait in what a C function calls, each packet has a coroutine of its own. */
+static bool push_receive(struct run *run, struct link *link, struct span packet)
+{
+    if (!COMPAT_CALLS_WAITING) return push_argument(run, link, packet);
+    run->packet = packet;
+    lua_pushcfunction(run->L, drive);
+    lua_insert(run->L, 1);
+    lua_pushlightuserdata(run->L, run);
+    return true;
 }
 
 static void received(void *state, struct link *link, struct span packet)
@@ -75,9 +111,11 @@ static void received(void *state, struct link *link, struct span packet)
     struct run *run = prepare(runtime, ON_RECEIVE, link);
     if (run == NULL)
         link_close(link, NULL); /* a packet of its stream is lost */
-    else if (push_argument(run, link, packet))
-        conclude(run, run_call(run, 2), link);
+    else if (push_receive(run, link, packet))
+        conclude(run, run_call(run, lua_gettop(run->L) - 1), link);
 }
+
+/* ---- the others ---- */
 
 static void drained(void *state, struct link *link)
 {

@@ -1,5 +1,8 @@
 #include "heap.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static void collect_or_fail(lua_State *L, lua_Debug *at)
 {
     void *state;
@@ -17,11 +20,80 @@ static void collect_or_fail(lua_State *L, lua_Debug *at)
     lua_error(L);
 }
 
-static void drop_spare(struct heap *heap)
+/* ---- blocks that are kept for the next time ---- */
+
+static inline size_t class_of(size_t size)
 {
-    heap->inner(heap->inner_state, heap->spare, HEAP_SPARE, 0);
-    heap->spare = NULL;
+    return (size + 7) / HEAP_CLASS_STEP;
 }
+
+static inline size_t size_of(size_t class)
+{
+    return 8 + class * HEAP_CLASS_STEP;
+}
+
+static inline bool may_be_kept(size_t size)
+{
+    return COMPAT_TAKES_ALLOCATOR && size <= HEAP_KEPT_SIZE_MAX;
+}
+
+static inline void *take(struct heap *heap, size_t size)
+{
+    if (!may_be_kept(size)) return heap->inner(heap->inner_state, NULL, 0, size);
+    size_t class = class_of(size);
+    struct heap_kept *kept = heap->kept[class];
+    if (kept == NULL) return heap->inner(heap->inner_state, NULL, 0, size_of(class));
+    heap->kept[class] = kept->next;
+    heap->kept_bytes -= size_of(class);
+    return kept;
+}
+
+static inline void give(struct heap *heap, void *block, size_t size)
+{
+    if (!may_be_kept(size) || heap->kept_bytes >= HEAP_KEPT_MAX) {
+        heap->inner(heap->inner_state, block, size, 0);
+        return;
+    }
+    struct heap_kept *kept = block;
+    size_t class = class_of(size);
+    kept->next = heap->kept[class];
+    heap->kept[class] = kept;
+    heap->kept_bytes += size_of(class);
+}
+
+static void give_back_kept(struct heap *heap)
+{
+    for (size_t class = 0; class < HEAP_CLASSES; class ++) {
+        struct heap_kept *kept;
+        while ((kept = heap->kept[class]) != NULL) {
+            heap->kept[class] = kept->next;
+            heap->inner(heap->inner_state, kept, size_of(class), 0);
+        }
+    }
+    heap->kept_bytes = 0;
+}
+
+static void *resize(struct heap *heap, void *old, size_t old_size, size_t new_size)
+{
+    if (!may_be_kept(old_size) && !may_be_kept(new_size))
+        return heap->inner(heap->inner_state, old, old_size, new_size);
+    if (class_of(old_size) == class_of(new_size)) return old;
+    void *block = take(heap, new_size);
+    if (block == NULL) return new_size < old_size ? old : NULL; /* Lua counts on it to shrink */
+    memcpy(block, old, old_size < new_size ? old_size : new_size);
+    give(heap, old, old_size);
+    return block;
+}
+
+static inline void *provide(struct heap *heap, void *old, size_t old_size, size_t new_size)
+{
+    if (old == NULL) return new_size == 0 ? NULL : take(heap, new_size);
+    if (new_size > 0) return resize(heap, old, old_size, new_size);
+    give(heap, old, old_size);
+    return NULL;
+}
+
+/* ---- Lua's allocator ---- */
 
 static void *allocate(void *state, void *old, size_t old_size, size_t new_size)
 {
@@ -32,35 +104,44 @@ static void *allocate(void *state, void *old, size_t old_size, size_t new_size)
         if (COMPAT_TAKES_REFUSAL) return NULL;
         lua_sethook(heap->L, collect_or_fail, LUA_MASKCOUNT, 1);
     }
-    void *block = heap->inner(heap->inner_state, old, old_size, new_size);
-    if (block == NULL && new_size > 0 && heap->spare != NULL) { /* the system has no more */
-        drop_spare(heap);
+    void *block = provide(heap, old, before, new_size);
+    if (block == NULL && new_size > 0) { /* the system has no more */
         heap->refused = true;
-        block = heap->inner(heap->inner_state, old, old_size, new_size);
+        give_back_kept(heap);
+        block = provide(heap, old, before, new_size);
     }
     if (block != NULL || new_size == 0) heap->used += new_size - before;
     return block;
 }
 
-void heap_open(struct heap *heap, lua_State *L, size_t limit)
+static void *system_allocate(void *state, void *old, size_t old_size, size_t new_size)
 {
-    heap->L = L;
-    heap->inner = lua_getallocf(L, &heap->inner_state);
-    heap->used = (size_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024;
-    heap->limit = limit;
-    heap->spare = NULL;
-    lua_setallocf(L, allocate, heap);
+    (void)state;
+    (void)old_size;
+    if (new_size > 0) return realloc(old, new_size);
+    free(old);
+    return NULL;
 }
 
-bool heap_keep_spare(struct heap *heap)
+lua_State *heap_open(struct heap *heap, size_t limit)
 {
-    if (heap->spare == NULL) heap->spare = heap->inner(heap->inner_state, NULL, 0, HEAP_SPARE);
-    return heap->spare != NULL;
+    *heap = (struct heap){.inner = system_allocate};
+    heap->L = compat_newstate(allocate, heap);
+    heap->limit = limit;
+    if (heap->L == NULL) {
+        give_back_kept(heap);
+    } else if (!COMPAT_TAKES_ALLOCATOR) {
+        heap->inner = lua_getallocf(heap->L, &heap->inner_state);
+        heap->used = (size_t)lua_gc(heap->L, LUA_GCCOUNT, 0) * 1024;
+        lua_setallocf(heap->L, allocate, heap);
+    }
+    return heap->L;
 }
 
 void heap_close(struct heap *heap)
 {
-    if (heap->spare != NULL) drop_spare(heap);
+    lua_close(heap->L);
+    give_back_kept(heap);
 }
 
 static int collect(lua_State *L)
@@ -72,5 +153,5 @@ static int collect(lua_State *L)
 void heap_collect(struct heap *heap, lua_State *L)
 {
     if (compat_protected(L, collect, NULL) != LUA_OK) lua_pop(L, 1); /* a finalizer's error */
-    heap->refused = !heap_keep_spare(heap);
+    heap->refused = false;
 }

@@ -1,9 +1,10 @@
 /* conn: one connection as scripts see it, a plain table with a metatable:
  *
- *     { [1] = id, id =, ip =, port =, listener =, connected_at =, data = {} }
+ *     { [1] = id, id =, ip =, port =, listener =, connected_at =, data = {}, send = }
  *
- * Fields cost a table look-up and no call. Methods find the link by conn[1], so that a conn that is
- * kept too long, or tampered with, is answered nil, "closed". */
+ * Fields cost a table look-up and no call. Methods know the one that the running handler is about,
+ * as most calls are; they find the link of any other by conn[1], so that a conn that is kept too long, or
+ * tampered with, is answered nil, "closed". */
 #include "runtime.h"
 
 #include "server.h"
@@ -47,7 +48,11 @@ static uint64_t check_conn_or_id(lua_State *L, int index)
 
 struct link *lua_conn_check(lua_State *L, int index)
 {
-    return worker_find(runtime_of(L)->worker, check_conn_id(L, index));
+    struct runtime *runtime = runtime_of(L);
+    const struct run *run = runtime->current;
+    if (run != NULL && run->conn != NULL && run->conn == lua_topointer(L, index))
+        return link_is_open(run->link) ? run->link : NULL;
+    return worker_find(runtime->worker, check_conn_id(L, index));
 }
 
 static struct span check_packet(lua_State *L, int index)
@@ -219,7 +224,7 @@ static int add_conn(lua_State *L)
     const struct address *peer = link_peer(link);
     struct address local;
     lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->conns);
-    lua_createtable(L, 1, 6);
+    lua_createtable(L, 1, 7);
     lua_pushinteger(L, (lua_Integer)link_id(link));
     lua_pushvalue(L, -1);
     lua_rawseti(L, -3, 1);
@@ -236,6 +241,10 @@ static int add_conn(lua_State *L)
     lua_newtable(L);
     lua_setfield(L, -2, "data");
     luaL_getmetatable(L, CONN_META);
+    lua_getfield(L, -1, "__index");
+    lua_getfield(L, -1, "send"); /* what is called most is found at once */
+    lua_setfield(L, -4, "send");
+    lua_pop(L, 1);
     lua_setmetatable(L, -2);
     lua_rawseti(L, -2, (int)link_slot(link) + 1);
     return 0;

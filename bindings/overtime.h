@@ -64,6 +64,14 @@ static inline bool overtime_end(struct overtime *overtime, lua_State *L)
     return raised;
 }
 
+/* One call is over, and the next of its kind begins in its place. */
+static inline void overtime_again(struct overtime *overtime, lua_State *L)
+{
+    if (atomic_load_explicit(&overtime->raised, memory_order_relaxed)) overtime_calm(overtime, L);
+    uint64_t calls = atomic_load_explicit(&overtime->calls, memory_order_relaxed);
+    atomic_store_explicit(&overtime->calls, calls + 2, memory_order_release);
+}
+
 /* Its thread: the call that runs is being interrupted. */
 static inline bool overtime_is_raised(const struct overtime *overtime)
 {

@@ -176,10 +176,12 @@ struct run *run_take(struct runtime *runtime, enum handler handler, struct link 
     run->generation = code_generation(runtime);
     run->tell = NULL;
     run->link = owned ? link : NULL;
+    run->conn = NULL;
     run->link_id = link == NULL ? 0 : link_id(link);
     run->owner = owned ? &runtime->owned[link_slot(link)] : &runtime->loose;
     run->sleeping = false;
     run->interrupted = false;
+    run->reached = true;
     return run;
 }
 

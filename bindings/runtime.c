@@ -1,5 +1,7 @@
 #include "runtime.h"
 
+#include <string.h>
+
 const char *const handler_names[HANDLERS] = {
     [ON_START] = "on_start",
     [ON_CONNECT] = "on_connect",
@@ -77,6 +79,18 @@ static void put_failure(const struct failure *failure, const char *text)
         log_line(LOG_ERROR, "%s%s: %s", failure->before, failure->behind, text);
 }
 
+/* Without the frame of what called on_receive, at its end. */
+static void push_traceback(lua_State *L, const struct run *run, const char *text)
+{
+    static const char ours[] = "\n\t[C]: in ?";
+    size_t size;
+    luaL_traceback(L, run->L, text, 0);
+    const char *whole = lua_tolstring(L, -1, &size);
+    size_t rest = size - (sizeof ours - 1);
+    if (run->handler == ON_RECEIVE && size >= sizeof ours - 1 && strcmp(whole + rest, ours) == 0)
+        lua_pushlstring(L, whole, rest);
+}
+
 static int tell_failure(lua_State *L)
 {
     const struct failure *failure = lua_touserdata(L, 1);
@@ -87,7 +101,7 @@ static int tell_failure(lua_State *L)
         lua_xmove(failed, L, 1);
         text = luaL_tolstring(L, -1, NULL);
     }
-    luaL_traceback(L, failed, text, 0);
+    push_traceback(L, failure->run, text);
     put_failure(failure, lua_tostring(L, -1));
     return 0;
 }
@@ -105,9 +119,18 @@ static void tell(struct failure *failure)
     runtime->heap.limit = limit;
 }
 
+void runtime_not_called(const struct run *run, lua_State *L)
+{
+    log_line(LOG_ERROR, "%s was not called: %s", run_name(run), runtime_error_text(L));
+}
+
 void runtime_failed(struct run *run)
 {
     struct runtime *runtime = run->runtime;
+    if (!run->reached) {
+        runtime_not_called(run, run->L);
+        return;
+    }
     struct failure failure = {.run = run};
     char before[96], more[LOG_MORE_MAX] = "";
     uint64_t held_back;

@@ -54,10 +54,13 @@ struct run {
     uint8_t handler;          /* enum handler */
     uint64_t generation;      /* of the code that it runs */
     struct link *link;        /* whose it is, and with which it ends; NULL: nobody's */
+    const void *conn;         /* the table that scripts know that link by */
+    struct span packet;       /* of on_receive: the first one */
     uint64_t link_id;         /* the connection it is about; 0: none */
     struct list *owner;       /* where it stands while it waits */
     bool sleeping;            /* `sleep` runs: it yielded to be resumed */
     bool interrupted;         /* its last call was */
+    bool reached;             /* its handler was called */
     struct wheel_timer sleep; /* wakes it up */
     struct lua_timer *timer;  /* of RUN_TIMER: which one */
     struct error *tell;       /* takes a failure, which is logged otherwise */
@@ -160,6 +163,9 @@ bool runtime_try(struct runtime *runtime, lua_CFunction function, void *argument
 /* Tells the error object on the top of the coroutine's stack, with its traceback: in run->tell, or
  * in the log. */
 void runtime_failed(struct run *run);
+
+/* Logs that a handler was not called, for the error on the top of L's stack. */
+void runtime_not_called(const struct run *run, lua_State *L);
 
 /* The runtime that a C function was registered with: its first upvalue. */
 static inline struct runtime *runtime_of(lua_State *L)

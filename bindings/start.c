@@ -11,7 +11,6 @@ static void close_runtime(struct runtime *runtime)
     if (runtime->L != NULL) {
         code_close(runtime);
         runtime->closing = true;
-        lua_close(runtime->L);
         heap_close(&runtime->heap);
     }
     if (runtime->overtime.thread != NULL) overtime_close(&runtime->overtime);
@@ -36,11 +35,8 @@ static int lay_out(lua_State *L)
 /* The Lua state with all that scripts find in it, but without a script. */
 static bool open_state(struct runtime *runtime, struct error *error)
 {
-    runtime->L = luaL_newstate();
+    runtime->L = heap_open(&runtime->heap, runtime->program->memory_max);
     if (runtime->L == NULL) return error_set(error, ERROR_SYSTEM, "no memory for a Lua state");
-    heap_open(&runtime->heap, runtime->L, runtime->program->memory_max);
-    if (!heap_keep_spare(&runtime->heap))
-        return error_set(error, ERROR_SYSTEM, "no memory for a Lua state");
     compat_collector(runtime->L);
     if (!runtime_try(runtime, lay_out, runtime, error)) return false;
     lua_rawgeti(runtime->L, LUA_REGISTRYINDEX, runtime->conns);

@@ -129,7 +129,7 @@ Test(misuse, numbers_and_any_bytes_may_be_sent)
 Test(misuse, a_conn_may_be_tampered_with)
 {
     try_script(
-        JUDGE "function on_receive(conn)\n"
+        JUDGE "local function tamper(conn)\n"
               "  local id = conn[1]\n"
               "  for _, number in ipairs { 1e300, -1, 0, 0.5, 1 / 0, 0 / 0, 2^53, 2^52 + 1 } do\n"
               "    conn[1] = number\n"
@@ -152,6 +152,15 @@ Test(misuse, a_conn_may_be_tampered_with)
               "  conn[1] = id\n"
               "  conn.id, conn.data, conn.ip = nil, nil, {}\n"
               "  judge(conn)\n"
+              "end\n"
+              "function on_receive(conn)\n"
+              "  local id = conn[1]\n"
+              "  for _, value in ipairs { -1, 'x', {} } do\n"
+              "    conn[1] = value\n"
+              "    if conn:pending() ~= 0 then note('its own is not known by %s', value) end\n"
+              "  end\n"
+              "  conn[1] = id\n"
+              "  server.after(0, function() tamper(conn) end)\n"
               "end\n");
 }
 
