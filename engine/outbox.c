@@ -135,7 +135,8 @@ bool outbox_append(struct outbox *outbox, struct block_pool *pool, const struct 
     struct block *tail = tail_of(outbox);
     if (total == 0) return true;
     if (total > OUTBOX_COPY_MAX) return append_large(outbox, pool, parts, count, total);
-    if (total > room_in(tail, false)) return append_bytes(outbox, pool, parts, count, total);
+    if (tail == NULL || total > room_in(tail, false))
+        return append_bytes(outbox, pool, parts, count, total);
     pack(tail, parts, count, total);
     outbox->pending += total;
     return true;
