@@ -257,6 +257,19 @@ if not windows and sanitize ~= "thread" and sanitize ~= "fuzzer" and lua == "lua
     links(system_libraries)
 end
 
+-- What instructions are counted of: a server and its clients in one process, driven by hand. Lua makes
+-- the seed of its hashes by a call that the linker leads elsewhere.
+if not windows and not sanitize and lua == "lua5.4" then
+  open_project("instructions", "ConsoleApp", { "tests/bench/instructions/*.c", "bindings/*.c" })
+    excludes { "bindings/main.c" }
+    linkoptions { "-Wl,--wrap=luaS_hash" }
+    includedirs { "bindings", "tests/bench" }
+    buildoptions(find_lua().compile)
+    links { "engine" }
+    links_lua_fixed()
+    links(system_libraries)
+end
+
 -- The end-to-end tests know the server only from outside, so they run on this side always.
 if not windows then
   open_project("e2e", "ConsoleApp", { "tests/e2e/*.h", "tests/e2e/*.c" })

@@ -83,13 +83,21 @@ unit() { # STEP SANITIZE HOW [CRITERION'S FLAGS]
     criterion "$name" "$how" $launcher "$programs/unit$exe" "-j$jobs" "$@"
 }
 
-# Runs what has no Criterion. It must end with "NAME: N passed, M failed", and count a test.
+# Runs what has no Criterion. It must end with "NAME: N passed, M failed", and count a test; or with
+# status 77, after it has said why it cannot run here.
 counted() { # STEP COMMAND...
     step=$1 started=$(date +%s) log="build/test-logs/$(echo "$1" | tr ' ' -).log"
     shift
     echo "testing $step ..."
     plainly "$@" </dev/null >"$log" 2>&1
     status=$?
+    if [ "$status" -eq 77 ]; then
+        cat "$log"
+        echo "NOT TESTED on this machine: $step, the reason is above"
+        word=SKIPPED
+        settle "$step" "$started" "$word" 0 0 1
+        return
+    fi
     # shellcheck disable=SC2046 # words
     set -- $(sed -n 's/^[a-z]*: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)
     good=${1-0} bad=${2-0} word=ok
@@ -121,6 +129,20 @@ soak_briefly() {
     prepare soak "$lua" '' moonport soak || return
     describe_soak
     counted soak tests/soak/prove.sh
+}
+
+# The same each time, so it is shown even when it is well: a little more each time is seen, too.
+count_instructions() {
+    started=$(date +%s)
+    if ! obtain valgrind || ! valgrind --version >/dev/null 2>&1; then
+        echo 'NOT TESTED on this machine: instructions, which takes valgrind'
+        settle instructions "$started" SKIPPED 0 0 1
+        return
+    fi
+    prepare instructions lua5.4 '' instructions || return
+    describe_instructions
+    counted instructions tests/bench/instructions/run.sh --check
+    [ "$word" != ok ] || cat "$log"
 }
 
 # Sanitized, it is only fewer seeds.
@@ -171,6 +193,7 @@ run_step() { # STEP [CRITERION'S FLAGS]
     fuzz) fuzz_briefly ;;
     windows) on_windows "$(steps_of windows)" "$@" ;;
     soak) soak_briefly ;;
+    instructions) count_instructions ;;
     lint)
         lint_prepare
         for tool in $(tests/lint/run.sh); do
