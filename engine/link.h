@@ -67,6 +67,7 @@ struct link_home {
     struct budget budget;
     struct wheel wheel;
     struct list touched;    /* links to flush at the end of the turn */
+    uint32_t touches;       /* so many were put there since the last flush */
     struct list starved;    /* links whose input waits for blocks or memory, the longest first */
     struct list woken;      /* links whose script opened a gate, to go on after it has returned */
     struct list closing;    /* links that are to end at the end of the turn */
@@ -152,8 +153,12 @@ static inline bool link_home_starving(const struct link_home *home)
 
 /* The end of a worker's turn: goes on with the woken, sends, ends what is to end. */
 void link_pump_woken(struct link_home *home);
-void link_flush_touched(struct link_home *home);
 void link_settle_closing(struct link_home *home);
+
+/* Sends what the touched have queued. Most sends complete at once: up to sent_max of those are acted on
+ * while the connection is still in the processor's cache, the others wait for the next harvest. Returns
+ * how many. */
+int link_flush_touched(struct link_home *home, int sent_max);
 
 /* Gives back all input that waits. */
 void link_drop_input(struct link *link);
@@ -169,7 +174,9 @@ static inline struct link *link_of(struct port_socket *socket)
 
 static inline void link_touch(struct link *link)
 {
-    if (list_empty(&link->touched)) list_append(&link->home->touched, &link->touched);
+    if (!list_empty(&link->touched)) return;
+    list_append(&link->home->touched, &link->touched);
+    link->home->touches++;
 }
 
 /* One line about a connection, at most LOG_BURST a second of them from one worker. */

@@ -2,7 +2,7 @@
 
 #include "pressure.h"
 
-enum { EVENTS_PER_TURN = 256 };
+enum { EVENTS_PER_TURN = 256, MANY_SENDS = 64, SENT_PER_TURN = 1024 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
@@ -40,31 +40,36 @@ uint64_t worker_next_ns(const struct worker *worker)
     return smaller(wheel_next_ns(&home->wheel), pressure_next_ns(home));
 }
 
-/* Sends what is queued, and ends what has come to its end. */
-static void finish(struct link_home *home)
+/* Sends what is queued, and ends what has come to its end. Returns how many sends are over. Their number
+ * has a bound: whoever sends at each completion must not keep all others from being heard. */
+static int finish(struct link_home *home)
 {
+    int sent = 0;
     do { /* telling a script that a connection has ended may make it send, or end others */
-        link_flush_touched(home);
+        sent += link_flush_touched(home, SENT_PER_TURN - sent);
         link_settle_closing(home);
     } while (!list_empty(&home->touched) || !list_empty(&home->closing));
+    return sent;
+}
+
+static int hear(struct worker *worker, struct port_event *events, uint64_t deadline_ns)
+{
+    int count = port_harvest(worker->home.port, events, EVENTS_PER_TURN, deadline_ns);
+    for (int i = 0; i < count; i++) handle(worker, &events[i]);
+    return count;
 }
 
 void worker_turn(struct worker *worker)
 {
     struct link_home *home = &worker->home;
     struct port_event events[EVENTS_PER_TURN];
-    int count = port_harvest(home->port, events, EVENTS_PER_TURN, worker_next_ns(worker));
-    for (int i = 0; i < count; i++) handle(worker, &events[i]);
+    int count = hear(worker, events, worker_next_ns(worker));
+    /* A broadcast makes many sends: what has come while it was queued goes out with it. */
+    if (home->touches >= MANY_SENDS) count += hear(worker, events, 0);
     wheel_advance(&home->wheel, port_now(home->port));
     link_pump_woken(home);
     pressure_relieve(home);
-    finish(home);
-    /* Most sends complete at once: that is no reason for another turn. Only once: whoever sends at
-     * each completion must not keep all others from being heard. */
-    int sent = port_take_sent(home->port, events, EVENTS_PER_TURN);
-    for (int i = 0; i < sent; i++) handle(worker, &events[i]);
-    if (sent > 0) finish(home);
-    publish(worker, count + sent);
+    publish(worker, count + finish(home));
 }
 
 /* Everything preallocated is allocated here, on the worker's own thread. */

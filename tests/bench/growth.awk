@@ -7,6 +7,7 @@
 BEGIN {
     FS = ","
     LIMIT = 1.25
+    NOISE = 1.4 # two figures of few rounds may differ by so much
     count = split("connections payload receivers timers", lines, " ")
     about["connections"] = "us of CPU a packet, of 64 bytes, by connections with one packet on its way"
     about["payload"] = "us of CPU a packet, by bytes in it"
@@ -60,7 +61,7 @@ function judge(line,    step, n, i, now, floor, worst, of_floor, where, word) {
     for (i = 2; i <= n; i++) {
         now = grown(line, "Moonport, Lua", step[i - 1], step[i])
         floor = grown(line, "floor", step[i - 1], step[i])
-        if (now > LIMIT && now > floor * LIMIT) {
+        if (now > LIMIT && now > floor * NOISE) {
             word = word sprintf("  WORSE THAN LINEAR: from %d to %d a unit costs x%.2f (floor: x%.2f)\n", \
                 step[i - 1], step[i], now, floor)
             worse = worse " " line
