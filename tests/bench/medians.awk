@@ -1,6 +1,6 @@
 # medians.awk - of figures.csv, of every round: a row for each case, step and server with the medians of
-# its rounds (-: it has no such figure), the medians' ratios to the floor's ("x_..."), and of what the
-# case is about, the lowest and the highest ratio to the floor of the same round ("x_low", "x_high").
+# its rounds (-: it has no such figure), the medians of the ratios to the floor in the same round
+# ("x_..."), and of what the case is about, the lowest and the highest of those ("x_low", "x_high").
 BEGIN {
     FS = ","
     first = 7  # the first figure's column
@@ -20,9 +20,17 @@ function median(list,    values, count, i, j, swap) {
     return (values[count / 2] + values[count / 2 + 1]) / 2
 }
 
-# Of the medians, or of one round's values.
 function ratio(a, b) {
     return a ~ /[0-9]/ && b ~ /[0-9]/ && b + 0 > 0 ? sprintf("%.4f", a / b) : "-"
+}
+
+# To the floor of the same round: a machine that changes its pace has changed that of both.
+function median_ratio(row, group, key,    round, x, list) {
+    for (round = 1; round <= rounds; round++) {
+        x = ratio(seen[row, key, round], seen[group ",floor,", key, round])
+        if (x != "-") list = list " " x
+    }
+    return median(list)
 }
 
 # What the case is about: the time that a packet takes of the processor, or what memory a connection.
@@ -30,10 +38,11 @@ function subject(group) {
     return group ~ /^idle,/ ? "bytes_per_connection" : "cpu_us"
 }
 
-function spread(row, group,    round, x, low, high) {
+function spread(row, group,    key, round, x, low, high) {
+    key = subject(group)
     low = high = "-"
     for (round = 1; round <= rounds; round++) {
-        x = ratio(seen[row, round], seen[group ",floor,", round])
+        x = ratio(seen[row, key, round], seen[group ",floor,", key, round])
         if (x == "-") continue
         if (low == "-" || x + 0 < low + 0) low = x
         if (high == "-" || x + 0 > high + 0) high = x
@@ -64,7 +73,7 @@ FNR == 1 {
     for (i = first; i <= last; i++) {
         if ($i == "") continue
         values[row, name[i]] = values[row, name[i]] " " $i
-        if (name[i] == subject(group)) seen[row, $1 + 0] = $i
+        seen[row, name[i], $1 + 0] = $i
     }
 }
 
@@ -75,10 +84,9 @@ END {
     for (r = 1; r <= row_count; r++) {
         row = rows[r]
         line = row "," state[row]
-        floor = group_of[row] ",floor,"
         for (i = first; i <= last; i++) line = line "," middle[row, name[i]]
         for (i = 1; i <= count; i++)
-            line = line "," ratio(middle[row, compared[i]], middle[floor, compared[i]])
+            line = line "," median_ratio(row, group_of[row], compared[i])
         print line "," spread(row, group_of[row])
     }
 }

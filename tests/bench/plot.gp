@@ -16,9 +16,9 @@ light = "#e4e4e4"
 blue = "#1f6fb4"
 
 # From top to bottom, with one colour each everywhere; Moonport's backends are shades of one. Where there
-# is only the backend that the system prefers, it has the first place.
-place(server, backend) = server eq "lua" ? (backend eq "epoll" ? 2 : 1) \
-  : server eq "c" ? (backend eq "epoll" ? 4 : 3) \
+# is only the backend that "auto" takes, epoll, it has that one's place.
+place(server, backend) = server eq "lua" ? (backend eq "uring" ? 1 : 2) \
+  : server eq "c" ? (backend eq "uring" ? 3 : 4) \
   : server eq "luv54" ? 5 : server eq "luvjit" ? 6 : server eq "node" ? 7 : 8
 array titles[8] = ["Moonport, Lua, io\\_uring", "Moonport, Lua, epoll", "Moonport, C, io\\_uring", \
   "Moonport, C, epoll", "luv, Lua 5.4", "luv, LuaJIT", "node", "haproxy, Lua"]

@@ -27,8 +27,8 @@ help() {
 $usage
 
   --quick         a minute instead of ten: fewer cases, two rounds, fewer connections held
-  --rounds N      how often everything is measured: 5, or 2 with --quick
-  --seconds S     how long each measurement takes: 0.6, or 0.35 with --quick
+  --rounds N      how often everything is measured: 7, or 2 with --quick
+  --seconds S     how long each measurement takes: 0.5, or 0.35 with --quick
   --only REGEX    only what matches "CASE SERVER/BACKEND", for example '^50x32 ' or 'fanout.*node';
                   the floor of these cases is measured as well
 
@@ -59,10 +59,10 @@ done
 if [ "$quick" = yes ]; then
     rounds=${rounds:-2} seconds=${seconds:-0.35}
 else
-    rounds=${rounds:-5} seconds=${seconds:-0.6}
+    rounds=${rounds:-7} seconds=${seconds:-0.5}
 fi
 case $rounds in *[!0-9]* | 0) die 2 "--rounds cannot be $rounds: a number, 1 or more" ;; esac
-case $seconds in *[!0-9.]* | *.*.* | .) die 2 "--seconds cannot be $seconds: 0.6, or 1" ;; esac
+case $seconds in *[!0-9.]* | *.*.* | .) die 2 "--seconds cannot be $seconds: 0.5, or 1" ;; esac
 printf x | grep -Eq -e "$only|x" 2>/dev/null || die 2 "--only cannot be $only: it is no regex"
 
 server_core=0 client_core=$(($(nproc) > 1))

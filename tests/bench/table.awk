@@ -100,8 +100,8 @@ END {
             for (row = 1; row <= count; row++)
                 if (take(row) && $3 "," $4 == order[o]) tell(cell["state"])
     }
-    print "\nCPU us: of the server, for a packet there and back, or for a delivery. In rounds: the lowest and the"
-    print "highest ratio to the floor of the same round. MiB: resident at the end."
+    print "\nCPU us: of the server, for a packet there and back, or for a delivery. x: the median of"
+    print "the ratios to the floor in the same round; in rounds: the lowest and the highest. MiB: resident at the end."
     if ("idle" in known) {
         print "Bytes each: resident memory, with all connections less without, for each of them. Allocated: how"
         print "much of that, at most, was not set aside at the start."
