@@ -132,10 +132,10 @@ static bool append_large(struct outbox *outbox, struct block_pool *pool, const s
 bool outbox_append(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
                    int count, size_t total)
 {
-    struct block *tail = tail_of(outbox);
     if (total == 0) return true;
     if (total > OUTBOX_COPY_MAX) return append_large(outbox, pool, parts, count, total);
-    if (tail == NULL || total > room_in(tail, false))
+    struct block *tail = block_of(outbox->blocks.previous);
+    if (list_empty(&outbox->blocks) || total > room_in(tail, false))
         return append_bytes(outbox, pool, parts, count, total);
     pack(tail, parts, count, total);
     outbox->pending += total;
