@@ -63,11 +63,11 @@ static inline void give(struct heap *heap, void *block, size_t size)
 
 static void give_back_kept(struct heap *heap)
 {
-    for (size_t class = 0; class < HEAP_CLASSES; class ++) {
+    for (size_t i = 0; i < HEAP_CLASSES; i++) {
         struct heap_kept *kept;
-        while ((kept = heap->kept[class]) != NULL) {
-            heap->kept[class] = kept->next;
-            heap->inner(heap->inner_state, kept, size_of(class), 0);
+        while ((kept = heap->kept[i]) != NULL) {
+            heap->kept[i] = kept->next;
+            heap->inner(heap->inner_state, kept, size_of(i), 0);
         }
     }
     heap->kept_bytes = 0;
