@@ -67,9 +67,10 @@ static inline bool overtime_end(struct overtime *overtime, lua_State *L)
 /* One call is over, and the next of its kind begins in its place. */
 static inline void overtime_again(struct overtime *overtime, lua_State *L)
 {
-    if (atomic_load_explicit(&overtime->raised, memory_order_relaxed)) overtime_calm(overtime, L);
     uint64_t calls = atomic_load_explicit(&overtime->calls, memory_order_relaxed);
     atomic_store_explicit(&overtime->calls, calls + 2, memory_order_release);
+    /* Afterwards: until then the one that is over may still get a hook, which is not the next one's. */
+    if (atomic_load_explicit(&overtime->raised, memory_order_relaxed)) overtime_calm(overtime, L);
 }
 
 /* Its thread: the call that runs is being interrupted. */
