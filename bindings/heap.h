@@ -11,8 +11,8 @@
 #include "compat.h"
 
 /* Packets and what scripts make of them are many small blocks that live for a moment. Up to
- * HEAP_KEPT_MAX bytes of those that Lua gave back are kept for it, by class of size: that takes a fifth
- * of the time of the C library's allocator. */
+ * HEAP_KEPT_MAX bytes of those that Lua gave back are kept for it, by class of size: that costs less
+ * than the C library's allocator. */
 #ifdef __SANITIZE_THREAD__
 enum { HEAP_KEPT_MAX = 0 }; /* it delivers signals only to who calls the system or the C library */
 #else

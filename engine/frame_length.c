@@ -123,6 +123,7 @@ static inline void store_plain(uint8_t *field, uint64_t value)
     for (int i = 0; i < 4; i++) field[i] = (uint8_t)(value >> 8 * i);
 }
 
+/* Not inlined: nearly all have the plain form, which is short. */
 __attribute__((noinline)) static int wrap_any(const struct frame_length *length, struct span packet,
                                               uint64_t value, uint8_t *header, struct span *parts)
 {

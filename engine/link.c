@@ -256,8 +256,7 @@ void link_settle_closing(struct link_home *home)
     }
 }
 
-/* All that was queued has gone. */
-static void finish_draining(struct link *link)
+void link_finish_draining(struct link *link)
 {
     struct link_home *home = link->home;
     tell_disconnected(link);
@@ -269,35 +268,6 @@ static void finish_draining(struct link *link)
     else
         wheel_start(&home->wheel, &link->deadline,
                     port_now(home->port) + LINK_LINGER_MS * WHEEL_TICK_NS);
-}
-
-static void flush(struct link *link)
-{
-    struct span parts[PORT_PARTS_MAX];
-    if (link->state == LINK_STATE_CLOSING || link->socket.sending) return;
-    if (link->outbox.pending > 0) {
-        int count = outbox_parts(&link->outbox, parts, PORT_PARTS_MAX);
-        port_send(link->home->port, &link->socket, parts, count);
-    } else if (link->state == LINK_STATE_DRAINING && !link->shut) {
-        finish_draining(link);
-    }
-}
-
-int link_flush_touched(struct link_home *home, int sent_max)
-{
-    struct list turn, *node;
-    int sent = 0;
-    home->touches = 0;
-    list_init(&turn);
-    list_move_all(&turn, &home->touched);
-    while ((node = list_take_first(&turn)) != NULL) {
-        struct port_event event;
-        flush(container_of(node, struct link, touched));
-        if (sent == sent_max || port_take_sent(home->port, &event, 1) == 0) continue;
-        link_sent(link_of(event.socket), &event);
-        sent++;
-    }
-    return sent;
 }
 
 /* ---- time ---- */

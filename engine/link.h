@@ -160,6 +160,9 @@ void link_settle_closing(struct link_home *home);
  * how many. */
 int link_flush_touched(struct link_home *home, int sent_max);
 
+/* All that was queued has gone, and it is draining. */
+void link_finish_draining(struct link *link);
+
 /* Gives back all input that waits. */
 void link_drop_input(struct link *link);
 

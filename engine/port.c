@@ -21,6 +21,14 @@ const char *port_error_text(enum port_error error)
     return texts[error];
 }
 
+void port_init(struct port *port, const struct port_operations *operations, uint64_t now_ns,
+               uint32_t landing_blocks)
+{
+    *port =
+        (struct port){.operations = operations, .now_ns = now_ns, .landing_blocks = landing_blocks};
+    list_init(&port->sent);
+}
+
 uint64_t port_turn_ended(struct port *port)
 {
     uint64_t now_ns = port_clock(port);
@@ -82,12 +90,4 @@ int port_take_sent(struct port *port, struct port_event *events, int count_max)
         events[count++] = port_sent(socket, socket->send_size, socket->send_error);
     }
     return count;
-}
-
-int port_timeout_ms(uint64_t now_ns, uint64_t deadline_ns)
-{
-    if (deadline_ns == UINT64_MAX) return -1;
-    if (deadline_ns <= now_ns) return 0;
-    uint64_t wait_ms = (deadline_ns - now_ns + 999999) / 1000000;
-    return wait_ms < 3600000 ? (int)wait_ms : 3600000;
 }

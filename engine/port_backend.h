@@ -4,6 +4,10 @@
 
 #include "port.h"
 
+/* What is in every backend's port when it opens. */
+void port_init(struct port *port, const struct port_operations *operations, uint64_t now_ns,
+               uint32_t landing_blocks);
+
 /* The time, before a harvest waits: what passed since the last one was work. */
 uint64_t port_turn_ended(struct port *port);
 
@@ -21,8 +25,5 @@ struct port_event port_sent(struct port_socket *socket, size_t size, enum port_e
 /* A send that has completed before a harvest: its event waits for port_take_sent. */
 void port_end_send(struct port *port, struct port_socket *socket, size_t size,
                    enum port_error error);
-
-/* How long to wait, in whole milliseconds; -1: for ever. */
-int port_timeout_ms(uint64_t now_ns, uint64_t deadline_ns);
 
 #endif

@@ -273,12 +273,9 @@ struct port *port_epoll_open(const struct port_options *options, struct error *e
 {
     struct port_epoll *epoll = calloc(1, sizeof *epoll);
     if (epoll == NULL) goto no_memory;
-    epoll->port = (struct port){.operations = &epoll_operations,
-                                .now_ns = posix_now_ns(),
-                                .landing_blocks = options->landing_blocks};
+    port_init(&epoll->port, &epoll_operations, posix_now_ns(), options->landing_blocks);
     list_init(&epoll->readable);
     list_init(&epoll->ended);
-    list_init(&epoll->port.sent);
     list_init(&epoll->acceptable);
     if (!block_pool_open(&epoll->landing, options->landing_blocks, options->landing_size, NULL))
         goto no_pool;

@@ -113,8 +113,10 @@ static DWORD timeout_ms(const struct port_iocp *iocp, uint64_t now_ns, uint64_t 
         mailbox_waiting(&iocp->port.mailbox))
         return 0;
     if (feed_ns < deadline_ns) deadline_ns = feed_ns;
-    static_assert(INFINITE == (DWORD)-1, "as port_timeout_ms says it");
-    return (DWORD)port_timeout_ms(now_ns, deadline_ns);
+    if (deadline_ns == UINT64_MAX) return INFINITE;
+    if (deadline_ns <= now_ns) return 0;
+    uint64_t wait_ms = (deadline_ns - now_ns + 999999) / 1000000;
+    return wait_ms < 3600000 ? (DWORD)wait_ms : 3600000;
 }
 
 /* Takes the next batch, once the one before has become events. */
@@ -249,16 +251,13 @@ struct port *port_iocp_open(const struct port_options *options, struct error *er
     if (WSAStartup(MAKEWORD(2, 2), &data) != 0) goto no_sockets;
     iocp->handle = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
     if (iocp->handle == NULL) goto no_port;
-    iocp->port = (struct port){.operations = &iocp_operations,
-                               .now_ns = windows_now_ns(),
-                               .landing_blocks = options->landing_blocks};
+    port_init(&iocp->port, &iocp_operations, windows_now_ns(), options->landing_blocks);
     iocp->recv_depth = options->recv_depth;
     iocp->shuffle = shuffle_seed();
     list_init(&iocp->hungry);
     list_init(&iocp->stalled);
     list_init(&iocp->warm);
     list_init(&iocp->received);
-    list_init(&iocp->port.sent);
     list_init(&iocp->ended);
     list_init(&iocp->acceptors);
     list_init(&iocp->refused);

@@ -308,13 +308,10 @@ struct port *port_memory_open(const struct port_options *options, uint64_t now_n
 {
     struct port_memory *memory = calloc(1, sizeof *memory);
     if (memory == NULL) goto no_memory;
-    memory->port = (struct port){.operations = &memory_operations,
-                                 .now_ns = now_ns,
-                                 .landing_blocks = options->landing_blocks};
+    port_init(&memory->port, &memory_operations, now_ns, options->landing_blocks);
     memory->clock_ns = now_ns;
     list_init(&memory->readable);
     list_init(&memory->ended);
-    list_init(&memory->port.sent);
     if (block_pool_open(&memory->landing, options->landing_blocks, options->landing_size, NULL))
         return &memory->port;
     free(memory);

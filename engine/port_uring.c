@@ -373,12 +373,9 @@ struct port *port_uring_open(const struct port_options *options, struct error *e
     uring->wake_fd = posix_wake_open();
     if (uring->wake_fd < 0) goto no_wake;
     if (!posix_timer_open(&uring->timer)) goto no_timer;
-    uring->port = (struct port){.operations = &uring_operations,
-                                .now_ns = posix_now_ns(),
-                                .landing_blocks = options->landing_blocks};
+    port_init(&uring->port, &uring_operations, posix_now_ns(), options->landing_blocks);
     list_init(&uring->stalled);
     list_init(&uring->ended);
-    list_init(&uring->port.sent);
     watch(uring, uring->wake_fd, TAG_WAKE);
     watch(uring, uring->timer.fd, TAG_TIMER);
     return &uring->port;

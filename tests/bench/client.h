@@ -82,7 +82,7 @@ static inline int connect_to(const struct address *address, uint64_t number, uin
         close(handle);
         if (!may_come || now_ns() >= until_ns)
             fail(3, "cannot open connection %" PRIu64 ": %s", number, strerror(problem));
-        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        rest(SECOND_NS / 50);
     }
 }
 

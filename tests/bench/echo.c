@@ -3,24 +3,12 @@
  *     echo 127.0.0.1:7000 [broadcast] [SETTING VALUE]...    the settings are those of config.lua
  *
  * Against scripts/echo it shows what scripting costs. */
+#include "echo.h"
 #include "server.h"
 #include "system.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static void *start(void *context, struct worker *worker, struct error *error)
-{
-    (void)context;
-    (void)error;
-    return worker;
-}
-
-static void echo(void *state, struct link *link, struct span packet)
-{
-    (void)state;
-    link_send(link, packet);
-}
 
 static void broadcast(void *state, struct link *link, struct span packet)
 {
@@ -38,9 +26,10 @@ static int fail(const struct error *error)
 int main(int count, char **words)
 {
     bool broadcasts = count > 2 && strcmp(words[2], "broadcast") == 0;
-    struct script script = {.worker_start = start, .received = broadcasts ? broadcast : echo};
+    struct script script = echo_script;
     struct config config;
     struct error error = {.kind = ERROR_NONE};
+    if (broadcasts) script.received = broadcast;
     system_begin();
     config_init(&config);
     if (!config_add_listener(&config, count > 1 ? words[1] : "127.0.0.1:7000", &error))

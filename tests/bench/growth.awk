@@ -2,7 +2,7 @@
 # processor as there are more of them, and whether anything takes more than in proportion.
 #
 # A step is worse than linear if a unit costs more than LIMIT times as much as at the last step, where
-# it is also more than that beyond what the floor's cost has grown: caches are as large as they are,
+# it has also grown NOISE times as much as the floor's cost has: caches are as large as they are,
 # and connections that no longer fit cost the kernel and the floor more, too.
 BEGIN {
     FS = ","

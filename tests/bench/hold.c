@@ -40,13 +40,6 @@ static uint64_t open_batch(struct hold *hold, uint64_t first)
     return after;
 }
 
-static void rest(uint64_t duration_ns)
-{
-    nanosleep(&(struct timespec){.tv_sec = (time_t)(duration_ns / SECOND_NS),
-                                 .tv_nsec = (long)(duration_ns % SECOND_NS)},
-              NULL);
-}
-
 /* With SO_LINGER a connection ends at once: it leaves no port that has to wait for a minute. */
 static void close_all(const struct hold *hold)
 {

@@ -38,6 +38,13 @@ static inline uint64_t now_ns(void)
     return ns_of(now);
 }
 
+static inline void rest(uint64_t duration_ns)
+{
+    nanosleep(&(struct timespec){.tv_sec = (time_t)(duration_ns / SECOND_NS),
+                                 .tv_nsec = (long)(duration_ns % SECOND_NS)},
+              NULL);
+}
+
 /* As many sockets as the system lets this process have. */
 static inline void raise_descriptor_limit(void)
 {

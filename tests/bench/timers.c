@@ -31,10 +31,7 @@ static uint64_t fired(int handle)
 static void rest_until(uint64_t time_ns)
 {
     uint64_t now = now_ns();
-    if (time_ns <= now) return;
-    nanosleep(&(struct timespec){.tv_sec = (time_t)((time_ns - now) / SECOND_NS),
-                                 .tv_nsec = (long)((time_ns - now) % SECOND_NS)},
-              NULL);
+    if (now < time_ns) rest(time_ns - now);
 }
 
 static void measure(const struct address *address, uint64_t timers, uint64_t duration_ns, pid_t pid)

@@ -342,13 +342,10 @@ struct port *port_sim_open(const struct port_options *options)
 {
     struct sim_port *port = calloc(1, sizeof *port);
     if (port == NULL) return NULL;
-    port->port = (struct port){.operations = &sim_operations,
-                               .now_ns = world_now(sim_world),
-                               .landing_blocks = options->landing_blocks};
+    port_init(&port->port, &sim_operations, world_now(sim_world), options->landing_blocks);
     port->recv_depth = options->recv_depth;
     list_init(&port->pipes);
     list_init(&port->listeners);
-    list_init(&port->port.sent);
     if (block_pool_open(&port->landing, options->landing_blocks, options->landing_size, NULL))
         return &port->port;
     free(port);

@@ -9,6 +9,7 @@
  *
  * Exit status: 0 fine, 1 the server answered wrongly, 2 usage, 3 the system refused. */
 #include "client.h"
+#include "echo.h"
 #include "offline.h"
 #include "project.h"
 
@@ -158,29 +159,15 @@ static void run_lua(struct bench *bench)
     project_close(&project);
 }
 
-static void *start(void *context, struct worker *worker, struct error *error)
-{
-    (void)context;
-    (void)error;
-    return worker;
-}
-
-static void echo(void *state, struct link *link, struct span packet)
-{
-    (void)state;
-    link_send(link, packet);
-}
-
 static void run_c(struct bench *bench)
 {
     static struct config config;
-    const struct script script = {.worker_start = start, .received = echo};
     struct error error;
     config_init(&config);
     if (config_add_listener(&config, "127.0.0.1:7000", &error) == NULL ||
         !config_finish(&config, &error))
         fail((int)error.kind, "%s", error.text);
-    bench->offline = offline_open(&config, &script, &error);
+    bench->offline = offline_open(&config, &echo_script, &error);
     if (bench->offline == NULL) fail((int)error.kind, "%s", error.text);
     run(bench);
     offline_close(bench->offline);
