@@ -1,11 +1,40 @@
 /* The engine calls, and a handler of the script runs. */
 #include "code.h"
 
+/* A handler that has waited is over: the packets behind its own have waited, too. */
+static int drove(lua_State *L, int status, lua_KContext context)
+{
+    (void)L;
+    (void)status;
+    (void)context;
+    return 0;
+}
+
+/* drive(on_receive, conn, run): calls it for one packet after another, in one coroutine: to make one
+ * ready takes longer than most handlers do. */
+static int drive(lua_State *L)
+{
+    struct run *run = lua_touserdata(L, 3); /* read before a script can reach it */
+    struct runtime *runtime = run->runtime;
+    struct span packet = run->packet;
+    do {
+        run->reached = false;
+        lua_pushvalue(L, 1);
+        lua_pushvalue(L, 2);
+        lua_pushlstring(L, (const char *)packet.data, packet.size);
+        run->reached = true;
+        overtime_again(&runtime->overtime, L);
+        lua_callk(L, 2, 0, 0, drove);
+    } while (!runtime->heap.refused && link_next(run->link, &packet));
+    return 0;
+}
+
 /* A coroutine with the handler and its conn on it, ready for run_call; NULL if there is none. */
 static struct run *prepare(struct runtime *runtime, enum handler handler, struct link *link)
 {
     struct run *run = run_take(runtime, handler, link);
     if (run == NULL) return NULL;
+    if (handler == ON_RECEIVE && COMPAT_CALLS_WAITING) lua_pushcfunction(run->L, drive);
     lua_pushvalue(runtime->L, SLOT_HANDLERS + (int)handler);
     lua_rawgeti(runtime->L, SLOT_CONNS, (int)link_slot(link) + 1);
     if (run->link != NULL) run->conn = lua_topointer(runtime->L, -1);
@@ -65,41 +94,11 @@ static bool push_argument(struct run *run, struct link *link, struct span bytes)
 
 /* ---- on_receive ---- */
 
-/* A handler that has waited is over: the packets behind its own have waited, too. */
-static int drove(lua_State *L, int status, lua_KContext context)
-{
-    (void)L;
-    (void)status;
-    (void)context;
-    return 0;
-}
-
-/* drive(on_receive, conn, run): calls it for one packet after another, in one coroutine: to make one
- * ready takes longer than most handlers do. */
-static int drive(lua_State *L)
-{
-    struct run *run = lua_touserdata(L, 3); /* read before a script can reach it */
-    struct runtime *runtime = run->runtime;
-    struct span packet = run->packet;
-    do {
-        run->reached = false;
-        lua_pushvalue(L, 1);
-        lua_pushvalue(L, 2);
-        lua_pushlstring(L, (const char *)packet.data, packet.size);
-        run->reached = true;
-        overtime_again(&runtime->overtime, L);
-        lua_callk(L, 2, 0, 0, drove);
-    } while (!runtime->heap.refused && link_next(run->link, &packet));
-    return 0;
-}
-
 /* Where a handler cannot wait in what a C function calls, each packet has a coroutine of its own. */
 static bool push_receive(struct run *run, struct link *link, struct span packet)
 {
     if (!COMPAT_CALLS_WAITING) return push_argument(run, link, packet);
     run->packet = packet;
-    lua_pushcfunction(run->L, drive);
-    lua_insert(run->L, 1);
     lua_pushlightuserdata(run->L, run);
     return true;
 }

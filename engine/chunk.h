@@ -23,4 +23,9 @@ struct chunk *chunk_make(struct budget *budget, size_t size);
 void chunk_hold(struct chunk *chunk);
 void chunk_drop(struct chunk *chunk);
 
+static inline struct span chunk_bytes(const struct chunk *chunk)
+{
+    return span_of(chunk->data, chunk->size);
+}
+
 #endif

@@ -42,6 +42,13 @@ static bool take_for(struct list *blocks, struct block_pool *pool, size_t size)
     return true;
 }
 
+static inline struct block *add_block(struct outbox *outbox, struct block_pool *pool)
+{
+    struct block *block = block_take_or_grow(pool);
+    if (block != NULL) list_append(&outbox->blocks, &block->node);
+    return block;
+}
+
 static size_t fill(struct block *block, struct span bytes)
 {
     size_t room = block->capacity - block->end;
@@ -78,13 +85,17 @@ static bool append_bytes(struct outbox *outbox, struct block_pool *pool, const s
 /* The chunk's holder that it was made or held with is the outbox's from here on, if true. */
 static bool append_reference(struct outbox *outbox, struct block_pool *pool, struct chunk *chunk)
 {
+    if (outbox->pending == 0) {
+        outbox->first = chunk;
+        outbox->pending = chunk->size;
+        return true;
+    }
     struct block *block = tail_of(outbox);
     if (room_in(block, true) < sizeof chunk) {
-        block = block_take_or_grow(pool);
+        block = add_block(outbox, pool);
         if (block == NULL) return false;
         check(block->capacity >= OUTBOX_BLOCK_MIN);
         block->holds_references = true;
-        list_append(&outbox->blocks, &block->node);
     }
     memcpy(block->data + block->end, &chunk, sizeof chunk);
     block->end += (uint32_t)sizeof chunk;
@@ -95,8 +106,10 @@ static bool append_reference(struct outbox *outbox, struct block_pool *pool, str
 void outbox_init(struct outbox *outbox)
 {
     list_init(&outbox->blocks);
+    outbox->first = NULL;
     outbox->pending = 0;
     outbox->chunk_sent = 0;
+    outbox->lent = false;
 }
 
 /* The last block has room for all of it. */
@@ -112,6 +125,20 @@ static inline void pack(struct block *block, const struct span *parts, int count
         target += part.size;
     }
     block->end += (uint32_t)total;
+}
+
+/* To have one part to send, not two: a small chunk that waits alone goes before the `total` bytes that
+ * are about to be packed into an empty block. */
+static void copy_first(struct outbox *outbox, struct block *block, size_t total)
+{
+    struct chunk *chunk = outbox->first;
+    struct span bytes = chunk_bytes(chunk);
+    bool moves = !outbox->lent && outbox->chunk_sent == 0;
+    if (!moves || bytes.size > OUTBOX_CHUNK_COPY_MAX || bytes.size + total > block->capacity)
+        return;
+    pack(block, &bytes, 1, bytes.size);
+    outbox->first = NULL;
+    chunk_drop(chunk);
 }
 
 static bool append_large(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
@@ -134,18 +161,24 @@ bool outbox_append(struct outbox *outbox, struct block_pool *pool, const struct 
 {
     if (total == 0) return true;
     if (total > OUTBOX_COPY_MAX) return append_large(outbox, pool, parts, count, total);
-    struct block *tail = block_of(outbox->blocks.previous);
-    if (list_empty(&outbox->blocks) || total > room_in(tail, false))
-        return append_bytes(outbox, pool, parts, count, total);
-    pack(tail, parts, count, total);
+    struct block *block = tail_of(outbox);
+    if (total > room_in(block, false)) {
+        if (block != NULL || total > pool->block_size)
+            return append_bytes(outbox, pool, parts, count, total);
+        block = add_block(outbox, pool);
+        if (block == NULL) return false;
+        if (outbox->first != NULL) copy_first(outbox, block, total);
+    }
+    pack(block, parts, count, total);
     outbox->pending += total;
     return true;
 }
 
 bool outbox_append_chunk(struct outbox *outbox, struct block_pool *pool, struct chunk *chunk)
 {
-    if (chunk->size <= OUTBOX_CHUNK_COPY_MAX) {
-        struct span bytes = span_of(chunk->data, chunk->size);
+    if (chunk->size == 0) return true;
+    if (chunk->size <= OUTBOX_CHUNK_COPY_MAX && outbox->pending > 0) {
+        struct span bytes = chunk_bytes(chunk);
         return outbox_append(outbox, pool, &bytes, 1, bytes.size);
     }
     if (!append_reference(outbox, pool, chunk)) return false;
@@ -153,10 +186,15 @@ bool outbox_append_chunk(struct outbox *outbox, struct block_pool *pool, struct 
     return true;
 }
 
-int outbox_parts(const struct outbox *outbox, struct span *parts, int count_max)
+int outbox_parts(struct outbox *outbox, struct span *parts, int count_max)
 {
     int count = 0;
+    outbox->lent = true;
     size_t sent = outbox->chunk_sent;
+    if (outbox->first != NULL && count_max > 0) {
+        parts[count++] = span_skip(chunk_bytes(outbox->first), sent);
+        sent = 0;
+    }
     const struct list *node = outbox->blocks.next;
     for (; node != &outbox->blocks && count < count_max; node = node->next) {
         const struct block *block = block_of((struct list *)node);
@@ -167,7 +205,7 @@ int outbox_parts(const struct outbox *outbox, struct span *parts, int count_max)
         uint32_t place = block->begin;
         for (; place < block->end && count < count_max; place += (uint32_t)sizeof(struct chunk *)) {
             struct chunk *chunk = reference_at(block, place);
-            parts[count++] = span_skip(span_of(chunk->data, chunk->size), sent);
+            parts[count++] = span_skip(chunk_bytes(chunk), sent);
             sent = 0;
         }
     }
@@ -183,28 +221,44 @@ static size_t send_bytes(struct block *block, size_t size)
     return size;
 }
 
-/* The same for the chunk that its first reference is to. */
-static size_t send_chunk(struct outbox *outbox, struct block *block, size_t size)
+/* The same for a chunk, which is dropped with its last byte: then chunk_sent is 0. */
+static size_t send_chunk(struct outbox *outbox, struct chunk *chunk, size_t size)
 {
-    struct chunk *chunk = reference_at(block, block->begin);
     size_t left = chunk->size - outbox->chunk_sent;
     if (size < left) {
         outbox->chunk_sent += size;
         return size;
     }
     outbox->chunk_sent = 0;
-    block->begin += (uint32_t)sizeof chunk;
     chunk_drop(chunk);
     return left;
+}
+
+static size_t send_first(struct outbox *outbox, size_t size)
+{
+    size_t sent = send_chunk(outbox, outbox->first, size);
+    if (outbox->chunk_sent == 0) outbox->first = NULL;
+    return sent;
+}
+
+/* The same for the first reference of the first block. */
+static size_t send_reference(struct outbox *outbox, struct block *block, size_t size)
+{
+    size_t sent = send_chunk(outbox, reference_at(block, block->begin), size);
+    if (outbox->chunk_sent == 0) block->begin += (uint32_t)sizeof(struct chunk *);
+    return sent;
 }
 
 void outbox_sent(struct outbox *outbox, size_t size)
 {
     check(size <= outbox->pending);
     outbox->pending -= size;
+    outbox->lent = false;
+    if (size != 0 && outbox->first != NULL) size -= send_first(outbox, size);
     while (size != 0) {
         struct block *block = block_of(outbox->blocks.next);
-        size -= block->holds_references ? send_chunk(outbox, block, size) : send_bytes(block, size);
+        size -=
+            block->holds_references ? send_reference(outbox, block, size) : send_bytes(block, size);
         if (block->begin != block->end) continue;
         list_remove(&block->node);
         block_give(block);
@@ -214,5 +268,5 @@ void outbox_sent(struct outbox *outbox, size_t size)
 void outbox_clear(struct outbox *outbox)
 {
     outbox_sent(outbox, outbox->pending);
-    check(list_empty(&outbox->blocks));
+    check(outbox->first == NULL && list_empty(&outbox->blocks));
 }

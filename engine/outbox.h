@@ -1,10 +1,11 @@
 /* outbox.h - what waits to be sent on one connection. Pure: no socket.
  *
- *     append --> [block: bytes bytes b][block: references -> chunk, chunk][block: bytes] <-- tail
- *                 ^ begin: bytes before it have been sent
+ *     [chunk]  [block: bytes bytes b][block: references -> chunk, chunk][block: bytes] <-- append
+ *      first    ^ begin: bytes before it have been sent
  *
  * Small packets are packed together into blocks; large ones, and broadcasts, are referred to in a
- * chunk that others may share. All appends of one packet happen, or none. */
+ * chunk that others may share. A chunk that finds nothing queued takes no block: most broadcasts are
+ * sent from one place to everybody. All appends of one packet happen, or none. */
 #ifndef MOONPORT_OUTBOX_H
 #define MOONPORT_OUTBOX_H
 
@@ -12,13 +13,15 @@
 #include "chunk.h"
 
 struct outbox {
-    struct list blocks; /* in the order to be sent; each holds at least one byte unsent */
-    size_t pending;     /* bytes in all of them */
-    size_t chunk_sent;  /* if the first unsent byte is a chunk's: bytes of it sent already */
+    struct chunk *first; /* to be sent before the blocks, or NULL */
+    struct list blocks;  /* in the order to be sent; each holds at least one byte unsent */
+    size_t pending;      /* bytes in all of them */
+    size_t chunk_sent;   /* if the first unsent byte is a chunk's: bytes of it sent already */
+    bool lent;           /* some of the bytes are being sent: they stay where they are */
 };
 
 /* Packets up to this are copied, beyond it they are referred to. A chunk that others share costs no
- * memory to refer to, but a part of its own to send: only small ones are copied. */
+ * memory to refer to, but a part of its own to send: of several, small ones are copied. */
 enum { OUTBOX_COPY_MAX = 16384, OUTBOX_CHUNK_COPY_MAX = 512 };
 
 /* A block holds references as well as bytes, so its size must be at least that of one. */
@@ -36,7 +39,7 @@ bool outbox_append_chunk(struct outbox *outbox, struct block_pool *pool, struct 
 
 /* The bytes to send first, as up to count_max parts; returns how many. They stay where they are
  * until outbox_sent or outbox_clear; appending does not move them. */
-int outbox_parts(const struct outbox *outbox, struct span *parts, int count_max);
+int outbox_parts(struct outbox *outbox, struct span *parts, int count_max);
 
 /* The first `size` bytes are gone: gives back the blocks and chunks they filled. */
 void outbox_sent(struct outbox *outbox, size_t size);

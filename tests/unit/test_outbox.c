@@ -29,6 +29,7 @@ static void desk_open(struct desk *desk, uint32_t blocks, uint32_t block_size, s
 /* The outbox is empty, so all is home. */
 static void desk_close(struct desk *desk)
 {
+    cr_assert_null(desk->outbox.first);
     cr_assert(list_empty(&desk->outbox.blocks));
     cr_assert_eq(desk->outbox.pending, 0);
     cr_assert_eq(desk->outbox.chunk_sent, 0);
@@ -82,7 +83,7 @@ static bool append_chunk(struct desk *desk, struct chunk *chunk)
 }
 
 /* The parts are the stream from what was sent on; returns their bytes. */
-static size_t offered(const struct desk *desk, int count_max)
+static size_t offered(struct desk *desk, int count_max)
 {
     struct span parts[64];
     check(count_max <= 64);
@@ -175,7 +176,7 @@ Test(outbox, up_to_the_mark_a_packet_is_copied_and_beyond_it_is_one_chunk)
 
     cr_assert(append(&desk, OUTBOX_COPY_MAX + 1, 2));
     cr_assert(budget_used(&desk.budget) > OUTBOX_COPY_MAX);
-    cr_assert_eq(desk.pool.free_count, 8);
+    cr_assert_eq(desk.pool.free_count, 9);
     struct span parts[4];
     cr_assert_eq(outbox_parts(&desk.outbox, parts, 4), 1);
     cr_assert_eq(parts[0].size, OUTBOX_COPY_MAX + 1);
@@ -201,7 +202,94 @@ Test(outbox, holds_a_shared_chunk_until_its_last_byte_is_sent)
     desk_close(&desk);
 }
 
-Test(outbox, a_small_chunk_is_copied)
+/* A chunk of the stream's next bytes, which only the outbox holds. */
+static void append_own_chunk(struct desk *desk, struct budget *budget, size_t size)
+{
+    struct chunk *chunk = next_chunk(desk, budget, size);
+    cr_assert(append_chunk(desk, chunk));
+    chunk_drop(chunk);
+}
+
+Test(outbox, a_chunk_that_finds_nothing_queued_takes_no_block)
+{
+    struct desk desk;
+    struct budget budget = {.limit = 1 << 20};
+    desk_open(&desk, 1, 64, 0);
+    append_own_chunk(&desk, &budget, 30);
+    cr_assert_eq(desk.pool.free_count, 1);
+    cr_assert_eq(offered(&desk, 1), 30);
+    send_all(&desk);
+    cr_assert_eq(budget_used(&budget), 0);
+    append_own_chunk(&desk, &budget, 1000);
+    cr_assert_eq(desk.pool.free_count, 1);
+    send_some(&desk, 999);
+    cr_assert(append(&desk, 10, 1));
+    cr_assert_eq(offered(&desk, 4), 11);
+    send_all(&desk);
+    cr_assert_eq(budget_used(&budget), 0);
+    desk_close(&desk);
+}
+
+Test(outbox, an_empty_chunk_is_not_held)
+{
+    struct desk desk;
+    struct budget budget = {.limit = 1 << 20};
+    desk_open(&desk, 1, 64, 0);
+    append_own_chunk(&desk, &budget, 0);
+    cr_assert_eq(budget_used(&budget), 0);
+    desk_close(&desk);
+}
+
+Test(outbox, a_small_chunk_that_waits_alone_becomes_one_part_with_what_follows)
+{
+    struct desk desk;
+    struct budget budget = {.limit = 1 << 20};
+    struct span parts[4];
+    desk_open(&desk, 2, 64, 0);
+    append_own_chunk(&desk, &budget, 30);
+    append_own_chunk(&desk, &budget, 34);
+    cr_assert_eq(budget_used(&budget), 0);
+    cr_assert_eq(outbox_parts(&desk.outbox, parts, 4), 1);
+    cr_assert_eq(offered(&desk, 4), 64);
+    send_all(&desk);
+
+    append_own_chunk(&desk, &budget, 30); /* but not if both do not fit into a block */
+    append_own_chunk(&desk, &budget, 35);
+    cr_assert_eq(outbox_parts(&desk.outbox, parts, 4), 2);
+    cr_assert_eq(offered(&desk, 4), 65);
+    send_all(&desk);
+    cr_assert_eq(budget_used(&budget), 0);
+    desk_close(&desk);
+}
+
+Test(outbox, a_chunk_that_is_being_sent_stays_where_it_is)
+{
+    struct desk desk;
+    struct budget budget = {.limit = 1 << 20};
+    struct span parts[4];
+    desk_open(&desk, 2, 64, 0);
+    append_own_chunk(&desk, &budget, 30);
+    cr_assert_eq(outbox_parts(&desk.outbox, parts, 4), 1);
+    const uint8_t *place = parts[0].data;
+    append_own_chunk(&desk, &budget, 10);
+    cr_assert_eq(outbox_parts(&desk.outbox, parts, 4), 2);
+    cr_assert_eq(parts[0].data, place);
+
+    send_all(&desk);
+
+    append_own_chunk(&desk, &budget, 30); /* nor one of which a part has gone */
+    cr_assert_eq(outbox_parts(&desk.outbox, parts, 4), 1);
+    place = parts[0].data;
+    send_some(&desk, 7);
+    append_own_chunk(&desk, &budget, 10);
+    cr_assert_eq(outbox_parts(&desk.outbox, parts, 4), 2);
+    cr_assert_eq(parts[0].data, place + 7);
+    send_all(&desk);
+    cr_assert_eq(budget_used(&budget), 0);
+    desk_close(&desk);
+}
+
+Test(outbox, of_several_chunks_small_ones_are_copied)
 {
     struct desk desk;
     struct budget budget = {.limit = 1 << 20};
