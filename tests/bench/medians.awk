@@ -1,23 +1,30 @@
 # medians.awk - of figures.csv, of every round: a row for each case, step and server with the medians of
 # its rounds (-: it has no such figure), the medians of the ratios to the floor in the same round
-# ("x_..."), and of what the case is about, the lowest and the highest of those ("x_low", "x_high").
+# ("x_..."), and of what the case is about, the lower and the upper quartile of those ("x_low", "x_high"):
+# at least half of the rounds lie between, themselves included.
 BEGIN {
     FS = ","
     first = 7  # the first figure's column
     count = split("per_second cpu_us p50_us p99_us rss_end_bytes bytes_per_connection", compared, " ")
 }
 
-function median(list,    values, count, i, j, swap) {
-    count = split(list, values, " ")
-    if (count == 0) return "-"
+# The numbers of a list, in `sorted` from the least on; returns how many.
+function sort(list,    count, i, j, swap) {
+    count = split(list, sorted, " ")
     for (i = 2; i <= count; i++)
-        for (j = i; j > 1 && values[j - 1] + 0 > values[j] + 0; j--) {
-            swap = values[j]
-            values[j] = values[j - 1]
-            values[j - 1] = swap
+        for (j = i; j > 1 && sorted[j - 1] + 0 > sorted[j] + 0; j--) {
+            swap = sorted[j]
+            sorted[j] = sorted[j - 1]
+            sorted[j - 1] = swap
         }
-    if (count % 2 == 1) return values[(count + 1) / 2] + 0
-    return (values[count / 2] + values[count / 2 + 1]) / 2
+    return count
+}
+
+function median(list,    count) {
+    count = sort(list)
+    if (count == 0) return "-"
+    if (count % 2 == 1) return sorted[(count + 1) / 2] + 0
+    return (sorted[count / 2] + sorted[count / 2 + 1]) / 2
 }
 
 function ratio(a, b) {
@@ -25,12 +32,12 @@ function ratio(a, b) {
 }
 
 # To the floor of the same round: a machine that changes its pace has changed that of both.
-function median_ratio(row, group, key,    round, x, list) {
+function ratios(row, group, key,    round, x, list) {
     for (round = 1; round <= rounds; round++) {
         x = ratio(seen[row, key, round], seen[group ",floor,", key, round])
         if (x != "-") list = list " " x
     }
-    return median(list)
+    return list
 }
 
 # What the case is about: the time that a packet takes of the processor, or what memory a connection.
@@ -38,16 +45,11 @@ function subject(group) {
     return group ~ /^idle,/ ? "bytes_per_connection" : "cpu_us"
 }
 
-function spread(row, group,    key, round, x, low, high) {
-    key = subject(group)
-    low = high = "-"
-    for (round = 1; round <= rounds; round++) {
-        x = ratio(seen[row, key, round], seen[group ",floor,", key, round])
-        if (x == "-") continue
-        if (low == "-" || x + 0 < low + 0) low = x
-        if (high == "-" || x + 0 > high + 0) high = x
-    }
-    return low "," high
+function quartiles(list,    count, outside) {
+    count = sort(list)
+    if (count == 0) return "-,-"
+    outside = int((count - 1) / 4)
+    return sorted[1 + outside] "," sorted[count - outside]
 }
 
 FNR == 1 {
@@ -86,7 +88,7 @@ END {
         line = row "," state[row]
         for (i = first; i <= last; i++) line = line "," middle[row, name[i]]
         for (i = 1; i <= count; i++)
-            line = line "," median_ratio(row, group_of[row], compared[i])
-        print line "," spread(row, group_of[row])
+            line = line "," median(ratios(row, group_of[row], compared[i]))
+        print line "," quartiles(ratios(row, group_of[row], subject(group_of[row])))
     }
 }

@@ -2,9 +2,10 @@
 # run.sh - Moonport beside the least that its work costs, and beside others that do that work.
 # `./dev bench` builds what it needs and runs it; README.md says what is measured.
 #
-# A server has one worker, on the first processor; the client has the second. Within each case the
-# servers take turns, another one begins in each round, and what counts is the ratio to the floor of
-# the same run: whatever else the machine does meets all of them.
+# A server has one worker, on the first processor; the client has the second. All servers of a case are
+# started once and stay. The client goes round, a tenth of a second with each, and begins with another
+# one in each round. What counts is the ratio to the floor of the same round: whatever else the machine
+# does meets all of them.
 set -u
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 3
@@ -26,9 +27,10 @@ help() {
     cat <<EOF
 $usage
 
-  --quick         a minute instead of ten: fewer cases, two rounds, fewer connections held
-  --rounds N      how often everything is measured: 7, or 2 with --quick
-  --seconds S     how long each measurement takes: 0.5, or 0.35 with --quick
+  --quick         a minute instead of six: fewer cases and rounds, fewer connections held
+  --rounds N      how many turns each server has in a case: 25, or 7 with --quick
+  --seconds S     how long a turn takes: 0.1
+                  (Lines of growth and memory at rest have rounds and seconds of their own.)
   --only REGEX    only what matches "CASE SERVER/BACKEND", for example '^50x32 ' or 'fanout.*node';
                   the floor of these cases is measured as well
 
@@ -57,130 +59,134 @@ while [ $# -gt 0 ]; do
 done
 [ -n "${MOONPORT_BENCH-}" ] || die 2 'which programs? Run it as ./dev bench'
 if [ "$quick" = yes ]; then
-    rounds=${rounds:-2} seconds=${seconds:-0.35}
-else
-    rounds=${rounds:-7} seconds=${seconds:-0.5}
+    rounds=${rounds:-7} held=2000
 fi
+rounds=${rounds:-25} seconds=${seconds:-0.1}
 case $rounds in *[!0-9]* | 0) die 2 "--rounds cannot be $rounds: a number, 1 or more" ;; esac
-case $seconds in *[!0-9.]* | *.*.* | .) die 2 "--seconds cannot be $seconds: 0.5, or 1" ;; esac
+case $seconds in *[!0-9.]* | *.*.* | .) die 2 "--seconds cannot be $seconds: 0.1, or 1" ;; esac
 printf x | grep -Eq -e "$only|x" 2>/dev/null || die 2 "--only cannot be $only: it is no regex"
 
 server_core=0 client_core=$(($(nproc) > 1))
 # shellcheck disable=SC2034 # servers.sh
 on_server="taskset -c $server_core" on_client="taskset -c $client_core"
 out=$MOONPORT_BENCH_OUT csv=$MOONPORT_BENCH_OUT/figures.csv
-host=127.0.0.1 port=$((20000 + $$ % 10000)) # below those that systems give to clients
-server='' absent=' ' broken='' others='' status=0
+host=127.0.0.1 servers='' absent=' ' others='' status=0
 
 work=$(mktemp -d) || exit 3
-log=$work/log
-trap '[ -z "$server" ] || kill -KILL "$server"; rm -rf "$work"' EXIT
+trap 'servers_stop; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 mkdir -p "$out" || exit 3
 
 # ---- one measurement ----
 
-record() { # STATE OTHERS,STOLEN [CLIENT'S LINE]
-    printf '%s\n' "${3-}" | awk -v begin="$round,$case,$step,$name,$backend,$1" -v end="$2" \
-        -v keys="$figures" '{
-        for (i = 1; i <= NF; i++) {
-            at = index($i, "=")
-            key = substr($i, 1, at - 1)
-            sub(/^[a-z]*_per_second/, "per_second", key)
-            sub(/_per_(packet|delivery|firing)$/, "", key)
-            value[key] = substr($i, at + 1)
-        }
-        count = split(keys, key_of, " ")
-        printf "%s", begin
-        for (i = 1; i <= count; i++) printf ",%s", value[key_of[i]]
-        print "," end
-    }' >>"$csv"
+record() { # STATE [CLIENT'S LINE]
+    printf '%s %s\n' "$round,$case,$step,$name,$backend,$1" "${2-}" >>"$work/said"
 }
 
-stop_server() {
-    kill -KILL "$server" 2>/dev/null
-    wait "$server" 2>/dev/null
-    server=''
-}
-
-fall_out() {
-    broken="$broken $case/$step/$name/$backend "
+fall_out() { # NAME/BACKEND/PORT/PID
     status=1
-    printf 'bench: %s %s, %s: FAILED. What the client says, and the server:\n' \
-        "$case" "$step" "$(server_title "$name" "$backend")" >&2
-    cat "$work/complaint" "$log" >&2
-    record failed "$others"
+    printf 'bench: %s, %s: FAILED. What the client says, and the server:\n' \
+        "$where" "$(server_title "$name" "$backend")" >&2
+    cat "$work/complaint" "$(server_log "$name" "$backend")" >&2
+    record failed
+    server_stop "$1"
+    # shellcheck disable=SC2086 # words
+    taking_part=$(without "$name/$backend" $taking_part)
 }
 
-measure() { # CLIENT'S FLAGS...
-    port=$((port < 30000 ? port + 1 : 20000))
-    machine_begin
-    export BENCH_TIMERS="$step"
-    server_start "$name" "$backend" "$mode" "$host" "$port" $((most + 100))
+take_turn() { # NAME/BACKEND/PORT/PID
+    IFS=/ read -r name backend its_port pid <<END
+$1
+END
     # shellcheck disable=SC2086 # words
-    timeout 60 $on_client "$MOONPORT_BENCH/bench-$client" "$host:$port" --pid "$server" \
-        --seconds "$seconds" "$@" >"$work/line" 2>"$work/complaint"
-    failed=$?
-    stop_server
-    machine_end
-    if [ $failed -eq 0 ]; then record ok "$others" "$(head -n 1 "$work/line")"; else fall_out; fi
+    if timeout 60 $on_client "$MOONPORT_BENCH/bench-$client" "$host:$its_port" --pid "$pid" \
+        --seconds "$turn_seconds" $flags >"$work/line" 2>"$work/complaint"; then
+        read -r line <"$work/line"
+        record ok "$line"
+    else
+        fall_out "$1"
+    fi
 }
 
 # ---- the plan ----
 
-wanted() { # FLAVOUR
+wanted() { # NAME/BACKEND
     [ -z "$only" ] || printf '%s %s\n' "$case" "$1" | grep -Eq -e "$only"
 }
 
-case_is_wanted() {
-    for flavour in $flavours; do wanted "$flavour" && return; done
+any_is_wanted() { # NAME/BACKEND...
+    for flavour; do wanted "$flavour" && return; done
     return 1
 }
 
-take_turn() { # CLIENT'S FLAGS...
-    cannot=$(server_cannot "$name" "$mode")
-    case $absent in *" $name "*) return ;; esac
-    case $broken in *" $case/$step/$name/$backend "*) return ;; esac
-    if [ -n "$cannot" ]; then record cannot 0,0; else measure "$@"; fi
-}
-
-run_case() { # CLIENT'S FLAGS...
-    flavours=$(plan_servers "$case" "$step")
-    case_is_wanted || return
-    printf 'round %s of %s: %s %s\n' "$round" "$rounds" "$case" "${step#0}" >&2
-    # shellcheck disable=SC2086 # words
-    for flavour in $(rotate "$round" $flavours); do
+# Leaves in $taking_part who is wanted, here, and able to; the floor is wanted with anybody.
+choose() { # NAME/BACKEND...
+    taking_part='' round=1 # which those that cannot are recorded in
+    any_is_wanted "$@" || return
+    for flavour; do
         name=${flavour%/*} backend=${flavour#*/}
-        if [ "$name" = floor ] || wanted "$flavour"; then take_turn "$@"; fi
+        case $absent in *" $name "*) continue ;; esac
+        [ "$name" = floor ] || wanted "$flavour" || continue
+        if [ -n "$(server_cannot "$name" "$mode")" ]; then
+            record cannot
+        else
+            taking_part="$taking_part $flavour"
+        fi
     done
 }
 
-# The same words, another one first each time.
-rotate() { # TIMES WORD...
-    times_left=$(($1 % ($# - 1)))
-    shift
-    while [ $times_left -gt 0 ]; do
-        first=$1 times_left=$((times_left - 1))
-        shift
-        set -- "$@" "$first"
-    done
-    echo "$@"
-}
-
-# Lines of growth and memory differ little from round to round, and take long.
-is_due() { # WHEN
-    case $1 in
-    all) return 0 ;;
-    few) [ $((round % 2)) -eq 1 ] ;;
-    idle) [ "$round" -eq 1 ] || { [ "$quick" = no ] && [ "$round" -eq "$rounds" ]; } ;;
-    esac
-}
-
+# A turn of each that runs. Memory at rest is that of a new server, started for its turn: what earlier
+# connections left behind would count.
 run_round() {
-    while read -r case step mode client when most flags <&3; do
+    if [ "$client" = hold ]; then
+        for flavour in $taking_part; do
+            server_start "$flavour"
+            take_turn "${servers# }"
+            servers_stop
+        done
+    else
+        for each in $servers; do take_turn "$each"; done
+    fi
+}
+
+run_rounds() {
+    [ "$client" = hold ] || for flavour in $taking_part; do server_start "$flavour"; done
+    for round in $(seq "$case_rounds"); do
+        [ -n "$taking_part" ] || break
+        machine_begin
+        run_round
+        machine_end
+        echo "others $others" >>"$work/said"
         # shellcheck disable=SC2086 # words
-        if is_due "$when"; then run_case $flags; fi
+        taking_part=$(rotate $taking_part) servers=$(rotate $servers)
+    done
+    servers_stop
+}
+
+# The same words, another one first.
+rotate() { # [WORD...]
+    [ $# -gt 0 ] || return
+    first=$1
+    shift
+    echo "$@" "$first"
+}
+
+run_case() {
+    where="$case ${step#0}" where=${where% }
+    : >"$work/said"
+    # shellcheck disable=SC2046 # words
+    choose $(plan_servers "$case" "$step")
+    [ -z "$taking_part" ] || printf '%s, %s times %s s:%s\n' "$where" "$case_rounds" "$turn_seconds" \
+        "$taking_part" >&2
+    run_rounds
+    awk -v keys="$figures" -f "$here/figures.awk" "$work/said" >>"$csv"
+}
+
+run_plan() {
+    # shellcheck disable=SC2034 # servers.sh: $most
+    while read -r case step mode client case_rounds turn_seconds most flags <&3; do
+        run_case
     done 3<"$work/plan"
 }
 
@@ -235,10 +241,10 @@ draw() {
     if command -v gnuplot >/dev/null; then
         # It warns of cases that were not measured.
         if gnuplot -e "medians='$out/medians.csv'; picture='$out/chart.svg'" "$here/plot.gp" \
-            >"$log" 2>&1; then
+            >"$work/gnuplot.log" 2>&1; then
             echo "The chart: $out/chart.svg"
         else
-            cat "$log" >&2
+            cat "$work/gnuplot.log" >&2
             status=3
         fi
     else
@@ -251,7 +257,7 @@ introduce
 plan >"$work/plan"
 # shellcheck disable=SC2086 # words
 echo round case step server backend state $figures others_percent stolen_percent | tr ' ' ',' >"$csv"
-for round in $(seq "$rounds"); do run_round; done
+run_plan
 [ "$(wc -l <"$csv")" -gt 1 ] || die 2 "nothing matches --only $only: see $usage --help"
 tell
 exit "$status"

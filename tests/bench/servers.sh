@@ -1,5 +1,6 @@
-# servers.sh - the servers of the benchmark, for run.sh to source: how each is started, what it does.
-# shellcheck shell=sh disable=SC2154,SC2034 # $on_server, $log and $here are run.sh's
+# servers.sh - the servers of the benchmark, for run.sh to source: what each does, how it is started, and
+# which ones run.
+# shellcheck shell=sh disable=SC2154,SC2034 # $on_server, $work, $here and what the case is are run.sh's
 
 server_names='lua c floor luv54 luvjit node haproxy'
 
@@ -67,30 +68,65 @@ server_cannot() { # NAME MODE
 
 # Leaves its process in $server. Moonport is told how many connections there may be, and to have
 # blocks for as many as broadcasts to all of them need; the others take what comes.
-server_start() { # NAME BACKEND MODE HOST PORT CONNECTIONS
-    name=$1 backend=$2 mode=$3 host=$4 port=$5 most=$6 word='' scripts=$MOONPORT_SCRIPTS/echo
+server_launch() { # NAME BACKEND MODE HOST PORT CONNECTIONS
+    name=$1 backend=$2 mode=$3 host=$4 port=$5 connections=$6 word='' scripts=$MOONPORT_SCRIPTS/echo
     blocks=10000
     case $mode in
     broadcast)
         word=broadcast scripts=$here/servers/broadcast
-        [ "$most" -le 2000 ] || blocks=$((4 * most))
+        [ "$connections" -le 2000 ] || blocks=$((4 * connections))
         ;;
     timers) scripts=$here/servers/timers ;;
     esac
     # shellcheck disable=SC2086 # words, or none
     case $name in
     lua) set -- "$MOONPORT_PROGRAM" serve "$scripts" --listen "$host:$port" --workers 1 --admin false \
-        --backend "$backend" --max-connections "$most" --blocks "$blocks" ;;
+        --backend "$backend" --max-connections "$connections" --blocks "$blocks" ;;
     c) set -- "$MOONPORT_ECHO" "$host:$port" $word workers 1 backend "$backend" \
-        max_connections "$most" blocks "$blocks" ;;
+        max_connections "$connections" blocks "$blocks" ;;
     floor) set -- "$MOONPORT_BENCH/bench-floor" "$host:$port" $word ;;
     luv54) set -- lua5.4 "$here/servers/luv.lua" "$host" "$port" $word ;;
     luvjit) set -- luajit "$here/servers/luv.lua" "$host" "$port" $word ;;
     node) set -- node "$here/servers/node.js" "$host" "$port" $word ;;
-    haproxy) set -- env BENCH_LISTEN="$host:$port" BENCH_MAX="$most" \
+    haproxy) set -- env BENCH_LISTEN="$host:$port" BENCH_MAX="$connections" \
         BENCH_LUA="$here/servers/haproxy.lua" haproxy -db -f "$here/servers/haproxy.cfg" ;;
     esac
     # shellcheck disable=SC2086 # words
-    $on_server "$@" >"$log" 2>&1 &
+    $on_server "$@" &
     server=$!
+}
+
+# ---- those that run: $servers, a word NAME/BACKEND/PORT/PID each ----
+
+port=$((20000 + $$ % 10000)) # the last one taken: below those that systems give to clients
+
+server_log() { # NAME BACKEND
+    echo "$work/$1-$2.log"
+}
+
+# On the next port.
+server_start() { # NAME/BACKEND
+    port=$((port + 1))
+    export BENCH_TIMERS="$step"
+    server_launch "${1%/*}" "${1#*/}" "$mode" "$host" "$port" $((most + 100)) \
+        >"$(server_log "${1%/*}" "${1#*/}")" 2>&1
+    servers="$servers $1/$port/$server"
+}
+
+server_stop() { # NAME/BACKEND/PORT/PID
+    kill -KILL "${1##*/}" 2>/dev/null
+    wait "${1##*/}" 2>/dev/null
+    # shellcheck disable=SC2086 # words
+    servers=$(without "$1" $servers)
+}
+
+servers_stop() {
+    for each in $servers; do server_stop "$each"; done
+}
+
+# The other words.
+without() { # WORD WORD...
+    unwanted=$1
+    shift
+    for other; do [ "$other" = "$unwanted" ] || printf '%s ' "$other"; done
 }

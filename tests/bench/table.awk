@@ -24,7 +24,7 @@ function mebibytes(key) {
     return cell[key] == "-" ? "-" : sprintf("%.1f", cell[key] / 1048576)
 }
 
-function in_range() {
+function half_between() {
     if (cell["x_low"] == "-") return ""
     return sprintf("%.2f..%.2f", cell["x_low"], cell["x_high"])
 }
@@ -32,24 +32,24 @@ function in_range() {
 function head_of_loads(unit) {
     printf "\n%s, of %d bytes (%s). x: times the floor's\n", about[$1], cell["size"], $1
     printf "%-24s %9s %5s %9s %5s %-13s %8s %5s %8s %5s %6s\n", "", unit "/s", "x", "CPU us", "x", \
-        " in rounds", "p50 us", "x", "p99 us", "x", "MiB"
+        " half between", "p50 us", "x", "p99 us", "x", "MiB"
 }
 
 function tell_load() {
     printf "%-24s %9.0f %5s %9.3f %5s %-13s %8.1f %5s %8.1f %5s %6s\n", who, cell["per_second"], \
-        times("x_per_second"), cell["cpu_us"], times("x_cpu_us"), " " in_range(), cell["p50_us"], \
+        times("x_per_second"), cell["cpu_us"], times("x_cpu_us"), " " half_between(), cell["p50_us"], \
         times("x_p50_us"), cell["p99_us"], times("x_p99_us"), mebibytes("rss_end_bytes")
 }
 
 function head_of_idle() {
     printf "\nConnections that rest (idle): each has sent a packet of %d bytes and got it back\n", cell["size"]
-    printf "%-24s %9s %12s %7s %-15s %12s %9s %9s %7s\n", "", "held", "bytes each", "x", " in rounds", \
+    printf "%-24s %9s %12s %7s %-15s %12s %9s %9s %7s\n", "", "held", "bytes each", "x", " half between", \
         "allocated", "MiB: none", "then", "CPU %"
 }
 
 function tell_idle() {
     printf "%-24s %9d %12.0f %7s %-15s %12.0f %9s %9s %7.2f\n", who, cell["connections"], \
-        cell["bytes_per_connection"], times("x_bytes_per_connection"), " " in_range(), \
+        cell["bytes_per_connection"], times("x_bytes_per_connection"), " " half_between(), \
         cell["allocated_bytes_per_connection"], mebibytes("rss_begin_bytes"), \
         mebibytes("rss_end_bytes"), cell["cpu_percent_at_rest"]
 }
@@ -101,7 +101,8 @@ END {
                 if (take(row) && $3 "," $4 == order[o]) tell(cell["state"])
     }
     print "\nCPU us: of the server, for a packet there and back, or for a delivery. x: the median of"
-    print "the ratios to the floor in the same round; in rounds: the lowest and the highest. MiB: resident at the end."
+    print "the ratios to the floor in the same round; half of the rounds lie between the two figures beside it."
+    print "MiB: resident at the end."
     if ("idle" in known) {
         print "Bytes each: resident memory, with all connections less without, for each of them. Allocated: how"
         print "much of that, at most, was not set aside at the start."
