@@ -162,7 +162,7 @@ bool outbox_append(struct outbox *outbox, struct block_pool *pool, const struct 
     if (total == 0) return true;
     if (total > OUTBOX_COPY_MAX) return append_large(outbox, pool, parts, count, total);
     struct block *block = tail_of(outbox);
-    if (total > room_in(block, false)) {
+    if (block == NULL || total > room_in(block, false)) {
         if (block != NULL || total > pool->block_size)
             return append_bytes(outbox, pool, parts, count, total);
         block = add_block(outbox, pool);
