@@ -18,10 +18,10 @@ plan_full() {
     plan_fanout fanout1 0 "$rounds" "$seconds" 200 1
     plan_fanout fanout8 0 "$rounds" "$seconds" 200 8
     plan_idle 2 0.5
-    for n in 1 10 100 1000; do plan_growth connections $n 0.3 $n 1 64; done
-    plan_growth connections 10000 1 10000 1 64 # a lap of so many takes some 150 ms
-    for n in 16 256 4096 65536 1048576; do plan_growth payload $n 0.3 4 2 $n; done
-    for n in 10 100 1000; do plan_fanout receivers $n 3 0.3 $n 1; done
+    for n in 1 10 100 1000; do plan_load connections $n 9 0.2 $n 1 64; done
+    plan_load connections 10000 3 1 10000 1 64 # a lap of so many takes some 150 ms
+    for n in 16 256 4096 65536 1048576; do plan_load payload $n 9 0.2 4 2 $n; done
+    for n in 10 100 1000; do plan_fanout receivers $n 9 0.2 $n 1; done
     plan_fanout receivers 10000 3 1 10000 1
     for n in 10 100 1000 10000 100000; do plan_timers $n 3 0.5; done
 }
@@ -32,19 +32,15 @@ plan_quick() {
     plan_echo 4KiB 50 4 4096
     plan_fanout fanout1 0 "$rounds" "$seconds" 200 1
     plan_idle 1 0.35
-    for n in 1 100; do plan_growth connections $n 0.1 $n 1 64; done
-    plan_growth connections 10000 0.4 10000 1 64
-    for n in 16 4096 1048576; do plan_growth payload $n 0.1 4 2 $n; done
+    for n in 1 100; do plan_load connections $n 3 0.1 $n 1 64; done
+    plan_load connections 10000 3 0.4 10000 1 64
+    for n in 16 4096 1048576; do plan_load payload $n 3 0.1 4 2 $n; done
     for n in 10 1000; do plan_fanout receivers $n 3 0.1 $n 1; done
     for n in 100 10000; do plan_timers $n 1 0.35; done
 }
 
 plan_echo() { # CASE CONNECTIONS PIPELINE SIZE
     plan_load "$1" 0 "$rounds" "$seconds" "$2" "$3" "$4"
-}
-
-plan_growth() { # LINE STEP SECONDS CONNECTIONS PIPELINE SIZE
-    plan_load "$1" "$2" 3 "$3" "$4" "$5" "$6"
 }
 
 plan_load() { # CASE STEP ROUNDS SECONDS CONNECTIONS PIPELINE SIZE
