@@ -88,7 +88,7 @@ local function find_lua()
 end
 
 -- What is one platform's own says so in its name.
-local others = windows and { "_posix%.c$", "/port_epoll%.c$", "/port_uring%.c$" }
+local others = windows and { "_posix%.c$", "/port_epoll%.c$", "/port_uring[_a-z]*%.c$" }
   or { "_windows%.c$", "/port_iocp[_a-z]*%.c$" }
 
 local function sources(patterns)

@@ -161,9 +161,10 @@ bool outbox_append(struct outbox *outbox, struct block_pool *pool, const struct 
 {
     if (total == 0) return true;
     if (total > OUTBOX_COPY_MAX) return append_large(outbox, pool, parts, count, total);
-    struct block *block = tail_of(outbox);
-    if (block == NULL || total > room_in(block, false)) {
-        if (block != NULL || total > pool->block_size)
+    bool empty = list_empty(&outbox->blocks);
+    struct block *block = block_of(outbox->blocks.previous);
+    if (empty || total > room_in(block, false)) {
+        if (!empty || total > pool->block_size)
             return append_bytes(outbox, pool, parts, count, total);
         block = add_block(outbox, pool);
         if (block == NULL) return false;

@@ -1,11 +1,9 @@
 /* The completion port over io_uring: one multishot receive per socket into a ring of landing
  * blocks, one multishot accept per listener, one system call per harvest.
  *
- *     landing blocks:   [spare] --> [in the kernel's ring] --PORT_RECEIVED--> [with the harvester]
- *                          ^-----------------------port_recv_done-------------------'
- *
  * When the ring is empty the kernel ends a receive with ENOBUFS; such sockets wait in `stalled`. */
 #include "port_posix.h"
+#include "port_uring_landing.h"
 
 #include <errno.h>
 #include <liburing.h>
@@ -14,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SUBMISSIONS = 1024, COMPLETIONS = 8192, BUFFER_GROUP = 0, OFFERED_MIN = 4 };
+enum { SUBMISSIONS = 1024, COMPLETIONS = 8192 };
 
 /* In the low bits of a completion's user data, beside the pointer it is for. */
 enum tag { TAG_RECV, TAG_ROOM, TAG_ACCEPT, TAG_WAKE, TAG_TIMER, TAG_NOTHING, TAG_MASK = 7 };
@@ -26,12 +24,7 @@ struct port_uring {
     struct port port;
     struct io_uring ring;
     int wake_fd;
-    struct block_pool landing;
-    struct io_uring_buf_ring *buffers; /* the landing blocks that the kernel may fill */
-    uint32_t buffer_count;             /* size of that ring: a power of two */
-    uint32_t buffers_free;             /* of them, those not filled */
-    uint32_t buffers_wanted;           /* so many are to be free: see uring_recv_done */
-    struct list spare;   /* landing blocks that are not in the ring, last used first */
+    struct landing landing;
     struct list stalled; /* sockets whose receive found no buffer */
     struct list ended;   /* sockets stopped while the kernel had no receive of theirs */
     struct posix_timer timer;
@@ -70,7 +63,7 @@ static void arm_receive(struct port_uring *uring, struct port_socket *socket)
     struct io_uring_sqe *entry = next_submission(uring);
     io_uring_prep_recv_multishot(entry, (int)socket->handle, NULL, 0, 0);
     entry->flags |= IOSQE_BUFFER_SELECT;
-    entry->buf_group = BUFFER_GROUP;
+    entry->buf_group = LANDING_GROUP;
     tag(entry, socket, TAG_RECV);
     socket->readiness |= SOCKET_ARMED;
 }
@@ -94,29 +87,9 @@ static void uring_recv_stop(struct port *port, struct port_socket *socket)
     }
 }
 
-/* Before the kernel receives. */
-static void offer_buffers(struct port_uring *uring)
-{
-    int mask = io_uring_buf_ring_mask(uring->buffer_count), count = 0;
-    while (uring->buffers_free < uring->buffers_wanted && !list_empty(&uring->spare)) {
-        struct block *block = block_of(list_take_first(&uring->spare));
-        block->begin = block->end = 0;
-        io_uring_buf_ring_add(uring->buffers, block->data, block->capacity, block->index, mask,
-                              count++);
-        uring->buffers_free++;
-    }
-    if (count > 0) io_uring_buf_ring_advance(uring->buffers, count);
-}
-
-/* The kernel fills all that it has before any of it is handled. Of large pieces it has a few only, so
- * that their bytes are in the processor's cache still. */
 static void uring_recv_done(struct port *port, struct block *block)
 {
-    struct port_uring *uring = self(port);
-    bool is_large = block->end > block->capacity / 4;
-    if (is_large && uring->buffers_wanted > OFFERED_MIN) uring->buffers_wanted--;
-    if (!is_large && uring->buffers_wanted < uring->buffer_count) uring->buffers_wanted++;
-    list_prepend(&uring->spare, &block->node);
+    landing_done(&self(port)->landing, block);
 }
 
 static void uring_send(struct port *port, struct port_socket *socket, const struct span *parts,
@@ -169,15 +142,13 @@ static bool received(struct port_uring *uring, struct port_socket *socket,
     *event = (struct port_event){.kind = PORT_RECEIVED, .socket = socket};
     if (!more) socket->readiness &= (uint8_t)~SOCKET_ARMED;
     if (completion->flags & IORING_CQE_F_BUFFER) {
-        struct block *block =
-            block_at(&uring->landing, completion->flags >> IORING_CQE_BUFFER_SHIFT);
-        uring->buffers_free--;
+        struct block *block = landing_filled(&uring->landing, completion);
         if (size > 0) {
             block->end = (uint32_t)size;
             block->sequence = socket->sequence_next++;
             event->block = block;
         } else {
-            list_prepend(&uring->spare, &block->node);
+            landing_done(&uring->landing, block);
         }
     }
     if (more) return true;
@@ -248,7 +219,7 @@ static void enter(struct port_uring *uring, uint64_t deadline_ns)
 
 static void restart_stalled(struct port_uring *uring)
 {
-    for (uint32_t i = uring->buffers_free; i > 0 && !list_empty(&uring->stalled); i--) {
+    for (uint32_t i = uring->landing.free; i > 0 && !list_empty(&uring->stalled); i--) {
         struct list *node = list_take_first(&uring->stalled);
         arm_receive(uring, container_of(node, struct port_socket, recv_node));
     }
@@ -260,7 +231,7 @@ static int uring_harvest(struct port *port, struct port_event *events, int count
     struct port_uring *uring = self(port);
     struct io_uring_cqe *completion;
     unsigned head, seen = 0;
-    offer_buffers(uring);
+    landing_offer(&uring->landing);
     restart_stalled(uring);
     enter(uring, deadline_ns);
     port->now_ns = posix_now_ns();
@@ -292,22 +263,12 @@ static void uring_wake(struct port *port)
 static void close_ring(struct port_uring *uring)
 {
     io_uring_queue_exit(&uring->ring);
-    free(uring->buffers);
-    if (uring->landing.memory == NULL) return;
-    for (uint32_t i = 0; i < uring->landing.total; i++) {
-        struct block *block = block_at(&uring->landing, i);
-        list_remove(&block->node);
-        block_give(block);
-    }
-    block_pool_close(&uring->landing);
+    landing_close(&uring->landing);
 }
 
 static void uring_close(struct port *port)
 {
     struct port_uring *uring = self(port);
-    uring->buffers_wanted = uring->buffer_count;
-    offer_buffers(uring);
-    check(uring->buffers_free == uring->buffer_count);
     close_ring(uring);
     close(uring->timer.fd);
     close(uring->wake_fd);
@@ -346,28 +307,9 @@ static int open_ring(struct port_uring *uring, unsigned entries, uint32_t blocks
     };
     int result = io_uring_queue_init_params(entries, &uring->ring, &parameters);
     if (result < 0) return result;
-    list_init(&uring->spare);
     io_uring_register_ring_fd(&uring->ring); /* saves looking it up at each call, where it can be */
-    if (blocks == 0) return 0;
-    check((blocks & (blocks - 1)) == 0);
-    size_t bytes = blocks * sizeof(struct io_uring_buf);
-    uring->buffer_count = uring->buffers_wanted = blocks;
-    uring->buffers = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
-    result = -ENOMEM;
-    if (uring->buffers == NULL || !block_pool_open(&uring->landing, blocks, size, NULL))
-        goto failed;
-    memset(uring->buffers, 0, bytes);
-    struct io_uring_buf_reg registration = {
-        .ring_addr = (uintptr_t)uring->buffers, .ring_entries = blocks, .bgid = BUFFER_GROUP};
-    for (uint32_t i = 0; i < blocks; i++)
-        list_append(&uring->spare, &block_take(&uring->landing)->node);
-    result = io_uring_register_buf_ring(&uring->ring, &registration, 0);
-    if (result < 0) goto failed;
-    offer_buffers(uring);
-    return 0;
-
-failed:
-    close_ring(uring);
+    result = landing_open(&uring->landing, &uring->ring, blocks, size);
+    if (result < 0) io_uring_queue_exit(&uring->ring);
     return result;
 }
 
