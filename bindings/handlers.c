@@ -1,6 +1,8 @@
 /* The engine calls, and a handler of the script runs. */
 #include "code.h"
 
+/* ---- the way into a handler ---- */
+
 /* A handler that has waited is over: the packets behind its own have waited, too. */
 static int drove(lua_State *L, int status, lua_KContext context)
 {
@@ -29,7 +31,8 @@ static int drive(lua_State *L)
     return 0;
 }
 
-/* A coroutine with the handler and its conn on it, ready for run_call; NULL if there is none. */
+/* A coroutine with the handler and its conn on it, and `drive` before them if that calls it; NULL if there
+ * is none. */
 static struct run *prepare(struct runtime *runtime, enum handler handler, struct link *link)
 {
     struct run *run = run_take(runtime, handler, link);

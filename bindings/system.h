@@ -15,8 +15,8 @@ void system_begin(void);
 /* What is printed shows line by line, in a pipe as well. */
 void system_show_output(void);
 
-/* A peer that is gone is an answer, not a signal; memory that large packets have freed is kept for the
- * next ones; and so many files may be open, if the system lets us. Returns how many may. */
+/* A peer that is gone is an answer, not a signal; with glibc, memory that large packets have freed is kept
+ * for the next ones; and so many files may be open, if the system lets us. Returns how many may. */
 uint64_t system_prepare(uint64_t files);
 
 /* From here on a stop request does not end the program but waits to be asked for. On Linux it is

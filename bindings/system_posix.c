@@ -12,8 +12,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What glibc's allocator keeps of the memory that each thread has freed; and pieces below the second are
- * part of that. */
+/* What each thread keeps of freed memory at the end of its heap, and up to what size pieces come from
+ * there. */
 enum { KEPT_BYTES = 16 << 20, MAPPED_BYTES = 32 << 20 };
 
 const char system_separators[] = "/";
@@ -39,14 +39,11 @@ void system_show_output(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
 }
 
-/* Left alone, it gives the system what a large packet has freed and asks for it again with the next one,
- * page by page, which takes longer than all else. */
+/* Left alone, glibc comes to keep a little more than the largest piece that was freed. What large packets
+ * need beyond that goes to the system and comes back all the time, page by page, which takes longer than all else. */
 static void keep_memory(void)
 {
-#ifdef M_TRIM_THRESHOLD
-    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
-    mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
-#endif
+    if (mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES) != 0) mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 }
 
 uint64_t system_prepare(uint64_t files)

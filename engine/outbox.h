@@ -17,7 +17,7 @@ struct outbox {
     struct list blocks;  /* in the order to be sent; each holds at least one byte unsent */
     size_t pending;      /* bytes in all of them */
     size_t chunk_sent;   /* if the first unsent byte is a chunk's: bytes of it sent already */
-    bool lent;           /* some of the bytes are being sent: they stay where they are */
+    bool lent; /* bytes were offered, and not yet told to be sent: they stay where they are */
 };
 
 /* Packets up to this are copied, beyond it they are referred to. A chunk that others share costs no

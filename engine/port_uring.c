@@ -207,7 +207,9 @@ static bool complete(struct port_uring *uring, const struct io_uring_cqe *comple
 /* Submits what was asked for, and waits unless there is something at hand. */
 static void enter(struct port_uring *uring, uint64_t deadline_ns)
 {
-    bool at_hand = !list_empty(&uring->ended) || !list_empty(&uring->port.sent) ||
+    /* A receive that finds no buffer ends, be there bytes for it or not: all are to be armed again. */
+    bool can_restart = !list_empty(&uring->stalled) && uring->landing.free > 0;
+    bool at_hand = can_restart || !list_empty(&uring->ended) || !list_empty(&uring->port.sent) ||
                    mailbox_waiting(&uring->port.mailbox) || io_uring_cq_ready(&uring->ring) > 0;
     uint64_t now_ns = port_turn_ended(&uring->port);
     bool waits = !at_hand && deadline_ns > now_ns;

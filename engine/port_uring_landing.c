@@ -24,6 +24,7 @@ int landing_open(struct landing *landing, struct io_uring *uring, uint32_t count
     if (landing->ring == NULL) return -ENOMEM;
     if (!block_pool_open(&landing->blocks, count, size, NULL)) {
         free(landing->ring);
+        landing->ring = NULL;
         return -ENOMEM;
     }
     memset(landing->ring, 0, bytes);

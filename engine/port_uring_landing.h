@@ -25,7 +25,7 @@ struct landing {
 /* All of them are offered then. 0, or a negative errno; a `count` of 0 is fine, else it is a power of 2. */
 int landing_open(struct landing *landing, struct io_uring *uring, uint32_t count, uint32_t size);
 
-/* All are home, or in the ring of `uring`, which has ended. */
+/* All are home, or in the kernel's ring, which has ended. */
 void landing_close(struct landing *landing);
 
 /* Before the kernel receives. */

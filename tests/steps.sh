@@ -173,8 +173,8 @@ on_windows() { # "STEPS" [CRITERION'S FLAGS]
     target=linux exe='' launcher=''
 }
 
-# What sanitizers have seen on one backend, and what no other has a part in, they need not see again.
-of_the_port='@(data|end|fanout|fault|framing|life|limits|listen|post|pressure|split|stop|wait)/*'
+# What has nothing to do with the backend, sanitizers need to see on one only.
+of_the_port='@(data|end|fanout|fault|framing|group|life|limits|listen|post|pressure|split|stop|wait)/*'
 
 run_step() { # STEP [CRITERION'S FLAGS]
     chosen=$1

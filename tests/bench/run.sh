@@ -62,7 +62,7 @@ if [ "$quick" = yes ]; then
     rounds=${rounds:-7} held=2000
 fi
 rounds=${rounds:-25} seconds=${seconds:-0.1}
-case $rounds in *[!0-9]* | 0) die 2 "--rounds cannot be $rounds: a number, 1 or more" ;; esac
+case $rounds in *[!0-9]* | 0*) die 2 "--rounds cannot be $rounds: a number, 1 or more" ;; esac
 case $seconds in *[!0-9.]* | *.*.* | .) die 2 "--seconds cannot be $seconds: 0.1, or 1" ;; esac
 printf x | grep -Eq -e "$only|x" 2>/dev/null || die 2 "--only cannot be $only: it is no regex"
 

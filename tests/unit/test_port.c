@@ -98,6 +98,36 @@ static void waits_for_blocks(struct port *port)
 
 ON_EACH_BACKEND(holds_a_stream_without_blocks_and_goes_on_by_itself, waits_for_blocks)
 
+/* One harvest is enough to hear of it, if that may wait for as long as it likes. */
+static void silent_ones_hold_nobody_up(struct port *port)
+{
+    enum { MANY = 4 * LANDINGS };
+    struct talk holder, talks[MANY];
+    struct block *held[LANDINGS];
+    begin(&holder, port);
+    hold_all(&holder, held);
+    for (int i = 0; i < MANY; i++) {
+        begin(&talks[i], port);
+        port_recv_start(port, &talks[i].socket);
+    }
+    cr_assert(nothing_comes(&holder), "there is no block to receive into");
+    peer_says(&talks[MANY - 1], "my turn");
+    for (int i = 0; i < LANDINGS; i++) port_recv_done(port, held[i]);
+
+    struct port_event event;
+    uint64_t deadline_ns = port_clock(port) + 500 * TICK_NS;
+    int count = 0;
+    while (count == 0 && port_clock(port) < deadline_ns)
+        count = port_harvest(port, &event, 1, deadline_ns);
+    cr_assert_eq(count, 1, "it waits behind others who have nothing to say");
+    take(&event);
+    expect_bytes(&talks[MANY - 1], "my turn");
+    for (int i = 0; i < MANY; i++) finish(&talks[i]);
+    finish(&holder);
+}
+
+ON_EACH_BACKEND(hears_one_among_many_that_found_no_block, silent_ones_hold_nobody_up)
+
 static void stops_while_waiting(struct port *port)
 {
     struct talk talk;
