@@ -67,7 +67,7 @@ server_cannot() { # NAME MODE
 }
 
 # Leaves its process in $server. Moonport is told how many connections there may be, and to have
-# blocks for as many as broadcasts to all of them need; the others take what comes.
+# blocks for several broadcasts queued on all of them; the others take what comes.
 server_launch() { # NAME BACKEND MODE HOST PORT CONNECTIONS
     name=$1 backend=$2 mode=$3 host=$4 port=$5 connections=$6 word='' scripts=$MOONPORT_SCRIPTS/echo
     blocks=10000
