@@ -44,10 +44,11 @@ static void announce(const struct project *project)
              config->max_connections);
 }
 
-static void raise_limits(const struct config *config)
+static void prepare_system(const struct config *config)
 {
     uint64_t files = (uint64_t)config->max_connections + FILES_BESIDE;
     uint64_t may_open = system_prepare(files);
+    system_keep_memory(config->max_packet);
     if (may_open < files)
         log_line(LOG_WARN,
                  "only %llu files may be open, too few for max_connections = %u: raise the limit "
@@ -102,7 +103,7 @@ int serve_main(int count, char **words)
         log_set_level(project.config.log);
         system_show_output();
         system_catch_hangup(NULL, NULL); /* until there is something to load anew */
-        raise_limits(&project.config);
+        prepare_system(&project.config);
         struct server *server = server_start(&project.config, &project.script, &error);
         if (server != NULL) {
             serve(&project, server, &error);

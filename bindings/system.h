@@ -15,9 +15,13 @@ void system_begin(void);
 /* What is printed shows line by line, in a pipe as well. */
 void system_show_output(void);
 
-/* A peer that is gone is an answer, not a signal; with glibc, memory that large packets have freed is kept
- * for the next ones; and so many files may be open, if the system lets us. Returns how many may. */
+/* A peer that is gone is an answer, not a signal; and so many files may be open, if the system lets
+ * us. Returns how many may. */
 uint64_t system_prepare(uint64_t files);
+
+/* With glibc: memory that large packets have freed is kept for the next ones, the more the larger a packet
+ * may be. Before there are threads. */
+void system_keep_memory(uint64_t packet_max);
 
 /* From here on a stop request does not end the program but waits to be asked for. On Linux it is
  * TERM or INT; on Windows ^C, ^Break, the end of the console, of the session or of the system.

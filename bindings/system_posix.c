@@ -12,9 +12,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What each thread keeps of freed memory at the end of its heap, and up to what size pieces come from
- * there. */
-enum { KEPT_BYTES = 16 << 20, MAPPED_BYTES = 32 << 20 };
+/* What each thread keeps of freed memory at the end of its heap: so many of the largest packets, up to so
+ * many bytes. And up to what size pieces come from there. */
+enum { KEPT_PACKETS = 8, KEPT_MAX = 16 << 20, MAPPED_BYTES = 32 << 20 };
 
 const char system_separators[] = "/";
 const char system_module[] = "?.so";
@@ -40,17 +40,18 @@ void system_show_output(void)
 }
 
 /* Left alone, glibc comes to keep a little more than the largest piece that was freed. What large packets
- * need beyond that goes to the system and comes back all the time, page by page, which takes longer than all else. */
-static void keep_memory(void)
+ * need beyond that goes to the system and comes back all the time, page by page, which takes longer than
+ * all else. */
+void system_keep_memory(uint64_t packet_max)
 {
-    if (mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES) != 0) mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    uint64_t kept = packet_max > KEPT_MAX / KEPT_PACKETS ? KEPT_MAX : packet_max * KEPT_PACKETS;
+    if (mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES) != 0) mallopt(M_TRIM_THRESHOLD, (int)kept);
 }
 
 uint64_t system_prepare(uint64_t files)
 {
     struct rlimit limit;
     signal(SIGPIPE, SIG_IGN);
-    keep_memory();
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return files;
     if (limit.rlim_cur < files) {
         limit.rlim_cur = limit.rlim_max < files ? limit.rlim_max : files;
