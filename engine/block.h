@@ -45,6 +45,7 @@ struct block_pool {
     struct budget *budget; /* what grown blocks draw on; NULL: none may be grown */
     size_t stride;         /* bytes from one block to the next */
     uint8_t *memory;
+    struct block_pool *large; /* a few blocks of many times the size, for sends; or NULL */
 };
 
 /* Allocates all blocks; false when the system has no memory. count <= BLOCK_COUNT_MAX. */

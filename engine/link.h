@@ -63,7 +63,7 @@ struct link_home {
     void *script_state;
     struct link_limits limits;
     struct table table;
-    struct block_pool blocks;
+    struct block_pool blocks, large; /* blocks.large is the other, once it is open */
     struct budget budget;
     struct wheel wheel;
     struct list touched;    /* links to flush at the end of the turn */
@@ -159,6 +159,10 @@ void link_settle_closing(struct link_home *home);
  * while the connection is still in the processor's cache, the others wait for the next harvest. Returns
  * how many. */
 int link_flush_touched(struct link_home *home, int sent_max);
+
+/* The same at once for this one, which has a large block: the next one can have it then. Not for small
+ * packets: a peer that sleeps would be woken for each, not for many at the end of the turn. */
+void link_flush_large(struct link *link);
 
 /* All that was queued has gone, and it is draining. */
 void link_finish_draining(struct link *link);

@@ -275,4 +275,5 @@ void link_received(struct link *link, const struct port_event *event)
     }
     link_pump(link);
     if (link->ended && link->shut) link_fail(link, link->reason); /* the peer has closed, too */
+    if (outbox_begins_large(&link->outbox, &link->home->blocks)) link_flush_large(link);
 }

@@ -66,6 +66,7 @@ void link_sent(struct link *link, const struct port_event *event)
     struct link_home *home = link->home;
     if (event->size > 0) {
         outbox_sent(&link->outbox, event->size);
+        if (link->outbox.pending > 0) outbox_leave_large(&link->outbox, &home->blocks);
         counter_add(&home->counters.bytes_sent, event->size);
         link->sent_ns = port_now(home->port);
     }
@@ -112,6 +113,16 @@ int link_flush_touched(struct link_home *home, int sent_max)
         sent++;
     }
     return sent;
+}
+
+void link_flush_large(struct link *link)
+{
+    struct port_event event;
+    if (list_empty(&link->touched)) return;
+    if (link->outbox.lent) return; /* how much of it has gone is not known yet */
+    list_remove(&link->touched);
+    flush(link);
+    if (port_take_sent(link->home->port, &event, 1) > 0) link_sent(link_of(event.socket), &event);
 }
 
 const char *send_result_text(enum send_result result)

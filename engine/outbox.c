@@ -141,8 +141,8 @@ static void copy_first(struct outbox *outbox, struct block *block, size_t total)
     chunk_drop(chunk);
 }
 
-static bool append_large(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
-                         int count, size_t total)
+static bool append_chunk_of(struct outbox *outbox, struct block_pool *pool,
+                            const struct span *parts, int count, size_t total)
 {
     struct chunk *chunk = pool->budget == NULL ? NULL : chunk_make(pool->budget, total);
     if (chunk == NULL) return false;
@@ -156,23 +156,42 @@ static bool append_large(struct outbox *outbox, struct block_pool *pool, const s
     return false;
 }
 
+static bool pack_all(struct outbox *outbox, struct block *block, const struct span *parts,
+                     int count, size_t total)
+{
+    if (block == NULL) return false;
+    pack(block, parts, count, total);
+    outbox->pending += total;
+    return true;
+}
+
+/* It does not fit into one block: a large one spares it being cut into pieces. */
+static bool append_whole(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
+                         int count, size_t total)
+{
+    struct block_pool *large = pool->large;
+    if (large == NULL || outbox->pending > 0 || total > large->block_size) return false;
+    struct block *block = block_take(large);
+    if (block != NULL) list_append(&outbox->blocks, &block->node);
+    return pack_all(outbox, block, parts, count, total);
+}
+
 bool outbox_append(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
                    int count, size_t total)
 {
     if (total == 0) return true;
-    if (total > OUTBOX_COPY_MAX) return append_large(outbox, pool, parts, count, total);
     bool empty = list_empty(&outbox->blocks);
     struct block *block = block_of(outbox->blocks.previous);
     if (empty || total > room_in(block, false)) {
+        if (total > pool->block_size && append_whole(outbox, pool, parts, count, total))
+            return true;
+        if (total > OUTBOX_COPY_MAX) return append_chunk_of(outbox, pool, parts, count, total);
         if (!empty || total > pool->block_size)
             return append_bytes(outbox, pool, parts, count, total);
         block = add_block(outbox, pool);
-        if (block == NULL) return false;
-        if (outbox->first != NULL) copy_first(outbox, block, total);
+        if (block != NULL && outbox->first != NULL) copy_first(outbox, block, total);
     }
-    pack(block, parts, count, total);
-    outbox->pending += total;
-    return true;
+    return pack_all(outbox, block, parts, count, total);
 }
 
 bool outbox_append_chunk(struct outbox *outbox, struct block_pool *pool, struct chunk *chunk)
@@ -264,6 +283,22 @@ void outbox_sent(struct outbox *outbox, size_t size)
         list_remove(&block->node);
         block_give(block);
     }
+}
+
+void outbox_leave_large(struct outbox *outbox, struct block_pool *pool)
+{
+    if (list_empty(&outbox->blocks) || outbox->lent) return;
+    struct block *block = block_of(outbox->blocks.next);
+    if (block->pool != pool->large)
+        return; /* few bytes may be left: outbox_begins_large asks for many */
+    struct span left = block_bytes(block);
+    struct chunk *chunk = pool->budget == NULL ? NULL : chunk_make(pool->budget, left.size);
+    if (chunk == NULL) return;
+    memcpy(chunk->data, left.data, left.size);
+    check(outbox->first == NULL);
+    outbox->first = chunk;
+    list_remove(&block->node);
+    block_give(block);
 }
 
 void outbox_clear(struct outbox *outbox)

@@ -5,7 +5,11 @@
  *
  * Small packets are packed together into blocks; large ones, and broadcasts, are referred to in a
  * chunk that others may share. A chunk that finds nothing queued takes no block: most broadcasts are
- * sent from one place to everybody. All appends of one packet happen, or none. */
+ * sent from one place to everybody. All appends of one packet happen, or none.
+ *
+ * A packet that does not fit into a block, and finds nothing queued, takes one of the few large blocks of
+ * the pool, if one is free, and what follows is packed behind it: the system sends one piece faster
+ * than several. What one send leaves over moves out of it. */
 #ifndef MOONPORT_OUTBOX_H
 #define MOONPORT_OUTBOX_H
 
@@ -20,7 +24,7 @@ struct outbox {
     bool lent; /* bytes were offered, and not yet told to be sent: they stay where they are */
 };
 
-/* Packets up to this are copied, beyond it they are referred to. A chunk that others share costs no
+/* Packets up to this are copied, beyond it, without a large block, they are referred to. A chunk that others share costs no
  * memory to refer to, but a part of its own to send: of several, small ones are copied. */
 enum { OUTBOX_COPY_MAX = 16384, OUTBOX_CHUNK_COPY_MAX = 512 };
 
@@ -43,6 +47,17 @@ int outbox_parts(struct outbox *outbox, struct span *parts, int count_max);
 
 /* The first `size` bytes are gone: gives back the blocks and chunks they filled. */
 void outbox_sent(struct outbox *outbox, size_t size);
+
+/* Is a large block what is to be sent first? */
+static inline bool outbox_begins_large(const struct outbox *outbox, const struct block_pool *pool)
+{
+    return outbox->pending > pool->block_size && !list_empty(&outbox->blocks) &&
+           block_of(outbox->blocks.next)->pool == pool->large;
+}
+
+/* After a send that has left bytes over: a large block that holds them goes home, for others need it,
+ * and they wait in a chunk of their own. Without memory for that they stay where they are. */
+void outbox_leave_large(struct outbox *outbox, struct block_pool *pool);
 
 void outbox_clear(struct outbox *outbox);
 

@@ -3,6 +3,7 @@
 #include "pressure.h"
 
 enum { EVENTS_PER_TURN = 256, MANY_SENDS = 64, SENT_PER_TURN = 1024 };
+enum { LARGE_BLOCKS = 4, LARGE_BLOCK_SIZE = 64 << 10 }; /* most are sent before the next is taken */
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
@@ -95,12 +96,16 @@ static bool open_home(struct worker *worker)
     if (home->port == NULL) return false;
     if (!block_pool_open(&home->blocks, setup->blocks, setup->block_size, &home->budget))
         goto no_blocks;
+    if (!block_pool_open(&home->large, LARGE_BLOCKS, LARGE_BLOCK_SIZE, NULL)) goto no_large;
+    home->blocks.large = &home->large;
     if (!table_open(&home->table, setup->links, link_size, worker->index)) goto no_table;
     wheel_init(&home->wheel, port_now(home->port));
     publish(worker, 0);
     return true;
 
 no_table:
+    block_pool_close(&home->large);
+no_large:
     block_pool_close(&home->blocks);
 no_blocks:
     port_close(home->port);
@@ -268,6 +273,7 @@ void worker_close(struct worker *worker)
     if (home->port == NULL) return;
     port_close(home->port);
     table_close(&home->table);
+    block_pool_close(&home->large);
     block_pool_close(&home->blocks);
     check(budget_used(&home->budget) == 0);
 }

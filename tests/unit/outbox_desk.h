@@ -12,7 +12,7 @@ enum { PARTS_MAX = 8 };
  * must be the stream from 0 on. */
 struct desk {
     struct budget budget;
-    struct block_pool pool;
+    struct block_pool pool, large;
     struct outbox outbox;
     size_t appended, sent;
 };
@@ -22,6 +22,13 @@ static inline void desk_open(struct desk *desk, uint32_t blocks, uint32_t block_
     *desk = (struct desk){.budget = {.limit = limit}};
     cr_assert(block_pool_open(&desk->pool, blocks, block_size, &desk->budget));
     outbox_init(&desk->outbox);
+}
+
+/* Has the pool large blocks, too. */
+static inline void desk_add_large(struct desk *desk, uint32_t blocks, uint32_t block_size)
+{
+    cr_assert(block_pool_open(&desk->large, blocks, block_size, NULL));
+    desk->pool.large = &desk->large;
 }
 
 /* The outbox is empty, so all is home. */
@@ -34,6 +41,7 @@ static inline void desk_close(struct desk *desk)
     cr_assert_eq(desk->pool.free_count, desk->pool.total);
     cr_assert_eq(desk->pool.grown_count, 0);
     cr_assert_eq(budget_used(&desk->budget), 0);
+    if (desk->pool.large != NULL) block_pool_close(&desk->large);
     block_pool_close(&desk->pool);
 }
 

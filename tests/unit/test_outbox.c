@@ -179,13 +179,14 @@ static size_t random_size(uint64_t *state)
 }
 
 /* Everything sent is everything appended, in order, whatever mix of packets and partial sends. */
-static void random_traffic(uint32_t block_size, uint64_t seed, size_t limit, int steps)
+static void random_traffic(uint32_t block_size, uint64_t seed, size_t limit, int steps, bool large)
 {
     struct desk desk;
     struct budget shared = {.limit = 64 << 20};
     uint64_t state = seed;
     int refused = 0;
     desk_open(&desk, (uint32_t)(60000 / block_size), block_size, limit);
+    if (large) desk_add_large(&desk, 1, 30000);
     for (int step = 0; step < steps; step++) {
         size_t pending = desk.outbox.pending;
         uint64_t action = random_next(&state) % 8;
@@ -200,6 +201,7 @@ static void random_traffic(uint32_t block_size, uint64_t seed, size_t limit, int
             cr_assert(most != 0 && most <= pending, "seed %" PRIu64 " step %d", seed, step);
             bool whole = random_next(&state) % 3 == 0;
             send_some(&desk, whole ? most : 1 + random_next(&state) % most);
+            if (random_next(&state) % 2 == 0) outbox_leave_large(&desk.outbox, &desk.pool);
         }
         cr_assert_eq(desk.outbox.pending, desk.appended - desk.sent, "seed %" PRIu64 " step %d",
                      seed, step);
@@ -211,12 +213,20 @@ static void random_traffic(uint32_t block_size, uint64_t seed, size_t limit, int
     desk_close(&desk);
 }
 
+static void random_traffics(uint64_t seed, size_t limit)
+{
+    for (int i = 0; i < BLOCK_SIZES; i++) {
+        random_traffic(block_sizes[i], seed, limit, 4000, false);
+        random_traffic(block_sizes[i], seed, limit, 4000, true);
+    }
+}
+
 Test(outbox, random_traffic_comes_out_as_it_went_in)
 {
-    for (int i = 0; i < BLOCK_SIZES; i++) random_traffic(block_sizes[i], 4242, 64 << 20, 4000);
+    random_traffics(4242, 64 << 20);
 }
 
 Test(outbox, random_traffic_survives_running_out_of_everything)
 {
-    for (int i = 0; i < BLOCK_SIZES; i++) random_traffic(block_sizes[i], 1717, 50000, 4000);
+    random_traffics(1717, 50000);
 }
