@@ -60,6 +60,17 @@ static inline lua_State *compat_newstate(lua_Alloc allocate, void *state)
     return lua_newstate(allocate, state);
 }
 
+/* Whose functions run in a state: a word beside each of its threads, copied when they are made. */
+static inline void compat_set_owner(lua_State *L, void *owner)
+{
+    *(void **)lua_getextraspace(L) = owner;
+}
+
+static inline void *compat_owner(lua_State *L)
+{
+    return *(void **)lua_getextraspace(L);
+}
+
 #else
 
 #include <luajit.h>
@@ -69,6 +80,17 @@ static inline lua_State *compat_newstate(lua_Alloc allocate, void *state)
 #define COMPAT_TAKES_REFUSAL 0 /* code that it has compiled crashes */
 #define COMPAT_OR_COMPILED ", or in a loop that LuaJIT has compiled"
 #define COMPAT_LUA_NAME LUAJIT_VERSION
+
+static inline void compat_set_owner(lua_State *L, void *owner)
+{
+    (void)L;
+    (void)owner; /* its functions have it as their first upvalue */
+}
+
+static inline void *compat_owner(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
 
 static inline void compat_collector(lua_State *L)
 {

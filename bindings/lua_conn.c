@@ -58,7 +58,8 @@ struct link *lua_conn_check(lua_State *L, int index)
 static struct span check_packet(lua_State *L, int index)
 {
     size_t size;
-    const char *data = luaL_checklstring(L, index, &size);
+    const char *data = lua_tolstring(L, index, &size);
+    if (data == NULL) luaL_checklstring(L, index, &size); /* which says what it is instead */
     return span_of(data, size);
 }
 

@@ -167,10 +167,10 @@ void runtime_failed(struct run *run);
 /* Logs that a handler was not called, for the error on the top of L's stack. */
 void runtime_not_called(const struct run *run, lua_State *L);
 
-/* The runtime that a C function was registered with: its first upvalue. */
+/* The runtime that a C function was registered with: its first upvalue, and the owner of its state. */
 static inline struct runtime *runtime_of(lua_State *L)
 {
-    return lua_touserdata(L, lua_upvalueindex(1));
+    return compat_owner(L);
 }
 
 /* Adds the functions to the table on the top of the stack, each with the runtime as upvalue. */

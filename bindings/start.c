@@ -37,6 +37,7 @@ static bool open_state(struct runtime *runtime, struct error *error)
 {
     runtime->L = heap_open(&runtime->heap, runtime->program->memory_max);
     if (runtime->L == NULL) return error_set(error, ERROR_SYSTEM, "no memory for a Lua state");
+    compat_set_owner(runtime->L, runtime);
     compat_collector(runtime->L);
     if (!runtime_try(runtime, lay_out, runtime, error)) return false;
     lua_rawgeti(runtime->L, LUA_REGISTRYINDEX, runtime->conns);

@@ -10,10 +10,11 @@ machine_describe() {
 }
 
 # Clock ticks since the start of the machine, of the two: in programs, stolen by other machines, all; and
-# what this shell, all that it has waited for by the last `times`, and the servers that run have used.
+# what this shell, all that it has waited for by the last `times`, the servers that run and those who
+# keep processors awake have used.
 machine_ticks() {
     stats=''
-    for each in $servers; do stats="$stats /proc/${each##*/}/stat"; done
+    for each in $servers $awake; do stats="$stats /proc/${each##*/}/stat"; done
     # shellcheck disable=SC2086 # words
     cat /proc/stat "$work/times" $stats 2>/dev/null | awk -v a="cpu$server_core" -v b="cpu$client_core" \
         -v per_second="$ticks_per_second" '
@@ -30,6 +31,20 @@ machine_ticks() {
 machine_begin() {
     times >"$work/times" # a subshell would be told of its own
     ticks_before=$(machine_ticks)
+}
+
+# For the case of that name: something always runs on both.
+machine_stay_awake() {
+    for core in $server_core $client_core; do
+        taskset -c "$core" "$MOONPORT_BENCH/bench-awake" 2>"$work/complaint" &
+        awake="$awake $!"
+    done
+}
+
+machine_may_rest() {
+    # shellcheck disable=SC2086 # words
+    [ -z "$awake" ] || { kill $awake && wait $awake; } 2>/dev/null
+    awake=''
 }
 
 # Leaves in $others, since machine_begin and in percent of the two: "others,stolen". Ticks are coarse:

@@ -13,6 +13,7 @@ plan_full() {
     plan_echo 50x1 50 1 64
     plan_echo 1x32 1 32 64
     plan_echo 1x1 1 1 64
+    plan_echo 1x1awake 1 1 64
     plan_echo 4KiB 50 4 4096
     plan_echo 20KB 50 4 20000
     plan_fanout fanout1 0 "$rounds" "$seconds" 200 1

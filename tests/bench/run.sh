@@ -70,10 +70,10 @@ server_core=0 client_core=$(($(nproc) > 1))
 # shellcheck disable=SC2034 # servers.sh
 on_server="taskset -c $server_core" on_client="taskset -c $client_core"
 out=$MOONPORT_BENCH_OUT csv=$MOONPORT_BENCH_OUT/figures.csv
-host=127.0.0.1 servers='' absent=' ' others='' status=0
+host=127.0.0.1 servers='' awake='' absent=' ' others='' status=0
 
 work=$(mktemp -d) || exit 3
-trap 'servers_stop; rm -rf "$work"' EXIT
+trap 'servers_stop; machine_may_rest; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 mkdir -p "$out" || exit 3
@@ -151,6 +151,7 @@ run_round() {
 }
 
 run_rounds() {
+    [ "$case" != 1x1awake ] || machine_stay_awake
     [ "$client" = hold ] || for flavour in $taking_part; do server_start "$flavour"; done
     for round in $(seq "$case_rounds"); do
         [ -n "$taking_part" ] || break
@@ -162,6 +163,7 @@ run_rounds() {
         taking_part=$(rotate $taking_part) servers=$(rotate $servers)
     done
     servers_stop
+    machine_may_rest
 }
 
 # The same words, another one first.

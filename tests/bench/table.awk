@@ -10,6 +10,7 @@ BEGIN {
     about["50x1"] = "Echo: 50 connections, one packet on its way on each"
     about["1x32"] = "Echo: one connection, 32 packets on their way"
     about["1x1"] = "Echo: one connection, one packet at a time"
+    about["1x1awake"] = about["1x1"] ", on processors that never halt"
     about["4KiB"] = "Echo: 50 connections, 4 packets on their way on each"
     about["20KB"] = about["4KiB"]
     about["fanout1"] = "Fan-out: a packet to 200 connections, one at a time"
