@@ -36,7 +36,7 @@ bool port_choose(enum port_backend wanted, enum port_backend *chosen, char *why,
 struct port_options port_worker_options(uint32_t recv_depth)
 {
     return (struct port_options){
-        .landing_blocks = 32, .landing_size = 64 << 10, .recv_depth = recv_depth};
+        .landing_blocks = 32, .landing_size = 128 << 10, .recv_depth = recv_depth};
 }
 
 struct port *port_open(enum port_backend backend, const struct port_options *options,

@@ -76,7 +76,7 @@ struct block *landing_filled(struct landing *landing, const struct io_uring_cqe 
 
 void landing_done(struct landing *landing, struct block *block)
 {
-    bool is_large = block->end > block->capacity / 4;
+    bool is_large = block->end > block->capacity / 8;
     if (is_large && landing->wanted > WANTED_MIN) landing->wanted--;
     if (!is_large && landing->wanted < landing->blocks.total) landing->wanted++;
     list_prepend(&landing->spare, &block->node);

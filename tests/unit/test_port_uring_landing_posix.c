@@ -3,7 +3,7 @@
 
 #include <criterion/criterion.h>
 
-enum { BLOCKS = 32, SIZE = 64 << 10 };
+enum { BLOCKS = 32, SIZE = 128 << 10 };
 
 static struct io_uring uring;
 static struct landing landing;
@@ -55,7 +55,7 @@ Test(port_uring_landing, the_kernel_has_them_all_as_long_as_they_come_back_with_
     cr_assert_eq(landing.free, BLOCKS);
     receive(68, 3);
     cr_assert_eq(landing.free, BLOCKS);
-    receive(SIZE / 4, 3);
+    receive(SIZE / 8, 3);
     cr_assert_eq(landing.free, BLOCKS);
     finish();
 }
@@ -66,7 +66,7 @@ Test(port_uring_landing, of_large_pieces_it_has_a_few_and_of_small_ones_all_agai
     receive(SIZE, 9);
     uint32_t few = landing.free;
     cr_assert(few > 0 && few <= BLOCKS / 4);
-    receive(SIZE / 4 + 1, 9);
+    receive(SIZE / 8 + 1, 9);
     cr_assert_eq(landing.free, few);
     receive(68, BLOCKS);
     cr_assert_eq(landing.free, BLOCKS);
