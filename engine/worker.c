@@ -3,7 +3,8 @@
 #include "pressure.h"
 
 enum { EVENTS_PER_TURN = 256, MANY_SENDS = 64, SENT_PER_TURN = 1024 };
-enum { LARGE_BLOCKS = 4, LARGE_BLOCK_SIZE = 128 << 10 }; /* most are sent before the next is taken */
+/* Most are sent before the next one is taken. */
+enum { LARGE_BLOCKS = 4, LARGE_BLOCK_SIZE = 128 << 10 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {

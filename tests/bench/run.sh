@@ -69,8 +69,10 @@ printf x | grep -Eq -e "$only|x" 2>/dev/null || die 2 "--only cannot be $only: i
 server_core=0 client_core=$(($(nproc) > 1))
 # shellcheck disable=SC2034 # servers.sh
 on_server="taskset -c $server_core" on_client="taskset -c $client_core"
+# shellcheck disable=SC2034 # machine.sh
+awake=''
 out=$MOONPORT_BENCH_OUT csv=$MOONPORT_BENCH_OUT/figures.csv
-host=127.0.0.1 servers='' awake='' absent=' ' others='' status=0
+host=127.0.0.1 servers='' absent=' ' others='' status=0
 
 work=$(mktemp -d) || exit 3
 trap 'servers_stop; machine_may_rest; rm -rf "$work"' EXIT
