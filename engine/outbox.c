@@ -141,16 +141,25 @@ static void copy_first(struct outbox *outbox, struct block *block, size_t total)
     chunk_drop(chunk);
 }
 
-static bool append_chunk_of(struct outbox *outbox, struct block_pool *pool,
-                            const struct span *parts, int count, size_t total)
+/* A chunk of the parts' bytes; NULL without memory for it. */
+static struct chunk *chunk_of(const struct block_pool *pool, const struct span *parts, int count,
+                              size_t total)
 {
     struct chunk *chunk = pool->budget == NULL ? NULL : chunk_make(pool->budget, total);
-    if (chunk == NULL) return false;
+    if (chunk == NULL) return NULL;
     uint8_t *target = chunk->data;
     for (int i = 0; i < count; i++) {
         memcpy(target, parts[i].data, parts[i].size);
         target += parts[i].size;
     }
+    return chunk;
+}
+
+static bool append_chunk_of(struct outbox *outbox, struct block_pool *pool,
+                            const struct span *parts, int count, size_t total)
+{
+    struct chunk *chunk = chunk_of(pool, parts, count, total);
+    if (chunk == NULL) return false;
     if (append_reference(outbox, pool, chunk)) return true;
     chunk_drop(chunk);
     return false;
@@ -287,14 +296,11 @@ void outbox_sent(struct outbox *outbox, size_t size)
 
 void outbox_leave_large(struct outbox *outbox, struct block_pool *pool)
 {
-    if (list_empty(&outbox->blocks) || outbox->lent) return;
+    if (outbox->lent || !outbox_begins_large(outbox, pool)) return;
     struct block *block = block_of(outbox->blocks.next);
-    if (block->pool != pool->large)
-        return; /* few bytes may be left: outbox_begins_large asks for many */
     struct span left = block_bytes(block);
-    struct chunk *chunk = pool->budget == NULL ? NULL : chunk_make(pool->budget, left.size);
+    struct chunk *chunk = chunk_of(pool, &left, 1, left.size);
     if (chunk == NULL) return;
-    memcpy(chunk->data, left.data, left.size);
     check(outbox->first == NULL);
     outbox->first = chunk;
     list_remove(&block->node);

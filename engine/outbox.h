@@ -24,8 +24,9 @@ struct outbox {
     bool lent; /* bytes were offered, and not yet told to be sent: they stay where they are */
 };
 
-/* Packets up to this are copied, beyond it, without a large block, they are referred to. A chunk that others share costs no
- * memory to refer to, but a part of its own to send: of several, small ones are copied. */
+/* Packets up to this are copied; beyond it, without a large block, they are referred to. A chunk that
+ * others share costs no memory to refer to, but a part of its own to send: of several, small ones are
+ * copied. */
 enum { OUTBOX_COPY_MAX = 16384, OUTBOX_CHUNK_COPY_MAX = 512 };
 
 /* A block holds references as well as bytes, so its size must be at least that of one. */
@@ -51,8 +52,7 @@ void outbox_sent(struct outbox *outbox, size_t size);
 /* Is a large block what is to be sent first? */
 static inline bool outbox_begins_large(const struct outbox *outbox, const struct block_pool *pool)
 {
-    return outbox->pending > pool->block_size && !list_empty(&outbox->blocks) &&
-           block_of(outbox->blocks.next)->pool == pool->large;
+    return !list_empty(&outbox->blocks) && block_of(outbox->blocks.next)->pool == pool->large;
 }
 
 /* After a send that has left bytes over: a large block that holds them goes home, for others need it,
