@@ -90,11 +90,16 @@ static void lose_patience(struct link_home *home)
     }
 }
 
+static bool blocks_are_back(const struct link_home *home)
+{
+    return home->blocks.free_count >= 2 * home->blocks_low;
+}
+
 void pressure_relieve(struct link_home *home)
 {
     bool was_starving = home->starving_logged;
     if (!link_home_starving(home) && !was_starving && list_empty(&home->starved)) return;
-    if (home->blocks.free_count >= 2 * home->blocks_low)
+    if (blocks_are_back(home))
         atomic_store_explicit(&home->starving, false, memory_order_relaxed);
     resume_starved(home);
     note_episodes(home, was_starving);
@@ -104,6 +109,8 @@ void pressure_relieve(struct link_home *home)
 
 uint64_t pressure_next_ns(const struct link_home *home)
 {
-    if (list_empty(&home->starved) && !link_home_starving(home)) return UINT64_MAX;
+    bool starving = link_home_starving(home);
+    if (list_empty(&home->starved) && !starving) return UINT64_MAX;
+    if (starving && blocks_are_back(home)) return 0; /* what was sent since has brought them */
     return port_now(home->port) + PRESSURE_RETRY_MS * WHEEL_TICK_NS;
 }

@@ -83,6 +83,17 @@ static void look_at_starved(const struct link_home *home)
     }
 }
 
+/* Blocks that are there are given to those who wait for them. */
+static void look_at_waiting(const struct world *world, uint32_t index)
+{
+    const struct worker *worker = &world->server->workers[index];
+    const struct link_home *home = &worker->home;
+    bool are_back = home->blocks.free_count >= 2 * home->blocks_low;
+    promise(!link_home_starving(home) || !are_back || worker_next_ns(worker) <= world->now_ns,
+            "worker %u: it has paused receiving, and %u of %u blocks are free", index,
+            home->blocks.free_count, home->blocks.total);
+}
+
 static void look_at_load(const struct world *world)
 {
     uint32_t load = 0, most = world->server->config.max_connections;
@@ -105,6 +116,7 @@ void oracle_look(struct world *world, uint32_t worker)
                 worker, runtime->heap.used, runtime->heap.limit);
     look_at_links(world, home);
     look_at_starved(home);
+    look_at_waiting(world, worker);
     look_at_load(world);
 }
 
