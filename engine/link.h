@@ -56,6 +56,13 @@ struct link_counters {
     counter starved;       /* episodes in which blocks or memory ran out */
 };
 
+/* Something runs out, perhaps again and again: one line in the log when it begins, one when all has been
+ * well for a while. */
+struct shortage {
+    bool lasts;
+    uint64_t seen_ns; /* when there was none left, the last time */
+};
+
 struct link_home {
     struct worker *worker;
     struct port *port;
@@ -74,7 +81,7 @@ struct link_home {
     uint32_t blocks_low;    /* fewer free than this: starving; twice as many: no longer */
     _Atomic bool starving;  /* blocks have run low and not come back yet */
     uint32_t parked_blocks; /* of those that the port receives into, how many wait in links */
-    bool starving_logged, memory_short; /* for one log line an episode */
+    struct shortage of_blocks, of_memory;
     struct link_counters counters;
     struct log_limit log_limit;
     _Atomic uint32_t load; /* links not free, and sockets on their way here: for admission */

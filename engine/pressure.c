@@ -6,28 +6,51 @@ static struct link *first_starved(const struct link_home *home)
                                       : container_of(home->starved.next, struct link, starved);
 }
 
-static void note_episodes(struct link_home *home, bool was_starving)
+static bool begins(struct shortage *shortage, uint64_t now_ns)
 {
-    bool starving = link_home_starving(home);
-    bool memory_short = !starving && !list_empty(&home->starved);
-    if (starving && !was_starving) {
+    bool is_new = !shortage->lasts;
+    *shortage = (struct shortage){.lasts = true, .seen_ns = now_ns};
+    return is_new;
+}
+
+static bool ends(struct shortage *shortage, uint64_t now_ns)
+{
+    if (!shortage->lasts || now_ns - shortage->seen_ns < PRESSURE_CALM_MS * WHEEL_TICK_NS)
+        return false;
+    shortage->lasts = false;
+    return true;
+}
+
+static void note_blocks(struct link_home *home)
+{
+    uint64_t now_ns = port_now(home->port);
+    if (link_home_starving(home) && begins(&home->of_blocks, now_ns)) {
         counter_add(&home->counters.starved, 1);
         log_line(LOG_WARN,
                  "worker %u: blocks have run low (%u of %u free): receiving pauses and new "
                  "connections are refused until they come back",
                  worker_index(home->worker), home->blocks.free_count, home->blocks.total);
-    } else if (!starving && was_starving) {
+    } else if (ends(&home->of_blocks, now_ns)) {
         log_line(LOG_INFO, "worker %u: blocks are back (%u of %u free): receiving goes on",
                  worker_index(home->worker), home->blocks.free_count, home->blocks.total);
     }
-    if (memory_short && !home->memory_short) {
+}
+
+static void note_memory(struct link_home *home)
+{
+    uint64_t now_ns = port_now(home->port);
+    size_t used = budget_used(&home->budget), limit = home->budget.limit;
+    bool is_short = !link_home_starving(home) && !list_empty(&home->starved);
+    if (is_short && begins(&home->of_memory, now_ns)) {
         counter_add(&home->counters.starved, 1);
         log_line(LOG_WARN,
                  "worker %u: memory has run out (%zu of %zu bytes used): packets that cannot grow "
                  "wait",
-                 worker_index(home->worker), budget_used(&home->budget), home->budget.limit);
+                 worker_index(home->worker), used, limit);
+    } else if (ends(&home->of_memory, now_ns)) {
+        log_line(LOG_INFO, "worker %u: memory is back (%zu of %zu bytes used): no packet waits",
+                 worker_index(home->worker), used, limit);
     }
-    home->memory_short = memory_short || (home->memory_short && !list_empty(&home->starved));
 }
 
 /* Lets the waiting go on, first come first served, as far as there is room. */
@@ -95,22 +118,25 @@ static bool blocks_are_back(const struct link_home *home)
     return home->blocks.free_count >= 2 * home->blocks_low;
 }
 
+static bool all_is_well(const struct link_home *home)
+{
+    return !link_home_starving(home) && list_empty(&home->starved) && !home->of_blocks.lasts &&
+           !home->of_memory.lasts;
+}
+
 void pressure_relieve(struct link_home *home)
 {
-    bool was_starving = home->starving_logged;
-    if (!link_home_starving(home) && !was_starving && list_empty(&home->starved)) return;
-    if (blocks_are_back(home))
-        atomic_store_explicit(&home->starving, false, memory_order_relaxed);
+    if (all_is_well(home)) return;
+    if (blocks_are_back(home)) atomic_store_explicit(&home->starving, false, memory_order_relaxed);
     resume_starved(home);
-    note_episodes(home, was_starving);
-    home->starving_logged = link_home_starving(home);
+    note_blocks(home);
+    note_memory(home);
     lose_patience(home);
 }
 
 uint64_t pressure_next_ns(const struct link_home *home)
 {
-    bool starving = link_home_starving(home);
-    if (list_empty(&home->starved) && !starving) return UINT64_MAX;
-    if (starving && blocks_are_back(home)) return 0; /* what was sent since has brought them */
-    return port_now(home->port) + PRESSURE_RETRY_MS * WHEEL_TICK_NS;
+    if (all_is_well(home)) return UINT64_MAX;
+    bool go_on = link_home_starving(home) && blocks_are_back(home); /* sends have brought them */
+    return go_on ? 0 : port_now(home->port) + PRESSURE_RETRY_MS * WHEEL_TICK_NS;
 }

@@ -3,13 +3,16 @@
  * Blocks below an eighth: receiving pauses for every connection that has something to say, new
  * connections are refused, sending goes on. Blocks back above a quarter: they go on in the order
  * they began to wait. A connection whose packet finds no memory to grow waits in the same line.
- * When the first in line has waited PRESSURE_PATIENCE_MS, somebody has to go. */
+ * When the first in line has waited PRESSURE_PATIENCE_MS, somebody has to go.
+ *
+ * Under load blocks run out and come back many times a second: that is one episode, and two lines in
+ * the log, until all has been well for PRESSURE_CALM_MS. */
 #ifndef MOONPORT_PRESSURE_H
 #define MOONPORT_PRESSURE_H
 
 #include "link.h"
 
-enum { PRESSURE_PATIENCE_MS = 5000, PRESSURE_RETRY_MS = 50 };
+enum { PRESSURE_PATIENCE_MS = 5000, PRESSURE_RETRY_MS = 50, PRESSURE_CALM_MS = 1000 };
 
 /* At the end of every turn. */
 void pressure_relieve(struct link_home *home);

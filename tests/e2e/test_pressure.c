@@ -92,6 +92,7 @@ static void use_up_blocks(const struct server *server, struct deaf *deaf)
 /* Every episode has one line at its beginning and one at its end. */
 static void check_episodes(const struct server *server)
 {
+    server_expect_log_count(server, back, server_log_count(server, low));
     char *log = server_log(server);
     const char *place = strstr(log, low);
     while (place != NULL) {
