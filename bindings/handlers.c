@@ -3,7 +3,34 @@
 
 /* ---- the way into a handler ---- */
 
-/* A handler that has waited is over: the packets behind its own have waited, too. */
+/* drive(on_receive, conn) calls it for one packet after another, in one coroutine: to make one ready takes
+ * longer than most handlers do. After a handler that has waited there is none: its connection is held,
+ * and the packets behind its own have waited, too. */
+
+/* The call that this coroutine is about; NULL if a script has resumed it, which may be long after. */
+static struct run *driven(lua_State *L)
+{
+    struct run *run = runtime_of(L)->current;
+    return run != NULL && run->L == L ? run : NULL;
+}
+
+static void push_packet(lua_State *L, struct run *run)
+{
+    run->reached = false;
+    lua_pushlstring(L, (const char *)run->packet.data, run->packet.size);
+    run->reached = true;
+    overtime_again(&run->runtime->overtime, L);
+}
+
+static bool next_packet(struct run *run)
+{
+    return !run->runtime->heap.refused && link_next(run->link, &run->packet);
+}
+
+#if COMPAT_CALLS_WAITING
+
+const char handlers_drive_frame[] = "\n\t[C]: in ?";
+
 static int drove(lua_State *L, int status, lua_KContext context)
 {
     (void)L;
@@ -12,36 +39,75 @@ static int drove(lua_State *L, int status, lua_KContext context)
     return 0;
 }
 
-/* drive(on_receive, conn, run): calls it for one packet after another, in one coroutine: to make one
- * ready takes longer than most handlers do. */
 static int drive(lua_State *L)
 {
-    struct run *run = lua_touserdata(L, 3); /* read before a script can reach it */
-    struct runtime *runtime = run->runtime;
-    struct span packet = run->packet;
+    struct run *run = driven(L);
+    if (run == NULL) return 0;
     do {
-        run->reached = false;
         lua_pushvalue(L, 1);
         lua_pushvalue(L, 2);
-        lua_pushlstring(L, (const char *)packet.data, packet.size);
-        run->reached = true;
-        overtime_again(&runtime->overtime, L);
+        push_packet(L, run);
         lua_callk(L, 2, 0, 0, drove);
-    } while (!runtime->heap.refused && link_next(run->link, &packet));
+    } while (next_packet(run));
     return 0;
 }
 
-/* A coroutine with the handler and its conn on it, and `drive` before them if that calls it; NULL if there
- * is none. */
+static void push_drive(struct runtime *runtime)
+{
+    lua_pushcfunction(runtime->L, drive);
+}
+
+#else
+
+const char handlers_drive_frame[] = "\n\tmoonport:";
+
+static const char drive_text[] =
+    "local next_packet = ... "
+    "return function(on_receive, conn) "
+    "  local packet = next_packet() "
+    "  while packet do on_receive(conn, packet) packet = next_packet() end "
+    "end";
+
+/* next_packet(): a string, or nil. The first one is there. */
+static int take_packet(lua_State *L)
+{
+    struct run *run = driven(L);
+    if (run == NULL || (run->reached && !next_packet(run))) return 0;
+    push_packet(L, run);
+    return 1;
+}
+
+/* A C function of LuaJIT's cannot call what waits. Compiled, the loop would be out of reach for hooks. */
+static void push_drive(struct runtime *runtime)
+{
+    lua_State *L = runtime->L;
+    if (luaL_loadbuffer(L, drive_text, sizeof drive_text - 1, "=moonport") != 0) lua_error(L);
+    lua_pushlightuserdata(L, runtime);
+    lua_pushcclosure(L, take_packet, 1);
+    lua_call(L, 1, 1);
+    luaJIT_setmode(L, -1, LUAJIT_MODE_FUNC | LUAJIT_MODE_OFF);
+}
+
+#endif
+
+void handlers_open(struct runtime *runtime)
+{
+    push_drive(runtime);
+    runtime->drive = luaL_ref(runtime->L, LUA_REGISTRYINDEX);
+}
+
+/* A coroutine with the handler and its conn on it, and `drive` around them for on_receive; NULL if there is
+ * none. */
 static struct run *prepare(struct runtime *runtime, enum handler handler, struct link *link)
 {
     struct run *run = run_take(runtime, handler, link);
     if (run == NULL) return NULL;
-    if (handler == ON_RECEIVE && COMPAT_CALLS_WAITING) lua_pushcfunction(run->L, drive);
+    bool driven = handler == ON_RECEIVE;
+    if (driven) lua_pushvalue(runtime->L, SLOT_DRIVE);
     lua_pushvalue(runtime->L, SLOT_HANDLERS + (int)handler);
     lua_rawgeti(runtime->L, SLOT_CONNS, (int)link_slot(link) + 1);
     if (run->link != NULL) run->conn = lua_topointer(runtime->L, -1);
-    lua_xmove(runtime->L, run->L, 2);
+    lua_xmove(runtime->L, run->L, driven ? 3 : 2);
     return run;
 }
 
@@ -95,29 +161,19 @@ static bool push_argument(struct run *run, struct link *link, struct span bytes)
     return false;
 }
 
-/* ---- on_receive ---- */
-
-/* Where a handler cannot wait in what a C function calls, each packet has a coroutine of its own. */
-static bool push_receive(struct run *run, struct link *link, struct span packet)
-{
-    if (!COMPAT_CALLS_WAITING) return push_argument(run, link, packet);
-    run->packet = packet;
-    lua_pushlightuserdata(run->L, run);
-    return true;
-}
-
 static void received(void *state, struct link *link, struct span packet)
 {
     struct runtime *runtime = state;
     if (!runtime->has[ON_RECEIVE]) return;
     struct run *run = prepare(runtime, ON_RECEIVE, link);
-    if (run == NULL)
+    if (run == NULL) {
         link_close(link, NULL); /* a packet of its stream is lost */
-    else if (push_receive(run, link, packet))
-        conclude(run, run_call(run, lua_gettop(run->L) - 1), link);
+        return;
+    }
+    run->packet = packet;
+    run->reached = false;
+    conclude(run, run_call(run, 2), link);
 }
-
-/* ---- the others ---- */
 
 static void drained(void *state, struct link *link)
 {

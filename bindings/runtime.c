@@ -79,16 +79,17 @@ static void put_failure(const struct failure *failure, const char *text)
         log_line(LOG_ERROR, "%s%s: %s", failure->before, failure->behind, text);
 }
 
-/* Without the frame of what called on_receive, at its end. */
+/* Without the frame of what called on_receive, at its end; without all of it when there is no other. */
 static void push_traceback(lua_State *L, const struct run *run, const char *text)
 {
-    static const char ours[] = "\n\t[C]: in ?";
-    size_t size;
+    static const char title[] = "\nstack traceback:";
     luaL_traceback(L, run->L, text, 0);
-    const char *whole = lua_tolstring(L, -1, &size);
-    size_t rest = size - (sizeof ours - 1);
-    if (run->handler == ON_RECEIVE && size >= sizeof ours - 1 && strcmp(whole + rest, ours) == 0)
-        lua_pushlstring(L, whole, rest);
+    const char *whole = lua_tostring(L, -1), *last = strrchr(whole, '\n');
+    bool ours = run->handler == ON_RECEIVE && last != NULL &&
+                strncmp(last, handlers_drive_frame, strlen(handlers_drive_frame)) == 0;
+    size_t size = ours ? (size_t)(last - whole) : strlen(whole), empty = sizeof title - 1;
+    if (size >= empty && strncmp(whole + size - empty, title, empty) == 0) size -= empty;
+    lua_pushlstring(L, whole, size);
 }
 
 static int tell_failure(lua_State *L)

@@ -39,6 +39,7 @@ extern const char *const handler_names[HANDLERS];
  * Lua does. C functions that Lua calls use the registry. */
 enum {
     SLOT_CONNS = 1, /* table: slot of the link + 1 -> conn; in the registry as runtime->conns */
+    SLOT_DRIVE,     /* what calls on_receive; in the registry as runtime->drive */
     SLOT_HANDLERS,  /* and those after it: function or nil, by enum handler */
     SLOT_HANDED = SLOT_HANDLERS + HANDLERS, /* what on_unload hands to on_load */
     SLOT_TOP = SLOT_HANDED,
@@ -55,7 +56,7 @@ struct run {
     uint64_t generation;      /* of the code that it runs */
     struct link *link;        /* whose it is, and with which it ends; NULL: nobody's */
     const void *conn;         /* the table that scripts know that link by */
-    struct span packet;       /* of on_receive: the first one */
+    struct span packet;       /* of on_receive: the one to be handled next */
     uint64_t link_id;         /* the connection it is about; 0: none */
     struct list *owner;       /* where it stands while it waits */
     bool sleeping;            /* `sleep` runs: it yielded to be resumed */
@@ -81,7 +82,7 @@ struct runtime {
     bool started;             /* on_start is over */
     bool closing;             /* of Lua only finalizers run any more */
     struct error start_error; /* how it failed */
-    int conns;                /* in the registry: see SLOT_CONNS */
+    int conns, drive;         /* in the registry: see SLOT_CONNS, SLOT_DRIVE */
     struct run *current;      /* NULL while no Lua runs on a coroutine */
     struct run *spare;        /* the one that most calls run on */
     struct list free_runs;    /* and others, while that one waits */
@@ -140,6 +141,10 @@ void run_cancel_all(struct runtime *runtime);
 /* A worker's Lua, from the context, a struct program. */
 void *runtime_start(void *context, struct worker *worker, struct error *error);
 void runtime_stop(void *state);
+
+/* Where the frame of what calls on_receive begins, at the end of a traceback. */
+extern const char handlers_drive_frame[];
+void handlers_open(struct runtime *runtime);
 
 /* What follows when a call is over that had waited; and when it was on_start. */
 void runtime_finished(struct run *run, enum run_state state);

@@ -29,6 +29,7 @@ static int lay_out(lua_State *L)
     lua_timer_open(runtime);
     lua_group_open(runtime);
     lua_server_open(runtime);
+    handlers_open(runtime);
     return 0;
 }
 
@@ -41,6 +42,7 @@ static bool open_state(struct runtime *runtime, struct error *error)
     compat_collector(runtime->L);
     if (!runtime_try(runtime, lay_out, runtime, error)) return false;
     lua_rawgeti(runtime->L, LUA_REGISTRYINDEX, runtime->conns);
+    lua_rawgeti(runtime->L, LUA_REGISTRYINDEX, runtime->drive);
     lua_settop(runtime->L, SLOT_TOP);
     return lua_checkstack(runtime->L, LUA_MINSTACK) ||
            error_set(error, ERROR_SYSTEM, "no memory for a Lua state");
