@@ -148,8 +148,8 @@ static bool configure(struct config *config, const struct address *address,
 static const char *suggest(const struct address *taken, char *text)
 {
     struct address other = *taken;
-    if (taken->family == ADDRESS_UNIX || taken->port == 0 || taken->port == UINT16_MAX)
-        return CONFIG_ADMIN;
+    bool is_ordinary = taken->port >= 1024 && taken->port < UINT16_MAX;
+    if (taken->family == ADDRESS_UNIX || !is_ordinary) return CONFIG_ADMIN;
     other.port++;
     return address_format(&other, text);
 }

@@ -193,8 +193,7 @@ int admin_client_main(int count, char **words)
     intptr_t socket = talk_connect(&request.address, &why);
     if (socket < 0) {
         error_set(&error, ERROR_SYSTEM,
-                  "cannot reach a server at %s: %.1800s (is it running, and is its admin setting "
-                  "this address?)",
+                  "cannot reach a server at %s, or that is not its setting admin: %.1800s",
                   request.where, why.text);
         goto failed;
     }

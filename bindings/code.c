@@ -34,6 +34,11 @@ bool code_prepare(struct runtime *runtime, const struct plan *plan, struct error
         return false;
     }
     runtime->next = code;
+    bool warns = worker_index(runtime->worker) == 0 && runtime->program->made == NULL;
+    if (warns && !code->has[ON_RECEIVE])
+        log_line(LOG_WARN,
+                 "%s/main.lua has no on_receive that is global: packets will be thrown away",
+                 plan->source->directory);
     return true;
 }
 

@@ -88,9 +88,12 @@ bool command_line_read(struct command_line *line, int count, char **words, struc
             line->directory = words[i++];
         }
     }
-    if (line->directory == NULL)
+    if (line->directory == NULL) {
+        bool looks = strcmp(words[0], "check") == 0 || strcmp(words[0], "test") == 0;
         return error_set(error, ERROR_USAGE,
-                         "which directory? moonport DIR serves the main.lua in it");
+                         "which directory? moonport %s%sDIR %s the main.lua in it",
+                         looks ? words[0] : "", looks ? " " : "", looks ? "loads" : "serves");
+    }
     trim_path(line->directory);
     return true;
 }
@@ -122,6 +125,7 @@ void command_line_help(FILE *out)
         char name[64];
         snprintf(name, sizeof name, "%s %s", settings[i].name, settings[i].value);
         replace(name, '_', '-');
-        fprintf(out, "  --%-34s %s [%s]\n", name, settings[i].help, settings[i].example);
+        fprintf(out, "  --%-34s %s [%s]\n", name, settings[i].help,
+                settings[i].usual == NULL ? settings[i].example : settings[i].usual);
     }
 }

@@ -13,12 +13,21 @@ static bool wrong_type(lua_State *L, const char *name, const char *expected, str
                      expected);
 }
 
+/* Text, or only a port. */
+static bool is_address(lua_State *L)
+{
+    return lua_type(L, -1) == LUA_TSTRING || lua_type(L, -1) == LUA_TNUMBER;
+}
+
 /* One listener: the table on the top of the stack. */
 static bool read_listener(lua_State *L, struct config *config, struct error *error)
 {
     char value[256];
     lua_getfield(L, -1, "address");
-    if (lua_type(L, -1) != LUA_TSTRING)
+    if (lua_isnil(L, -1))
+        return error_set(error, ERROR_INPUT,
+                         "listen: a listener has no address: { address = \"0.0.0.0:7000\", ... }");
+    if (!is_address(L))
         return wrong_type(L, "listen: address", "a string such as \"0.0.0.0:7000\"", error);
     struct config_listener *listener = config_add_listener(config, lua_tostring(L, -1), error);
     lua_pop(L, 1);
@@ -39,24 +48,28 @@ static bool read_listener(lua_State *L, struct config *config, struct error *err
     return true;
 }
 
+static bool has_fields(lua_State *L)
+{
+    lua_pushnil(L);
+    if (lua_next(L, -2) == 0) return false;
+    lua_pop(L, 2);
+    return true;
+}
+
 /* An address, or a list of addresses and tables. */
 static bool read_listen(lua_State *L, struct config *config, struct error *error)
 {
-    if (lua_type(L, -1) == LUA_TSTRING)
-        return config_add_listener(config, lua_tostring(L, -1), error) != NULL;
+    if (is_address(L)) return config_add_listener(config, lua_tostring(L, -1), error) != NULL;
     if (!lua_istable(L, -1)) return wrong_type(L, "listen", "an address or a list", error);
-    lua_getfield(L, -1, "address");
-    bool single = !lua_isnil(L, -1);
-    lua_pop(L, 1);
-    if (single) return read_listener(L, config, error);
     int count = (int)lua_rawlen(L, -1);
+    if (count == 0 && has_fields(L)) return read_listener(L, config, error);
     if (count == 0)
         return error_set(error, ERROR_INPUT,
                          "listen = {}: no address; leave it out for the default");
     for (int i = 1; i <= count; i++) {
         lua_rawgeti(L, -1, i);
         bool fine = lua_istable(L, -1) ? read_listener(L, config, error)
-                    : lua_type(L, -1) == LUA_TSTRING
+                    : is_address(L)
                         ? config_add_listener(config, lua_tostring(L, -1), error) != NULL
                         : wrong_type(L, "an element of listen", "an address or a table", error);
         if (!fine) return false;

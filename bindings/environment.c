@@ -94,16 +94,20 @@ static int load_module(lua_State *L, struct box *box, const struct source_file *
     return 1;
 }
 
-/* As Lua has it; that there is no such module is said of the place that asked for it, not of this. */
-static int require_outside(lua_State *L)
+/* As Lua has it; that there is no such module is said of the place that asked for it, not of this, and
+ * where it would have been among the scripts. */
+static int require_outside(lua_State *L, const struct source *source, const char *name)
 {
     lua_pushvalue(L, lua_upvalueindex(REQUIRE_OUTSIDE));
     lua_insert(L, 1);
     if (lua_pcall(L, 1, LUA_MULTRET, 0) == LUA_OK) return lua_gettop(L);
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    if (strncmp(text, "module '", strlen("module '")) == 0) {
+    const char *places = strchr(text, '\n');
+    if (strncmp(text, "module '", strlen("module '")) == 0 && places != NULL) {
         luaL_where(L, 1);
-        lua_insert(L, -2);
+        lua_pushfstring(L, "module '%s' not found:\n\tno file '%s/%s.lua'%s", name,
+                        source->directory, luaL_gsub(L, name, ".", "/"), places);
+        lua_remove(L, -2);
         lua_concat(L, 2);
     }
     return lua_error(L);
@@ -123,7 +127,7 @@ static int require(lua_State *L)
     const struct source_file *file = find_module(L, box->source, name);
     if (file != NULL) return load_module(L, box, file, name);
     lua_settop(L, 1);
-    return require_outside(L);
+    return require_outside(L, box->source, name);
 }
 
 /* ---- load ---- */

@@ -31,11 +31,28 @@ static uint64_t read_id(lua_State *L, int index)
     return (lua_Number)id == number ? id : 0;
 }
 
+static bool is_conn(lua_State *L, int index)
+{
+    if (!lua_istable(L, index)) return false;
+    lua_rawgeti(L, index, 1);
+    bool has_id = lua_type(L, -1) == LUA_TNUMBER;
+    lua_pop(L, 1);
+    return has_id;
+}
+
+/* Most often a dot stands where a colon should. */
+static void no_conn(lua_State *L, int index)
+{
+    bool dotted = index == 1 && !lua_istable(L, 1);
+    lua_pushfstring(L, "expected a conn, got %s%s", luaL_typename(L, index),
+                    dotted ? "; a method is called with a colon, conn:send(packet)" : "");
+    luaL_argerror(L, index, lua_tostring(L, -1));
+}
+
 static uint64_t check_conn_id(lua_State *L, int index)
 {
-    luaL_checktype(L, index, LUA_TTABLE);
+    if (!is_conn(L, index)) no_conn(L, index);
     lua_rawgeti(L, index, 1);
-    if (lua_type(L, -1) != LUA_TNUMBER) luaL_argerror(L, index, "expected a conn");
     uint64_t id = read_id(L, -1);
     lua_pop(L, 1);
     return id;
@@ -43,7 +60,9 @@ static uint64_t check_conn_id(lua_State *L, int index)
 
 static uint64_t check_conn_or_id(lua_State *L, int index)
 {
-    return lua_type(L, index) == LUA_TNUMBER ? read_id(L, index) : check_conn_id(L, index);
+    if (lua_type(L, index) == LUA_TNUMBER) return read_id(L, index);
+    if (!lua_istable(L, index)) luaL_argerror(L, index, "expected a conn or an id");
+    return check_conn_id(L, index);
 }
 
 struct link *lua_conn_check(lua_State *L, int index)
@@ -83,6 +102,13 @@ const struct link *lua_conn_check_except(lua_State *L, int index)
 {
     if (lua_isnoneornil(L, index)) return NULL;
     luaL_checktype(L, index, LUA_TTABLE);
+    lua_pushnil(L);
+    while (lua_next(L, index) != 0) {
+        bool known = lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "except") == 0;
+        if (!known) luaL_argerror(L, index, "the only option is { except = conn }");
+        if (!is_conn(L, -1)) luaL_argerror(L, index, "expected a conn in { except = conn }");
+        lua_pop(L, 1);
+    }
     lua_getfield(L, index, "except");
     return lua_isnil(L, -1) ? NULL : lua_conn_check(L, lua_gettop(L));
 }

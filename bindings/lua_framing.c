@@ -45,6 +45,12 @@ bool lua_framing_read(lua_State *L, int index, struct frame *frame, struct error
                          luaL_typename(L, index));
     lua_rawgeti(L, index, 1);
     bool fine = true;
+    lua_getfield(L, index, "type");
+    if (lua_isnil(L, -2) && !lua_isnil(L, -1))
+        return error_set(
+            error, ERROR_INPUT,
+            "framing: its name stands first, without type =: { \"length\", size = 2 }");
+    lua_pop(L, 1);
     if (lua_type(L, -1) == LUA_TSTRING) fine = frame_set_kind(frame, lua_tostring(L, -1), error);
     lua_pop(L, 1);
     lua_pushnil(L);

@@ -14,9 +14,11 @@
 static const struct command {
     const char *name;
     int (*run)(int count, char **words); /* words[0] is the name; returns the exit status */
+    bool helps;                          /* it has a --help of its own */
 } commands[] = {
-    {"serve", serve_main}, {"check", check_main},         {"test", test_main},
-    {"talk", talk_main},   {"reload", admin_client_main}, {"rollback", admin_client_main},
+    {"serve", serve_main, false},        {"check", check_main, false},
+    {"test", test_main, false},          {"talk", talk_main, true},
+    {"reload", admin_client_main, true}, {"rollback", admin_client_main, true},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -26,7 +28,7 @@ static int help(FILE *out)
           "\n"
           "  moonport DIR [FLAGS]         serve DIR/main.lua, with the settings of DIR/config.lua\n"
           "  moonport serve DIR [FLAGS]   the same\n"
-          "  moonport check DIR           look for errors in it, without serving\n"
+          "  moonport check DIR           load it and look for errors, without serving\n"
           "  moonport test DIR            run the tests in it, DIR/*_test.lua, without serving\n"
           "  moonport talk ADDRESS        a client: a line typed is a packet sent\n"
           "  moonport reload [--admin ADDRESS]     have a running server load its scripts anew\n"
@@ -43,6 +45,13 @@ static int help(FILE *out)
           "refused.\n",
           out);
     return out == stdout ? 0 : ERROR_USAGE;
+}
+
+static const struct command *find_command(const char *word)
+{
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(word, commands[i].name) == 0) return &commands[i];
+    return NULL;
 }
 
 static const char *nearest_command(const char *word)
@@ -63,10 +72,12 @@ int main(int count, char **words)
     system_begin();
     if (count < 2) return help(stderr);
     const char *command = words[1];
-    for (int i = 0; i < COMMANDS; i++)
-        if (strcmp(command, commands[i].name) == 0) return commands[i].run(count - 1, words + 1);
+    const struct command *chosen = find_command(command);
+    if (chosen != NULL && chosen->helps) return chosen->run(count - 1, words + 1);
+    if (strcmp(command, "help") == 0 && access(command, F_OK) != 0) return help(stdout);
     for (int i = 1; i < count; i++)
         if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0) return help(stdout);
+    if (chosen != NULL) return chosen->run(count - 1, words + 1);
     if (strcmp(command, "--version") == 0) {
         printf("moonport %s (%s)\n", MOONPORT_VERSION, COMPAT_LUA_NAME);
         return 0;

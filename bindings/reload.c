@@ -125,9 +125,9 @@ static bool bring_in(struct reloader *reloader, struct source *source, struct re
     return fine;
 }
 
-static bool finish(struct report *report, bool fine)
+static bool finish(const char *command, struct report *report, bool fine)
 {
-    log_line(fine ? LOG_INFO : LOG_ERROR, "reload: %s", report->text);
+    log_line(fine ? LOG_INFO : LOG_ERROR, "%s: %s", command, report->text);
     return fine;
 }
 
@@ -136,7 +136,8 @@ static bool finish(struct report *report, bool fine)
 static bool is_known(struct reloader *reloader, struct source *source, enum look look)
 {
     if (source_is_same(source, reloader->kept[0])) {
-        if (look != LOOK_FIRST) log_line(LOG_DEBUG, "reload: these files run already");
+        enum log_level level = reloader->refused != NULL ? LOG_INFO : LOG_DEBUG;
+        if (look != LOOK_FIRST) log_line(level, "reload: these files run already");
         refuse_source(reloader, NULL);
         return true;
     }
@@ -155,7 +156,7 @@ static struct source *read_source(struct reloader *reloader, enum look look, str
     if (source != NULL || (known && look != LOOK_ALWAYS)) return source;
     report_add(report, "%s\nnothing has changed: generation %llu runs\n", error.text,
                (unsigned long long)reloader->generation);
-    finish(report, false);
+    finish("reload", report, false);
     return NULL;
 }
 
@@ -170,7 +171,7 @@ static bool reload(struct reloader *reloader, enum look look, struct report *rep
         bool runs = reloader->generation != before;
         if (runs && !source_is_same(source, reloader->kept[0])) keep_source(reloader, source);
         refuse_source(reloader, runs ? NULL : source);
-        finish(report, fine);
+        finish("reload", report, fine);
     }
     source_drop(source);
     return fine;
@@ -195,12 +196,13 @@ static bool roll_back(struct reloader *reloader, struct report *report)
         return false;
     }
     bool fine = bring_in(reloader, kept[1], report);
-    if (reloader->generation == before) return finish(report, fine);
+    if (reloader->generation == before) return finish("rollback", report, fine);
+    report_add(report, "the files are as they were: the next one that is saved loads them anew\n");
     memmove(kept, kept + 1, (SOURCES_KEPT - 1) * sizeof *kept);
     kept[SOURCES_KEPT - 1] = NULL;
     refuse_source(reloader, left); /* the files still say this, and are not to be loaded for that */
     source_drop(left);
-    return finish(report, fine);
+    return finish("rollback", report, fine);
 }
 
 bool reloader_rollback(void *context, char *text, size_t size)

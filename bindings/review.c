@@ -92,12 +92,30 @@ static bool has_use(const struct group *group, enum global_use use)
     return false;
 }
 
+/* onReceive and OnReceive are on_receive elsewhere. */
+static const char *handler_elsewhere(const char *name)
+{
+    char plain[64];
+    size_t size = 0;
+    for (const char *at = name; *at != '\0' && size + 2 < sizeof plain; at++) {
+        bool capital = *at >= 'A' && *at <= 'Z';
+        if (capital && at != name) plain[size++] = '_';
+        plain[size++] = (char)(capital ? *at - 'A' + 'a' : *at);
+    }
+    plain[size] = '\0';
+    for (int i = 0; i < HANDLERS; i++)
+        if (strcmp(plain, handler_names[i]) == 0) return handler_names[i];
+    return NULL;
+}
+
 /* The handler that a function which nothing calls was probably meant to be. */
 static const char *meant_handler(const struct group *group, const struct uses *uses)
 {
-    if (strncmp(group->name, "on_", 3) != 0 || has_use(group, GLOBAL_READ)) return NULL;
+    if (has_use(group, GLOBAL_READ)) return NULL;
     if (is_among(group->first->global.name, handler_names, HANDLERS)) return NULL;
-    const char *meant = settings_nearest(group->name, handler_names, HANDLERS);
+    const char *meant = strncmp(group->name, "on_", 3) == 0
+                            ? settings_nearest(group->name, handler_names, HANDLERS)
+                            : handler_elsewhere(group->name);
     for (size_t i = 0; i < uses->count && meant != NULL; i++)
         if (is_named(uses->use[i].global.name, meant)) return NULL; /* it is there as well */
     return meant;

@@ -101,6 +101,8 @@ static int tell_failure(lua_State *L)
         lua_pushvalue(failed, -1);
         lua_xmove(failed, L, 1);
         text = luaL_tolstring(L, -1, NULL);
+        if (!lua_isstring(L, -2) && luaL_getmetafield(L, -2, "__tostring") == 0)
+            text = lua_pushfstring(L, "(an error that is no text: %s)", text);
     }
     push_traceback(L, failure->run, text);
     put_failure(failure, lua_tostring(L, -1));

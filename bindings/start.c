@@ -52,10 +52,6 @@ static bool load_program(struct runtime *runtime, struct error *error)
 {
     const struct program *program = runtime->program;
     if (!code_prepare(runtime, program->plan, error)) return false;
-    bool warns = worker_index(runtime->worker) == 0 && program->made == NULL;
-    if (warns && !runtime->next->has[ON_RECEIVE])
-        log_line(LOG_WARN, "%s/main.lua has no on_receive: packets will be thrown away",
-                 program->plan->source->directory);
     if (!program->only_loads) code_switch(runtime, false, error);
     return true;
 }

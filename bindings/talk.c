@@ -13,8 +13,8 @@
 enum {
     PIECE = 65536,        /* bytes read or received at once */
     UNSENT_MAX = 1 << 20, /* bytes; with more than this no line is taken up */
-    QUIET_MS = 1000,      /* nobody typed this: how long answers are waited for at the end */
-    FIRST_BYTES_SHOWN = 16,
+    FIRST_MS = 3000,      /* nobody typed this: how long an answer is waited for at the end, */
+    QUIET_MS = 1000,      /* and how long another one */
     TEXT_SIZE = 4096,
 };
 
@@ -32,7 +32,7 @@ static const char help[] =
     "With --framing raw a line is sent with a line feed behind it, so that it reaches a service\n"
     "that reads lines, and what arrives is printed piece by piece.\n"
     "%s ends what you send; ^C ends at once. When the input is not a terminal, it ends\n"
-    "1 second after the last answer, or when the server closes.\n"
+    "1 second after the last answer, after 3 without any, or when the server closes.\n"
     "\n"
     "Example: echo ping | moonport talk 127.0.0.1:7000\n"
     "\n"
@@ -50,6 +50,7 @@ struct talk {
     uint64_t lines;         /* taken up */
     bool skipping;          /* the line is too long, the rest of it is dropped */
     bool person;            /* the input is a terminal */
+    bool cut;               /* a packet has come */
     bool typed_ended;
     bool finished; /* everything was sent, and the server was told so; or it takes no more */
     bool over;
@@ -76,34 +77,29 @@ static void end_without_memory(struct talk *talk)
     end(talk, ERROR_SYSTEM);
 }
 
-static void print_bytes(const struct talk *talk, struct span bytes)
-{
-    struct span first = span_first(bytes, FIRST_BYTES_SHOWN);
-    const char *guess = frame_guess(&talk->frame, first);
-    fprintf(stderr, "; first bytes:");
-    for (size_t i = 0; i < first.size; i++) fprintf(stderr, " %02x", first.data[i]);
-    fprintf(stderr, "%s%s\n", guess[0] != '\0' ? "; " : "", guess);
-}
-
 static void end_broken(struct talk *talk, const struct frame_cut *cut)
 {
+    char why[FRAME_FAULT_TEXT_MAX], bytes[FRAME_BYTES_TEXT_MAX];
+    struct span input = buffer_bytes(&talk->received);
+    const char *guess =
+        talk->cut ? frame_guess_later(&talk->frame) : frame_guess(&talk->frame, input);
     fflush(stdout);
-    fprintf(stderr, "moonport: the server broke the framing: %s (length %llu, max_packet %llu)",
-            frame_fault_text(cut->fault), (unsigned long long)cut->declared,
-            (unsigned long long)talk->frame.packet_max);
-    print_bytes(talk, buffer_bytes(&talk->received));
+    fprintf(stderr, "moonport: the server broke the framing: %s; %s\n",
+            frame_error_text(&talk->frame, cut, why), frame_bytes_text(input, guess, bytes));
     end(talk, ERROR_INPUT);
 }
 
 /* Nothing more will be received. */
 static void end_input(struct talk *talk)
 {
+    char bytes[FRAME_BYTES_TEXT_MAX];
+    struct span input = buffer_bytes(&talk->received);
     end(talk, 0);
-    if (buffer_size(&talk->received) == 0) return;
+    if (input.size == 0) return;
     fflush(stdout);
-    fprintf(stderr, "moonport: the last packet is not whole: %zu bytes of it came",
-            buffer_size(&talk->received));
-    print_bytes(talk, buffer_bytes(&talk->received));
+    fprintf(stderr, "moonport: the last packet is not whole: %zu bytes of it came; %s\n",
+            input.size,
+            frame_bytes_text(input, talk->cut ? "" : frame_guess(&talk->frame, input), bytes));
     end(talk, ERROR_INPUT);
 }
 
@@ -126,6 +122,7 @@ static void print_packets(struct talk *talk)
         struct span input = buffer_bytes(&talk->received);
         switch (frame_next(&talk->frame, &talk->cursor, input, &cut)) {
         case FRAME_PACKET:
+            talk->cut = true;
             print_packet(cut.packet);
             buffer_consume(&talk->received, cut.consumed);
             break;
@@ -150,7 +147,8 @@ static void receive(struct talk *talk)
     } else if (size == TALK_ENDED) {
         end_input(talk);
         fflush(stdout);
-        if (talk->person) fprintf(stderr, "(closed by the server)\n");
+        if (talk->person || !talk->cut)
+            fprintf(stderr, "(closed by the server%s)\n", talk->cut ? "" : "; no answer came");
     } else {
         received->end += (size_t)size;
         print_packets(talk);
@@ -167,11 +165,15 @@ static size_t line_size_max(const struct talk *talk)
     return packet_max < SIZE_MAX / 8 ? 4 * (size_t)packet_max + 2 : SIZE_MAX;
 }
 
-static void refuse_line(struct talk *talk, enum frame_fault fault)
+static void refuse_line(struct talk *talk, enum frame_fault fault, size_t size)
 {
     fflush(stdout);
-    fprintf(stderr, "moonport: line %llu was not sent: %s\n", (unsigned long long)talk->lines,
-            frame_fault_text(fault));
+    fprintf(stderr, "moonport: line %llu was not sent: ", (unsigned long long)talk->lines);
+    if (talk->frame.kind == FRAME_FIXED && fault == FRAME_BAD_SIZE)
+        fprintf(stderr, "it has %zu bytes, and every packet has %u\n", size,
+                talk->frame.fixed_size);
+    else
+        fprintf(stderr, "%s\n", frame_fault_text(fault));
     talk->status = ERROR_USAGE;
 }
 
@@ -186,7 +188,7 @@ static void take_line(struct talk *talk, struct span line)
     if (talk->frame.kind == FRAME_RAW) line.data[line.size++] = '\n';
     enum frame_fault fault = frame_wrap(&talk->frame, line, header, parts, &count);
     if (fault != FRAME_NO_FAULT) {
-        refuse_line(talk, fault);
+        refuse_line(talk, fault, line.size);
         return;
     }
     for (int i = 0; i < count; i++) {
@@ -206,7 +208,7 @@ static void keep_line(struct talk *talk, struct span line)
     if (!talk->skipping && line.size <= line_size_max(talk)) return;
     if (!talk->skipping) {
         talk->lines++;
-        refuse_line(talk, FRAME_TOO_BIG);
+        refuse_line(talk, FRAME_TOO_BIG, line.size);
     }
     talk->skipping = true;
     talk->scanned = 0;
@@ -298,7 +300,11 @@ static void converse(struct talk *talk)
         if (!talk->typed_ended && unsent <= UNSENT_MAX) wanted |= TALK_TYPED;
         if (unsent != 0) wanted |= TALK_SENDABLE;
         bool may_end = talk->finished && !talk->person;
-        unsigned come = talk_wait(talk->socket, wanted, may_end ? QUIET_MS : -1);
+        bool answered = talk->cut || buffer_size(&talk->received) != 0;
+        int patience_ms = answered ? QUIET_MS : FIRST_MS;
+        unsigned come = talk_wait(talk->socket, wanted, may_end ? patience_ms : -1);
+        if (come == 0 && !answered)
+            fprintf(stderr, "moonport: no answer came within %d seconds\n", FIRST_MS / 1000);
         if (come == 0) end_input(talk);
         if ((come & TALK_RECEIVED) != 0) receive(talk);
         if ((come & TALK_TYPED) != 0 && !talk->over) read_typed(talk);

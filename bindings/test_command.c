@@ -37,7 +37,7 @@ static void run_file(struct project *project, const struct source_file *file, st
         print_result(tally, "loads", false, &error);
         return;
     }
-    if (count == 0) puts("  has no tests");
+    if (count == 0) puts("  has no tests: write test(\"name\", function() ... end)");
     for (int i = 0, seen; i < count; i++) {
         bool fine = test_file_run(project, file, i, &seen, name, sizeof name, &error);
         print_result(tally, name, fine, &error);
@@ -61,7 +61,9 @@ int test_main(int count, char **words)
     if (project_open(&project, count, words, true, &error)) {
         run_all(&project, &tally);
         if (tally.passed + tally.failed == 0)
-            error_set(&error, ERROR_INPUT, "%s has no tests: a test is in a file called *_test.lua",
+            error_set(&error, ERROR_INPUT,
+                      "%s has no tests: they are in files called *_test.lua, each of them "
+                      "test(\"name\", function() ... end)",
                       project.line.directory);
         else
             printf("%d passed, %d failed\n", tally.passed, tally.failed);

@@ -83,6 +83,13 @@ bool address_parse(const char *text, struct address *address, struct error *erro
         return parse_port(end + 2, text, address, error);
     }
 
+    if (strchr(text, ',') != NULL)
+        return refuse(error, text,
+                      "one address stands here: for more, listen can be a list in "
+                      "config.lua, or --listen be given several times");
+    const char *scheme_end = strstr(text, "://");
+    if (scheme_end != NULL)
+        return refuse(error, text, "leave out %.*s://", (int)(scheme_end - text) % 32, text);
     address->family = ADDRESS_IPV4;
     const char *colon = strchr(text, ':');
     if (colon == NULL) {

@@ -45,11 +45,11 @@ static const char *const log_words[] = {
 static const struct config_name settings[] = {
     {"framing", "SPEC", "length,size=2,order=big",
      "how packets are cut: length, line, fixed or raw, with parameters",
-     VALUE_FRAMING, FIELD(frame)},
+     VALUE_FRAMING, FIELD(frame), .usual = "length,size=4,order=little"},
     {"max_packet", "SIZE", "16M", "the largest packet, both ways",
      VALUE_SIZE, FIELD(max_packet), .min = 1, .max = PACKET_MOST},
     {"workers", "N", "4", "threads that run the script; 0: one per processor",
-     VALUE_COUNT, FIELD(workers), .max = CONFIG_WORKERS_MAX},
+     VALUE_COUNT, FIELD(workers), .max = CONFIG_WORKERS_MAX, .usual = "0"},
     {"max_connections", "N", "3000", "more are refused",
      VALUE_COUNT, FIELD(max_connections), .min = 1, .max = CONNECTIONS_MAX},
     {"blocks", "N", "10000", "I/O blocks allocated at start",

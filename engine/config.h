@@ -74,6 +74,7 @@ struct config_name {
     uint64_t min, max;         /* in the field's unit */
     const char *const *words;  /* for a choice: what the field's values are called; then NULL */
     bool live;                 /* may change while a server runs: server_configure_worker */
+    const char *usual;         /* the default, if the example is another value */
 };
 const struct config_name *config_names(size_t *count);
 

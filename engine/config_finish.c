@@ -55,7 +55,7 @@ static bool check_marks(const struct config *config, struct error *error)
     if (config->hard_mark < least)
         return error_set(error, ERROR_INPUT,
                          "hard_mark = %s cannot hold one packet of max_packet = %s and its header: "
-                         "set hard_mark to at least %s, or to 0 for twice max_packet",
+                         "set hard_mark to at least %s, or to 0 to have it chosen",
                          size_text(config->hard_mark).text, size_text(config->max_packet).text,
                          size_text(least).text);
     if (config->soft_mark > config->hard_mark)
@@ -103,6 +103,21 @@ static bool check_memory(const struct config *config, struct error *error)
         size_text((needed + M - 1) / M * M).text);
 }
 
+/* Somebody would be told that another program listens there. */
+static bool check_listeners(const struct config *config, struct error *error)
+{
+    char text[ADDRESS_TEXT_MAX];
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        const struct address *address = &config->listeners[i].address;
+        bool any_port = address->family != ADDRESS_UNIX && address->port == 0;
+        for (uint32_t j = 0; j < i && !any_port; j++)
+            if (memcmp(address, &config->listeners[j].address, sizeof *address) == 0)
+                return error_set(error, ERROR_INPUT, "listen has %s twice: once is enough",
+                                 address_format(address, text));
+    }
+    return true;
+}
+
 static bool finish_frames(struct config *config, struct error *error)
 {
     struct error reason;
@@ -130,7 +145,8 @@ bool config_finish(struct config *config, struct error *error)
 {
     return config_check_ranges(config, error) && fill_in(config, error) &&
            check_marks(config, error) && check_blocks(config, error) &&
-           check_memory(config, error) && finish_frames(config, error);
+           check_memory(config, error) && check_listeners(config, error) &&
+           finish_frames(config, error);
 }
 
 /* New connections go to the worker with the fewest: none ever has more than this. */

@@ -303,3 +303,15 @@ const char *frame_fault_text(enum frame_fault fault)
     }
     return "unknown fault";
 }
+
+const char *frame_error_text(const struct frame *frame, const struct frame_cut *cut,
+                             char text[FRAME_FAULT_TEXT_MAX])
+{
+    if (frame->kind == FRAME_LINE && cut->fault == FRAME_TOO_BIG)
+        snprintf(text, FRAME_FAULT_TEXT_MAX, "no delimiter within max_packet = %" PRIu64 " bytes",
+                 frame->packet_max);
+    else
+        snprintf(text, FRAME_FAULT_TEXT_MAX, "%s (length %" PRIu64 ", max_packet %" PRIu64 ")",
+                 frame_fault_text(cut->fault), cut->declared, frame->packet_max);
+    return text;
+}

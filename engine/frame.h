@@ -156,10 +156,19 @@ bool frame_is_same(const struct frame *one, const struct frame *other);
 /* "the packet is larger than max_packet", ... */
 const char *frame_fault_text(enum frame_fault fault);
 
-/* A guess at what a peer speaks that sent these first bytes, for a log line: "this looks like
- * HTTP", "TLS", "the length may be big-endian", "the length may not count its header"; "" if
- * nothing fits. */
+enum { FRAME_FAULT_TEXT_MAX = 160, FRAME_BYTES_TEXT_MAX = 256 };
+
+/* For a log line, why no packet can be cut: frame_fault_text, with the numbers. */
+const char *frame_error_text(const struct frame *frame, const struct frame_cut *cut,
+                             char text[FRAME_FAULT_TEXT_MAX]);
+
+/* What may be behind it, "" if nothing fits: where these are the first bytes of a stream, "this looks like
+ * HTTP", "TLS", "the length may be big-endian"; and where packets were cut from what came before. */
 const char *frame_guess(const struct frame *frame, struct span first_bytes);
+const char *frame_guess_later(const struct frame *frame);
+
+/* For the same line, the first of the bytes that no packet can be cut from, or none yet, and the guess. */
+const char *frame_bytes_text(struct span bytes, const char *guess, char text[FRAME_BYTES_TEXT_MAX]);
 
 extern const struct frame_codec frame_length_codec, frame_line_codec, frame_fixed_codec,
     frame_raw_codec;

@@ -1,5 +1,9 @@
 #include "frame.h"
 
+#include <stdio.h>
+
+enum { BYTES_SHOWN = 16 };
+
 static bool begins_with(struct span bytes, struct span head)
 {
     return bytes.size >= head.size && memcmp(bytes.data, head.data, head.size) == 0;
@@ -44,12 +48,39 @@ static const char *guess_length(const struct frame_length *length, struct span b
     return "";
 }
 
+static bool has_zero(struct span bytes)
+{
+    return bytes.size != 0 && memchr(bytes.data, 0, bytes.size) != NULL;
+}
+
 const char *frame_guess(const struct frame *frame, struct span first_bytes)
 {
-    if (looks_like_http(first_bytes)) return "this looks like HTTP";
-    if (begins_with(first_bytes, span_text("\x16\x03"))) return "this looks like TLS";
-    if (begins_with(first_bytes, span_text("SSH-"))) return "this looks like SSH";
-    if (frame->kind == FRAME_LINE) return "";
-    if (looks_like_text(first_bytes)) return "this looks like text: framing = \"line\"?";
-    return frame->kind == FRAME_LENGTH ? guess_length(&frame->length, first_bytes) : "";
+    struct span bytes = span_first(first_bytes, BYTES_SHOWN);
+    if (looks_like_http(bytes)) return "this looks like HTTP";
+    if (begins_with(bytes, span_text("\x16\x03"))) return "this looks like TLS";
+    if (begins_with(bytes, span_text("SSH-"))) return "this looks like SSH";
+    if (frame->kind == FRAME_LINE)
+        return has_zero(bytes) ? "this does not look like text: framing = \"length\"?" : "";
+    if (looks_like_text(bytes)) return "this looks like text: framing = \"line\"?";
+    return frame->kind == FRAME_LENGTH ? guess_length(&frame->length, bytes) : "";
+}
+
+/* What is wrong now began with the length of a packet before. */
+const char *frame_guess_later(const struct frame *frame)
+{
+    if (frame->kind != FRAME_LENGTH || frame->length.size == 0) return "";
+    return frame->length.counts_header
+               ? "perhaps the length before it does not count its header: counts_header = false?"
+               : "perhaps the length before it counts its header, too: counts_header = true?";
+}
+
+const char *frame_bytes_text(struct span bytes, const char *guess, char text[FRAME_BYTES_TEXT_MAX])
+{
+    struct span first = span_first(bytes, BYTES_SHOWN);
+    int size = snprintf(text, FRAME_BYTES_TEXT_MAX, "first bytes:");
+    for (size_t i = 0; i < first.size; i++)
+        size += snprintf(text + size, FRAME_BYTES_TEXT_MAX - (size_t)size, " %02x", first.data[i]);
+    snprintf(text + size, FRAME_BYTES_TEXT_MAX - (size_t)size, "%s%s", guess[0] != '\0' ? "; " : "",
+             guess);
+    return text;
 }

@@ -287,7 +287,7 @@ void link_decide_idle(struct link *link, enum script_verdict verdict)
     uint64_t now_ns = port_now(home->port);
     if (link->state != LINK_STATE_OPEN || link->idle_limit_ns == 0) return;
     if (verdict == SCRIPT_NO && now_ns - link->received_ns >= link->idle_limit_ns)
-        link_end(link, LINK_IDLE);
+        link_end_midway(link, LINK_IDLE);
     else if (!wheel_timer_runs(&link->idle_timer)) /* the script may have set a new limit */
         wheel_start(&home->wheel, &link->idle_timer, now_ns + link->idle_limit_ns);
 }
@@ -382,6 +382,7 @@ void link_set_frame(struct link *link, const struct frame *frame)
 {
     link->frame = frame;
     link->cursor = (struct frame_cursor){0};
+    link->cut = false;
     /* What has been gathered may hold packets of the new framing. */
     if (list_empty(&link->woken)) list_append(&link->home->woken, &link->woken);
 }

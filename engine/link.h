@@ -101,6 +101,7 @@ struct link {
     bool ended;           /* the peer will send no more */
     bool shut;            /* the peer was told that no more will come */
     bool pumping;         /* inside link_pump */
+    bool cut;             /* a packet was cut from its input, with this framing */
     bool drain_owed;      /* it was above the soft mark, or refused a packet */
     bool refusing;        /* a packet was refused: none is taken until the queue has drained */
     struct gather gather; /* received, not used yet */
@@ -145,6 +146,10 @@ void link_update_receiving(struct link *link);
 /* Ends it for a reason of ours: flushing first, or at once. */
 void link_end(struct link *link, enum link_reason reason);
 void link_fail(struct link *link, enum link_reason reason);
+
+/* The same as link_end where the peer is silent or has ended; if a packet of its is not complete, the log
+ * says so. */
+void link_end_midway(struct link *link, enum link_reason reason);
 
 /* An encoded packet that others may share. */
 enum send_result link_send_chunk(struct link *link, struct chunk *encoded);

@@ -9,8 +9,6 @@
  * memory to be gathered in is copied to blocks of the pool, which then stand among the parked. */
 #include "link.h"
 
-enum { FIRST_BYTES_SHOWN = 16 };
-
 static void park(struct link *link, struct block *block)
 {
     list_append(&link->parked, &block->node);
@@ -53,15 +51,27 @@ void link_drop_input(struct link *link)
 
 static void reject(struct link *link, struct span input, const struct frame_cut *cut)
 {
-    char hex[FIRST_BYTES_SHOWN * 3 + 1] = "";
-    struct span first = span_first(input, FIRST_BYTES_SHOWN);
-    const char *guess = frame_guess(link->frame, first);
-    for (size_t i = 0; i < first.size; i++) snprintf(hex + 3 * i, 4, " %02x", first.data[i]);
-    link_log(link, LOG_WARN, "closed: %s (length %llu, max_packet %llu); first bytes:%s%s%s",
-             frame_fault_text(cut->fault), (unsigned long long)cut->declared,
-             (unsigned long long)link->frame->packet_max, hex, guess[0] != '\0' ? "; " : "", guess);
+    char why[FRAME_FAULT_TEXT_MAX], bytes[FRAME_BYTES_TEXT_MAX];
+    const char *guess =
+        link->cut ? frame_guess_later(link->frame) : frame_guess(link->frame, input);
+    link_log(link, LOG_WARN, "closed: %s; %s", frame_error_text(link->frame, cut, why),
+             frame_bytes_text(input, guess, bytes));
     /* What was answered to the packets before the bad one still goes out. */
     link_end(link, cut->fault == FRAME_TOO_BIG ? LINK_OVERSIZE : LINK_FRAMING);
+}
+
+void link_end_midway(struct link *link, enum link_reason reason)
+{
+    char wanted[32] = "", bytes[FRAME_BYTES_TEXT_MAX];
+    struct span input = gather_bytes(&link->gather);
+    const char *guess = link->cut ? "" : frame_guess(link->frame, input);
+    if (link->cursor.wanted > input.size)
+        snprintf(wanted, sizeof wanted, " of %zu", link->cursor.wanted);
+    if (input.size > 0)
+        link_log(
+            link, LOG_INFO, "closed (%s) with %zu%s bytes of a packet that is not complete; %s",
+            link_reason_text(reason), input.size, wanted, frame_bytes_text(input, guess, bytes));
+    link_end(link, reason);
 }
 
 /* The bytes at the front of the input that lie together. */
@@ -148,6 +158,7 @@ static inline bool take_packet(struct link *link, struct span *packet)
             verdict = frame_next(link->frame, &link->cursor, input, &cut);
         if (verdict == FRAME_PACKET) {
             link->cursor = (struct frame_cursor){0};
+            link->cut = true;
             use_up(link, cut.consumed);
             counter_add(&home->counters.packets_received, 1);
             *packet = cut.packet;
@@ -233,7 +244,7 @@ void link_pump(struct link *link)
         make_room(link);
         if (link->gates & GATE_STARVED) spill(link);
         if (link->ended && flows(link))
-            link_end(link, LINK_EOF); /* a packet that was begun will never be complete */
+            link_end_midway(link, LINK_EOF); /* what was begun will never be complete */
     }
     link_update_receiving(link);
 }

@@ -28,7 +28,7 @@ bool port_choose(enum port_backend wanted, enum port_backend *chosen, char *why,
         snprintf(why, why_size, "as fast as io_uring, or faster");
         return true;
     default:
-        snprintf(why, why_size, "this build does not have it: it is for Windows");
+        snprintf(why, why_size, "%s is for Windows; use \"auto\"", port_backend_name(wanted));
         return false;
     }
 }

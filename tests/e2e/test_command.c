@@ -66,6 +66,23 @@ Test(command, help_and_version_are_printed)
     free(err);
 }
 
+Test(command, help_is_given_wherever_it_is_asked_for)
+{
+    static const char *const words[][3] = {{"help"},
+                                           {"serve", "--help"},
+                                           {"check", "--help"},
+                                           {"test", "-h"},
+                                           {"check", "x", "--help"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char *out, *err;
+        cr_assert_eq(program_run(&out, &err, WORDS(words[i][0], words[i][1], words[i][2])), 0);
+        cr_assert_not_null(strstr(out, "moonport DIR [FLAGS]"), "%s", words[i][0]);
+        cr_assert_str_eq(err, "");
+        free(out);
+        free(err);
+    }
+}
+
 Test(command, an_unknown_flag_names_the_nearest)
 {
     expect_of_flags(USAGE, WORDS("--wrokers", "2"), "--wrokers", "did you mean --workers?");
@@ -139,13 +156,17 @@ Test(command, what_is_wrong_is_said_once)
 Test(command, a_misspelt_handler_stops_the_start)
 {
     char *out, *err;
-    char *directory =
-        directory_make("main.lua", "function on_recieve() end\nfunction on_conect() end\n", NULL);
+    char *directory = directory_make("main.lua",
+                                     "function on_recieve() end\nfunction on_conect() end\n"
+                                     "function onDrain() end\n",
+                                     NULL);
     const char *words[] = {directory, "--listen", "127.0.0.1:0", NULL};
     cr_assert_eq(program_run(&out, &err, words), 1);
     cr_assert_not_null(
         strstr(err, "main.lua:1: nothing calls on_recieve: did you mean on_receive?"), "%s", err);
     cr_assert_not_null(strstr(err, "main.lua:2: nothing calls on_conect: did you mean on_connect?"),
+                       "%s", err);
+    cr_assert_not_null(strstr(err, "main.lua:3: nothing calls onDrain: did you mean on_drain?"),
                        "%s", err);
     free(out);
     free(err);

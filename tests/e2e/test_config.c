@@ -71,11 +71,14 @@ Test(config, a_value_of_another_kind_is_told)
     refuse("return { log = 'loud' }\n", "log = \"loud\"", "error|warn|info|debug");
     refuse("return { framing = 5 }\n", "\"5\"", "\"length\"");
     refuse("return { framing = 'morse' }\n", "morse", "length");
-    refuse("return { listen = 7000 }\n", "listen is a number", "an address");
+    refuse("return { listen = true }\n", "listen is a boolean", "an address");
+    refuse("return { listen = 70000 }\n", "70000", "0 (any free one) to 65535");
     refuse("return { listen = {} }\n", "listen", "no address");
     refuse("return { listen = 'nowhere' }\n", "\"nowhere\"", "the port is missing");
-    refuse("return { listen = { 7000 } }\n", "an element of listen is a number", "an address");
-    refuse("return { listen = { address = 7000 } }\n", "address is a number", "a string");
+    refuse("return { listen = { true } }\n", "an element of listen is a boolean", "an address");
+    refuse("return { listen = { address = true } }\n", "address is a boolean", "a string");
+    refuse("return { listen = { adress = '1:2' } }\n", "listen", "has no address");
+    refuse("return { framing = { type = 'line' } }\n", "framing", "its name stands first");
 }
 
 Test(config, settings_that_cannot_work_together_are_told)

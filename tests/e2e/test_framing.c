@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { HEADER = 4, HALF_OPEN = 40, PIECE = 100, BIG_PIECE = 1 << 20 };
@@ -81,6 +82,54 @@ Test(framing, tells_a_length_that_does_not_count_its_header)
 {
     refuse("length", "\x01\0\0\0x", 5, "gone: framing",
            "first bytes: 01 00 00 00 78; the length may not count its header");
+}
+
+Test(framing, tells_a_later_length_that_does_not_count_its_header)
+{
+    refuse("length", "\x05\0\0\0hello", 9, "gone: oversize",
+           "first bytes: 65 6c 6c 6f; perhaps the length before it does not count its header");
+}
+
+Test(framing, tells_a_later_length_that_counts_its_header)
+{
+    refuse("length,counts_header=false", "\x09\0\0\0hello\xff\xff\xff\x7f\xff\xff\xff\x7f", 17,
+           "gone: oversize",
+           "first bytes: ff ff ff 7f; perhaps the length before it counts its header");
+}
+
+/* It is closed for another reason, and had sent a part of a packet. */
+static void leave_midway(const char *framing, const void *bytes, size_t size, const char *shown)
+{
+    struct server server =
+        server_begin(&(struct begin){.script = echo, .flags = {"--framing", framing}});
+    int client = client_connect(&server);
+    client_send(client, bytes, size);
+    shutdown(client, SHUT_WR);
+    cr_assert_eq(client_await_end(client), CLIENT_EOF);
+    server_expect_log(&server, shown);
+    close(client);
+    server_end(&server);
+}
+
+Test(framing, tells_of_a_packet_that_never_was_complete)
+{
+    leave_midway("length", "hi\n", 3,
+                 "closed (eof) with 3 of 4 bytes of a packet that is not complete; "
+                 "first bytes: 68 69 0a; this looks like text");
+    leave_midway("length", "\x09\0\0\0hell", 8, "with 8 of 9 bytes of a packet");
+    leave_midway("line", "\x09\0\0\0hello", 9, "this does not look like text");
+}
+
+Test(framing, tells_of_a_packet_that_a_silent_peer_has_begun)
+{
+    struct server server =
+        server_begin(&(struct begin){.script = echo, .flags = {"--idle-timeout", "0.2"}});
+    int client = client_connect(&server);
+    client_send(client, "hi\n", 3);
+    cr_assert_eq(client_await_end(client), CLIENT_EOF);
+    server_expect_log(&server, "closed (idle) with 3 of 4 bytes of a packet that is not complete");
+    close(client);
+    server_end(&server);
 }
 
 Test(framing, refuses_a_varint_without_an_end)

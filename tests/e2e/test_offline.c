@@ -58,12 +58,13 @@ Test(offline, a_directory_without_tests_is_an_error)
     struct outcome outcome = offline_run(FILES("main.lua", ECHO));
     cr_assert_eq(outcome.status, INPUT);
     cr_assert_str_eq(outcome.out, "");
-    cr_assert_not_null(strstr(outcome.err, "has no tests: a test is in a file called *_test.lua"),
+    cr_assert_not_null(strstr(outcome.err, "has no tests: they are in files called *_test.lua"),
                        "%s", outcome.err);
     offline_end(&outcome);
     outcome = offline_run(FILES("main.lua", ECHO, "a_test.lua", "local x = 1\n"));
     cr_assert_eq(outcome.status, INPUT);
-    cr_assert_str_eq(outcome.out, "a_test.lua\n  has no tests\n");
+    cr_assert_str_eq(outcome.out,
+                     "a_test.lua\n  has no tests: write test(\"name\", function() ... end)\n");
     cr_assert_not_null(strstr(outcome.err, "has no tests"), "%s", outcome.err);
     offline_end(&outcome);
 }

@@ -155,6 +155,25 @@ Test(reload, saving_without_a_change_does_nothing)
     server_end(&server);
 }
 
+Test(reload, a_mistake_that_is_undone_is_told_of)
+{
+    struct server server = server_begin(&(struct begin){.script = SAYS("one")});
+    script_replace(&server, "main.lua", "error('no luck')\n");
+    server_expect_log(&server, "/main.lua:1: no luck\n");
+    script_replace(&server, "main.lua", SAYS("one"));
+    server_expect_log(&server, "info  reload: " RUNS_ALREADY);
+    server_end(&server);
+}
+
+Test(reload, code_that_receives_nothing_is_warned_of)
+{
+    struct server server = server_begin(&(struct begin){.script = SAYS("one")});
+    script_replace(&server, "main.lua", "local function on_receive() end\n");
+    server_expect_log(&server, "no on_receive that is global");
+    server_expect_log(&server, "generation 2 runs: main.lua\n");
+    server_end(&server);
+}
+
 Test(reload, an_error_is_told_of_again_only_when_something_else_was_in_between)
 {
     static const char broken[] = "error('no luck')\n", told[] = "/main.lua:1: no luck\n";
@@ -327,7 +346,9 @@ Test(reload, three_generations_are_kept_to_roll_back_to)
     script_write(&server, "main.lua", "broken");
     server_command(&server, "reload", INPUT, "main.lua:1:");
     client_ask(client, "what?", "four");
-    server_command(&server, "rollback", 0, "generation 5 runs: main.lua\n");
+    server_command(&server, "rollback", 0,
+                   "generation 5 runs: main.lua\n"
+                   "the files are as they were: the next one that is saved loads them anew\n");
     client_ask(client, "what?", "three");
     server_command(&server, "rollback", 0, "generation 6 runs: main.lua\n");
     client_ask(client, "what?", "two");

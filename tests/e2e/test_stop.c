@@ -185,6 +185,25 @@ Test(stop, a_second_signal_does_not_wait_for_a_deaf_peer)
     server_end(&server);
 }
 
+/* A pattern that takes for ever is a C function, which no hook interrupts. */
+Test(stop, drain_timeout_ends_the_wait_for_a_script_that_nothing_interrupts)
+{
+    struct server server = server_begin(
+        &(struct begin){.script = "function on_receive()\n"
+                                  "  server.log('info', 'for ever')\n"
+                                  "  string.find(('a'):rep(100), ('a-'):rep(60) .. 'b')\n"
+                                  "end\n",
+                        .flags = {"--drain-timeout", "0.2", "--handler-timeout", "0.2"}});
+    int client = client_connect(&server);
+    client_put_text(client, "go");
+    server_expect_log(&server, "for ever\n");
+    server_signal(&server, SIGTERM);
+    cr_assert_eq(server_wait(&server), 0);
+    server_expect_log(&server, "a script does not return");
+    close(client);
+    server_end(&server);
+}
+
 static void stop_in_spite_of(const char *script)
 {
     struct server server =

@@ -22,6 +22,18 @@ Test(config, memory_too_small_for_its_workers_is_refused_with_the_arithmetic)
     finish(&config);
 }
 
+Test(config, an_address_is_listened_on_once)
+{
+    struct config config = fresh();
+    struct error error;
+    for (int i = 0; i < 2; i++) cr_assert_not_null(config_add_listener(&config, "7010", &error));
+    unfinished(&config, "listen has 0.0.0.0:7010 twice");
+    config = fresh();
+    for (int i = 0; i < 2; i++)
+        cr_assert_not_null(config_add_listener(&config, "127.0.0.1:0", &error));
+    finish(&config); /* each has a port of its own */
+}
+
 Test(config, memory_that_nobody_set_is_enough_for_any_number_of_workers)
 {
     for (uint32_t workers = 1; workers <= CONFIG_WORKERS_MAX; workers++) {
