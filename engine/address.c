@@ -136,3 +136,9 @@ const char *address_format(const struct address *address, char *text)
     }
     return text;
 }
+
+bool address_is_same(const struct address *one, const struct address *other)
+{
+    char text[ADDRESS_TEXT_MAX], other_text[ADDRESS_TEXT_MAX];
+    return strcmp(address_format(one, text), address_format(other, other_text)) == 0;
+}

@@ -29,4 +29,6 @@ const char *address_format(const struct address *address, char *text);
 /* Only the host: "127.0.0.1", "::1", or the path of a unix socket. Returns text. */
 const char *address_format_host(const struct address *address, char *text);
 
+bool address_is_same(const struct address *one, const struct address *other);
+
 #endif

@@ -3,18 +3,12 @@
 
 #include <string.h>
 
-static bool same_address(const struct address *one, const struct address *other)
-{
-    char text[ADDRESS_TEXT_MAX], other_text[ADDRESS_TEXT_MAX];
-    return strcmp(address_format(one, text), address_format(other, other_text)) == 0;
-}
-
 static bool same_listeners(const struct config *one, const struct config *other)
 {
     if (one->listener_count != other->listener_count) return false;
     for (uint32_t i = 0; i < one->listener_count; i++) {
         const struct config_listener *a = &one->listeners[i], *b = &other->listeners[i];
-        if (!same_address(&a->address, &b->address) || !frame_is_same(&a->frame, &b->frame) ||
+        if (!address_is_same(&a->address, &b->address) || !frame_is_same(&a->frame, &b->frame) ||
             a->on_full != b->on_full)
             return false;
     }
@@ -27,7 +21,7 @@ static bool same_setting(const struct config *one, const struct config *other,
     if (strcmp(setting->name, "framing") == 0) return frame_is_same(&one->frame, &other->frame);
     if (strcmp(setting->name, "admin") == 0)
         return one->has_admin == other->has_admin &&
-               (!one->has_admin || same_address(&one->admin, &other->admin));
+               (!one->has_admin || address_is_same(&one->admin, &other->admin));
     return memcmp((const char *)one + setting->offset, (const char *)other + setting->offset,
                   setting->field_size) == 0;
 }

@@ -111,7 +111,7 @@ static bool check_listeners(const struct config *config, struct error *error)
         const struct address *address = &config->listeners[i].address;
         bool any_port = address->family != ADDRESS_UNIX && address->port == 0;
         for (uint32_t j = 0; j < i && !any_port; j++)
-            if (memcmp(address, &config->listeners[j].address, sizeof *address) == 0)
+            if (address_is_same(address, &config->listeners[j].address))
                 return error_set(error, ERROR_INPUT, "listen has %s twice: once is enough",
                                  address_format(address, text));
     }

@@ -82,6 +82,8 @@ struct link_home {
     _Atomic bool starving;  /* blocks have run low and not come back yet */
     uint32_t parked_blocks; /* of those that the port receives into, how many wait in links */
     struct shortage of_blocks, of_memory;
+    uint64_t
+        closed_ns; /* when somebody had to go for others: what that one held may be on its way */
     struct link_counters counters;
     struct log_limit log_limit;
     _Atomic uint32_t load; /* links not free, and sockets on their way here: for admission */
@@ -110,6 +112,7 @@ struct link {
     struct list touched, starved, woken, closing; /* nodes in the home's lists */
     uint64_t received_ns, sent_ns;                /* when something last came, and last went */
     uint64_t connected_ns, starved_ns;
+    uint64_t gathered_ns; /* since when the gather holds what it holds */
     uint64_t idle_limit_ns;
     struct wheel_timer idle_timer, deadline;
     struct group_member groups; /* those that it is in, while it is open */

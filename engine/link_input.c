@@ -84,10 +84,12 @@ static struct span front(const struct link *link)
 
 static void use_up(struct link *link, size_t size)
 {
-    if (!gather_empty(&link->gather))
+    if (!gather_empty(&link->gather)) {
         gather_consume(&link->gather, size);
-    else
+        link->gathered_ns = port_now(link->home->port);
+    } else {
         block_of(link->parked.next)->begin += (uint32_t)size;
+    }
 }
 
 /* Gives back a landing block whose packets have all been handled. */
@@ -104,6 +106,7 @@ static bool absorb(struct link *link, size_t size)
     struct block *block = block_of(link->parked.next);
     struct span bytes = span_first(block_bytes(block), size);
     size_t wanted = link->cursor.wanted;
+    if (gather_empty(&link->gather)) link->gathered_ns = port_now(link->home->port);
     if (!gather_append(&link->gather, &link->home->blocks, bytes, wanted)) return false;
     block->begin += (uint32_t)bytes.size;
     if (block->begin == block->end) unpark(link);

@@ -12,8 +12,10 @@
 
 enum {
     SOCKET_READABLE = 1, /* an edge came, and nothing has said "empty" since */
-    SOCKET_HUNG_UP = 2,  /* the end or an error is near: read until it shows */
-    SOCKET_BLOCKED = 4,  /* a send waits for room */
+    SOCKET_HUNG_UP =
+        2, /* the end or an error is near, or urgent data, where a read stops short: read
+                            until it shows, or there is nothing left */
+    SOCKET_BLOCKED = 4, /* a send waits for room */
 };
 
 enum { EVENTS_MAX = 256, TAG_ACCEPTOR = 1 };
@@ -160,9 +162,10 @@ static int take_accepted(struct port_epoll *epoll, struct port_event *events, in
 
 static void note_socket(struct port_epoll *epoll, struct port_socket *socket, uint32_t events)
 {
-    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+    const uint32_t reads_on = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+    if (events & (EPOLLIN | reads_on)) {
         if (events & EPOLLIN) socket->readiness |= SOCKET_READABLE;
-        if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) socket->readiness |= SOCKET_HUNG_UP;
+        if (events & reads_on) socket->readiness |= SOCKET_HUNG_UP;
         if (socket->receiving && !socket->stopping && list_empty(&socket->recv_node))
             list_append(&epoll->readable, &socket->recv_node);
     }
@@ -217,7 +220,7 @@ static int epoll_harvest(struct port *port, struct port_event *events, int count
 
 static bool epoll_attach(struct port *port, struct port_socket *socket, intptr_t handle)
 {
-    struct epoll_event interest = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+    struct epoll_event interest = {.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                    .data.u64 = (uintptr_t)socket};
     posix_attach(socket, handle);
     return epoll_ctl(self(port)->epoll_fd, EPOLL_CTL_ADD, (int)handle, &interest) == 0;

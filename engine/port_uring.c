@@ -1,7 +1,8 @@
 /* The completion port over io_uring: one multishot receive per socket into a ring of landing
  * blocks, one multishot accept per listener, one system call per harvest.
  *
- * When the ring is empty the kernel ends a receive with ENOBUFS; such sockets wait in `stalled`. */
+ * When the ring is empty the kernel ends a receive with ENOBUFS; such sockets wait. One stream alone can
+ * empty it again and again: so those that got nothing come first, and before those that begin. */
 #include "port_posix.h"
 #include "port_uring_landing.h"
 
@@ -18,14 +19,18 @@ enum { SUBMISSIONS = 1024, COMPLETIONS = 8192 };
 enum tag { TAG_RECV, TAG_ROOM, TAG_ACCEPT, TAG_WAKE, TAG_TIMER, TAG_NOTHING, TAG_MASK = 7 };
 
 /* In port_socket.readiness. */
-enum { SOCKET_ARMED = 1 }; /* the kernel has the receive */
+enum {
+    SOCKET_ARMED = 1, /* the kernel has the receive */
+    SOCKET_FED = 2,   /* which has brought bytes */
+};
 
 struct port_uring {
     struct port port;
     struct io_uring ring;
     int wake_fd;
     struct landing landing;
-    struct list stalled; /* sockets whose receive found no buffer */
+    struct list hungry;  /* sockets whose receive found no buffer, and had brought nothing; */
+    struct list stalled; /* those that had, and those that begin while others wait */
     struct list ended;   /* sockets stopped while the kernel had no receive of theirs */
     struct posix_timer timer;
 };
@@ -65,14 +70,23 @@ static void arm_receive(struct port_uring *uring, struct port_socket *socket)
     entry->flags |= IOSQE_BUFFER_SELECT;
     entry->buf_group = LANDING_GROUP;
     tag(entry, socket, TAG_RECV);
-    socket->readiness |= SOCKET_ARMED;
+    socket->readiness = SOCKET_ARMED;
+}
+
+static bool any_waits(const struct port_uring *uring)
+{
+    return !list_empty(&uring->hungry) || !list_empty(&uring->stalled);
 }
 
 static void uring_recv_start(struct port *port, struct port_socket *socket)
 {
+    struct port_uring *uring = self(port);
     socket->receiving = true;
     socket->stopping = false;
-    arm_receive(self(port), socket);
+    if (any_waits(uring))
+        list_append(&uring->stalled, &socket->recv_node);
+    else
+        arm_receive(uring, socket);
 }
 
 static void uring_recv_stop(struct port *port, struct port_socket *socket)
@@ -147,6 +161,7 @@ static bool received(struct port_uring *uring, struct port_socket *socket,
             block->end = (uint32_t)size;
             block->sequence = socket->sequence_next++;
             event->block = block;
+            socket->readiness |= SOCKET_FED;
         } else {
             landing_done(&uring->landing, block);
         }
@@ -154,8 +169,9 @@ static bool received(struct port_uring *uring, struct port_socket *socket,
     if (more) return true;
     bool full = size == -ENOBUFS;
     if ((size > 0 || full) && !socket->stopping) { /* ended by the kernel: goes on by itself */
+        bool fed = socket->readiness & SOCKET_FED;
         if (size > 0) arm_receive(uring, socket);
-        if (full) list_append(&uring->stalled, &socket->recv_node);
+        if (full) list_append(fed ? &uring->stalled : &uring->hungry, &socket->recv_node);
         return size > 0;
     }
     event->last = true;
@@ -208,7 +224,7 @@ static bool complete(struct port_uring *uring, const struct io_uring_cqe *comple
 static void enter(struct port_uring *uring, uint64_t deadline_ns)
 {
     /* A receive that finds no buffer ends, be there bytes for it or not: all are to be armed again. */
-    bool can_restart = !list_empty(&uring->stalled) && uring->landing.free > 0;
+    bool can_restart = any_waits(uring) && uring->landing.free > 0;
     bool at_hand = can_restart || !list_empty(&uring->ended) || !list_empty(&uring->port.sent) ||
                    mailbox_waiting(&uring->port.mailbox) || io_uring_cq_ready(&uring->ring) > 0;
     uint64_t now_ns = port_turn_ended(&uring->port);
@@ -219,11 +235,11 @@ static void enter(struct port_uring *uring, uint64_t deadline_ns)
     check(result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY);
 }
 
-static void restart_stalled(struct port_uring *uring)
+static void restart_waiting(struct port_uring *uring)
 {
-    for (uint32_t i = uring->landing.free; i > 0 && !list_empty(&uring->stalled); i--) {
-        struct list *node = list_take_first(&uring->stalled);
-        arm_receive(uring, container_of(node, struct port_socket, recv_node));
+    for (uint32_t i = uring->landing.free; i > 0 && any_waits(uring); i--) {
+        struct list *first = list_empty(&uring->hungry) ? &uring->stalled : &uring->hungry;
+        arm_receive(uring, container_of(list_take_first(first), struct port_socket, recv_node));
     }
 }
 
@@ -234,7 +250,7 @@ static int uring_harvest(struct port *port, struct port_event *events, int count
     struct io_uring_cqe *completion;
     unsigned head, seen = 0;
     landing_offer(&uring->landing);
-    restart_stalled(uring);
+    restart_waiting(uring);
     enter(uring, deadline_ns);
     port->now_ns = posix_now_ns();
     int count = port_take_mail(port, events, count_max);
@@ -340,6 +356,7 @@ struct port *port_uring_open(const struct port_options *options, struct error *e
     if (uring->wake_fd < 0) goto no_wake;
     if (!posix_timer_open(&uring->timer)) goto no_timer;
     port_init(&uring->port, &uring_operations, posix_now_ns(), options->landing_blocks);
+    list_init(&uring->hungry);
     list_init(&uring->stalled);
     list_init(&uring->ended);
     watch(uring, uring->wake_fd, TAG_WAKE);

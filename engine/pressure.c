@@ -6,31 +6,34 @@ static struct link *first_starved(const struct link_home *home)
                                       : container_of(home->starved.next, struct link, starved);
 }
 
-static bool begins(struct shortage *shortage, uint64_t now_ns)
+static bool is_over(const struct link_home *home, uint64_t since_ns, uint64_t duration_ms)
+{
+    return port_now(home->port) - since_ns >= duration_ms * WHEEL_TICK_NS;
+}
+
+static bool begins(const struct link_home *home, struct shortage *shortage)
 {
     bool is_new = !shortage->lasts;
-    *shortage = (struct shortage){.lasts = true, .seen_ns = now_ns};
+    *shortage = (struct shortage){.lasts = true, .seen_ns = port_now(home->port)};
     return is_new;
 }
 
-static bool ends(struct shortage *shortage, uint64_t now_ns)
+static bool ends(const struct link_home *home, struct shortage *shortage)
 {
-    if (!shortage->lasts || now_ns - shortage->seen_ns < PRESSURE_CALM_MS * WHEEL_TICK_NS)
-        return false;
-    shortage->lasts = false;
-    return true;
+    bool over = shortage->lasts && is_over(home, shortage->seen_ns, PRESSURE_CALM_MS);
+    if (over) shortage->lasts = false;
+    return over;
 }
 
 static void note_blocks(struct link_home *home)
 {
-    uint64_t now_ns = port_now(home->port);
-    if (link_home_starving(home) && begins(&home->of_blocks, now_ns)) {
+    if (link_home_starving(home) && begins(home, &home->of_blocks)) {
         counter_add(&home->counters.starved, 1);
         log_line(LOG_WARN,
                  "worker %u: blocks have run low (%u of %u free): receiving pauses and new "
                  "connections are refused until they come back",
                  worker_index(home->worker), home->blocks.free_count, home->blocks.total);
-    } else if (ends(&home->of_blocks, now_ns)) {
+    } else if (ends(home, &home->of_blocks)) {
         log_line(LOG_INFO, "worker %u: blocks are back (%u of %u free): receiving goes on",
                  worker_index(home->worker), home->blocks.free_count, home->blocks.total);
     }
@@ -38,34 +41,37 @@ static void note_blocks(struct link_home *home)
 
 static void note_memory(struct link_home *home)
 {
-    uint64_t now_ns = port_now(home->port);
     size_t used = budget_used(&home->budget), limit = home->budget.limit;
     bool is_short = !link_home_starving(home) && !list_empty(&home->starved);
-    if (is_short && begins(&home->of_memory, now_ns)) {
+    if (is_short && begins(home, &home->of_memory)) {
         counter_add(&home->counters.starved, 1);
         log_line(LOG_WARN,
                  "worker %u: memory has run out (%zu of %zu bytes used): packets that cannot grow "
                  "wait",
                  worker_index(home->worker), used, limit);
-    } else if (ends(&home->of_memory, now_ns)) {
+    } else if (ends(home, &home->of_memory)) {
         log_line(LOG_INFO, "worker %u: memory is back (%zu of %zu bytes used): no packet waits",
                  worker_index(home->worker), used, limit);
     }
 }
 
-/* Lets the waiting go on, first come first served, as far as there is room. */
+/* Lets the waiting go on, first come first served, as far as there is room. Who finds no memory keeps his
+ * place, and does not hold up those behind him who need less. */
 static void resume_starved(struct link_home *home)
 {
-    struct link *link;
-    while (!link_home_starving(home) && (link = first_starved(home)) != NULL) {
+    struct list unlucky;
+    list_init(&unlucky);
+    while (!link_home_starving(home) && !list_empty(&home->starved)) {
+        struct link *link = container_of(home->starved.next, struct link, starved);
         uint64_t since_ns = link->starved_ns;
         link_gate_open(link, GATE_STARVED);
         if (!(link->gates & GATE_STARVED)) continue;
-        link->starved_ns = since_ns; /* no luck: it keeps its place */
+        link->starved_ns = since_ns;
         list_remove(&link->starved);
-        list_prepend(&home->starved, &link->starved);
-        return;
+        list_append(&unlucky, &link->starved);
     }
+    list_move_all(&unlucky, &home->starved);
+    list_move_all(&home->starved, &unlucky);
 }
 
 static size_t blocks_held(const struct link *link)
@@ -93,24 +99,64 @@ static struct link *greatest_hoarder(struct link_home *home)
     return greatest;
 }
 
-static void lose_patience(struct link_home *home)
+/* What its input keeps: a block, or bytes of memory. 0 where that is our doing, or it is in the line, too. */
+static size_t input_held(const struct link *link, bool blocks)
 {
-    struct link *first = first_starved(home);
-    if (first == NULL) return;
+    const struct gather *gather = &link->gather;
+    if (link->state != LINK_STATE_OPEN || link->gates & (GATES_OF_OURS | GATE_PAUSED)) return 0;
+    if (blocks) return gather->block != NULL;
+    return gather->block == NULL ? gather->capacity : 0;
+}
+
+/* The connection that has begun a packet and does not end it, and keeps the most for it. */
+static struct link *greatest_dawdler(struct link_home *home, bool blocks)
+{
+    struct link *greatest = NULL;
+    size_t most = 0;
+    for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {
+        struct link *link = container_of(node, struct link, entry.node);
+        size_t held = input_held(link, blocks);
+        if (held <= most || !is_over(home, link->gathered_ns, PRESSURE_PATIENCE_MS)) continue;
+        most = held;
+        greatest = link;
+    }
+    return greatest;
+}
+
+static void close_somebody(struct link_home *home, struct link *first)
+{
     bool starving = link_home_starving(home);
-    bool deaf = !starving && home->parked_blocks >= home->port->landing_blocks;
-    uint64_t waited_ns = port_now(home->port) - first->starved_ns;
-    if (waited_ns < PRESSURE_PATIENCE_MS * WHEEL_TICK_NS && !deaf) return;
     struct link *hoarder = starving ? greatest_hoarder(home) : NULL;
+    struct link *dawdler = hoarder == NULL ? greatest_dawdler(home, starving) : NULL;
     if (hoarder != NULL) {
         link_log(hoarder, LOG_WARN,
                  "closed: it does not read the %zu bytes queued for it, and others need the blocks",
                  hoarder->outbox.pending);
         link_fail(hoarder, LINK_SLOW);
+    } else if (dawdler != NULL) {
+        link_log(dawdler, LOG_WARN,
+                 "closed: it does not end the packet of which %zu bytes have come, and others need "
+                 "the %s",
+                 gather_bytes(&dawdler->gather).size, starving ? "block" : "memory");
+        link_fail(dawdler, LINK_MEMORY);
     } else {
         link_log(first, LOG_WARN, "closed: no memory for its packet, and it has waited longest");
         link_fail(first, LINK_MEMORY);
     }
+}
+
+/* One at a time: what the last one held may not have come home yet. Only when nobody can be heard any more,
+ * because the blocks to receive into are all kept, nobody waits. */
+static void lose_patience(struct link_home *home)
+{
+    struct link *first = first_starved(home);
+    if (first == NULL) return;
+    bool deaf = !link_home_starving(home) && home->parked_blocks >= home->port->landing_blocks;
+    bool in_time = is_over(home, first->starved_ns, PRESSURE_PATIENCE_MS) &&
+                   is_over(home, home->closed_ns, PRESSURE_RETRY_MS);
+    if (!in_time && !deaf) return;
+    home->closed_ns = port_now(home->port);
+    close_somebody(home, first);
 }
 
 static bool blocks_are_back(const struct link_home *home)

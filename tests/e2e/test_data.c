@@ -18,6 +18,32 @@ static const char echo[] = "function on_receive(conn, packet) conn:send(packet) 
                            "  server.log('info', 'gone: %s', reason)\n"
                            "end\n";
 
+/* ---- urgent data, which no packet contains, ends a read before those behind it ---- */
+
+Test(data, urgent_bytes_hold_up_none_that_follow)
+{
+    if (on_windows()) cr_skip_test("NOT TESTED: Wine's urgent data is no part of what is tested");
+    struct server server = server_begin_script("function on_receive(conn, packet)\n"
+                                               "  if packet == 'work' then\n"
+                                               "    local till = os.clock() + 0.1\n"
+                                               "    while os.clock() < till do end\n"
+                                               "  end\n"
+                                               "  conn:send(packet)\n"
+                                               "end\n");
+    int worker = client_connect(&server), client = client_connect(&server);
+    client_ask(client, "here", "here");
+    client_put_text(worker, "work");
+    client_put_text(client, "before");
+    cr_assert_eq(send(client, "!", 1, MSG_OOB), 1);
+    client_put_text(client, "behind"); /* all of it is there when the server looks */
+    client_expect(client, "before");
+    client_expect(client, "behind");
+    client_expect(worker, "work");
+    close(client);
+    close(worker);
+    server_end(&server);
+}
+
 /* ---- a stream of packets that its seed determines: to send, and to compare with ---- */
 
 typedef size_t size_chooser(uint64_t random);

@@ -10,6 +10,7 @@
 
 enum { HEADER = 4, DEAF = 20, PACKET_SIZE = 1000 };
 enum { LARGE = 1 << 20, HALF_SENT = 900 << 10, HALVES = 10, HOLDERS = 4, WAITING = 2, ROUNDS = 20 };
+enum { READERS = 8, MEDIUM = 300 << 10, STEP = 32 << 10 };
 
 static const char low[] = "worker 0: blocks have run low (", back[] = "worker 0: blocks are back (";
 
@@ -145,6 +146,30 @@ Test(pressure, who_does_not_read_makes_room_for_who_does)
     server_end(&server);
 }
 
+/* A byte each is enough to keep a block each. */
+Test(pressure, who_begins_packets_and_does_not_end_them_makes_room_for_who_does)
+{
+    enum { BEGINNERS = 29 };
+    int beginners[BEGINNERS];
+    struct server server = begin_with_few_blocks();
+    int client = client_connect(&server);
+    cr_assert(client_is_served(client));
+    for (int i = 0; i < BEGINNERS; i++) {
+        beginners[i] = client_connect_until_served(&server);
+        client_send(beginners[i], "x", 1);
+    }
+    for (size_t blocks = 0, memory; blocks < BEGINNERS - 1 && server_log_count(&server, low) == 0;)
+        ask(client, &blocks, &memory);
+    client_put_text(client, "ok");
+    client_expect(client, "ok");
+    server_expect_log(&server, "closed: it does not end the packet of which 1 bytes have come, and "
+                               "others need the block");
+    for (int i = 0; i < BEGINNERS; i++) close(beginners[i]);
+    await_nothing_used(client);
+    close(client);
+    server_end(&server);
+}
+
 /* ---- memory ---- */
 
 #define SMALL "--workers", "1", "--max-packet", "1M", "--on-full", "refuse", "--memory"
@@ -192,17 +217,23 @@ static void connect_senders(const struct server *server, struct sender *senders,
         senders[i] = (struct sender){.client = client_connect(server), .size = size};
 }
 
-/* Sends what the system takes without waiting. */
-static void push_senders(struct sender *senders, int count)
+/* Sends what the system takes without waiting, of each at most so many bytes. */
+static void push_some(struct sender *senders, int count, size_t most)
 {
     for (int i = 0; i < count; i++) {
         struct sender *sender = &senders[i];
-        if (sender->sent == sender->size) continue;
-        ssize_t sent = send(sender->client, large + sender->sent, sender->size - sender->sent,
+        size_t left = sender->size - sender->sent;
+        if (left == 0) continue;
+        ssize_t sent = send(sender->client, large + sender->sent, left < most ? left : most,
                             MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent > 0) sender->sent += (size_t)sent;
     }
     poll(NULL, 0, 1); /* the server may need the processor */
+}
+
+static void push_senders(struct sender *senders, int count)
+{
+    push_some(senders, count, SIZE_MAX);
 }
 
 static void close_senders(struct sender *senders, int count)
@@ -230,9 +261,10 @@ Test(pressure, packets_that_memory_cannot_hold_wait_and_then_one_has_to_go)
     struct sender halves[HALVES];
     int client = client_connect(&server);
     connect_senders(&server, halves, HALVES, HALF_SENT);
-    while (server_log_count(&server, "memory has run out (") == 0) push_senders(halves, HALVES);
-    cr_assert(client_is_served(client), "a packet that needs no memory has to get through");
-    while (server_log_count(&server, "gone: memory") == 0) push_senders(halves, HALVES);
+    while (server_log_count(&server, "gone: memory") == 0) {
+        push_some(halves, HALVES, STEP); /* so that no packet has come far when there is no more */
+        cr_assert(client_is_served(client), "a packet that needs no memory has to get through");
+    }
     server_expect_log(&server, "closed: no memory for its packet, and it has waited longest");
     cr_assert(client_is_served(client));
     close_senders(halves, HALVES);
@@ -272,6 +304,48 @@ Test(pressure, packets_that_memory_cannot_hold_go_on_when_it_is_back)
     cr_assert_eq(server_log_count(&server, "gone: memory"), 0);
     close_senders(whole, WAITING);
     close(client);
+    server_end(&server);
+}
+
+Test(pressure, who_keeps_memory_for_a_packet_and_does_not_end_it_makes_room_for_who_does)
+{
+    struct server server = begin_with_little_memory("4M");
+    struct sender halves[HOLDERS];
+    size_t blocks, memory = 0;
+    int client = client_connect(&server), asking = client_connect(&server);
+    connect_senders(&server, halves, HOLDERS, HALF_SENT);
+    for (; memory < HOLDERS * HALF_SENT; ask(asking, &blocks, &memory))
+        push_senders(halves, HOLDERS);
+    char *packet = malloc(MEDIUM);
+    memset(packet, 'm', MEDIUM - 1);
+    packet[MEDIUM - 1] = '\0';
+    client_ask(client, packet, packet);
+    free(packet);
+    server_expect_log(&server, "bytes have come, and others need the memory");
+    cr_assert_eq(server_log_count(&server, "it has waited longest"), 0);
+    close_senders(halves, HOLDERS);
+    close(client);
+    close(asking);
+    server_end(&server);
+}
+
+/* Who waits for memory waits for himself. */
+Test(pressure, a_packet_that_memory_cannot_hold_holds_up_nobody_who_needs_blocks)
+{
+    struct server server =
+        server_begin(&(struct begin){.script = echo, .flags = {SMALL, "4M", "--blocks", "32"}});
+    struct sender halves[HALVES];
+    struct deaf readers[READERS];
+    connect_senders(&server, halves, HALVES, HALF_SENT);
+    while (server_log_count(&server, "memory has run out (") == 0) push_senders(halves, HALVES);
+    for (int i = 0; i < READERS; i++) readers[i] = deaf_connect(&server, PACKET_SIZE);
+    for (int round = 0; server_log_count(&server, low) == 0; round++) {
+        for (int i = 0; i < READERS; i++) deaf_push(&readers[i]);
+        deaf_hear(readers, READERS);
+        cr_assert_eq(server_log_count(&server, "gone: memory"), 0, "round %d had to wait", round);
+    }
+    for (int i = 0; i < READERS; i++) close(readers[i].client);
+    close_senders(halves, HALVES);
     server_end(&server);
 }
 

@@ -79,6 +79,38 @@ static void many_share_few_blocks(struct port *port)
 
 ON_EACH_BACKEND(lets_many_connections_share_few_blocks, many_share_few_blocks)
 
+/* Those who always have more to say than there are blocks for. */
+static void floods_leave_room(struct port *port)
+{
+    enum { FLOODS = LANDINGS - 1, BLOCKS = 12 };
+    static const char bytes[BLOCKS * LANDING_SIZE];
+    struct talk floods[FLOODS], talk;
+    size_t come = 0;
+    for (int i = 0; i < FLOODS; i++) {
+        begin(&floods[i], port);
+        peer_send(floods[i].peer, bytes, sizeof bytes);
+        port_recv_start(port, &floods[i].socket);
+    }
+    begin(&talk, port);
+    peer_says(&talk, "me too");
+    port_recv_start(port, &talk.socket);
+    while (list_empty(&talk.arrived) && come < FLOODS * sizeof bytes) {
+        turn(&talk);
+        for (int i = 0; i < FLOODS; i++) {
+            const struct list *head = &floods[i].arrived;
+            for (const struct list *node = head->next; node != head; node = node->next)
+                come += block_bytes(block_of((struct list *)node)).size;
+            drop_arrived(&floods[i]);
+        }
+    }
+    cr_assert_lt(come, FLOODS * sizeof bytes, "it had to wait for all that the others have sent");
+    expect_bytes(&talk, "me too");
+    for (int i = 0; i < FLOODS; i++) finish(&floods[i]);
+    finish(&talk);
+}
+
+ON_EACH_BACKEND(hears_one_beside_others_that_fill_all_blocks, floods_leave_room)
+
 static void waits_for_blocks(struct port *port)
 {
     struct talk talk;
