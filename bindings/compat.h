@@ -7,6 +7,7 @@
 #include <lualib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #if LUA_VERSION_NUM >= 504
 
@@ -16,6 +17,8 @@
 #define COMPAT_HOOK_PER_COROUTINE 1
 /* Memory that is refused is an error like others, and before it all garbage is collected. */
 #define COMPAT_TAKES_REFUSAL 1
+/* string.rep repeats an empty text as often as it is told. */
+#define COMPAT_REPEATS_NOTHING 1
 #define COMPAT_OR_COMPILED "" /* what else no hook reaches */
 #define COMPAT_LUA_NAME LUA_RELEASE
 
@@ -68,7 +71,19 @@ static inline void compat_set_owner(lua_State *L, void *owner)
 
 static inline void *compat_owner(lua_State *L)
 {
-    return *(void **)lua_getextraspace(L);
+    return (void *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)1);
+}
+
+/* An error out of a hook has ended this coroutine: no hook runs in it any more, whatever is done to it. The
+ * mark is the lowest bit of the owner's address. */
+static inline void compat_mark_interrupted(lua_State *L)
+{
+    *(uintptr_t *)lua_getextraspace(L) |= 1;
+}
+
+static inline bool compat_was_interrupted(lua_State *L)
+{
+    return (*(uintptr_t *)lua_getextraspace(L) & 1) != 0;
 }
 
 #else
@@ -78,6 +93,7 @@ static inline void *compat_owner(lua_State *L)
 #define COMPAT_REUSES_COROUTINES 0
 #define COMPAT_HOOK_PER_COROUTINE 0
 #define COMPAT_TAKES_REFUSAL 0 /* code that it has compiled crashes */
+#define COMPAT_REPEATS_NOTHING 0
 #define COMPAT_OR_COMPILED ", or in a loop that LuaJIT has compiled"
 #define COMPAT_LUA_NAME LUAJIT_VERSION
 
@@ -90,6 +106,12 @@ static inline void compat_set_owner(lua_State *L, void *owner)
 static inline void *compat_owner(lua_State *L)
 {
     return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+static inline bool compat_was_interrupted(lua_State *L)
+{
+    (void)L;
+    return false;
 }
 
 static inline void compat_collector(lua_State *L)

@@ -18,6 +18,7 @@ static int enter(struct runtime *runtime, lua_State *L, lua_State *to, int argum
     int status = compat_resume(to, L, arguments, &results);
     overtime_leave(&runtime->overtime, to, L);
     if (status != LUA_OK && status != LUA_YIELD) {
+        if (overtime_is_raised(&runtime->overtime)) compat_mark_interrupted(to);
         lua_xmove(to, L, 1);
         return -1;
     }
@@ -48,7 +49,8 @@ static int call_wrapped(lua_State *L)
     int status = lua_status(to);
     struct runtime *runtime = runtime_of(L);
     bool failed = status != LUA_OK && status != LUA_YIELD;
-    if (failed && !overtime_is_raised(&runtime->overtime)) { /* its variables are closed */
+    if (failed && !overtime_is_raised(&runtime->overtime) &&
+        !compat_was_interrupted(to)) { /* its variables are closed */
         lua_pop(L, 1);
         overtime_enter(&runtime->overtime, to);
         lua_resetthread(to);
@@ -80,6 +82,11 @@ static int close(lua_State *L)
     struct runtime *runtime = runtime_of(L);
     lua_State *to = lua_tothread(L, 1);
     bool has_frames = to != NULL && lua_status(to) != LUA_OK; /* Lua's close raises no error then */
+    if (has_frames && compat_was_interrupted(to)) {
+        lua_pushboolean(L, 0);
+        lua_pushliteral(L, "its variables cannot be closed: it was interrupted");
+        return 2;
+    }
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);
     if (has_frames) overtime_enter(&runtime->overtime, to);
@@ -90,12 +97,12 @@ static int close(lua_State *L)
 
 /* ---- xpcall ---- */
 
-/* An interruption meets no message handler written in Lua: no hook would reach that if it looped. */
+/* An interruption meets no message handler: no hook would reach it if it looped, nor what a C function that
+ * is one calls. */
 static int handle_message(lua_State *L)
 {
     lua_settop(L, 1);
-    if (overtime_is_raised(&runtime_of(L)->overtime) && !lua_iscfunction(L, lua_upvalueindex(2)))
-        return 1;
+    if (overtime_is_raised(&runtime_of(L)->overtime)) return 1;
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);
     lua_call(L, 1, 1);

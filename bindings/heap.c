@@ -155,3 +155,18 @@ void heap_collect(struct heap *heap, lua_State *L)
     if (compat_protected(L, collect, NULL) != LUA_OK) lua_pop(L, 1); /* a finalizer's error */
     heap->refused = false;
 }
+
+void heap_lend(struct heap *heap, size_t limit)
+{
+    size_t own = heap->limit - heap->lent;
+    if (own == 0) return;
+    heap->lent = heap->used + (limit > own ? limit - own : 0);
+    heap->limit = own + heap->lent;
+}
+
+void heap_take_back(struct heap *heap, lua_State *L)
+{
+    heap->limit -= heap->lent;
+    heap->lent = 0;
+    if (heap->limit > 0 && heap->used > heap->limit) heap_collect(heap, L);
+}

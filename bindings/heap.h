@@ -33,6 +33,7 @@ struct heap {
     lua_Alloc inner; /* the allocator that does the work */
     void *inner_state;
     size_t used, limit; /* bytes; limit 0: none */
+    size_t lent;        /* bytes of the limit, for a while: heap_lend */
     bool refused;       /* some, since heap_collect */
     struct heap_kept *kept[HEAP_CLASSES];
     size_t kept_bytes; /* not in `used` */
@@ -46,6 +47,17 @@ lua_State *heap_open(struct heap *heap, size_t limit);
 
 /* Closes the state. */
 void heap_close(struct heap *heap);
+
+/* Is less than a sixteenth left? */
+static inline bool heap_is_full(const struct heap *heap)
+{
+    return heap->limit > 0 && heap->used > heap->limit - heap->limit / 16;
+}
+
+/* What is about to be loaded may have as much as a state with that limit, beside all that there is; until
+ * heap_take_back, which is for afterwards, when one of both has gone. */
+void heap_lend(struct heap *heap, size_t limit);
+void heap_take_back(struct heap *heap, lua_State *L);
 
 /* Collects all garbage. Not while the state runs. */
 void heap_collect(struct heap *heap, lua_State *L);

@@ -16,6 +16,14 @@ struct removed {
     const char *name;    /* NULL: all of it */
 };
 
+/* What would take the server's memory apart, or the hook that ends handlers; and a console that would wait
+ * for somebody to type. */
+static const struct removed harmful[] = {
+    {"debug", "sethook"},  {"debug", "getregistry"},  {"debug", "setupvalue"},
+    {"debug", "setlocal"}, {"debug", "setuservalue"}, {"debug", "setfenv"},
+    {"debug", "debug"},
+};
+
 static const struct removed unsafe[] = {
     {NULL, "io"},        {NULL, "debug"},    {NULL, "dofile"},       {NULL, "loadfile"},
     {NULL, "ffi"},       {NULL, "jit"},      {NULL, "newproxy"},     {"os", "execute"},
@@ -89,11 +97,10 @@ static void close_load(lua_State *L)
     }
 }
 
-static void close_system(lua_State *L)
+static void remove_all(lua_State *L, const struct removed *all, size_t count)
 {
-    close_load(L);
-    for (size_t i = 0; i < sizeof unsafe / sizeof *unsafe; i++) {
-        const struct removed *removed = &unsafe[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct removed *removed = &all[i];
         if (removed->library == NULL) {
             lua_pushglobaltable(L);
             forget_family(L, "loaded", removed->name);
@@ -104,7 +111,50 @@ static void close_system(lua_State *L)
         set_nil(L, removed->name);
         lua_pop(L, 1);
     }
+}
+
+static void close_system(lua_State *L)
+{
+    close_load(L);
+    remove_all(L, unsafe, sizeof unsafe / sizeof *unsafe);
     close_paths(L);
+}
+
+/* string.rep(text, count [, between]), which copies nothing for as long as it is told to. */
+static int rep(lua_State *L)
+{
+    size_t size, between = 0;
+    luaL_checklstring(L, 1, &size);
+    luaL_checkinteger(L, 2);
+    if (!lua_isnoneornil(L, 3)) luaL_checklstring(L, 3, &between);
+    if (size == 0 && between == 0) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
+/* debug.setmetatable(value, metatable): of a userdata it is what its functions know it by. */
+static int set_metatable(lua_State *L)
+{
+    luaL_argcheck(L, lua_type(L, 1) != LUA_TUSERDATA, 1, "a userdata keeps its metatable");
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
+/* Puts the function in the place of the library's, which is its upvalue. */
+static void bound(lua_State *L, const char *library, const char *name, lua_CFunction function)
+{
+    lua_getglobal(L, library);
+    lua_getfield(L, -1, name);
+    lua_pushcclosure(L, function, 1);
+    lua_setfield(L, -2, name);
+    lua_pop(L, 1);
 }
 
 /* Modules in C beside main.lua are found before all others; those in Lua `require` finds by itself. */
@@ -126,6 +176,9 @@ void library_open(struct runtime *runtime)
     lua_setfield(L, -2, "exit");
     lua_pop(L, 1);
     coroutines_open(runtime);
+    if (COMPAT_REPEATS_NOTHING) bound(L, "string", "rep", rep);
+    bound(L, "debug", "setmetatable", set_metatable);
+    remove_all(L, harmful, sizeof harmful / sizeof *harmful);
     find_modules_in(L, runtime->program->plan->source->directory);
     if (runtime->program->sandbox) close_system(L);
 }

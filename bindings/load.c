@@ -48,13 +48,14 @@ static int index_table(lua_State *L)
 }
 
 /* Pushes a field of the table at 2: nil, too, if looking for it is an error, as scripts that forbid
- * undefined globals have it. */
-static void push_field(lua_State *L, const char *name)
+ * undefined globals have it; but not when it took too long. */
+static void push_field(lua_State *L, struct loading *loading, const char *name)
 {
     lua_pushcfunction(L, index_table);
     lua_pushvalue(L, 2);
     lua_pushstring(L, name);
     if (lua_pcall(L, 2, 1, 0) == LUA_OK) return;
+    if (overtime_is_raised(&loading->runtime->overtime)) lua_error(L);
     lua_pop(L, 1);
     lua_pushnil(L);
 }
@@ -105,7 +106,7 @@ static void find_unknown(lua_State *L, struct loading *loading)
         bool loaded = environment_has_loaded(L, box, suspect->file) ||
                       strcmp(suspect->file->name, "main.lua") == 0;
         if (!loaded) continue;
-        push_field(L, suspect->name);
+        push_field(L, loading, suspect->name);
         if (suspect->name[0] == '\0' || lua_isnil(L, -1)) findings_add(&loading->found, suspect);
         lua_pop(L, 1);
     }
@@ -130,7 +131,7 @@ static int resolve(lua_State *L)
             directory, luaL_typename(L, 2));
     lua_createtable(L, HANDLERS, 0);
     for (int i = 0; i < HANDLERS; i++) {
-        push_field(L, handler_names[i]);
+        push_field(L, loading, handler_names[i]);
         if (!lua_isnil(L, -1) && !lua_isfunction(L, -1))
             return luaL_error(L, "%s/main.lua: %s is a %s, it has to be a function", directory,
                               handler_names[i], luaL_typename(L, -1));

@@ -198,9 +198,13 @@ static int shared_lua_keys(lua_State *L)
     enum shared_result result =
         shared_keys(handle->shared, now_of(L), limit, &handle->buffer, &count);
     if (result != SHARED_OK) return runtime_refuse(L, shared_result_text(result));
+    /* Lua's own copy: a finalizer may use the buffer meanwhile. */
+    struct span all = buffer_bytes(&handle->buffer);
+    lua_pushlstring(L, (const char *)all.data, all.size);
+    struct buffer copy = {.data = (uint8_t *)lua_tostring(L, -1), .end = all.size};
     lua_createtable(L, (int)count, 0);
     for (size_t i = 1; i <= count; i++) {
-        struct span key = shared_take_key(&handle->buffer);
+        struct span key = shared_take_key(&copy);
         lua_pushlstring(L, (const char *)key.data, key.size);
         lua_rawseti(L, -2, (int)i);
     }

@@ -62,6 +62,13 @@ static void fire(struct wheel_timer *wheel_timer)
     if (state != RUN_WAITS) runtime_finished(run, state);
 }
 
+/* A handler that has waited over a reload: its generation's timers have ended, and so has this one. */
+static bool is_old(const struct runtime *runtime)
+{
+    const struct run *run = runtime->current;
+    return runtime->loading == NULL && run != NULL && run->generation < code_generation(runtime);
+}
+
 static int start(lua_State *L, bool repeats)
 {
     struct runtime *runtime = runtime_of(L);
@@ -78,6 +85,7 @@ static int start(lua_State *L, bool repeats)
     wheel_timer_init(&timer->timer, fire);
     luaL_getmetatable(L, TIMER_META);
     lua_setmetatable(L, -2);
+    if (is_old(runtime)) return 1;
     lua_pushvalue(L, -1);
     timer->self = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushvalue(L, 2);

@@ -27,23 +27,21 @@ static void drop(void *context)
     free(rollout);
 }
 
+/* Code that has filled its memory can be replaced: there is room for both while there are both. */
 static void prepare(void *context, struct worker *worker, void *state)
 {
     struct rollout *rollout = context;
-    code_prepare(state, &rollout->plan, &rollout->errors[worker_index(worker)]);
+    struct runtime *runtime = state;
+    heap_lend(&runtime->heap, rollout->config.lua_memory);
+    code_prepare(runtime, &rollout->plan, &rollout->errors[worker_index(worker)]);
 }
 
 static void discard(void *context, struct worker *worker, void *state)
 {
     (void)context, (void)worker;
-    code_discard(state);
-}
-
-/* What is garbage does not count. */
-static void limit_memory(struct runtime *runtime, size_t limit)
-{
-    if (runtime->heap.used > limit) heap_collect(&runtime->heap, runtime->L);
-    runtime->heap.limit = limit;
+    struct runtime *runtime = state;
+    code_discard(runtime);
+    heap_take_back(&runtime->heap, runtime->L);
 }
 
 static void change(void *context, struct worker *worker, void *state)
@@ -52,8 +50,9 @@ static void change(void *context, struct worker *worker, void *state)
     struct runtime *runtime = state;
     server_configure_worker(worker, &rollout->config);
     runtime->timeout_ns = rollout->config.handler_timeout_ns;
-    limit_memory(runtime, rollout->config.lua_memory);
     code_switch(runtime, true, &rollout->errors[worker_index(worker)]);
+    runtime->heap.limit = rollout->config.lua_memory + runtime->heap.lent;
+    heap_take_back(&runtime->heap, runtime->L);
 }
 
 /* An error that all workers have is told of once. */

@@ -72,7 +72,8 @@ const char *run_name(const struct run *run)
 static bool renew(struct run *run)
 {
     struct runtime *runtime = run->runtime;
-    bool has_hooks = !run->interrupted || lua_status(run->L) == LUA_YIELD;
+    bool has_hooks =
+        (!run->interrupted || lua_status(run->L) == LUA_YIELD) && !compat_was_interrupted(run->L);
     if (COMPAT_REUSES_COROUTINES && has_hooks) {
         overtime_begin(&runtime->overtime, run->L, run_name(run), runtime->timeout_ns);
         compat_reset(run->L);
@@ -100,10 +101,21 @@ static enum run_state fail(struct run *run)
     return RUN_FAILED;
 }
 
+/* So that one call's want of memory is not the next one's. But a collection of what is full takes its
+ * time, and is for all calls of a turn then. */
+static bool make_room(struct runtime *runtime)
+{
+    uint64_t now_ns = worker_now(runtime->worker);
+    if (runtime->full_ns == now_ns) return false;
+    heap_collect(&runtime->heap, runtime->L);
+    if (heap_is_full(&runtime->heap)) runtime->full_ns = now_ns;
+    return true;
+}
+
 static struct run *take(struct runtime *runtime)
 {
-    /* So that one call's want of memory is not the next one's. */
-    if (runtime->heap.refused && runtime->current == NULL) heap_collect(&runtime->heap, runtime->L);
+    bool refused = runtime->heap.refused && runtime->current == NULL;
+    if (refused && !make_room(runtime)) return NULL;
     struct run *run = runtime->spare;
     runtime->spare = NULL;
     if (run != NULL) return run;
@@ -143,7 +155,9 @@ enum run_state run_call(struct run *run, int arguments)
     int results = 0;
     /* A script that got hold of the coroutine may have resumed it: then the call is gone. */
     if (lua_status(run->L) == LUA_OK && lua_gettop(run->L) <= arguments) {
-        lua_pushliteral(run->L, "its coroutine was resumed before its time");
+        const char *early = "its coroutine was resumed before its time";
+        if (!compat_push_bytes(runtime->L, run->L, early, strlen(early)))
+            lua_xmove(runtime->L, run->L, 1);
         return fail(run);
     }
     runtime->current = run;
@@ -168,7 +182,10 @@ struct run *run_take(struct runtime *runtime, enum handler handler, struct link 
 {
     struct run *run = take(runtime);
     if (run == NULL) {
-        log_line(LOG_ERROR, "a handler was not called: no memory");
+        char more[LOG_MORE_MAX];
+        uint64_t held_back;
+        if (log_allowed(&runtime->failures, worker_now(runtime->worker), &held_back))
+            log_line(LOG_ERROR, "a handler was not called: no memory%s", log_more(held_back, more));
         return NULL;
     }
     bool owned = link != NULL && handler != ON_DISCONNECT;

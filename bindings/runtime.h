@@ -93,6 +93,7 @@ struct runtime {
     struct frame *framings[64]; /* made by conn:framing; kept for good */
     int framing_count;
     struct log_limit failures;
+    uint64_t full_ns; /* the turn in which Lua's memory was full in spite of a collection */
 };
 
 /* What all workers run, as it was at the start; whoever starts the server keeps it until the end. */
@@ -155,8 +156,8 @@ void runtime_started(struct run *run, enum run_state state);
 /* The error on the top of the stack, which a script may have made anything. */
 static inline const char *runtime_error_text(lua_State *L)
 {
-    const char *text = lua_tostring(L, -1);
-    return text == NULL ? "(an error that has no text)" : text;
+    bool is_text = lua_type(L, -1) == LUA_TSTRING; /* a number would take memory to become one */
+    return is_text ? lua_tostring(L, -1) : "(an error that is no text)";
 }
 
 /* Calls the function, which finds the argument as light userdata at 1, where an error can do no harm;

@@ -125,12 +125,31 @@ void link_starve(struct link *link)
     link_gate_close(link, GATE_STARVED);
 }
 
+bool link_home_look(struct link_home *home)
+{
+    uint64_t taken_ns = port_clock(home->port) - port_now(home->port);
+    bool late = taken_ns > LINK_TURN_LONG_MS * WHEEL_TICK_NS;
+    if (!late) home->done = 0;
+    return late;
+}
+
+static void wake_later(struct link *link)
+{
+    if (list_empty(&link->woken)) list_append(&link->home->woken, &link->woken);
+}
+
+void link_yield(struct link *link)
+{
+    wake_later(link);
+    link_gate_close(link, GATE_TURN);
+}
+
 /* For a script, which must not be called again before it has returned. */
 static void gate_open_later(struct link *link, enum link_gate gate)
 {
     if (!(link->gates & gate)) return;
     link->gates &= (uint8_t)~gate;
-    if (list_empty(&link->woken)) list_append(&link->home->woken, &link->woken);
+    wake_later(link);
 }
 
 void link_pump_woken(struct link_home *home)
@@ -139,8 +158,11 @@ void link_pump_woken(struct link_home *home)
     struct list turn; /* those that wake again meanwhile have their next turn */
     list_init(&turn);
     list_move_all(&turn, &home->woken);
-    while ((node = list_take_first(&turn)) != NULL)
-        link_pump(container_of(node, struct link, woken));
+    while ((node = list_take_first(&turn)) != NULL) {
+        struct link *link = container_of(node, struct link, woken);
+        link->gates &= (uint8_t)~GATE_TURN;
+        link_pump(link);
+    }
 }
 
 void link_pause(struct link *link)
@@ -384,7 +406,7 @@ void link_set_frame(struct link *link, const struct frame *frame)
     link->cursor = (struct frame_cursor){0};
     link->cut = false;
     /* What has been gathered may hold packets of the new framing. */
-    if (list_empty(&link->woken)) list_append(&link->home->woken, &link->woken);
+    wake_later(link);
 }
 
 void *link_data(const struct link *link)

@@ -33,11 +33,12 @@ enum link_gate {
     GATE_HELD = 4,     /* a handler waits */
     GATE_SLOW = 8,     /* the peer does not read what it was sent */
     GATE_STARVED = 16, /* the worker has no blocks or memory for it */
+    GATE_TURN = 32,    /* the worker's turn has taken long: others come before it goes on */
 };
 
 /* Behind these a silence is our doing. A script that pauses a connection keeps its idle limit: it is
  * what ends a peer that went away meanwhile. */
-enum { GATES_OF_OURS = GATE_DECIDING | GATE_HELD | GATE_STARVED };
+enum { GATES_OF_OURS = GATE_DECIDING | GATE_HELD | GATE_STARVED | GATE_TURN };
 
 enum { LINK_WORD_MAX = 32, LINK_LINGER_MS = 1000 };
 
@@ -73,8 +74,10 @@ struct link_home {
     struct block_pool blocks, large; /* blocks.large is the other, once it is open */
     struct budget budget;
     struct wheel wheel;
-    struct list touched;    /* links to flush at the end of the turn */
-    uint32_t touches;       /* so many were put there since the last flush */
+    struct list touched; /* links to flush at the end of the turn */
+    uint32_t touches;    /* so many were put there since the last flush */
+    uint32_t done;       /* in this turn, since the clock was looked at: see link_home_late */
+    uint32_t look_after;
     struct list starved;    /* links whose input waits for blocks or memory, the longest first */
     struct list woken;      /* links whose script opened a gate, to go on after it has returned */
     struct list closing;    /* links that are to end at the end of the turn */
@@ -104,6 +107,7 @@ struct link {
     bool shut;            /* the peer was told that no more will come */
     bool pumping;         /* inside link_pump */
     bool cut;             /* a packet was cut from its input, with this framing */
+    bool took;            /* ... by this link_pump */
     bool drain_owed;      /* it was above the soft mark, or refused a packet */
     bool refusing;        /* a packet was refused: none is taken until the queue has drained */
     struct gather gather; /* received, not used yet */
@@ -161,6 +165,17 @@ enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
  * has done. */
 bool link_counts_home(struct link *link);
 
+/* Has the worker's turn taken so long that the rest of it has to wait for what came meanwhile? The clock is
+ * looked at when `look_after` has been done since: a packet is 1. */
+enum { LINK_TURN_LONG_MS = 10, LINK_LOOK_AFTER = 16 };
+bool link_home_look(struct link_home *home);
+
+static inline bool link_home_late(struct link_home *home, uint32_t done)
+{
+    home->done += done;
+    return home->done >= home->look_after && link_home_look(home);
+}
+
 static inline bool link_home_starving(const struct link_home *home)
 {
     return atomic_load_explicit(&home->starving, memory_order_relaxed);
@@ -187,6 +202,9 @@ void link_drop_input(struct link *link);
 
 /* The input waits, and receiving stops, until pressure_relieve finds blocks or memory for it. */
 void link_starve(struct link *link);
+
+/* The input waits for the worker's next turn. */
+void link_yield(struct link *link);
 
 /* The socket of a link, as the port hands it back. */
 static inline struct link *link_of(struct port_socket *socket)

@@ -52,8 +52,8 @@ void link_drop_input(struct link *link)
 static void reject(struct link *link, struct span input, const struct frame_cut *cut)
 {
     char why[FRAME_FAULT_TEXT_MAX], bytes[FRAME_BYTES_TEXT_MAX];
-    const char *guess =
-        link->cut ? frame_guess_later(link->frame) : frame_guess(link->frame, input);
+    bool later = link->cut || link->took;
+    const char *guess = later ? frame_guess_later(link->frame) : frame_guess(link->frame, input);
     link_log(link, LOG_WARN, "closed: %s; %s", frame_error_text(link->frame, cut, why),
              frame_bytes_text(input, guess, bytes));
     /* What was answered to the packets before the bad one still goes out. */
@@ -156,12 +156,16 @@ static inline bool take_packet(struct link *link, struct span *packet)
             link_starve(link);
             return false;
         }
+        if (link->took && link_home_late(home, 1) && input.size > 0) {
+            link_yield(link);
+            return false;
+        }
         enum frame_verdict verdict = FRAME_MORE;
         if (input.size > 0 && input.size >= link->cursor.wanted)
             verdict = frame_next(link->frame, &link->cursor, input, &cut);
         if (verdict == FRAME_PACKET) {
             link->cursor = (struct frame_cursor){0};
-            link->cut = true;
+            link->took = true;
             use_up(link, cut.consumed);
             counter_add(&home->counters.packets_received, 1);
             *packet = cut.packet;
@@ -237,8 +241,10 @@ void link_pump(struct link *link)
     struct span packet;
     if (link->pumping || link->state == LINK_STATE_FREE) return;
     link->pumping = true;
+    link->took = false;
     while (take_packet(link, &packet)) home->script->received(home->script_state, link, packet);
     release_front(link);
+    link->cut |= link->took;
     link->pumping = false;
     if (link->state != LINK_STATE_OPEN) {
         link_drop_input(link);

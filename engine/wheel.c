@@ -105,6 +105,7 @@ void wheel_init(struct wheel *wheel, uint64_t now_ns)
 {
     *wheel = (struct wheel){.tick = now_ns / WHEEL_TICK_NS, .next_tick = UINT64_MAX};
     for (unsigned slot = 0; slot < NO_SLOT; slot++) list_init(&wheel->slots[slot]);
+    list_init(&wheel->due);
 }
 
 void wheel_timer_init(struct wheel_timer *timer, void (*fire)(struct wheel_timer *timer))
@@ -129,37 +130,38 @@ void wheel_stop(struct wheel *wheel, struct wheel_timer *timer)
     check(wheel->running > 0);
     wheel->running--;
     list_remove(&timer->node);
-    /* Right also for a timer that has left its slot and waits in wheel_advance to be fired. */
+    /* Right also for a timer that has left its slot and waits to be fired. */
     if (!list_empty(&wheel->slots[timer->slot])) return;
     *bits_of(wheel, timer->slot) &= ~bit_of(timer->slot);
     look_ahead(wheel);
 }
 
-void wheel_advance(struct wheel *wheel, uint64_t now_ns)
+void wheel_collect(struct wheel *wheel, uint64_t now_ns)
 {
     uint64_t target = now_ns / WHEEL_TICK_NS;
     uint64_t tick = 0;
     unsigned slot;
-    struct list due;
-    struct list *node;
     if (target < wheel->tick) target = wheel->tick;
     if (target < wheel->next_tick) {
         wheel->tick = target;
         return;
     }
-    /* All that is due is collected before any of it fires: what a callback starts must not join. */
-    list_init(&due);
-    empty_slot(wheel, digit_of(wheel->tick, 0), &due);
+    empty_slot(wheel, digit_of(wheel->tick, 0), &wheel->due);
     while ((slot = next_slot(wheel, &tick)) != NO_SLOT && tick <= target) {
         wheel->tick = tick;
         if (slot >= WHEEL_SLOTS) move_down(wheel, slot);
-        empty_slot(wheel, digit_of(tick, 0), &due);
+        empty_slot(wheel, digit_of(tick, 0), &wheel->due);
     }
     wheel->tick = target;
     look_ahead(wheel);
-    while ((node = list_take_first(&due)) != NULL) {
-        struct wheel_timer *timer = container_of(node, struct wheel_timer, node);
-        wheel->running--;
-        timer->fire(timer);
-    }
+}
+
+bool wheel_fire(struct wheel *wheel)
+{
+    struct list *node = list_take_first(&wheel->due);
+    if (node == NULL) return false;
+    struct wheel_timer *timer = container_of(node, struct wheel_timer, node);
+    wheel->running--;
+    timer->fire(timer);
+    return true;
 }

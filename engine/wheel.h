@@ -23,10 +23,11 @@ struct wheel_timer {
 };
 
 struct wheel {
-    uint64_t tick;                 /* everything due up to and including this one has fired */
+    uint64_t tick;                 /* everything due up to and including this one is in `due` */
     uint64_t next_tick;            /* when wheel_advance has something to do; UINT64_MAX: never */
     uint64_t filled[WHEEL_LEVELS]; /* one bit a slot: may hold a timer */
     struct list slots[WHEEL_LEVELS * WHEEL_SLOTS];
+    struct list due;  /* whose time has come, and who have not fired yet */
     uint64_t running; /* timers in the wheel */
 };
 
@@ -45,15 +46,26 @@ static inline bool wheel_timer_runs(const struct wheel_timer *timer)
     return !list_empty(&timer->node);
 }
 
-/* Fires what is due, tick by tick, earlier ticks first. Time that goes backwards is ignored. A
- * timer that a callback starts with a due time already past fires at the next advance, so that one
- * which always restarts itself cannot hold the thread. */
-void wheel_advance(struct wheel *wheel, uint64_t now_ns);
+/* Collects what is due, tick by tick, earlier ticks first, for wheel_fire. Time that goes backwards is
+ * ignored. A timer that a callback starts with a due time already past is collected by the next call, so
+ * that one which always restarts itself cannot hold the thread. */
+void wheel_collect(struct wheel *wheel, uint64_t now_ns);
 
-/* When wheel_advance must be called next: never later than the first due timer, perhaps earlier
- * (a timer moves down a level). UINT64_MAX when none runs. */
+/* Fires one of those collected; false if there is none. */
+bool wheel_fire(struct wheel *wheel);
+
+/* Both, for all that is due. */
+static inline void wheel_advance(struct wheel *wheel, uint64_t now_ns)
+{
+    wheel_collect(wheel, now_ns);
+    while (wheel_fire(wheel)) continue;
+}
+
+/* When that must be done next: never later than the first due timer, perhaps earlier (a timer moves down a
+ * level). UINT64_MAX when none runs. */
 static inline uint64_t wheel_next_ns(const struct wheel *wheel)
 {
+    if (!list_empty(&wheel->due)) return 0;
     uint64_t tick = wheel->next_tick;
     return tick > UINT64_MAX / WHEEL_TICK_NS ? UINT64_MAX : tick * WHEEL_TICK_NS;
 }

@@ -2,7 +2,7 @@
 
 #include "pressure.h"
 
-enum { EVENTS_PER_TURN = 256, MANY_SENDS = 64, SENT_PER_TURN = 1024 };
+enum { EVENTS_PER_TURN = 256, MANY_SENDS = 64, SENT_PER_TURN = 1024, TIMER_WEIGHT = 4 };
 /* Most are sent before the next one is taken. */
 enum { LARGE_BLOCKS = 4, LARGE_BLOCK_SIZE = 128 << 10 };
 
@@ -65,10 +65,12 @@ void worker_turn(struct worker *worker)
 {
     struct link_home *home = &worker->home;
     struct port_event events[EVENTS_PER_TURN];
+    home->done = 0;
     int count = hear(worker, events, worker_next_ns(worker));
     /* A broadcast makes many sends: what has come while it was queued goes out with it. */
     if (home->touches >= MANY_SENDS) count += hear(worker, events, 0);
-    wheel_advance(&home->wheel, port_now(home->port));
+    wheel_collect(&home->wheel, port_now(home->port));
+    while (wheel_fire(&home->wheel) && !link_home_late(home, TIMER_WEIGHT)) continue;
     link_pump_woken(home);
     pressure_relieve(home);
     publish(worker, count + finish(home));
@@ -86,6 +88,7 @@ static bool open_home(struct worker *worker)
         .limits = setup->limits,
         .budget = {.limit = setup->memory},
         .blocks_low = setup->blocks / 8,
+        .look_after = LINK_LOOK_AFTER,
     };
     list_init(&home->touched);
     list_init(&home->starved);

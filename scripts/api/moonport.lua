@@ -212,7 +212,8 @@ function Conn:framing(spec) end
 ---@field version string of moonport
 server = {}
 
----Calls a function once, later. A timer ends with the generation of scripts that has made it.
+---Calls a function once, later. A timer ends with the generation of scripts that has made it;
+---one that code starts which has waited over a reload never fires.
 ---@param seconds number
 ---@param action fun() may wait
 ---@return Timer
@@ -220,7 +221,7 @@ function server.after(seconds, action) end
 
 ---Calls a function again and again. It is not called while it still runs, or waits; what it has
 ---missed is not made up for. A timer ends with the generation of scripts that has made it.
----@param seconds number at least 0.001
+---@param seconds number less than 0.001 is 0.001
 ---@param action fun() may wait
 ---@return Timer
 function server.every(seconds, action) end

@@ -177,6 +177,66 @@ Test(overtime, a_message_handler_of_xpcall_is_interrupted_too)
                   "both", "handler", "again", "traced", "asleep");
 }
 
+/* No hook runs in a C function, nor in what it calls while another one ends the call. */
+Test(overtime, no_message_handler_in_c_keeps_a_loop_alive)
+{
+    need_lua_5_4("LuaJIT lets no hook into a message handler");
+    static const char *const ways[] = {"text", "sorted"};
+    struct server server =
+        begin_hasty(LOOP "local ways = {}\n"
+                         "getmetatable('').__index = loop\n"
+                         "function ways.text() xpcall(loop, table.unpack) end\n"
+                         "function ways.sorted()\n"
+                         "  table.sort({ 1, 2, 3 }, function() xpcall(loop, table.unpack) end)\n"
+                         "end\n" CALLS_WAYS);
+    int bystander = client_connect(&server);
+    for (int i = 0; i < 2; i++) {
+        int client = client_connect(&server);
+        client_put_text(client, ways[i]);
+        cr_assert_eq(client_await_end(client), CLIENT_EOF, "%s", ways[i]);
+        client_ask(bystander, "hello", "hello");
+        close(client);
+    }
+    close(bystander);
+    server_end(&server);
+}
+
+/* No hook runs any more in a coroutine that one has ended with an error. */
+Test(overtime, a_coroutine_that_was_interrupted_runs_nothing_any_more)
+{
+    need_lua_5_4("LuaJIT has no __close");
+    static const char script[] =
+        LOOP "local ways, made, sleeper = {}\n"
+             "local text = 'local loop = ... return function()"
+             "  local x <close> = setmetatable({}, { __close = loop }) loop()"
+             "end'\n"
+             "local body = load(text)(loop)\n"
+             "function ways.dies() made = coroutine.create(body) coroutine.resume(made) end\n"
+             "function ways.wrapped() made = made or coroutine.wrap(body) made() end\n"
+             "function ways.sleeps() sleeper = coroutine.running() server.sleep(1000) loop() end\n"
+             "function ways.wakes() coroutine.resume(sleeper) end\n"
+             "function ways.closes(conn) conn:send(tostring(coroutine.close(made))) end\n"
+             "function ways.forgets() made = nil end\n" CALLS_WAYS;
+    static const char *const ways[] = {"dies", "wrapped", "wrapped", "wakes"};
+    struct server server = begin_hasty(script);
+    int bystander = client_connect(&server), sleeping = client_connect(&server);
+    client_put_text(sleeping, "sleeps");
+    for (int i = 0; i < 4; i++) {
+        int client = client_connect(&server);
+        client_put_text(client, ways[i]);
+        cr_assert_eq(client_await_end(client), CLIENT_EOF, "%s", ways[i]);
+        close(client);
+        if (i > 0) continue;
+        client_ask(bystander, "closes", "false");
+        client_expect(bystander, "closes");
+        client_ask(bystander, "forgets", "forgets");
+    }
+    close(sleeping);
+    for (int i = 0; i < 3; i++) client_ask(bystander, "hello", "hello");
+    close(bystander);
+    server_end(&server);
+}
+
 Test(overtime, an_error_whose_text_takes_for_ever_is_still_told)
 {
     struct server server = begin_hasty(

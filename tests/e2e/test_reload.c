@@ -304,6 +304,37 @@ Test(reload, code_that_takes_too_much_time_is_refused)
                    &(struct broken){LOOP("true"), "/main.lua:2: interrupted", "handler_timeout"});
 }
 
+Test(reload, code_whose_handlers_take_too_much_time_to_find_is_refused)
+{
+    expect_bounded("0.3", &(struct broken){"return setmetatable({}, { __index = function(_, name)\n"
+                                           "if name == 'on_receive' then return print end\n" LOOP(
+                                               "true") "end })\n",
+                                           "interrupted", "handler_timeout"});
+}
+
+/* What it keeps goes with it. */
+Test(reload, code_that_has_filled_its_memory_can_be_replaced)
+{
+    need_lua_5_4("LuaJIT crashes when it is refused memory");
+    struct server server = server_begin(
+        &(struct begin){.script = "local kept = {}\n"
+                                  "function on_receive(conn, packet)\n"
+                                  "  if packet == 'what?' then return conn:send('one') end\n"
+                                  "  while true do kept[#kept + 1] = ('x'):rep(1000) .. #kept end\n"
+                                  "end\n",
+                        .admin = true,
+                        .flags = {"--workers", "1", "--lua-memory", "8M", "--reload", "signal",
+                                  "--handler-timeout", "100"}});
+    int client = client_connect(&server), filling = client_connect(&server);
+    client_put_text(filling, "fill");
+    cr_assert_eq(client_await_end(filling), CLIENT_EOF);
+    server_reload(&server, SAYS("two"), 2);
+    client_ask(client, "what?", "two");
+    close(client);
+    close(filling);
+    server_end(&server);
+}
+
 Test(reload, code_that_takes_too_much_memory_is_refused)
 {
     expect_bounded("20", &(struct broken){"local all = {}\n"

@@ -162,6 +162,34 @@ Test(reload_state, timers_of_the_old_code_are_cancelled_and_those_of_the_new_run
     server_end(&server);
 }
 
+/* A handler of the old code that has waited starts one that has ended already. */
+Test(reload_state, old_code_starts_no_timer_any_more)
+{
+    struct server server =
+        begin("function on_receive(conn, packet)\n"
+              "  conn:send('waits')\n"
+              "  while not server.state.new do server.sleep(0.001) end\n"
+              "  local timer = server.every(0.001, function() server.state.old = true end)\n"
+              "  timer:cancel()\n"
+              "  server.after(0, function() server.state.old = true end)\n"
+              "  conn:send('done')\n"
+              "end\n");
+    int waiting = client_connect(&server), client = client_connect(&server);
+    client_ask(waiting, "wait", "waits");
+    server_reload(&server,
+                  "function on_load() server.state.new = true end\n"
+                  "function on_receive(conn)\n"
+                  "  server.sleep(0.05)\n"
+                  "  conn:send(tostring(server.state.old))\n"
+                  "end\n",
+                  2);
+    client_expect(waiting, "done");
+    client_ask(client, "?", "nil");
+    close(waiting);
+    close(client);
+    server_end(&server);
+}
+
 Test(reload_state, timers_of_code_that_is_refused_never_run)
 {
     struct server server = begin("function on_receive() end\n");

@@ -273,6 +273,35 @@ Test(shared, workers_may_agree_on_one_of_them_at_the_start)
     server_end(&server);
 }
 
+Test(shared, a_finalizer_may_use_it_while_keys_are_listed)
+{
+    struct server server =
+        server_begin_script("local shared = server.shared\n"
+                            "local function use() shared:get('key 1') end\n"
+                            "local function arm()\n"
+                            "  if newproxy then\n"
+                            "    getmetatable(newproxy(true)).__gc = function() use() arm() end\n"
+                            "  else\n"
+                            "    setmetatable({}, { __gc = function() use() arm() end })\n"
+                            "  end\n"
+                            "end\n"
+                            "arm()\n"
+                            "for i = 1, 500 do shared:set('key ' .. i, i) end\n"
+                            "function on_receive(conn)\n"
+                            "  local count = 0\n"
+                            "  for round = 1, 100 do\n"
+                            "    for _, key in ipairs(shared:keys()) do\n"
+                            "      count = count + (key:find('^key %d+$') and 1 or 0)\n"
+                            "    end\n"
+                            "  end\n"
+                            "  conn:send(('%d'):format(count))\n"
+                            "end\n");
+    int client = client_connect(&server);
+    client_ask(client, "?", "50000");
+    close(client);
+    server_end(&server);
+}
+
 Test(shared, finalizers_that_use_it_at_the_end_harm_nobody)
 {
     static const char script[] =
@@ -287,7 +316,7 @@ Test(shared, finalizers_that_use_it_at_the_end_harm_nobody)
         "  return setmetatable({}, { __gc = finalize })\n"
         "end\n"
         "kept = { watch(), watch() }\n"
-        "debug.getregistry().kept = { watch() }\n"
+        "package.loaded.kept = { watch() }\n"
         "function on_start() server.shared:set('k', ('x'):rep(100000)) end\n"
         "function on_receive(conn)\n"
         "  watch()\n"

@@ -317,6 +317,13 @@ static void sim_close(struct port *port)
     free(self);
 }
 
+/* Now and then a turn has taken long. */
+static uint64_t sim_clock(void)
+{
+    bool late = draw_chance(&sim_world->draw, world_faults()->busy);
+    return world_now(sim_world) + (late ? SECOND : 0);
+}
+
 static const struct port_operations sim_operations = {
     .name = "sim",
     .close = sim_close,
@@ -336,6 +343,7 @@ static const struct port_operations sim_operations = {
     .local_address = sim_local_address,
     .peer_address = sim_peer_address,
     .close_handle = sim_close_handle,
+    .clock = sim_clock,
 };
 
 struct port *port_sim_open(const struct port_options *options)
