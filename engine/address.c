@@ -89,7 +89,7 @@ bool address_parse(const char *text, struct address *address, struct error *erro
                       "config.lua, or --listen be given several times");
     const char *scheme_end = strstr(text, "://");
     if (scheme_end != NULL)
-        return refuse(error, text, "leave out %.*s://", (int)(scheme_end - text) % 32, text);
+        return refuse(error, text, "leave out the %.*s of it", (int)(scheme_end + 3 - text), text);
     address->family = ADDRESS_IPV4;
     const char *colon = strchr(text, ':');
     if (colon == NULL) {

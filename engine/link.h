@@ -74,19 +74,18 @@ struct link_home {
     struct block_pool blocks, large; /* blocks.large is the other, once it is open */
     struct budget budget;
     struct wheel wheel;
-    struct list touched; /* links to flush at the end of the turn */
-    uint32_t touches;    /* so many were put there since the last flush */
-    uint32_t done;       /* in this turn, since the clock was looked at: see link_home_late */
-    uint32_t look_after;
-    struct list starved;    /* links whose input waits for blocks or memory, the longest first */
-    struct list woken;      /* links whose script opened a gate, to go on after it has returned */
-    struct list closing;    /* links that are to end at the end of the turn */
-    uint32_t blocks_low;    /* fewer free than this: starving; twice as many: no longer */
-    _Atomic bool starving;  /* blocks have run low and not come back yet */
+    struct list touched;   /* links to flush at the end of the turn */
+    uint32_t touches;      /* so many were put there since the last flush */
+    uint32_t done;         /* in this turn, since the clock was looked at; it is after look_after */
+    uint32_t look_after;   /* see link_home_late */
+    struct list starved;   /* links whose input waits for blocks or memory, the longest first */
+    struct list woken;     /* links whose script opened a gate, to go on after it has returned */
+    struct list closing;   /* links that are to end at the end of the turn */
+    uint32_t blocks_low;   /* fewer free than this: starving; twice as many: no longer */
+    _Atomic bool starving; /* blocks have run low and not come back yet */
     uint32_t parked_blocks; /* of those that the port receives into, how many wait in links */
     struct shortage of_blocks, of_memory;
-    uint64_t
-        closed_ns; /* when somebody had to go for others: what that one held may be on its way */
+    uint64_t closed_ns; /* when one had to go for others: what it held may not have come home */
     struct link_counters counters;
     struct log_limit log_limit;
     _Atomic uint32_t load; /* links not free, and sockets on their way here: for admission */

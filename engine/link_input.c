@@ -136,6 +136,12 @@ static bool flows(const struct link *link)
     return link->state == LINK_STATE_OPEN && link->gates == 0;
 }
 
+/* Or more has come behind it. A beginning that waits for its peer needs nothing of ours. */
+static bool may_hold_packet(const struct link *link, struct span input)
+{
+    return input.size > 0 && (input.size >= link->cursor.wanted || !list_empty(&link->parked));
+}
+
 static bool blocks_short(struct link_home *home)
 {
     if (home->blocks.free_count >= home->blocks_low) return link_home_starving(home);
@@ -152,7 +158,7 @@ static inline bool take_packet(struct link *link, struct span *packet)
     while (flows(link)) {
         release_front(link);
         struct span input = front(link);
-        if (blocks_short(home) && input.size > 0) {
+        if (blocks_short(home) && may_hold_packet(link, input)) {
             link_starve(link);
             return false;
         }
@@ -193,14 +199,13 @@ static void make_room(struct link *link)
         }
 }
 
-/* Copies a landing block into blocks of the pool. False if that would make them run low. */
+/* Copies a landing block into blocks of the pool. False if half of them would not be free any more. */
 static bool spill_one(struct link *link, struct block *landed, struct list *target)
 {
     struct block_pool *pool = &link->home->blocks;
     struct span left = block_bytes(landed);
     size_t count = (left.size + pool->block_size - 1) / pool->block_size;
-    size_t low = link->home->blocks_low;
-    if (pool->free_count < 2 * low + count) return false;
+    if (pool->free_count < pool->total / 2 + count) return false;
     while (left.size > 0) {
         struct block *block = block_take(pool);
         struct span part = span_first(left, pool->block_size);

@@ -12,9 +12,7 @@
 
 enum {
     SOCKET_READABLE = 1, /* an edge came, and nothing has said "empty" since */
-    SOCKET_HUNG_UP =
-        2, /* the end or an error is near, or urgent data, where a read stops short: read
-                            until it shows, or there is nothing left */
+    SOCKET_HUNG_UP = 2, /* the end, an error or urgent data is near: a short read is not the last */
     SOCKET_BLOCKED = 4, /* a send waits for room */
 };
 

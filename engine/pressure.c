@@ -49,7 +49,7 @@ static void note_memory(struct link_home *home)
                  "worker %u: memory has run out (%zu of %zu bytes used): packets that cannot grow "
                  "wait",
                  worker_index(home->worker), used, limit);
-    } else if (ends(home, &home->of_memory)) {
+    } else if (list_empty(&home->starved) && ends(home, &home->of_memory)) {
         log_line(LOG_INFO, "worker %u: memory is back (%zu of %zu bytes used): no packet waits",
                  worker_index(home->worker), used, limit);
     }

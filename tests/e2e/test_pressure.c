@@ -342,7 +342,8 @@ Test(pressure, a_packet_that_memory_cannot_hold_holds_up_nobody_who_needs_blocks
     for (int round = 0; server_log_count(&server, low) == 0; round++) {
         for (int i = 0; i < READERS; i++) deaf_push(&readers[i]);
         deaf_hear(readers, READERS);
-        cr_assert_eq(server_log_count(&server, "gone: memory"), 0, "round %d had to wait", round);
+        cr_assert_eq(server_log_count(&server, "gone: memory"), 0, "round %d had to wait:\n%s",
+                     round, server_log(&server));
     }
     for (int i = 0; i < READERS; i++) close(readers[i].client);
     close_senders(halves, HALVES);
