@@ -21,6 +21,7 @@ enum {
     WRITTEN = IN_MODIFY | IN_CLOSE_WRITE,
     ARRIVED = IN_CREATE | IN_MOVED_TO,
     RENAMED = ARRIVED | IN_DELETE | IN_MOVED_FROM,
+    REPLACED = IN_DELETE_SELF | IN_MOVE_SELF, /* of a file that a link leads to */
 };
 
 struct watch {
@@ -70,9 +71,20 @@ static bool add_directory(void *context, const char *path, struct error *error)
     return refused(path, error);
 }
 
+/* What a link leads to may lie in a directory that is not watched: then the file is. */
+static bool add_link(void *context, const char *path, const char *name, struct error *error)
+{
+    struct watch *watch = context;
+    struct stat status;
+    (void)name;
+    if (lstat(path, &status) != 0 || !S_ISLNK(status.st_mode)) return true;
+    int added = inotify_add_watch(watch->changes, path, WRITTEN | REPLACED);
+    return added >= 0 || errno == EACCES || errno == ENOENT || refused(path, error);
+}
+
 static bool add_all(struct watch *watch, struct error *error)
 {
-    struct source_visitor visitor = {.context = watch, .enter = add_directory};
+    struct source_visitor visitor = {.context = watch, .enter = add_directory, .file = add_link};
     return source_walk(watch->directory, &visitor, error);
 }
 
@@ -120,11 +132,11 @@ static void look(struct watch *watch, uint64_t now)
 
 /* ---- what has happened ---- */
 
-/* A name that is not a Lua file's may be a link that leads to some. */
+/* A name that is not a Lua file's may be a link that leads to some. What has no name is what one leads to. */
 static bool counts(const struct inotify_event *event)
 {
-    if ((event->mask & (RENAMED | IN_Q_OVERFLOW)) != 0) return true;
-    return (event->mask & WRITTEN) != 0 && event->len != 0 && source_has_name(event->name);
+    if ((event->mask & (RENAMED | REPLACED | IN_Q_OVERFLOW)) != 0) return true;
+    return (event->mask & WRITTEN) != 0 && (event->len == 0 || source_has_name(event->name));
 }
 
 static void read_events(struct watch *watch, uint64_t now)
@@ -137,7 +149,7 @@ static void read_events(struct watch *watch, uint64_t now)
         event = (const struct inotify_event *)(events + at);
         if ((event->mask & IN_IGNORED) != 0 && event->wd == watch->first) watch->first = -1;
         if ((event->mask & ARRIVED) != 0 && (event->mask & IN_ISDIR) != 0) arrived = true;
-        if ((event->mask & (RENAMED | IN_Q_OVERFLOW)) != 0) watch->stale = true;
+        if ((event->mask & (RENAMED | REPLACED | IN_Q_OVERFLOW)) != 0) watch->stale = true;
         if (counts(event)) changed = true;
     }
     struct error error;

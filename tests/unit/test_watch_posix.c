@@ -106,6 +106,26 @@ Test(watch_posix, sees_where_a_link_to_a_directory_leads)
     end_watching();
 }
 
+Test(watch_posix, sees_what_is_written_to_a_file_that_a_link_leads_to)
+{
+    tree_begin(&tree);
+    tree_put(&tree, "../real.lua", "-- one\n");
+    tree_put_link(&tree, "rules.lua", "../real.lua");
+    begin_watching();
+    tree_put(&tree, "../real.lua", "-- two\n");
+    changes();
+    for (int i = 0; i < 2; i++) { /* as careful editors save */
+        tree_put(&tree, "../real.new", "-- three\n");
+        tree_move(&tree, "../real.new", "../real.lua");
+        changes();
+    }
+    tree_put(&tree, "../real.lua", "-- four\n");
+    changes();
+    tree_put(&tree, "../other.lua", "");
+    does_not_change();
+    end_watching();
+}
+
 Test(watch_posix, sees_that_the_directory_is_a_link_that_leads_elsewhere_now)
 {
     struct tree released;
