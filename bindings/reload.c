@@ -311,6 +311,14 @@ failed:
     return NULL;
 }
 
+struct config reloader_config(struct reloader *reloader)
+{
+    pthread_mutex_lock(&reloader->mutex);
+    struct config config = reloader->config;
+    pthread_mutex_unlock(&reloader->mutex);
+    return config;
+}
+
 void reloader_wake(struct reloader *reloader)
 {
     watch_wake(reloader->watch);

@@ -22,19 +22,20 @@ static bool await_end(const struct server *server, uint64_t patience_ms, bool he
 
 /* In that time all has been sent or given up, and the last handlers have been interrupted, unless it is in
  * C functions that they are. Who lets them run for ever is waited for. */
-static uint64_t drain_patience_ms(const struct config *config)
+static uint64_t drain_patience_ms(struct reloader *reloader)
 {
-    if (config->handler_timeout_ns == 0) return UINT64_MAX;
-    return (config->drain_timeout_ns + 2 * config->handler_timeout_ns) / 1000000 + PATIENCE_MS;
+    const struct config config = reloader_config(reloader);
+    if (config.handler_timeout_ns == 0) return UINT64_MAX;
+    return (config.drain_timeout_ns + 2 * config.handler_timeout_ns) / 1000000 + PATIENCE_MS;
 }
 
 /* The first stop lets everything finish; the second does not wait, whatever a script is up to. */
-static void serve_until_stopped(struct server *server, const struct config *config)
+static void serve_until_stopped(struct server *server, struct reloader *reloader)
 {
     system_wait_for_stop(-1);
     log_line(LOG_INFO, "stopping: every queue is flushed first; once more stops at once");
     server_drain(server);
-    if (await_end(server, drain_patience_ms(config), true)) return;
+    if (await_end(server, drain_patience_ms(reloader), true)) return;
     log_line(LOG_WARN, "stopping at once");
     server_abort(server);
     if (await_end(server, PATIENCE_MS, false)) return;
@@ -100,7 +101,7 @@ static void serve(struct project *project, struct server *server, struct error *
         system_catch_hangup(on_hangup, reloader);
         server_announce(server);
         announce(project);
-        serve_until_stopped(server, &project->config);
+        serve_until_stopped(server, reloader);
         system_catch_hangup(NULL, NULL);
         if (admin != NULL) admin_close(admin);
     }
