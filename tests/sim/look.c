@@ -1,6 +1,6 @@
 #include "oracle.h"
 
-#include "../../bindings/runtime.h"
+#include "../../bindings/code.h"
 #include "shared.h"
 #include "world.h"
 
@@ -35,6 +35,13 @@ static void look_at_idle(const struct world *world, const struct link *link,
             (double)link->idle_limit_ns / 1e9);
 }
 
+/* It went on in this turn, and after what was sent at its end it waits again. */
+static bool begins_anew(const struct link *link)
+{
+    uint64_t now_ns = port_now(link->home->port);
+    return link->starved_ns == now_ns && link->sent_ns == now_ns;
+}
+
 static void look_at_links(struct world *world, const struct link_home *home)
 {
     const struct list *head = &home->table.live;
@@ -61,7 +68,7 @@ static void look_at_links(struct world *world, const struct link_home *home)
                 "peer %u: it keeps blocks of the port's, and waits", peer->number);
         if (!(link->gates & GATE_STARVED))
             peer->starved_ns = 0;
-        else if (peer->starved_ns == 0)
+        else if (peer->starved_ns == 0 || begins_anew(link))
             peer->starved_ns = world->now_ns;
         promise(peer->starved_ns == 0 || link->starved_ns == peer->starved_ns,
                 "peer %u: it does not wait since it does", peer->number);
@@ -104,6 +111,19 @@ static void look_at_load(const struct world *world)
     promise(load <= most, "%u connections, and at most %u may be", load, most);
 }
 
+/* A reload may leave more than the limit, where coroutines of older code still wait; it gets no more then. */
+static void look_at_lua(struct world *world, const struct runtime *runtime, uint32_t worker)
+{
+    const struct heap *heap = &runtime->heap;
+    size_t *seen = &world->lua_seen[worker];
+    uint64_t *generation = &world->lua_generation[worker];
+    bool is_new = *generation != code_generation(runtime);
+    promise(heap->limit == 0 || heap->used <= heap->limit || heap->used <= *seen || is_new,
+            "worker %u: Lua has %zu bytes of %zu", worker, heap->used, heap->limit);
+    *seen = heap->used;
+    *generation = code_generation(runtime);
+}
+
 void oracle_look(struct world *world, uint32_t worker)
 {
     const struct link_home *home = &world->server->workers[worker].home;
@@ -113,9 +133,7 @@ void oracle_look(struct world *world, uint32_t worker)
             "worker %u: %zu bytes of its budget of %zu are used", worker, used, home->budget.limit);
     *seen = used;
     promise(world->server->groups.used <= world->server->groups.limit, "groups: over their limit");
-    if (runtime != NULL && runtime->heap.limit > 0)
-        promise(runtime->heap.used <= runtime->heap.limit, "worker %u: Lua has %zu bytes of %zu",
-                worker, runtime->heap.used, runtime->heap.limit);
+    if (runtime != NULL) look_at_lua(world, runtime, worker);
     look_at_links(world, home);
     look_at_starved(home);
     look_at_waiting(world, worker);

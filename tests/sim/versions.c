@@ -115,13 +115,15 @@ static bool bring_in(struct world *world, struct rollout *rollout, struct versio
     return true;
 }
 
-/* What was refused is kept by no worker, unless it could not be told. */
+/* What was refused is kept by no worker, unless it could not be told, or has not come to it yet. */
 static void promise_discarded(const struct world *world, bool fine, const char *text)
 {
     if (fine || world->memory_failed || strstr(text, "busy") || strstr(text, "ended")) return;
-    for (uint32_t i = 0; i < world->server->worker_count; i++)
-        promise(world->runtimes[i] == NULL || world->runtimes[i]->next == NULL,
+    for (uint32_t i = 0; i < world->server->worker_count; i++) {
+        bool told = !mailbox_waiting(&world->server->workers[i].home.port->mailbox);
+        promise(world->runtimes[i] == NULL || world->runtimes[i]->next == NULL || !told,
                 "worker %u keeps a version that was refused", i);
+    }
 }
 
 void versions_reload(struct world *world)

@@ -38,7 +38,9 @@ struct world {
     struct runtime *runtimes[WORKERS_MAX];
     bool ended[WORKERS_MAX];
     size_t budget_seen[WORKERS_MAX]; /* bytes used after its last turn */
-    uint64_t hits;                   /* requests to count, handed on */
+    size_t lua_seen[WORKERS_MAX];    /* and of Lua's */
+    uint64_t lua_generation[WORKERS_MAX];
+    uint64_t hits; /* requests to count, handed on */
     struct broadcasts broadcasts;
 
     struct sim_peer peers[PEERS_MAX];
