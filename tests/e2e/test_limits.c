@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 enum { HEADER = 4, SOFT_MARK = 65536, PACKET_SIZE = 1000, FURTHER_TURNS = 300 };
-enum { SWALLOWED_MAX = 64 << 20, MEMORY_MAX = 4 << 20, NUMBERED = 5000 };
+enum { SWALLOWED_MAX = 64 << 20, NUMBERED = 5000 };
+/* A stream that is being stopped may have filled all that a worker receives into, 32 times 128 KiB; and what
+ * keeps that grows by doubling. */
+enum { MEMORY_MAX = 9 << 20 };
 
 #define TELLS_REASONS \
     "function on_disconnect(conn, reason) server.log('info', 'gone: %s', reason) end\n"
