@@ -71,16 +71,22 @@ static void forget_family(lua_State *L, const char *where, const char *family)
     lua_pop(L, 2);
 }
 
+/* The function in whose place another stands, as that one's upvalue, with the same arguments. */
+static int call_original(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
 /* load, and LuaJIT's loadstring, of text only: code in bytes could reach anything. */
 static int load_text(lua_State *L)
 {
     if (lua_gettop(L) < 3) lua_settop(L, 3);
     lua_pushliteral(L, "t");
     lua_replace(L, 3);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
+    return call_original(L);
 }
 
 static void close_load(lua_State *L)
@@ -131,20 +137,14 @@ static int rep(lua_State *L)
         lua_pushliteral(L, "");
         return 1;
     }
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, 1);
-    return 1;
+    return call_original(L);
 }
 
 /* debug.setmetatable(value, metatable): of a userdata it is what its functions know it by. */
 static int set_metatable(lua_State *L)
 {
     luaL_argcheck(L, lua_type(L, 1) != LUA_TUSERDATA, 1, "a userdata keeps its metatable");
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, 1);
-    return 1;
+    return call_original(L);
 }
 
 /* Puts the function in the place of the library's, which is its upvalue. */

@@ -31,13 +31,14 @@ static uint64_t read_id(lua_State *L, int index)
     return (lua_Number)id == number ? id : 0;
 }
 
-static bool is_conn(lua_State *L, int index)
+/* Pushes the id of a conn; false, and nothing is pushed, if there is none. */
+static bool push_id(lua_State *L, int index)
 {
     if (!lua_istable(L, index)) return false;
     lua_rawgeti(L, index, 1);
-    bool has_id = lua_type(L, -1) == LUA_TNUMBER;
+    if (lua_type(L, -1) == LUA_TNUMBER) return true;
     lua_pop(L, 1);
-    return has_id;
+    return false;
 }
 
 /* Most often a dot stands where a colon should. */
@@ -51,8 +52,7 @@ static void no_conn(lua_State *L, int index)
 
 static uint64_t check_conn_id(lua_State *L, int index)
 {
-    if (!is_conn(L, index)) no_conn(L, index);
-    lua_rawgeti(L, index, 1);
+    if (!push_id(L, index)) no_conn(L, index);
     uint64_t id = read_id(L, -1);
     lua_pop(L, 1);
     return id;
@@ -106,8 +106,8 @@ const struct link *lua_conn_check_except(lua_State *L, int index)
     while (lua_next(L, index) != 0) {
         bool known = lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "except") == 0;
         if (!known) luaL_argerror(L, index, "the only option is { except = conn }");
-        if (!is_conn(L, -1)) luaL_argerror(L, index, "expected a conn in { except = conn }");
-        lua_pop(L, 1);
+        if (!push_id(L, -1)) luaL_argerror(L, index, "expected a conn in { except = conn }");
+        lua_pop(L, 2);
     }
     lua_getfield(L, index, "except");
     return lua_isnil(L, -1) ? NULL : lua_conn_check(L, lua_gettop(L));

@@ -170,9 +170,11 @@ static bool received(struct port_uring *uring, struct port_socket *socket,
     bool full = size == -ENOBUFS;
     if ((size > 0 || full) && !socket->stopping) { /* ended by the kernel: goes on by itself */
         bool fed = socket->readiness & SOCKET_FED;
-        if (size > 0) arm_receive(uring, socket);
-        if (full) list_append(fed ? &uring->stalled : &uring->hungry, &socket->recv_node);
-        return size > 0;
+        if (full)
+            list_append(fed ? &uring->stalled : &uring->hungry, &socket->recv_node);
+        else
+            arm_receive(uring, socket);
+        return !full;
     }
     event->last = true;
     event->error = (uint8_t)(size == 0          ? PORT_OK

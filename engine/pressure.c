@@ -74,24 +74,14 @@ static void resume_starved(struct link_home *home)
     list_move_all(&home->starved, &unlucky);
 }
 
-static size_t blocks_held(const struct link *link)
-{
-    size_t count = 0;
-    for (const struct list *node = link->outbox.blocks.next; node != &link->outbox.blocks;
-         node = node->next)
-        count++;
-    return count;
-}
-
-/* The connection whose unread queue keeps the most blocks, if it is a queue worth the name. */
-static struct link *greatest_hoarder(struct link_home *home)
+/* The connection of which that is the most; NULL if it is 0 of all. */
+static struct link *greatest(struct link_home *home, size_t (*measure)(const struct link *link))
 {
     struct link *greatest = NULL;
-    size_t most = 1;
+    size_t most = 0;
     for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {
         struct link *link = container_of(node, struct link, entry.node);
-        if (link->state != LINK_STATE_OPEN && link->state != LINK_STATE_DRAINING) continue;
-        size_t held = blocks_held(link);
+        size_t held = measure(link);
         if (held <= most) continue;
         most = held;
         greatest = link;
@@ -99,35 +89,41 @@ static struct link *greatest_hoarder(struct link_home *home)
     return greatest;
 }
 
-/* What its input keeps: a block, or bytes of memory. 0 where that is our doing, or it is in the line, too. */
-static size_t input_held(const struct link *link, bool blocks)
+/* Blocks that its unread queue keeps, if it is a queue worth the name. */
+static size_t unread_blocks(const struct link *link)
 {
-    const struct gather *gather = &link->gather;
-    if (link->state != LINK_STATE_OPEN || link->gates & (GATES_OF_OURS | GATE_PAUSED)) return 0;
-    if (blocks) return gather->block != NULL;
-    return gather->block == NULL ? gather->capacity : 0;
+    const struct list *head = &link->outbox.blocks;
+    size_t count = 0;
+    if (link->state != LINK_STATE_OPEN && link->state != LINK_STATE_DRAINING) return 0;
+    for (const struct list *node = head->next; node != head; node = node->next) count++;
+    return count > 1 ? count : 0;
 }
 
-/* The connection that has begun a packet and does not end it, and keeps the most for it. */
-static struct link *greatest_dawdler(struct link_home *home, bool blocks)
+/* It has begun a packet long ago and does not end it; neither is that our doing, nor does it stand in the
+ * line, too. */
+static bool dawdles(const struct link *link)
 {
-    struct link *greatest = NULL;
-    size_t most = 0;
-    for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {
-        struct link *link = container_of(node, struct link, entry.node);
-        size_t held = input_held(link, blocks);
-        if (held <= most || !is_over(home, link->gathered_ns, PRESSURE_PATIENCE_MS)) continue;
-        most = held;
-        greatest = link;
-    }
-    return greatest;
+    return link->state == LINK_STATE_OPEN && !(link->gates & (GATES_OF_OURS | GATE_PAUSED)) &&
+           is_over(link->home, link->gathered_ns, PRESSURE_PATIENCE_MS);
+}
+
+static size_t dawdled_blocks(const struct link *link)
+{
+    return dawdles(link) && link->gather.block != NULL;
+}
+
+/* Bytes. */
+static size_t dawdled_memory(const struct link *link)
+{
+    return dawdles(link) && link->gather.block == NULL ? link->gather.capacity : 0;
 }
 
 static void close_somebody(struct link_home *home, struct link *first)
 {
     bool starving = link_home_starving(home);
-    struct link *hoarder = starving ? greatest_hoarder(home) : NULL;
-    struct link *dawdler = hoarder == NULL ? greatest_dawdler(home, starving) : NULL;
+    struct link *hoarder = starving ? greatest(home, unread_blocks) : NULL;
+    struct link *dawdler =
+        hoarder == NULL ? greatest(home, starving ? dawdled_blocks : dawdled_memory) : NULL;
     if (hoarder != NULL) {
         link_log(hoarder, LOG_WARN,
                  "closed: it does not read the %zu bytes queued for it, and others need the blocks",

@@ -24,7 +24,7 @@ struct wheel_timer {
 
 struct wheel {
     uint64_t tick;                 /* everything due up to and including this one is in `due` */
-    uint64_t next_tick;            /* when wheel_advance has something to do; UINT64_MAX: never */
+    uint64_t next_tick;            /* when wheel_collect has something to do; UINT64_MAX: never */
     uint64_t filled[WHEEL_LEVELS]; /* one bit a slot: may hold a timer */
     struct list slots[WHEEL_LEVELS * WHEEL_SLOTS];
     struct list due;  /* whose time has come, and who have not fired yet */
@@ -34,8 +34,8 @@ struct wheel {
 void wheel_init(struct wheel *wheel, uint64_t now_ns);
 void wheel_timer_init(struct wheel_timer *timer, void (*fire)(struct wheel_timer *timer));
 
-/* Fires once, at the first wheel_advance whose time is not before due_ns, rounded up to a tick. A
- * timer that runs is moved. A time that is past fires at the next advance. */
+/* Fires once, after the first wheel_collect whose time is not before due_ns, rounded up to a tick. A
+ * timer that runs is moved. A time that is past is collected by the next one. */
 void wheel_start(struct wheel *wheel, struct wheel_timer *timer, uint64_t due_ns);
 
 /* Stopping one that does not run does nothing. */
@@ -53,13 +53,6 @@ void wheel_collect(struct wheel *wheel, uint64_t now_ns);
 
 /* Fires one of those collected; false if there is none. */
 bool wheel_fire(struct wheel *wheel);
-
-/* Both, for all that is due. */
-static inline void wheel_advance(struct wheel *wheel, uint64_t now_ns)
-{
-    wheel_collect(wheel, now_ns);
-    while (wheel_fire(wheel)) continue;
-}
 
 /* When that must be done next: never later than the first due timer, perhaps earlier (a timer moves down a
  * level). UINT64_MAX when none runs. */

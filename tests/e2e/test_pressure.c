@@ -236,6 +236,16 @@ static void push_senders(struct sender *senders, int count)
     push_some(senders, count, SIZE_MAX);
 }
 
+/* Until the server holds all that they send. */
+static void push_held(struct sender *halves, int asking)
+{
+    size_t blocks, memory;
+    do {
+        push_senders(halves, HOLDERS);
+        ask(asking, &blocks, &memory);
+    } while (memory < HOLDERS * HALF_SENT);
+}
+
 static void close_senders(struct sender *senders, int count)
 {
     for (int i = 0; i < count; i++) close(senders[i].client);
@@ -292,9 +302,7 @@ Test(pressure, packets_that_memory_cannot_hold_go_on_when_it_is_back)
     connect_senders(&server, halves, HOLDERS, HALF_SENT);
     connect_senders(&server, whole, WAITING, sizeof large - 1);
     int client = client_connect(&server);
-    size_t blocks, memory = 0;
-    for (; memory < HOLDERS * HALF_SENT; ask(client, &blocks, &memory))
-        push_senders(halves, HOLDERS);
+    push_held(halves, client);
     while (server_log_count(&server, "memory has run out (") == 0) push_senders(whole, WAITING);
     close_senders(halves, HOLDERS);
     while (server_log_count(&server, "gone: eof") < HOLDERS) push_senders(whole, WAITING);
@@ -311,11 +319,9 @@ Test(pressure, who_keeps_memory_for_a_packet_and_does_not_end_it_makes_room_for_
 {
     struct server server = begin_with_little_memory("4M");
     struct sender halves[HOLDERS];
-    size_t blocks, memory = 0;
     int client = client_connect(&server), asking = client_connect(&server);
     connect_senders(&server, halves, HOLDERS, HALF_SENT);
-    for (; memory < HOLDERS * HALF_SENT; ask(asking, &blocks, &memory))
-        push_senders(halves, HOLDERS);
+    push_held(halves, asking);
     char *packet = malloc(MEDIUM);
     memset(packet, 'm', MEDIUM - 1);
     packet[MEDIUM - 1] = '\0';
@@ -364,13 +370,9 @@ Test(pressure, a_packet_refused_for_want_of_memory_does_not_refuse_all_that_foll
 {
     struct server server = begin_with_little_memory("4M");
     struct sender halves[HOLDERS];
-    size_t blocks, memory;
     int client = client_connect(&server), asking = client_connect(&server);
     connect_senders(&server, halves, HOLDERS, HALF_SENT);
-    do {
-        push_senders(halves, HOLDERS);
-        ask(asking, &blocks, &memory);
-    } while (memory < HOLDERS * HALF_SENT);
+    push_held(halves, asking);
     client_put_text(client, "large");
     server_expect_log(&server, "not sent: memory");
     cr_assert(client_is_served(client));
