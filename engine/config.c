@@ -27,6 +27,8 @@ enum value_kind {
 
 static const char *const on_full_words[] = {
     [ON_FULL_CLOSE] = "close", [ON_FULL_REFUSE] = "refuse", NULL};
+static const char *const on_end_words[] = {
+    [ON_END_FINISH] = "finish", [ON_END_CLOSE] = "close", NULL};
 static const char *const backend_words[] = {[PORT_AUTO] = "auto",
                                             [PORT_URING] = "uring",
                                             [PORT_EPOLL] = "epoll",
@@ -65,12 +67,16 @@ static const struct config_name settings[] = {
      VALUE_SECONDS, FIELD(idle_timeout_ns), .max = TEN_YEARS, .live = true},
     {"drain_timeout", "SECONDS", "10", "to send what is queued at a close and at the end",
      VALUE_SECONDS, FIELD(drain_timeout_ns), .max = TEN_YEARS, .live = true},
+    {"wait_timeout", "SECONDS", "0", "a handler that waits for so long ends its connection; 0: never",
+     VALUE_SECONDS, FIELD(wait_timeout_ns), .max = TEN_YEARS, .live = true},
     {"soft_mark", "SIZE", "64K", "queued bytes above which a connection is not received from",
      VALUE_SIZE, FIELD(soft_mark), .min = 1, .max = 1024 * G, .live = true},
     {"hard_mark", "SIZE", "32M", "queued bytes above which a send is refused; 0: chosen",
      VALUE_SIZE, FIELD(hard_mark), .max = 1024 * G, .live = true},
     {"on_full", "close|refuse", "close", "what a send beyond the hard mark does to its connection",
      VALUE_WORD, FIELD(on_full), .max = ON_FULL_REFUSE, .words = on_full_words},
+    {"on_end", "finish|close", "finish", "a handler that waits when its peer ends may finish, or is ended",
+     VALUE_WORD, FIELD(on_end), .max = ON_END_CLOSE, .words = on_end_words, .live = true},
     {"handler_timeout", "SECONDS", "1", "a handler that runs for longer is interrupted; 0: never",
      VALUE_SECONDS, FIELD(handler_timeout_ns), .max = TEN_YEARS, .live = true},
     {"lua_memory", "SIZE", "256M", "the Lua state of each worker; a handler that needs more fails",

@@ -14,6 +14,7 @@ enum { CONFIG_LISTENERS_MAX = 32, CONFIG_WORKERS_MAX = 128 };
 #define CONFIG_ADMIN "127.0.0.1:7001" /* the default of `admin` */
 
 enum config_on_full { ON_FULL_CLOSE, ON_FULL_REFUSE };
+enum config_on_end { ON_END_FINISH, ON_END_CLOSE };
 enum config_reload { RELOAD_WATCH, RELOAD_SIGNAL };
 
 struct config_listener {
@@ -36,13 +37,15 @@ struct config {
     uint32_t recv_depth;      /* receives posted at once, and the reorder window; 1 2 4 8 16; 4 */
     uint64_t memory;          /* bytes beyond the blocks; 0: 512M, or more if the workers need it */
     uint64_t idle_timeout_ns; /* 0: never; 60 s */
-    uint64_t drain_timeout_ns;   /* for flushing at a close and at the end; 10 s */
-    uint64_t soft_mark;          /* bytes queued on a connection: receiving from it pauses; 64K */
-    uint64_t hard_mark;          /* bytes queued on a connection: sends are refused; 0: twice
+    uint64_t drain_timeout_ns; /* for flushing at a close and at the end; 10 s */
+    uint64_t wait_timeout_ns;  /* a handler waits no longer; 0: no limit */
+    uint64_t soft_mark;        /* bytes queued on a connection: receiving from it pauses; 64K */
+    uint64_t hard_mark;        /* bytes queued on a connection: sends are refused; 0: twice
                                   max_packet, at least 4M */
-    uint8_t on_full;             /* enum config_on_full; close */
-    uint8_t backend;             /* enum port_backend; auto */
-    uint8_t log;                 /* enum log_level; info */
+    uint8_t on_full;           /* enum config_on_full; close */
+    uint8_t on_end;  /* enum config_on_end: a handler that waits when its peer ends; finish */
+    uint8_t backend; /* enum port_backend; auto */
+    uint8_t log;     /* enum log_level; info */
     uint64_t handler_timeout_ns; /* a handler that runs for longer is interrupted; 0: never; 1 s */
     uint64_t lua_memory;         /* bytes of one worker's Lua state; 256M */
     uint64_t shared_memory;      /* bytes of what all workers share; 64M */

@@ -292,6 +292,14 @@ bool frame_is_same(const struct frame *one, const struct frame *other)
     }
 }
 
+enum frame_verdict frame_peek(const struct frame *frame, struct frame_cursor cursor,
+                              struct span input)
+{
+    struct frame_cut cut;
+    if (frame->kind == FRAME_LENGTH) return frame_length_peek(frame, input);
+    return frame_next(frame, &cursor, input, &cut);
+}
+
 const char *frame_fault_text(enum frame_fault fault)
 {
     switch (fault) {

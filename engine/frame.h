@@ -121,6 +121,11 @@ static inline enum frame_verdict frame_next(const struct frame *frame, struct fr
     return frame->codec->next(frame, cursor, input, cut);
 }
 
+/* The same, and nothing is changed. */
+enum frame_verdict frame_peek(const struct frame *frame, struct frame_cursor cursor,
+                              struct span input);
+enum frame_verdict frame_length_peek(const struct frame *frame, struct span input); /* for it */
+
 /* The bytes to send for a packet: *count parts, some of them in `header` (FRAME_HEADER_MAX bytes,
  * the caller's), the others in the packet. parts has room for FRAME_PARTS_MAX; none is empty. */
 static inline enum frame_fault frame_wrap(const struct frame *frame, struct span packet,

@@ -76,11 +76,10 @@ static inline enum frame_verdict cut_rest(const struct frame_length *length,
     return FRAME_PACKET;
 }
 
-/* Apart, so that the plain case saves no registers for it. */
-__attribute__((noinline)) static enum frame_verdict cut_any(const struct frame_length *length,
-                                                            struct frame_cursor *cursor,
-                                                            struct span input,
-                                                            struct frame_cut *cut)
+/* Leaves the bytes as they are: those before the length do not lie beside the others yet. */
+static inline enum frame_verdict find_any(const struct frame_length *length,
+                                          struct frame_cursor *cursor, struct span input,
+                                          struct frame_cut *cut)
 {
     size_t offset = length->offset, header = length->header_size;
     if (input.size < header) return more(cursor, header);
@@ -94,7 +93,17 @@ __attribute__((noinline)) static enum frame_verdict cut_any(const struct frame_l
         if (size == 0) return more(cursor, input.size + 1);
         header = offset + (size_t)size;
     }
-    enum frame_verdict verdict = cut_rest(length, cursor, input, header, value, cut);
+    return cut_rest(length, cursor, input, header, value, cut);
+}
+
+/* Apart, so that the plain case saves no registers for it. */
+__attribute__((noinline)) static enum frame_verdict cut_any(const struct frame_length *length,
+                                                            struct frame_cursor *cursor,
+                                                            struct span input,
+                                                            struct frame_cut *cut)
+{
+    size_t offset = length->offset;
+    enum frame_verdict verdict = find_any(length, cursor, input, cut);
     if (verdict == FRAME_PACKET && offset != 0) {
         cut->packet = span_of(cut->packet.data - offset, cut->packet.size + offset);
         memmove(cut->packet.data, input.data, offset);
@@ -115,6 +124,13 @@ static enum frame_verdict length_next(const struct frame *frame, struct frame_cu
     if (!length->plain) return cut_any(length, cursor, input, cut);
     if (input.size < 4) return more(cursor, 4);
     return cut_rest(length, cursor, input, 4, load_plain(input.data), cut);
+}
+
+enum frame_verdict frame_length_peek(const struct frame *frame, struct span input)
+{
+    struct frame_cursor cursor = {.wanted = 0};
+    struct frame_cut cut;
+    return find_any(&frame->length, &cursor, input, &cut);
 }
 
 /* Likewise. */

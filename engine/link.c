@@ -36,7 +36,7 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
     if (entry == NULL) goto refused;
     struct link *link = container_of(entry, struct link, entry);
     const struct table_entry kept = *entry;
-    uint64_t now_ns = port_now(home->port);
+    uint64_t now_ns = link_home_now(home);
     check(link->state == LINK_STATE_FREE);
     *link = (struct link){
         .home = home,
@@ -45,7 +45,9 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
         .close_when_full = origin->close_when_full,
         .received_ns = now_ns,
         .sent_ns = now_ns,
-        .connected_ns = now_ns,
+        .waits_ns = now_ns,
+        .gated_ns = now_ns,
+        .connected_ns = port_now(home->port),
         .listener = origin->listener,
         .peer = origin->peer,
     };
@@ -69,7 +71,12 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
     enum script_verdict verdict = home->script->connected == NULL
                                       ? SCRIPT_YES
                                       : home->script->connected(home->script_state, link);
-    if (verdict != SCRIPT_WAIT) link_decide(link, verdict);
+    if (verdict != SCRIPT_WAIT) {
+        link_decide(link, verdict);
+    } else {
+        link_update_receiving(link);
+        link_update_deadline(link);
+    }
     return link;
 
 no_port:
@@ -100,18 +107,36 @@ void link_update_receiving(struct link *link)
         port_recv_start(link->home->port, &link->socket);
     else if (!wanted && link->socket.receiving)
         port_recv_stop(link->home->port, &link->socket);
+    if (link->state == LINK_STATE_OPEN && link->gates & GATES_WATCHED && !link->socket.watching)
+        port_watch(link->home->port, &link->socket,
+                   link->ended || link->ending ? PORT_WATCH_BREAK : PORT_WATCH_END);
 }
 
 void link_gate_close(struct link *link, enum link_gate gate)
 {
+    bool is_new = !(link->gates & gate);
+    uint64_t now_ns = link_home_now(link->home);
     link->gates |= (uint8_t)gate;
+    if (is_new && gate & GATES_OF_HANDLERS) link->waits_ns = now_ns;
+    if (is_new && gate & GATES_BOUNDED) {
+        link->gated_ns = now_ns;
+        link_update_deadline(link);
+    }
+    if (is_new && gate == GATE_SLOW) link->slow_ns = now_ns;
     link_update_receiving(link);
+}
+
+/* Behind a gate of ours it could not be heard: its silence begins now. */
+static void note_open(struct link *link, enum link_gate gate)
+{
+    link->gates &= (uint8_t)~gate;
+    if (gate & (GATES_OF_OURS | GATE_SLOW)) link->received_ns = link_home_now(link->home);
 }
 
 void link_gate_open(struct link *link, enum link_gate gate)
 {
     if (!(link->gates & gate)) return;
-    link->gates &= (uint8_t)~gate;
+    note_open(link, gate);
     if (gate == GATE_STARVED) list_remove(&link->starved);
     link_pump(link);
 }
@@ -120,7 +145,7 @@ void link_starve(struct link *link)
 {
     struct link_home *home = link->home;
     if (link->gates & GATE_STARVED) return;
-    link->starved_ns = port_now(home->port);
+    link->starved_ns = link_home_now(home);
     list_append(&home->starved, &link->starved);
     link_gate_close(link, GATE_STARVED);
 }
@@ -148,7 +173,7 @@ void link_yield(struct link *link)
 static void gate_open_later(struct link *link, enum link_gate gate)
 {
     if (!(link->gates & gate)) return;
-    link->gates &= (uint8_t)~gate;
+    note_open(link, gate);
     wake_later(link);
 }
 
@@ -160,7 +185,7 @@ void link_pump_woken(struct link_home *home)
     list_move_all(&turn, &home->woken);
     while ((node = list_take_first(&turn)) != NULL) {
         struct link *link = container_of(node, struct link, woken);
-        link->gates &= (uint8_t)~GATE_TURN;
+        if (link->gates & GATE_TURN) note_open(link, GATE_TURN);
         link_pump(link);
     }
 }
@@ -187,6 +212,13 @@ void link_release(struct link *link)
 
 /* ---- the end ---- */
 
+static void set_deadline(struct link *link, uint64_t delay_ns)
+{
+    struct link_home *home = link->home;
+    link->deadline_ns = link_home_now(home) + delay_ns;
+    wheel_start(&home->wheel, &link->deadline, port_now(home->port) + delay_ns);
+}
+
 void link_end(struct link *link, enum link_reason reason)
 {
     struct link_home *home = link->home;
@@ -194,7 +226,7 @@ void link_end(struct link *link, enum link_reason reason)
     link->reason = (uint8_t)reason;
     move(link, LINK_STATE_DRAINING);
     wheel_stop(&home->wheel, &link->idle_timer);
-    wheel_start(&home->wheel, &link->deadline, port_now(home->port) + home->limits.drain_ns);
+    set_deadline(link, home->limits.drain_ns);
     link_drop_input(link);
     link_update_receiving(link);
     link_touch(link);
@@ -288,30 +320,88 @@ void link_finish_draining(struct link *link)
     if (link->ended)
         link_fail(link, link->reason);
     else
-        wheel_start(&home->wheel, &link->deadline,
-                    port_now(home->port) + LINK_LINGER_MS * WHEEL_TICK_NS);
+        set_deadline(link, LINK_LINGER_MS * WHEEL_TICK_NS);
 }
 
 /* ---- time ---- */
 
+/* While it is open: how long a handler may wait yet, and for how long a gate may stay closed behind which
+ * the peer has ended. UINT64_MAX: no limit. */
+static uint64_t open_deadline_ns(const struct link *link)
+{
+    const struct link_limits *limits = &link->home->limits;
+    uint64_t at_ns = UINT64_MAX;
+    if (link->gates & GATES_OF_HANDLERS && limits->wait_ns > 0)
+        at_ns = link->waits_ns + limits->wait_ns;
+    if ((link->ended || link->ending) && link->gates & GATES_BOUNDED) {
+        uint64_t since_ns = link->gated_ns > link->ending_ns ? link->gated_ns : link->ending_ns;
+        if (since_ns + limits->drain_ns < at_ns) at_ns = since_ns + limits->drain_ns;
+    }
+    return at_ns;
+}
+
+/* When it fires it looks what has become of its reasons: nobody stops it before. */
+void link_update_deadline(struct link *link)
+{
+    struct link_home *home = link->home;
+    if (link->state != LINK_STATE_OPEN) return;
+    uint64_t at_ns = open_deadline_ns(link);
+    if (at_ns != UINT64_MAX) wheel_start(&home->wheel, &link->deadline, at_ns + home->gap_ns);
+}
+
+static void on_open_deadline(struct link *link)
+{
+    const struct link_limits *limits = &link->home->limits;
+    uint64_t now_ns = link_home_now(link->home), waited_ns = now_ns - link->waits_ns;
+    if (open_deadline_ns(link) > now_ns) {
+        link_update_deadline(link);
+    } else if (link->gates & GATES_OF_HANDLERS && limits->wait_ns > 0 &&
+               waited_ns >= limits->wait_ns) {
+        link_log(link, LOG_INFO, "closed: its handler has waited for %.1f s: wait_timeout is over",
+                 (double)waited_ns / 1e9);
+        link_end(link, LINK_IDLE);
+    } else {
+        link_log(link, LOG_INFO,
+                 "closed: its peer has ended the stream, and %s: drain_timeout is over",
+                 link->gates & GATES_OF_HANDLERS ? "its handler waits" : "it is paused");
+        link_end(link, LINK_EOF);
+    }
+}
+
 static void on_deadline(struct wheel_timer *timer)
 {
     struct link *link = container_of(timer, struct link, deadline);
+    struct link_home *home = link->home;
+    uint64_t now_ns = link_home_now(home);
+    if (link->state == LINK_STATE_OPEN) {
+        on_open_deadline(link);
+        return;
+    }
+    if (now_ns < link->deadline_ns) {
+        wheel_start(&home->wheel, timer, link->deadline_ns + home->gap_ns);
+        return;
+    }
     if (!link->shut)
         link_log(link, LOG_INFO, "closed with %zu bytes unsent: drain_timeout is over",
                  link->outbox.pending);
     link_fail(link, link->reason);
 }
 
-void link_decide_idle(struct link *link, enum script_verdict verdict)
+static void start_idle_timer(struct link *link, uint64_t at_ns)
 {
     struct link_home *home = link->home;
-    uint64_t now_ns = port_now(home->port);
+    wheel_start(&home->wheel, &link->idle_timer, at_ns + home->gap_ns);
+}
+
+void link_decide_idle(struct link *link, enum script_verdict verdict)
+{
+    uint64_t now_ns = link_home_now(link->home);
     if (link->state != LINK_STATE_OPEN || link->idle_limit_ns == 0) return;
-    if (verdict == SCRIPT_NO && now_ns - link->received_ns >= link->idle_limit_ns)
+    bool is_silent = now_ns - link->received_ns >= link->idle_limit_ns;
+    if (verdict == SCRIPT_NO && is_silent && !port_unheard(&link->socket))
         link_end_midway(link, LINK_IDLE);
     else if (!wheel_timer_runs(&link->idle_timer)) /* the script may have set a new limit */
-        wheel_start(&home->wheel, &link->idle_timer, now_ns + link->idle_limit_ns);
+        start_idle_timer(link, now_ns + link->idle_limit_ns);
 }
 
 static void ask_idle(struct link *link, double seconds)
@@ -325,12 +415,12 @@ static void ask_idle(struct link *link, double seconds)
 static void on_idle_timer(struct wheel_timer *timer)
 {
     struct link *link = container_of(timer, struct link, idle_timer);
-    struct link_home *home = link->home;
-    uint64_t now_ns = port_now(home->port);
+    uint64_t now_ns = link_home_now(link->home);
     uint64_t since_ns = now_ns - link->received_ns;
     uint64_t next_ns = link->received_ns + link->idle_limit_ns;
     if (link->gates & GATE_SLOW) { /* we do not listen, so its silence is ours; but does it read? */
-        if (link->sent_ns > link->received_ns) since_ns = now_ns - link->sent_ns;
+        uint64_t offered_ns = link->slow_ns > link->sent_ns ? link->slow_ns : link->sent_ns;
+        if (offered_ns > link->received_ns) since_ns = now_ns - offered_ns;
         if (since_ns >= link->idle_limit_ns) {
             link_log(link, LOG_INFO,
                      "closed: it has read nothing for %.1f s, with %zu bytes queued",
@@ -339,23 +429,23 @@ static void on_idle_timer(struct wheel_timer *timer)
             return;
         }
         next_ns = now_ns - since_ns + link->idle_limit_ns;
-    } else if (link->gates & GATES_OF_OURS) {
+    } else if (link->gates & GATES_OF_OURS || port_unheard(&link->socket)) {
         next_ns = now_ns + link->idle_limit_ns;
     } else if (since_ns >= link->idle_limit_ns) {
         ask_idle(link, (double)since_ns / 1e9);
         return;
     }
-    if (link->state == LINK_STATE_OPEN) wheel_start(&home->wheel, timer, next_ns);
+    start_idle_timer(link, next_ns);
 }
 
 void link_set_idle(struct link *link, uint64_t limit_ns)
 {
     struct link_home *home = link->home;
     link->idle_limit_ns = limit_ns;
-    link->received_ns = port_now(home->port);
+    link->received_ns = link_home_now(home);
     wheel_stop(&home->wheel, &link->idle_timer);
     if (limit_ns > 0 && link->state == LINK_STATE_OPEN)
-        wheel_start(&home->wheel, &link->idle_timer, link->received_ns + limit_ns);
+        start_idle_timer(link, link->received_ns + limit_ns);
 }
 
 /* ---- what a script may ask ---- */

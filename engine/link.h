@@ -40,11 +40,22 @@ enum link_gate {
  * what ends a peer that went away meanwhile. */
 enum { GATES_OF_OURS = GATE_DECIDING | GATE_HELD | GATE_STARVED | GATE_TURN };
 
-enum { LINK_WORD_MAX = 32, LINK_LINGER_MS = 1000 };
+/* A handler waits. */
+enum { GATES_OF_HANDLERS = GATE_DECIDING | GATE_HELD };
+
+/* Behind these the port watches for the peer's end, which would not be received. */
+enum { GATES_WATCHED = GATES_OF_HANDLERS | GATE_PAUSED | GATE_STARVED };
+
+/* Once the peer has ended its stream, these may stay closed for drain_ns. */
+enum { GATES_BOUNDED = GATES_OF_HANDLERS | GATE_PAUSED };
+
+enum { LINK_WORD_MAX = 32, LINK_LINGER_MS = 1000, LINK_GAP_MS = 100 };
 
 struct link_limits {
     uint64_t idle_ns;
     uint64_t drain_ns;
+    uint64_t wait_ns; /* of a handler; 0: no limit */
+    bool end_at_once; /* the peer's end ends a handler that waits, and has no more packets */
     size_t soft_mark, hard_mark; /* bytes queued */
     size_t packet_max;           /* bytes, of any framing */
     uint32_t recv_depth;
@@ -85,7 +96,10 @@ struct link_home {
     _Atomic bool starving; /* blocks have run low and not come back yet */
     uint32_t parked_blocks; /* of those that the port receives into, how many wait in links */
     struct shortage of_blocks, of_memory;
-    uint64_t closed_ns; /* when one had to go for others: what it held may not have come home */
+    uint64_t closed_ns;   /* when one had to go for others: what it held may not have come home */
+    uint64_t gap_ns;      /* time in which the worker could hear nobody, in all */
+    uint64_t mark_ns;     /* a port that is behind is asked since then; 0: it is not */
+    uint32_t mark_events; /* ... and has heard all that had come by then after so many more */
     struct link_counters counters;
     struct log_limit log_limit;
     _Atomic uint32_t load; /* links not free, and sockets on their way here: for admission */
@@ -102,7 +116,8 @@ struct link {
     uint8_t reason;       /* enum link_reason, once it is not open */
     bool close_when_full; /* what a refused packet does: close, or only refuse */
     bool accepted;        /* on_connect said yes: on_disconnect is owed */
-    bool ended;           /* the peer will send no more */
+    bool ended;           /* the peer will send no more, and all that it has sent is here */
+    bool ending;          /* it will send no more */
     bool shut;            /* the peer was told that no more will come */
     bool pumping;         /* inside link_pump */
     bool cut;             /* a packet was cut from its input, with this framing */
@@ -113,9 +128,16 @@ struct link {
     struct list parked;   /* received behind it: landing blocks, or what was spilled of them */
     struct outbox outbox;
     struct list touched, starved, woken, closing; /* nodes in the home's lists */
-    uint64_t received_ns, sent_ns;                /* when something last came, and last went */
+    /* Times are link_home_now's, but for connected_ns, which is the port's. */
+    uint64_t received_ns,
+        sent_ns; /* when something last came (or it was last listened to again), went */
     uint64_t connected_ns, starved_ns;
     uint64_t gathered_ns; /* since when the gather holds what it holds */
+    uint64_t slow_ns;     /* since when GATE_SLOW stands */
+    uint64_t waits_ns;    /* since when a handler waits */
+    uint64_t gated_ns;    /* when one of GATES_BOUNDED was last closed */
+    uint64_t ending_ns;   /* since when the peer's end is known */
+    uint64_t deadline_ns; /* not open: when the deadline is over */
     uint64_t idle_limit_ns;
     struct wheel_timer idle_timer, deadline;
     struct group_member groups; /* those that it is in, while it is open */
@@ -140,6 +162,7 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
 /* Events of its port. */
 void link_received(struct link *link, const struct port_event *event);
 void link_sent(struct link *link, const struct port_event *event);
+void link_peer_ended(struct link *link, const struct port_event *event);
 
 /* Hands on what has been received, as far as the gates allow. */
 void link_pump(struct link *link);
@@ -163,6 +186,13 @@ enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
 /* True if it is closing: nothing is left to do with its events but to count them home, which this
  * has done. */
 bool link_counts_home(struct link *link);
+
+/* The clock by which connections are judged: the port's, without the time in which the worker could hear
+ * nobody (a handler that ran for long, a process that was stopped). It only differs from the port's. */
+static inline uint64_t link_home_now(const struct link_home *home)
+{
+    return port_now(home->port) - home->gap_ns;
+}
 
 /* Has the worker's turn taken so long that the rest of it has to wait for what came meanwhile? The clock is
  * looked at when `look_after` has been done since: a packet is 1. */
@@ -195,6 +225,15 @@ void link_flush_large(struct link *link);
 
 /* All that was queued has gone, and it is draining. */
 void link_finish_draining(struct link *link);
+
+/* Is there a packet left to hand on, in what has been received? */
+bool link_has_packet(const struct link *link);
+
+/* The peer has ended its stream while a gate is closed: a handler that waits has drain_ns to finish. */
+void link_await_end(struct link *link);
+
+/* After a gate was closed, or the limits have changed: when its waits are over, if they have a limit. */
+void link_update_deadline(struct link *link);
 
 /* Gives back all input that waits. */
 void link_drop_input(struct link *link);

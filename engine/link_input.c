@@ -86,7 +86,7 @@ static void use_up(struct link *link, size_t size)
 {
     if (!gather_empty(&link->gather)) {
         gather_consume(&link->gather, size);
-        link->gathered_ns = port_now(link->home->port);
+        link->gathered_ns = link_home_now(link->home);
     } else {
         block_of(link->parked.next)->begin += (uint32_t)size;
     }
@@ -106,7 +106,7 @@ static bool absorb(struct link *link, size_t size)
     struct block *block = block_of(link->parked.next);
     struct span bytes = span_first(block_bytes(block), size);
     size_t wanted = link->cursor.wanted;
-    if (gather_empty(&link->gather)) link->gathered_ns = port_now(link->home->port);
+    if (gather_empty(&link->gather)) link->gathered_ns = link_home_now(link->home);
     if (!gather_append(&link->gather, &link->home->blocks, bytes, wanted)) return false;
     block->begin += (uint32_t)bytes.size;
     if (block->begin == block->end) unpark(link);
@@ -181,6 +181,13 @@ static inline bool take_packet(struct link *link, struct span *packet)
         if (verdict == FRAME_ERROR || !bring_more(link)) return false;
     }
     return false;
+}
+
+bool link_has_packet(const struct link *link)
+{
+    struct span input = front(link);
+    if (!gather_empty(&link->gather) && !list_empty(&link->parked)) return true; /* perhaps */
+    return input.size > 0 && frame_peek(link->frame, link->cursor, input) != FRAME_MORE;
 }
 
 bool link_next(struct link *link, struct span *packet)
@@ -259,6 +266,8 @@ void link_pump(struct link *link)
         if (link->gates & GATE_STARVED) spill(link);
         if (link->ended && flows(link))
             link_end_midway(link, LINK_EOF); /* what was begun will never be complete */
+        else if (link->ended || link->ending)
+            link_await_end(link);
     }
     link_update_receiving(link);
 }
@@ -271,7 +280,7 @@ static void take_in(struct link *link, struct block *block)
         return;
     }
     counter_add(&link->home->counters.bytes_received, block->end);
-    link->received_ns = port_now(link->home->port);
+    link->received_ns = link_home_now(link->home);
     park(link, block);
 }
 
@@ -280,6 +289,32 @@ static enum link_reason reason_of(uint8_t error)
     return error == PORT_TIMED_OUT   ? LINK_TIMEOUT
            : error == PORT_NO_MEMORY ? LINK_MEMORY
                                      : LINK_RESET;
+}
+
+void link_await_end(struct link *link)
+{
+    const struct link_home *home = link->home;
+    if (link->ending_ns == 0) link->ending_ns = link_home_now(home);
+    bool over = link->ended && link->gates & GATES_BOUNDED && !link_has_packet(link);
+    if (over && home->limits.end_at_once)
+        link_end_midway(link, LINK_EOF);
+    else
+        link_update_deadline(link);
+}
+
+void link_peer_ended(struct link *link, const struct port_event *event)
+{
+    if (link_counts_home(link)) return;
+    if (event->error != PORT_OK && event->error != PORT_CANCELLED) {
+        link_fail(link, reason_of(event->error));
+        return;
+    }
+    if (event->error == PORT_OK) {
+        link->ending = true;
+        if (event->last) link->ended = true;
+        link_pump(link);
+    }
+    link_update_receiving(link);
 }
 
 void link_received(struct link *link, const struct port_event *event)

@@ -68,7 +68,7 @@ void link_sent(struct link *link, const struct port_event *event)
         outbox_sent(&link->outbox, event->size);
         if (link->outbox.pending > 0) outbox_leave_large(&link->outbox, &home->blocks);
         counter_add(&home->counters.bytes_sent, event->size);
-        link->sent_ns = port_now(home->port);
+        link->sent_ns = link_home_now(home);
     }
     if (link_counts_home(link)) return;
     if (event->error != PORT_OK) {

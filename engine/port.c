@@ -24,8 +24,10 @@ const char *port_error_text(enum port_error error)
 void port_init(struct port *port, const struct port_operations *operations, uint64_t now_ns,
                uint32_t landing_blocks)
 {
-    *port =
-        (struct port){.operations = operations, .now_ns = now_ns, .landing_blocks = landing_blocks};
+    *port = (struct port){.operations = operations,
+                          .now_ns = now_ns,
+                          .asked_ns = now_ns,
+                          .landing_blocks = landing_blocks};
     list_init(&port->sent);
 }
 
@@ -33,6 +35,7 @@ uint64_t port_turn_ended(struct port *port)
 {
     uint64_t now_ns = port_clock(port);
     port->busy_ns += now_ns - port->now_ns;
+    port->asked_ns = now_ns;
     return now_ns;
 }
 
@@ -62,6 +65,34 @@ int port_take_ended(struct list *ended, struct port_event *events, int count_max
         socket->receiving = false;
         events[count++] = (struct port_event){
             .kind = PORT_RECEIVED, .error = socket->recv_error, .last = true, .socket = socket};
+    }
+    return count;
+}
+
+struct port_event port_watch_ended(struct port_socket *socket, size_t unread, enum port_error error)
+{
+    socket->watching = PORT_WATCH_NOTHING;
+    return (struct port_event){.kind = PORT_ENDED,
+                               .error = (uint8_t)error,
+                               .last = unread == 0 && !socket->receiving,
+                               .socket = socket};
+}
+
+void port_end_watch(struct list *watched, struct port_socket *socket, enum port_error error)
+{
+    socket->watch_error = (uint8_t)error;
+    list_remove(&socket->watch_node);
+    list_append(watched, &socket->watch_node);
+}
+
+int port_take_watched(struct list *watched, struct port_event *events, int count_max,
+                      size_t (*unread)(const struct port_socket *socket))
+{
+    int count = 0;
+    struct list *node;
+    while (count < count_max && (node = list_take_first(watched)) != NULL) {
+        struct port_socket *socket = container_of(node, struct port_socket, watch_node);
+        events[count++] = port_watch_ended(socket, unread(socket), socket->watch_error);
     }
     return count;
 }

@@ -3,6 +3,7 @@
  *
  *     port_recv_start ---+                                +---> PORT_RECEIVED  bytes, numbered
  *     port_send ---------+--->  the kernel, any order  ---+---> PORT_SENT      how many went out
+ *     port_watch --------+                                +---> PORT_ENDED     the peer's end
  *     port_accept_start -+                                +---> PORT_ACCEPTED  a new socket
  *     port_post (any thread) -----------------------------+---> PORT_POSTED    a message
  *
@@ -19,8 +20,12 @@
  *  4. Cancellation is per socket: everything in flight on it completes, some of it with
  *     PORT_CANCELLED, some of it in spite of that with success.
  *  5. A socket may be closed when nothing is in flight on it (port_idle).
- *  6. Time is the port's: monotonic nanoseconds, read once per harvest.
+ *  6. Time is the port's: monotonic nanoseconds, read before a harvest asks the system (asked_ns) and
+ *     after it (now_ns). A port that is not behind then (port_behind) has brought all that had come by
+ *     asked_ns, but for streams that find no block. One that stays behind serves its sockets in turn.
  *  7. Errors are this file's own.
+ *  8. Watching tells of the peer's end without receiving: of the end of its stream as soon as the
+ *     system knows, whatever waits to be received before it, and of a connection that breaks.
  *
  * A port belongs to the thread that opened it; only port_post may be called by others. */
 #ifndef MOONPORT_PORT_H
@@ -41,23 +46,28 @@ enum port_error {
     PORT_FAILED,         /* anything else */
 };
 
-enum port_event_kind { PORT_RECEIVED, PORT_SENT, PORT_ACCEPTED, PORT_POSTED };
+enum port_event_kind { PORT_RECEIVED, PORT_SENT, PORT_ENDED, PORT_ACCEPTED, PORT_POSTED };
+
+/* What a watch is for. */
+enum port_watch { PORT_WATCH_NOTHING, PORT_WATCH_END, PORT_WATCH_BREAK };
 
 /* One connected socket, as the port sees it. Embedded in a link. */
 struct port_socket {
-    intptr_t handle;                /* the system's; -1: none */
-    uint32_t sequence_next;         /* the number that the next bytes to arrive will carry */
-    uint8_t receiving;              /* the stream is on: an event with `last` is still to come */
-    uint8_t stopping;               /* ... and was told to end */
-    uint8_t sending;                /* a send is in flight */
-    uint8_t readiness;              /* the backend's own, as is all below */
-    uint8_t recv_error, send_error; /* enum port_error */
-    size_t send_size;               /* bytes */
-    struct list recv_node, send_node;
+    intptr_t handle;        /* the system's; -1: none */
+    uint32_t sequence_next; /* the number that the next bytes to arrive will carry */
+    uint8_t receiving;      /* the stream is on: an event with `last` is still to come */
+    uint8_t stopping;       /* ... and was told to end */
+    uint8_t sending;        /* a send is in flight */
+    uint8_t watching;       /* enum port_watch: PORT_ENDED is still to come */
+    uint8_t readiness;      /* the backend's own, as is all below */
+    uint8_t recv_error, send_error, watch_error; /* enum port_error */
+    size_t send_size;                            /* bytes */
+    struct list recv_node, send_node, watch_node;
     /* Backends that post receives: */
     struct list posted;               /* blocks not yielded yet, in the order of their numbers */
     struct list done_node, warm_node; /* in the port's lists */
     uint64_t warm_ns;                 /* when bytes last came */
+    void *watch;                      /* what the system fills */
     uint64_t kernel_send[4], kernel_wait[4]; /* the system's own bookkeeping, as in a block */
 };
 
@@ -74,9 +84,10 @@ struct port_event {
     uint8_t kind;  /* enum port_event_kind */
     uint8_t error; /* enum port_error */
     bool last;     /* RECEIVED, ACCEPTED: the stream has ended; start it again if you want more.
-                      RECEIVED with PORT_OK: the peer has ended it, there is no more */
+                      RECEIVED with PORT_OK: the peer has ended it, there is no more.
+                      ENDED with PORT_OK: it has, and nothing is left to be received */
     union {
-        struct port_socket *socket;     /* RECEIVED, SENT */
+        struct port_socket *socket;     /* RECEIVED, SENT, ENDED */
         struct port_acceptor *acceptor; /* ACCEPTED */
         struct mail *mail;              /* POSTED */
     };
@@ -97,6 +108,7 @@ struct port_options {
 struct port {
     const struct port_operations *operations;
     uint64_t now_ns;         /* the time of the last harvest */
+    uint64_t asked_ns;       /* ... and when it began to ask the system */
     uint64_t busy_ns;        /* spent between harvests, in all */
     uint32_t landing_blocks; /* it receives into so many */
     struct mailbox mailbox;
@@ -108,6 +120,7 @@ struct port_operations {
     void (*close)(struct port *port);
     int (*harvest)(struct port *port, struct port_event *events, int count_max,
                    uint64_t deadline_ns);
+    bool (*behind)(const struct port *port);
     void (*wake)(struct port *port);
     bool (*attach)(struct port *port, struct port_socket *socket, intptr_t handle);
     void (*recv_start)(struct port *port, struct port_socket *socket);
@@ -115,6 +128,7 @@ struct port_operations {
     void (*recv_done)(struct port *port, struct block *block);
     void (*send)(struct port *port, struct port_socket *socket, const struct span *parts,
                  int count);
+    void (*watch)(struct port *port, struct port_socket *socket);
     void (*shutdown)(struct port *port, struct port_socket *socket);
     void (*cancel)(struct port *port, struct port_socket *socket);
     void (*detach)(struct port *port, struct port_socket *socket);
@@ -157,6 +171,13 @@ static inline int port_harvest(struct port *port, struct port_event *events, int
                                uint64_t deadline_ns)
 {
     return port->operations->harvest(port, events, count_max, deadline_ns);
+}
+
+/* Has the last harvest left something that had come by then, other than mail? The blocks of its events
+ * should have been given back before that is asked. */
+static inline bool port_behind(const struct port *port)
+{
+    return port->operations->behind(port);
 }
 
 /* Takes up to count_max sends that have completed since the last harvest, as far as that is known
@@ -220,6 +241,16 @@ static inline void port_send(struct port *port, struct port_socket *socket,
     port->operations->send(port, socket, parts, count);
 }
 
+/* One watch per socket, be its stream on or off. BREAK: the end of the peer's stream is known, only a
+ * connection that breaks is told of. */
+static inline void port_watch(struct port *port, struct port_socket *socket, enum port_watch what)
+{
+    check(socket->watching == PORT_WATCH_NOTHING);
+    check(what != PORT_WATCH_NOTHING);
+    socket->watching = (uint8_t)what;
+    port->operations->watch(port, socket);
+}
+
 /* Tells the peer that no more will be sent. Nothing may be in flight to it. */
 static inline void port_shutdown(struct port *port, struct port_socket *socket)
 {
@@ -235,7 +266,14 @@ static inline void port_cancel(struct port *port, struct port_socket *socket)
 
 static inline bool port_idle(const struct port_socket *socket)
 {
-    return !socket->receiving && !socket->sending;
+    return !socket->receiving && !socket->sending && !socket->watching;
+}
+
+/* It is on, and the port knows of something to receive, or has no block to find out: its silence means
+ * nothing. */
+static inline bool port_unheard(const struct port_socket *socket)
+{
+    return socket->receiving && !socket->stopping && !list_empty(&socket->recv_node);
 }
 
 /* Closes the socket. */

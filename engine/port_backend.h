@@ -8,7 +8,8 @@
 void port_init(struct port *port, const struct port_operations *operations, uint64_t now_ns,
                uint32_t landing_blocks);
 
-/* The time, before a harvest waits: what passed since the last one was work. */
+/* The time, before a harvest asks the system: what passed since the last one was work. Also the
+ * harvest's asked_ns. */
 uint64_t port_turn_ended(struct port *port);
 
 /* Mail is taken first and has a share of its own, however busy the sockets are. */
@@ -18,6 +19,14 @@ int port_take_mail(struct port *port, struct port_event *events, int count_max);
  * in a list by its recv_node, before in any other or in none. */
 void port_end_stream(struct list *ended, struct port_socket *socket, enum port_error error);
 int port_take_ended(struct list *ended, struct port_event *events, int count_max);
+
+/* Watches that are over: `watched` is a list of sockets by their watch_node. unread: how many bytes have come
+ * that were not received. */
+void port_end_watch(struct list *watched, struct port_socket *socket, enum port_error error);
+int port_take_watched(struct list *watched, struct port_event *events, int count_max,
+                      size_t (*unread)(const struct port_socket *socket));
+struct port_event port_watch_ended(struct port_socket *socket, size_t unread,
+                                   enum port_error error);
 
 /* The completion of a send. */
 struct port_event port_sent(struct port_socket *socket, size_t size, enum port_error error);

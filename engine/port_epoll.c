@@ -14,6 +14,8 @@ enum {
     SOCKET_READABLE = 1, /* an edge came, and nothing has said "empty" since */
     SOCKET_HUNG_UP = 2, /* the end, an error or urgent data is near: a short read is not the last */
     SOCKET_BLOCKED = 4, /* a send waits for room */
+    SOCKET_ENDING = 8,  /* the peer has ended its stream */
+    SOCKET_BROKEN = 16, /* nothing goes either way any more, perhaps for an error */
 };
 
 enum { EVENTS_MAX = 256, TAG_ACCEPTOR = 1 };
@@ -25,6 +27,8 @@ struct port_epoll {
     struct block_pool landing;
     struct list readable;   /* sockets whose stream is on and that may have bytes */
     struct list ended;      /* sockets whose stream was stopped */
+    struct list watched;    /* sockets whose watch is over */
+    bool unasked;           /* the system may know more than it has told */
     struct list acceptable; /* acceptors that may have a connection */
 };
 
@@ -61,6 +65,21 @@ static void epoll_recv_done(struct port *port, struct block *block)
 {
     (void)port;
     block_give(block);
+}
+
+static void note_watched(struct port_epoll *epoll, struct port_socket *socket)
+{
+    enum port_error error = PORT_OK;
+    if (socket->watching == PORT_WATCH_NOTHING || !list_empty(&socket->watch_node)) return;
+    if (socket->readiness & SOCKET_BROKEN) error = posix_break_of(socket);
+    bool ends = socket->readiness & (SOCKET_ENDING | SOCKET_BROKEN);
+    if (error != PORT_OK || (ends && socket->watching == PORT_WATCH_END))
+        port_end_watch(&epoll->watched, socket, error);
+}
+
+static void epoll_watch(struct port *port, struct port_socket *socket)
+{
+    note_watched(self(port), socket);
 }
 
 /* One read. True if it made an event. */
@@ -164,6 +183,9 @@ static void note_socket(struct port_epoll *epoll, struct port_socket *socket, ui
     if (events & (EPOLLIN | reads_on)) {
         if (events & EPOLLIN) socket->readiness |= SOCKET_READABLE;
         if (events & reads_on) socket->readiness |= SOCKET_HUNG_UP;
+        if (events & EPOLLRDHUP) socket->readiness |= SOCKET_ENDING;
+        if (events & (EPOLLHUP | EPOLLERR)) socket->readiness |= SOCKET_BROKEN;
+        note_watched(epoll, socket);
         if (socket->receiving && !socket->stopping && list_empty(&socket->recv_node))
             list_append(&epoll->readable, &socket->recv_node);
     }
@@ -177,18 +199,20 @@ static void note_socket(struct port_epoll *epoll, struct port_socket *socket, ui
 static bool at_hand(const struct port_epoll *epoll)
 {
     bool can_read = !list_empty(&epoll->readable) && epoll->landing.free_count > 0;
-    return can_read || !list_empty(&epoll->ended) || !list_empty(&epoll->port.sent) ||
-           !list_empty(&epoll->acceptable) || mailbox_waiting(&epoll->port.mailbox);
+    return can_read || !list_empty(&epoll->ended) || !list_empty(&epoll->watched) ||
+           !list_empty(&epoll->port.sent) || !list_empty(&epoll->acceptable);
 }
 
 static void wait_kernel(struct port_epoll *epoll, uint64_t deadline_ns)
 {
     struct epoll_event ready[EVENTS_MAX];
     uint64_t now_ns = port_turn_ended(&epoll->port);
-    bool waits = !at_hand(epoll) && deadline_ns > now_ns;
+    bool mail = mailbox_waiting(&epoll->port.mailbox);
+    bool waits = !at_hand(epoll) && !mail && deadline_ns > now_ns;
     if (waits) posix_timer_cover(&epoll->timer, now_ns, deadline_ns);
     int count = epoll_wait(epoll->epoll_fd, ready, EVENTS_MAX, waits ? -1 : 0);
     check(count >= 0 || errno == EINTR);
+    epoll->unasked = count < 0 || count == EVENTS_MAX;
     for (int i = 0; i < count; i++) {
         uintptr_t data = (uintptr_t)ready[i].data.u64;
         if (data == 0) continue; /* woken, for mail that is taken with the rest, or by the timer */
@@ -212,8 +236,15 @@ static int epoll_harvest(struct port *port, struct port_event *events, int count
     /* Half of the rest: those who always have something sent must not keep others from being heard. */
     count += port_take_sent(port, events + count, (count_max - count + 1) / 2);
     count += port_take_ended(&epoll->ended, events + count, count_max - count);
+    count += port_take_watched(&epoll->watched, events + count, count_max - count, posix_unread);
     count += take_accepted(epoll, events + count, count_max - count);
     return count + take_received(epoll, events + count, count_max - count);
+}
+
+static bool epoll_behind(const struct port *port)
+{
+    const struct port_epoll *epoll = self((struct port *)port);
+    return epoll->unasked || at_hand(epoll);
 }
 
 static bool epoll_attach(struct port *port, struct port_socket *socket, intptr_t handle)
@@ -227,6 +258,7 @@ static bool epoll_attach(struct port *port, struct port_socket *socket, intptr_t
 static void epoll_cancel(struct port *port, struct port_socket *socket)
 {
     if (socket->receiving) epoll_recv_stop(port, socket);
+    if (socket->watching) port_end_watch(&self(port)->watched, socket, PORT_CANCELLED);
     if (socket->readiness & SOCKET_BLOCKED) {
         socket->readiness &= (uint8_t)~SOCKET_BLOCKED;
         port_end_send(port, socket, 0, PORT_CANCELLED);
@@ -252,12 +284,14 @@ static const struct port_operations epoll_operations = {
     .name = "epoll",
     .close = epoll_close,
     .harvest = epoll_harvest,
+    .behind = epoll_behind,
     .wake = epoll_wake,
     .attach = epoll_attach,
     .recv_start = epoll_recv_start,
     .recv_stop = epoll_recv_stop,
     .recv_done = epoll_recv_done,
     .send = epoll_send,
+    .watch = epoll_watch,
     .shutdown = posix_shutdown,
     .cancel = epoll_cancel,
     .detach = posix_detach,
@@ -277,6 +311,7 @@ struct port *port_epoll_open(const struct port_options *options, struct error *e
     port_init(&epoll->port, &epoll_operations, posix_now_ns(), options->landing_blocks);
     list_init(&epoll->readable);
     list_init(&epoll->ended);
+    list_init(&epoll->watched);
     list_init(&epoll->acceptable);
     if (!block_pool_open(&epoll->landing, options->landing_blocks, options->landing_size, NULL))
         goto no_pool;

@@ -3,6 +3,7 @@
  *     key: socket    OVERLAPPED in a block           a receive      port_iocp_recv.c
  *                    socket->kernel_wait             a receive of no bytes
  *                    socket->kernel_send             a send
+ *                    one in socket->watch            a watch        port_iocp_watch.c
  *     key: acceptor  OVERLAPPED in an iocp_ahead     an AcceptEx    port_iocp_accept.c
  *     key: 0         none                            a wake: mail waits
  *
@@ -71,6 +72,10 @@ static bool complete(struct port_iocp *iocp, const OVERLAPPED_ENTRY *entry,
                                     event);
     struct port_socket *socket = (struct port_socket *)key;
     DWORD size = entry->dwNumberOfBytesTransferred;
+    if (iocp_is_watch(socket, overlapped)) {
+        *event = iocp_complete_watch(socket);
+        return true;
+    }
     if (overlapped != send_of(socket))
         return iocp_complete_recv(iocp, socket, overlapped, size, event);
     *event = port_sent(socket, size, iocp_result((SOCKET)socket->handle, overlapped));
@@ -109,7 +114,7 @@ static DWORD timeout_ms(const struct port_iocp *iocp, uint64_t now_ns, uint64_t 
 {
     uint64_t feed_ns = iocp_feed_next_ns(iocp);
     if (!list_empty(&iocp->received) || !list_empty(&iocp->port.sent) ||
-        !list_empty(&iocp->ended) || iocp_accept_has_ended(iocp) ||
+        !list_empty(&iocp->ended) || !list_empty(&iocp->watched) || iocp_accept_has_ended(iocp) ||
         mailbox_waiting(&iocp->port.mailbox))
         return 0;
     if (feed_ns < deadline_ns) deadline_ns = feed_ns;
@@ -143,6 +148,7 @@ static int iocp_harvest(struct port *port, struct port_event *events, int count_
     port->now_ns = windows_now_ns();
     int count = port_take_mail(port, events, count_max);
     count += port_take_ended(&iocp->ended, events + count, count_max - count);
+    count += iocp_take_watched(iocp, events + count, count_max - count);
     count += iocp_take_accept_ends(iocp, events + count, count_max - count);
     /* What was queued was posted before what has completed at once. Half of the rest for each, so that
      * neither keeps the other from being heard. */
@@ -151,6 +157,16 @@ static int iocp_harvest(struct port *port, struct port_event *events, int count_
     count += port_take_sent(port, events + count, count_max - count);
     count += take_batch(iocp, events + count, count_max - count);
     return count;
+}
+
+/* Those that were heard have to be asked again: what came behind is told at once. */
+static bool iocp_behind(const struct port *port)
+{
+    const struct port_iocp *iocp = iocp_of((struct port *)port);
+    return iocp->batch_next < iocp->batch_count || iocp->batch_count == IOCP_BATCH ||
+           !list_empty(&iocp->received) || !list_empty(&iocp->port.sent) ||
+           !list_empty(&iocp->ended) || !list_empty(&iocp->watched) || !list_empty(&iocp->hungry) ||
+           (!list_empty(&iocp->stalled) && iocp->landing.free_count > 0);
 }
 
 static void iocp_wake(struct port *port)
@@ -179,6 +195,7 @@ static bool iocp_attach(struct port *port, struct port_socket *socket, intptr_t 
     *socket = (struct port_socket){.handle = handle};
     iocp_recv_init(socket);
     list_init(&socket->send_node);
+    list_init(&socket->watch_node);
     setsockopt((SOCKET)handle, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on);
     if (CreateIoCompletionPort((HANDLE)handle, iocp_of(port)->handle, (ULONG_PTR)socket, 0) == NULL)
         return false;
@@ -190,6 +207,7 @@ static bool iocp_attach(struct port *port, struct port_socket *socket, intptr_t 
 static void iocp_cancel(struct port *port, struct port_socket *socket)
 {
     CancelIoEx((HANDLE)socket->handle, NULL);
+    if (socket->watching) iocp_watch_cancel(iocp_of(port), socket);
     if (socket->receiving) iocp_recv_cancelled(iocp_of(port), socket);
 }
 
@@ -199,6 +217,7 @@ static void iocp_detach(struct port *port, struct port_socket *socket)
     check(list_empty(&socket->recv_node) && list_empty(&socket->send_node));
     check(list_empty(&socket->done_node) && list_empty(&socket->warm_node));
     check(list_empty(&socket->posted));
+    check(list_empty(&socket->watch_node));
     closesocket((SOCKET)socket->handle);
 }
 
@@ -216,12 +235,14 @@ static const struct port_operations iocp_operations = {
     .name = "iocp",
     .close = iocp_close,
     .harvest = iocp_harvest,
+    .behind = iocp_behind,
     .wake = iocp_wake,
     .attach = iocp_attach,
     .recv_start = iocp_recv_start,
     .recv_stop = iocp_recv_stop,
     .recv_done = iocp_recv_done,
     .send = iocp_send,
+    .watch = iocp_watch,
     .shutdown = windows_shutdown,
     .cancel = iocp_cancel,
     .detach = iocp_detach,
@@ -259,6 +280,7 @@ struct port *port_iocp_open(const struct port_options *options, struct error *er
     list_init(&iocp->warm);
     list_init(&iocp->received);
     list_init(&iocp->ended);
+    list_init(&iocp->watched);
     list_init(&iocp->acceptors);
     list_init(&iocp->refused);
     return &iocp->port;

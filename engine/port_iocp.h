@@ -1,4 +1,4 @@
-/* port_iocp.h - what the three files of the completion port over I/O completion ports share. */
+/* port_iocp.h - what the files of the completion port over I/O completion ports share. */
 #ifndef MOONPORT_PORT_IOCP_H
 #define MOONPORT_PORT_IOCP_H
 
@@ -31,6 +31,7 @@ struct port_iocp {
     struct list warm;              /* sockets by when bytes last came, the longest ago first */
     struct list received;          /* sockets with receives that completed at once */
     struct list ended;             /* sockets whose stream nothing in the system will end */
+    struct list watched;           /* sockets whose watch is over */
     struct list acceptors;         /* of struct iocp_ahead */
     struct list refused;           /* acceptors for which there was no memory */
 };
@@ -65,6 +66,18 @@ bool iocp_complete_recv(struct port_iocp *iocp, struct port_socket *socket, OVER
 
 /* What completed at once. */
 int iocp_take_received(struct port_iocp *iocp, struct port_event *events, int count_max);
+
+/* ---- port_iocp_watch.c: the peer's end ---- */
+
+void iocp_watch(struct port *port, struct port_socket *socket);
+void iocp_watch_cancel(struct port_iocp *iocp, struct port_socket *socket);
+
+/* A completion of a watch? Its event. */
+bool iocp_is_watch(const struct port_socket *socket, const OVERLAPPED *overlapped);
+struct port_event iocp_complete_watch(struct port_socket *socket);
+
+/* What completed at once, or was never begun. */
+int iocp_take_watched(struct port_iocp *iocp, struct port_event *events, int count_max);
 
 /* ---- port_iocp_accept.c: sockets made before somebody connects ---- */
 

@@ -12,6 +12,7 @@ struct port_memory {
     struct block_pool landing;
     struct list readable; /* sockets whose stream is on and for which bytes have arrived */
     struct list ended;    /* sockets whose stream has ended or was stopped */
+    struct list watched;  /* sockets whose watch is over */
 };
 
 /* What a socket's readiness says. */
@@ -103,6 +104,27 @@ static void choose_order(struct port_memory *memory, struct port_event *events, 
 }
 
 /* ---- receiving ---- */
+
+static size_t memory_unread(const struct port_socket *socket)
+{
+    return bytes_waiting(&peer_of(socket)->arrived).size;
+}
+
+/* After the client has ended, or a watch was started. */
+static void note_watched(struct port_memory *memory, struct port_socket *socket)
+{
+    const struct memory_peer *peer = peer_of(socket);
+    if (socket->watching == PORT_WATCH_NOTHING || !list_empty(&socket->watch_node)) return;
+    if (peer->reset)
+        port_end_watch(&memory->watched, socket, PORT_RESET);
+    else if (peer->finished && socket->watching == PORT_WATCH_END)
+        port_end_watch(&memory->watched, socket, PORT_OK);
+}
+
+static void memory_watch(struct port *port, struct port_socket *socket)
+{
+    note_watched(self(port), socket);
+}
 
 /* Puts a socket where it belongs after something came, or after its stream was started. */
 static void note_arrived(struct port_memory *memory, struct port_socket *socket)
@@ -214,20 +236,34 @@ static void note_room(struct memory_peer *peer)
 
 /* ---- the port ---- */
 
+static bool at_hand(const struct port_memory *memory)
+{
+    bool can_receive = !list_empty(&memory->readable) && memory->landing.free_count > 0;
+    return can_receive || !list_empty(&memory->ended) || !list_empty(&memory->watched) ||
+           !list_empty(&memory->port.sent);
+}
+
 static int memory_harvest(struct port *port, struct port_event *events, int count_max,
                           uint64_t deadline_ns)
 {
     struct port_memory *memory = self(port);
     (void)deadline_ns;
+    port->asked_ns = port->now_ns; /* no time passes in a turn */
     port->now_ns = memory->clock_ns;
     int mail = port_take_mail(port, events, count_max);
     int count = mail;
     /* Half of the rest: those who always have something sent must not keep others from being heard. */
     count += port_take_sent(port, events + count, (count_max - count + 1) / 2);
     count += port_take_ended(&memory->ended, events + count, count_max - count);
+    count += port_take_watched(&memory->watched, events + count, count_max - count, memory_unread);
     count += take_received(memory, events + count, count_max - count);
     choose_order(memory, events + mail, count - mail);
     return count;
+}
+
+static bool memory_behind(const struct port *port)
+{
+    return at_hand(self(port));
 }
 
 /* Posting needs nobody woken here: the driver asks port_memory_ready. */
@@ -244,6 +280,7 @@ static bool memory_attach(struct port *port, struct port_socket *socket, intptr_
     check(peer->socket == NULL);
     list_init(&socket->recv_node);
     list_init(&socket->send_node);
+    list_init(&socket->watch_node);
     peer->socket = socket;
     if (peer->attached != NULL) peer->attached(peer);
     return true;
@@ -258,6 +295,7 @@ static void memory_shutdown(struct port *port, struct port_socket *socket)
 static void memory_cancel(struct port *port, struct port_socket *socket)
 {
     if (socket->receiving) memory_recv_stop(port, socket);
+    if (socket->watching) port_end_watch(&self(port)->watched, socket, PORT_CANCELLED);
     end_blocked(self(port), socket, PORT_CANCELLED);
 }
 
@@ -275,6 +313,7 @@ static void memory_detach(struct port *port, struct port_socket *socket)
     (void)port;
     check(list_empty(&socket->recv_node));
     check(list_empty(&socket->send_node));
+    check(list_empty(&socket->watch_node));
     if (peer->detaching != NULL) peer->detaching(peer);
     memory_close_handle(socket->handle);
 }
@@ -291,12 +330,14 @@ static const struct port_operations memory_operations = {
     .name = "memory",
     .close = memory_close,
     .harvest = memory_harvest,
+    .behind = memory_behind,
     .wake = memory_wake,
     .attach = memory_attach,
     .recv_start = memory_recv_start,
     .recv_stop = memory_recv_stop,
     .recv_done = memory_recv_done,
     .send = memory_send,
+    .watch = memory_watch,
     .shutdown = memory_shutdown,
     .cancel = memory_cancel,
     .detach = memory_detach,
@@ -312,6 +353,7 @@ struct port *port_memory_open(const struct port_options *options, uint64_t now_n
     memory->clock_ns = now_ns;
     list_init(&memory->readable);
     list_init(&memory->ended);
+    list_init(&memory->watched);
     if (block_pool_open(&memory->landing, options->landing_blocks, options->landing_size, NULL))
         return &memory->port;
     free(memory);
@@ -335,10 +377,7 @@ uint64_t port_memory_clock(const struct port *port)
 
 bool port_memory_ready(const struct port *port)
 {
-    const struct port_memory *memory = self(port);
-    bool can_receive = !list_empty(&memory->readable) && memory->landing.free_count > 0;
-    return can_receive || !list_empty(&memory->ended) || !list_empty(&port->sent) ||
-           mailbox_waiting(&port->mailbox);
+    return at_hand(self(port)) || mailbox_waiting(&port->mailbox);
 }
 
 /* ---- the client ---- */
@@ -372,7 +411,9 @@ void memory_peer_finish(struct memory_peer *peer)
 {
     if (peer->finished || peer->closed) return;
     peer->finished = true;
-    if (peer->socket != NULL) note_arrived(self(peer->port), peer->socket);
+    if (peer->socket == NULL) return;
+    note_arrived(self(peer->port), peer->socket);
+    note_watched(self(peer->port), peer->socket);
 }
 
 void memory_peer_reset(struct memory_peer *peer)
@@ -382,6 +423,7 @@ void memory_peer_reset(struct memory_peer *peer)
     peer->finished = peer->reset = true;
     if (socket == NULL) return;
     note_arrived(self(peer->port), socket);
+    note_watched(self(peer->port), socket);
     end_blocked(self(peer->port), socket, PORT_RESET);
 }
 

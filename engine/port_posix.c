@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -176,6 +177,7 @@ void posix_attach(struct port_socket *socket, intptr_t handle)
     *socket = (struct port_socket){.handle = handle};
     list_init(&socket->recv_node);
     list_init(&socket->send_node);
+    list_init(&socket->watch_node);
     setsockopt((int)handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a unix socket declines */
 }
 
@@ -183,7 +185,22 @@ void posix_detach(struct port *port, struct port_socket *socket)
 {
     (void)port;
     check(list_empty(&socket->recv_node) && list_empty(&socket->send_node));
+    check(list_empty(&socket->watch_node));
     close((int)socket->handle); /* which takes it out of an epoll set, too */
+}
+
+enum port_error posix_break_of(const struct port_socket *socket)
+{
+    int number = 0;
+    socklen_t size = sizeof number;
+    getsockopt((int)socket->handle, SOL_SOCKET, SO_ERROR, &number, &size);
+    return posix_error(number);
+}
+
+size_t posix_unread(const struct port_socket *socket)
+{
+    int size = 0;
+    return ioctl((int)socket->handle, FIONREAD, &size) == 0 && size > 0 ? (size_t)size : 0;
 }
 
 void posix_shutdown(struct port *port, struct port_socket *socket)

@@ -25,6 +25,13 @@ void posix_attach(struct port_socket *socket, intptr_t handle);
 void posix_detach(struct port *port, struct port_socket *socket);
 void posix_shutdown(struct port *port, struct port_socket *socket);
 
+/* Why a connection that has hung up is broken. OK: it is not: a local peer has closed, and what it sent may
+ * still be received. */
+enum port_error posix_break_of(const struct port_socket *socket);
+
+/* Bytes that have come and were not received yet. */
+size_t posix_unread(const struct port_socket *socket);
+
 /* Tries to send at once. False: the socket has no room now. */
 bool posix_send(struct port *port, struct port_socket *socket, const struct span *parts, int count);
 

@@ -16,7 +16,16 @@
 enum { SUBMISSIONS = 1024, COMPLETIONS = 8192 };
 
 /* In the low bits of a completion's user data, beside the pointer it is for. */
-enum tag { TAG_RECV, TAG_ROOM, TAG_ACCEPT, TAG_WAKE, TAG_TIMER, TAG_NOTHING, TAG_MASK = 7 };
+enum tag {
+    TAG_RECV,
+    TAG_ROOM,
+    TAG_WATCH,
+    TAG_ACCEPT,
+    TAG_WAKE,
+    TAG_TIMER,
+    TAG_NOTHING,
+    TAG_MASK = 7,
+};
 
 /* In port_socket.readiness. */
 enum {
@@ -32,6 +41,7 @@ struct port_uring {
     struct list hungry;  /* sockets whose receive found no buffer, and had brought nothing; */
     struct list stalled; /* those that had, and those that begin while others wait */
     struct list ended;   /* sockets stopped while the kernel had no receive of theirs */
+    bool unasked;        /* the kernel has more, or was not asked for all */
     struct posix_timer timer;
 };
 
@@ -70,7 +80,8 @@ static void arm_receive(struct port_uring *uring, struct port_socket *socket)
     entry->flags |= IOSQE_BUFFER_SELECT;
     entry->buf_group = LANDING_GROUP;
     tag(entry, socket, TAG_RECV);
-    socket->readiness = SOCKET_ARMED;
+    socket->readiness |= SOCKET_ARMED;
+    socket->readiness &= (uint8_t)~SOCKET_FED;
 }
 
 static bool any_waits(const struct port_uring *uring)
@@ -114,6 +125,24 @@ static void uring_send(struct port *port, struct port_socket *socket, const stru
     struct io_uring_sqe *entry = next_submission(uring);
     io_uring_prep_poll_add(entry, (int)socket->handle, POLLOUT);
     tag(entry, socket, TAG_ROOM);
+}
+
+static void uring_watch(struct port *port, struct port_socket *socket)
+{
+    struct io_uring_sqe *entry = next_submission(self(port));
+    if (socket->watching == PORT_WATCH_END)
+        io_uring_prep_poll_add(entry, (int)socket->handle, POLLRDHUP);
+    else /* an edge for each change: the end, which is known, does not end it */
+        io_uring_prep_poll_multishot(entry, (int)socket->handle, 0);
+    tag(entry, socket, TAG_WATCH);
+    socket->watch_error = PORT_OK;
+}
+
+static void end_poll(struct port_uring *uring, struct port_socket *socket)
+{
+    struct io_uring_sqe *entry = next_submission(uring);
+    io_uring_prep_poll_remove(entry, (uintptr_t)socket | TAG_WATCH);
+    tag(entry, NULL, TAG_NOTHING);
 }
 
 static void uring_cancel(struct port *port, struct port_socket *socket)
@@ -184,6 +213,27 @@ static bool received(struct port_uring *uring, struct port_socket *socket,
     return true;
 }
 
+/* Turns a completion of a watch into an event; false if it goes on. */
+static bool watched(struct port_uring *uring, struct port_socket *socket,
+                    const struct io_uring_cqe *completion, struct port_event *event)
+{
+    int result = completion->res;
+    bool more = completion->flags & IORING_CQE_F_MORE, known = socket->watch_error != PORT_OK;
+    if (!known && result >= 0 && result & (POLLERR | POLLHUP))
+        socket->watch_error = (uint8_t)posix_break_of(socket);
+    if (!known && result < 0) socket->watch_error = (uint8_t)posix_error(-result);
+    if (more) {
+        if (!known && socket->watch_error != PORT_OK) end_poll(uring, socket);
+        return false;
+    }
+    if (socket->watch_error == PORT_OK && socket->watching == PORT_WATCH_BREAK) {
+        uring_watch(&uring->port, socket); /* the kernel ended it by itself */
+        return false;
+    }
+    *event = port_watch_ended(socket, posix_unread(socket), socket->watch_error);
+    return true;
+}
+
 static bool accepted(struct port_acceptor *acceptor, const struct io_uring_cqe *completion,
                      struct port_event *event)
 {
@@ -208,6 +258,7 @@ static bool complete(struct port_uring *uring, const struct io_uring_cqe *comple
     int result = completion->res;
     switch ((enum tag)(data & TAG_MASK)) {
     case TAG_RECV: return received(uring, pointer, completion, event);
+    case TAG_WATCH: return watched(uring, pointer, completion, event);
     case TAG_ACCEPT: return accepted(pointer, completion, event);
     case TAG_ROOM: /* the next try goes through, or tells what is wrong */
         *event = port_sent(pointer, 0, result >= 0 ? PORT_OK : posix_error(-result));
@@ -222,19 +273,32 @@ static bool complete(struct port_uring *uring, const struct io_uring_cqe *comple
     }
 }
 
+static bool at_hand(const struct port_uring *uring)
+{
+    /* A receive that finds no buffer ends, be there bytes for it or not: all are to be armed again. */
+    bool can_restart = any_waits(uring) && landing_has_free(&uring->landing);
+    return can_restart || !list_empty(&uring->ended) || !list_empty(&uring->port.sent) ||
+           io_uring_cq_ready(&uring->ring) > 0;
+}
+
+/* It makes a few completions a call, and keeps the rest for the next one. */
+static bool kernel_has_more(const struct port_uring *uring)
+{
+    const unsigned more = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
+    return IO_URING_READ_ONCE(*uring->ring.sq.kflags) & more;
+}
+
 /* Submits what was asked for, and waits unless there is something at hand. */
 static void enter(struct port_uring *uring, uint64_t deadline_ns)
 {
-    /* A receive that finds no buffer ends, be there bytes for it or not: all are to be armed again. */
-    bool can_restart = any_waits(uring) && uring->landing.free > 0;
-    bool at_hand = can_restart || !list_empty(&uring->ended) || !list_empty(&uring->port.sent) ||
-                   mailbox_waiting(&uring->port.mailbox) || io_uring_cq_ready(&uring->ring) > 0;
+    bool mail = mailbox_waiting(&uring->port.mailbox), ready = at_hand(uring);
     uint64_t now_ns = port_turn_ended(&uring->port);
-    bool waits = !at_hand && deadline_ns > now_ns;
+    bool waits = !ready && !mail && deadline_ns > now_ns;
     if (waits) posix_timer_cover(&uring->timer, now_ns, deadline_ns);
     int result = waits ? io_uring_submit_and_wait(&uring->ring, 1)
                        : io_uring_submit_and_get_events(&uring->ring);
     check(result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY);
+    uring->unasked = result < 0 || kernel_has_more(uring);
 }
 
 static void restart_waiting(struct port_uring *uring)
@@ -265,7 +329,14 @@ static int uring_harvest(struct port *port, struct port_event *events, int count
         seen++;
     }
     io_uring_cq_advance(&uring->ring, seen);
+    if (io_uring_sq_ready(&uring->ring) > 0) uring->unasked = true; /* receives that go on */
     return count;
+}
+
+static bool uring_behind(const struct port *port)
+{
+    const struct port_uring *uring = self((struct port *)port);
+    return uring->unasked || at_hand(uring);
 }
 
 static bool uring_attach(struct port *port, struct port_socket *socket, intptr_t handle)
@@ -299,12 +370,14 @@ static const struct port_operations uring_operations = {
     .name = "uring",
     .close = uring_close,
     .harvest = uring_harvest,
+    .behind = uring_behind,
     .wake = uring_wake,
     .attach = uring_attach,
     .recv_start = uring_recv_start,
     .recv_stop = uring_recv_stop,
     .recv_done = uring_recv_done,
     .send = uring_send,
+    .watch = uring_watch,
     .shutdown = posix_shutdown,
     .cancel = uring_cancel,
     .detach = posix_detach,
@@ -321,8 +394,8 @@ static const struct port_operations uring_operations = {
 static int open_ring(struct port_uring *uring, unsigned entries, uint32_t blocks, uint32_t size)
 {
     struct io_uring_params parameters = {
-        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
-                 IORING_SETUP_CLAMP,
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
         .cq_entries = entries * (COMPLETIONS / SUBMISSIONS),
     };
     int result = io_uring_queue_init_params(entries, &uring->ring, &parameters);

@@ -28,6 +28,12 @@ int landing_open(struct landing *landing, struct io_uring *uring, uint32_t count
 /* All are home, or in the kernel's ring, which has ended. */
 void landing_close(struct landing *landing);
 
+/* There are blocks that the kernel has, or can be given. */
+static inline bool landing_has_free(const struct landing *landing)
+{
+    return landing->free > 0 || !list_empty(&landing->spare);
+}
+
 /* Before the kernel receives. */
 void landing_offer(struct landing *landing);
 

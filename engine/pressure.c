@@ -8,13 +8,13 @@ static struct link *first_starved(const struct link_home *home)
 
 static bool is_over(const struct link_home *home, uint64_t since_ns, uint64_t duration_ms)
 {
-    return port_now(home->port) - since_ns >= duration_ms * WHEEL_TICK_NS;
+    return link_home_now(home) - since_ns >= duration_ms * WHEEL_TICK_NS;
 }
 
 static bool begins(const struct link_home *home, struct shortage *shortage)
 {
     bool is_new = !shortage->lasts;
-    *shortage = (struct shortage){.lasts = true, .seen_ns = port_now(home->port)};
+    *shortage = (struct shortage){.lasts = true, .seen_ns = link_home_now(home)};
     return is_new;
 }
 
@@ -151,7 +151,7 @@ static void lose_patience(struct link_home *home)
     bool in_time = is_over(home, first->starved_ns, PRESSURE_PATIENCE_MS) &&
                    is_over(home, home->closed_ns, PRESSURE_RETRY_MS);
     if (!in_time && !deaf) return;
-    home->closed_ns = port_now(home->port);
+    home->closed_ns = link_home_now(home);
     close_somebody(home, first);
 }
 

@@ -13,6 +13,8 @@ static struct link_limits limits_of(const struct config *config)
     return (struct link_limits){
         .idle_ns = config->idle_timeout_ns,
         .drain_ns = config->drain_timeout_ns,
+        .wait_ns = config->wait_timeout_ns,
+        .end_at_once = config->on_end == ON_END_CLOSE,
         .soft_mark = config->soft_mark,
         .hard_mark = config->hard_mark,
         .packet_max = config->max_packet,

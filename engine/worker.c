@@ -2,8 +2,10 @@
 
 #include "pressure.h"
 
-enum { EVENTS_PER_TURN = 256, MANY_SENDS = 64, SENT_PER_TURN = 1024, TIMER_WEIGHT = 4 };
+enum { EVENTS_PER_TURN = 256, MANY_SENDS = 64, SENT_PER_TURN = 1024 };
+enum { TIMER_WEIGHT = LINK_LOOK_AFTER }; /* the clock is looked at after each */
 /* Most are sent before the next one is taken. */
+enum { HEARD_ROUNDS = 4 }; /* io_uring may bring several of one socket in a row */
 enum { LARGE_BLOCKS = 4, LARGE_BLOCK_SIZE = 128 << 10 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -16,6 +18,7 @@ static void handle(struct worker *worker, const struct port_event *event)
     switch ((enum port_event_kind)event->kind) {
     case PORT_RECEIVED: link_received(link_of(event->socket), event); break;
     case PORT_SENT: link_sent(link_of(event->socket), event); break;
+    case PORT_ENDED: link_peer_ended(link_of(event->socket), event); break;
     case PORT_POSTED: worker_read_mail(worker, event->mail); break;
     case PORT_ACCEPTED: check(!"a worker's port accepts nothing");
     }
@@ -54,10 +57,60 @@ static int finish(struct link_home *home)
     return sent;
 }
 
+/* What the worker itself took too long, or came back too late after a wait, is time in which nobody could
+ * be heard: it counts against nobody (link_home_now). */
+static void note_gap(struct link_home *home, uint64_t before_ns, uint64_t deadline_ns)
+{
+    const struct port *port = home->port;
+    uint64_t due_ns = deadline_ns > port->asked_ns ? deadline_ns : port->asked_ns;
+    uint64_t own_ns = port->asked_ns - before_ns;
+    if (port->now_ns > due_ns) own_ns += port->now_ns - due_ns;
+    /* Not all of it, or one that is always busy would never judge anybody. */
+    if (own_ns > LINK_GAP_MS * WHEEL_TICK_NS)
+        home->gap_ns += own_ns - LINK_TURN_LONG_MS * WHEEL_TICK_NS;
+}
+
 static int hear(struct worker *worker, struct port_event *events, uint64_t deadline_ns)
 {
-    int count = port_harvest(worker->home.port, events, EVENTS_PER_TURN, deadline_ns);
+    struct link_home *home = &worker->home;
+    uint64_t before_ns = port_now(home->port);
+    int count = port_harvest(home->port, events, EVENTS_PER_TURN, deadline_ns);
+    note_gap(home, before_ns, deadline_ns);
     for (int i = 0; i < count; i++) handle(worker, &events[i]);
+    return count;
+}
+
+/* Everything that had come by this time has been heard; 0: not yet. A port that is flooded may stay behind
+ * for ever, but serves its sockets in turn: then so many events are enough. count: of the last harvest. */
+static uint64_t heard_ns(struct link_home *home, int count)
+{
+    if (!port_behind(home->port)) {
+        home->mark_ns = 0;
+        return home->port->asked_ns;
+    }
+    if (home->mark_ns == 0) {
+        home->mark_ns = home->port->asked_ns;
+        home->mark_events = HEARD_ROUNDS * (home->table.live_count + EVENTS_PER_TURN);
+    }
+    uint32_t events = (uint32_t)count;
+    home->mark_events -= events < home->mark_events ? events : home->mark_events;
+    if (home->mark_events > 0) return 0;
+    uint64_t marked_ns = home->mark_ns;
+    home->mark_ns = 0;
+    return marked_ns;
+}
+
+/* What a timer may judge is that nothing has come. So before any fires, what has come is heard, of however
+ * many; and after one that took long, the rest waits until that has been done again. */
+static int fire_timers(struct worker *worker, struct port_event *events)
+{
+    struct link_home *home = &worker->home;
+    if (wheel_next_ns(&home->wheel) > port_now(home->port)) return 0;
+    int count = hear(worker, events, 0);
+    uint64_t until_ns = heard_ns(home, count);
+    if (until_ns == 0) return count;
+    wheel_collect(&home->wheel, until_ns);
+    while (wheel_fire(&home->wheel) && !link_home_late(home, TIMER_WEIGHT)) continue;
     return count;
 }
 
@@ -69,8 +122,7 @@ void worker_turn(struct worker *worker)
     int count = hear(worker, events, worker_next_ns(worker));
     /* A broadcast makes many sends: what has come while it was queued goes out with it. */
     if (home->touches >= MANY_SENDS) count += hear(worker, events, 0);
-    wheel_collect(&home->wheel, port_now(home->port));
-    while (wheel_fire(&home->wheel) && !link_home_late(home, TIMER_WEIGHT)) continue;
+    count += fire_timers(worker, events);
     link_pump_woken(home);
     pressure_relieve(home);
     publish(worker, count + finish(home));
@@ -322,12 +374,13 @@ void worker_timer_stop(struct worker *worker, struct wheel_timer *timer)
 void worker_set_limits(struct worker *worker, const struct link_limits *limits, uint64_t memory)
 {
     struct link_home *home = &worker->home;
-    uint64_t idle_ns = home->limits.idle_ns;
+    const struct link_limits before = home->limits;
     home->limits = *limits;
     home->budget.limit = memory;
-    if (limits->idle_ns == idle_ns) return;
     for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {
         struct link *link = container_of(node, struct link, entry.node);
-        if (link->idle_limit_ns == idle_ns) link_set_idle(link, limits->idle_ns);
+        bool follows = link->idle_limit_ns == before.idle_ns;
+        if (follows && limits->idle_ns != before.idle_ns) link_set_idle(link, limits->idle_ns);
+        link_update_deadline(link);
     }
 }

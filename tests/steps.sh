@@ -174,7 +174,7 @@ on_windows() { # "STEPS" [CRITERION'S FLAGS]
 }
 
 # What has nothing to do with the backend, sanitizers need to see on one only.
-of_the_port='@(data|end|fanout|fault|framing|group|life|limits|listen|post|pressure|split|stop|wait)/*'
+of_the_port='@(data|end|fanout|fault|framing|gone|group|life|limits|listen|post|pressure|split|stall|stop|wait)/*'
 
 run_step() { # STEP [CRITERION'S FLAGS]
     chosen=$1

@@ -227,8 +227,8 @@ function server.after(seconds, action) end
 function server.every(seconds, action) end
 
 ---Waits: in a handler, a timer, on_start or on_message. The next packets of the handler's
----connection wait, too, all others go on. If the connection ends meanwhile, the handler ends where
----it is.
+---connection wait, too, all others go on. If the connection breaks meanwhile, the handler is stopped
+---where it stands; if its peer has ended the stream, it has `drain_timeout` to finish.
 ---
 ---It raises an error where nothing can wait: in main.lua itself, on_unload, on_load and on_stop,
 ---in a coroutine of the script's own, inside table.sort and the like.
@@ -396,6 +396,8 @@ function Timer:cancel() end
 ---@field memory? integer|string * for large packets and long queues, beyond the blocks ("512M")
 ---@field idle_timeout? number * seconds without a packet until on_idle; 0: never (60)
 ---@field drain_timeout? number * seconds to send what is queued, at a close and at the end (10)
+---@field wait_timeout? number * seconds a handler may sleep before its connection is closed; 0: no limit (0)
+---@field on_end? "finish"|"close" * whether a handler that sleeps when its peer ends may finish ("finish")
 ---@field soft_mark? integer|string * with more queued a connection is not received from ("64K")
 ---@field hard_mark? integer|string * beyond it a send is refused; 0: twice max_packet, or 4M (0)
 ---@field on_full? "close"|"refuse" what a send beyond hard_mark does to its connection ("close")

@@ -4,6 +4,9 @@
 #include "shared.h"
 #include "world.h"
 
+/* A watch tells within this (LATE_NS_MAX, and turns until then). */
+#define GONE_NS (100 * MILLISECOND)
+
 /* ---- what must hold at any time ---- */
 
 /* Nobody is kept for longer than it takes. */
@@ -11,12 +14,16 @@ static void look_at_end(const struct world *world, const struct link *link, stru
 {
     bool draining = link->state == LINK_STATE_DRAINING;
     uint64_t limit_ns = world->drain_ns_max + (LINK_LINGER_MS + 2) * WHEEL_TICK_NS;
-    if (draining && peer->draining_ns == 0) peer->draining_ns = world->now_ns;
+    if (draining && peer->draining_ns == 0) {
+        peer->draining_ns = world->now_ns;
+        peer->draining_stalled_ns = world->stalled_ns;
+    }
+    uint64_t excused_ns = world->stalled_ns - peer->draining_stalled_ns;
     promise(!draining || !link->shut || !link->ended,
             "peer %u: both ways are at their ends, and it is not closed", peer->number);
-    bool timers_wait =
-        !list_empty(&link->home->wheel.due); /* for the next turn, which comes at once */
-    promise(!draining || timers_wait || world->now_ns - peer->draining_ns <= limit_ns,
+    bool timers_wait = /* for the next turn, which comes at once */
+        wheel_next_ns(&link->home->wheel) <= world->now_ns;
+    promise(!draining || timers_wait || world->now_ns - peer->draining_ns <= limit_ns + excused_ns,
             "peer %u: it has been closed for %.3f s", peer->number,
             (double)(world->now_ns - peer->draining_ns) / 1e9);
 }
@@ -35,10 +42,34 @@ static void look_at_idle(const struct world *world, const struct link *link,
             (double)link->idle_limit_ns / 1e9);
 }
 
+/* The peer has gone, or has said that it will send no more: no gate keeps it for longer than that. */
+static void look_at_gone(const struct world *world, const struct link *link, struct sim_peer *peer)
+{
+    const struct sim_pipe *pipe = pipe_of(&link->socket);
+    uint64_t end_ns = pipe_end_ns(pipe), limit_ns = GONE_NS, since_ns = end_ns;
+    bool broken = pipe->in.end == STREAM_BROKEN;
+    uint8_t gates = broken ? GATES_WATCHED : GATES_BOUNDED;
+    if (end_ns == UINT64_MAX || link->state != LINK_STATE_OPEN || !(link->gates & gates) ||
+        wheel_next_ns(&link->home->wheel) <= world->now_ns) {
+        peer->gone_ns = 0;
+        return;
+    }
+    if (!broken) limit_ns += world->drain_ns_max;
+    if (link->gated_ns != peer->gated_ns || peer->gone_ns == 0) {
+        peer->gated_ns = link->gated_ns;
+        peer->gone_ns = world->now_ns;
+        peer->gone_stalled_ns = world->stalled_ns;
+    }
+    since_ns = peer->gone_ns;
+    promise(world->now_ns - since_ns <= limit_ns + world->stalled_ns - peer->gone_stalled_ns,
+            "peer %u has %s, and is kept for %.3f s", peer->number,
+            broken ? "gone" : "ended its stream", (double)(world->now_ns - since_ns) / 1e9);
+}
+
 /* It went on in this turn, and after what was sent at its end it waits again. */
 static bool begins_anew(const struct link *link)
 {
-    uint64_t now_ns = port_now(link->home->port);
+    uint64_t now_ns = link_home_now(link->home);
     return link->starved_ns == now_ns && link->sent_ns == now_ns;
 }
 
@@ -69,11 +100,12 @@ static void look_at_links(struct world *world, const struct link_home *home)
         if (!(link->gates & GATE_STARVED))
             peer->starved_ns = 0;
         else if (peer->starved_ns == 0 || begins_anew(link))
-            peer->starved_ns = world->now_ns;
+            peer->starved_ns = link_home_now(home);
         promise(peer->starved_ns == 0 || link->starved_ns == peer->starved_ns,
                 "peer %u: it does not wait since it does", peer->number);
         look_at_end(world, link, peer);
         look_at_idle(world, link, peer);
+        look_at_gone(world, link, peer);
     }
 }
 
@@ -122,6 +154,26 @@ static void look_at_lua(struct world *world, const struct runtime *runtime, uint
             "worker %u: Lua has %zu bytes of %zu", worker, heap->used, heap->limit);
     *seen = heap->used;
     *generation = code_generation(runtime);
+}
+
+/* Timers judge that nothing has come: so all that had come when the turn began was heard. */
+static void look_at_unheard(const struct world *world, const struct wheel *wheel)
+{
+    for (uint32_t i = 0; i < world->peer_count; i++) {
+        const struct sim_pipe *pipe = &world->peers[i].pipe;
+        if (pipe->socket == NULL) continue;
+        const struct link *link = link_of(pipe->socket);
+        promise(&link->home->wheel != wheel || !pipe_unheard(pipe, world->turn_ns),
+                "peer %u: a timer fires, and what it had sent was not heard",
+                world->peers[i].number);
+    }
+}
+
+bool __real_wheel_fire(struct wheel *wheel);
+bool __wrap_wheel_fire(struct wheel *wheel)
+{
+    if (!list_empty(&wheel->due)) look_at_unheard(sim_world, wheel);
+    return __real_wheel_fire(wheel);
 }
 
 void oracle_look(struct world *world, uint32_t worker)

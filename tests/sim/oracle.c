@@ -25,13 +25,19 @@ static void decided(struct sim_peer *peer, enum script_verdict verdict)
     if (verdict == SCRIPT_NO) peer->stage = STAGE_GONE;
 }
 
+static void note_idle_set(struct sim_peer *peer, const struct link *link)
+{
+    peer->idle_set_ns = world_now(sim_world);
+    peer->idle_set_taken_ns = sim_world->taken_ns[worker_index(link->home->worker)];
+}
+
 static enum script_verdict connected(void *state, struct link *link)
 {
     struct sim_peer *peer = peer_at(link);
     promise(peer->stage == STAGE_NEW, "peer %u connects twice", peer->number);
     peer->stage = STAGE_DECIDING;
     peer->id = link_id(link);
-    peer->idle_set_ns = world_now(sim_world);
+    note_idle_set(peer, link);
     enum script_verdict verdict = lua_script.connected(state, link);
     trace_note("peer %u is connection %llu: %d", peer->number, (unsigned long long)peer->id,
                (int)verdict);
@@ -99,6 +105,7 @@ static void received(void *state, struct link *link, struct span packet)
 {
     may_call(state, link);
     hand_on(link, packet);
+    world_take_time(sim_world, worker_index(link->home->worker));
     lua_script.received(state, link, packet);
 }
 
@@ -120,9 +127,14 @@ static void drained(void *state, struct link *link)
 static enum script_verdict idle(void *state, struct link *link, double seconds)
 {
     struct sim_peer *peer = peer_at(link);
-    uint64_t since_ns = pipe_of(&link->socket)->heard_ns;
-    if (since_ns < peer->idle_set_ns) since_ns = peer->idle_set_ns;
-    uint64_t silent_ns = world_now(sim_world) - since_ns;
+    const struct sim_pipe *pipe = pipe_of(&link->socket);
+    uint64_t since_ns = pipe->heard_ns, taken_ns = pipe->heard_taken_ns;
+    if (since_ns < peer->idle_set_ns) {
+        since_ns = peer->idle_set_ns;
+        taken_ns = peer->idle_set_taken_ns;
+    }
+    taken_ns = sim_world->taken_ns[worker_index(link->home->worker)] - taken_ns;
+    uint64_t silent_ns = world_now(sim_world) - since_ns - taken_ns;
     may_call(state, link);
     promise(!(link->gates & GATES_OF_OURS), "peer %u: on_idle, and nobody has listened to it",
             peer->number);
@@ -147,10 +159,18 @@ static bool may_end(const struct sim_peer *peer, const char *reason)
     const struct world *world = sim_world;
     bool misframed = strcmp(reason, "framing") == 0 || strcmp(reason, "oversize") == 0;
     if (misframed && !peer->garbled) return false;
-    if (strcmp(reason, "idle") == 0 && !peer->idle_ends) return false;
+    bool may_wait_out = world->swarm.config.wait_timeout_ns > 0 && !peer->healthy;
+    if (strcmp(reason, "idle") == 0 && !peer->idle_ends && !may_wait_out) return false;
     bool own =
         strcmp(reason, "eof") == 0 || strcmp(reason, "idle") == 0 || strcmp(reason, "slow") == 0;
     return !peer->healthy || own || world->told_end || world->swarm.scarce || world->memory_failed;
+}
+
+/* Its end had been known for so long that a gate which was closed did not keep it. */
+static bool waited_out(const struct sim_peer *peer)
+{
+    uint64_t end_ns = pipe_end_ns(&peer->pipe);
+    return end_ns != UINT64_MAX && world_now(sim_world) - end_ns >= sim_world->drain_ns;
 }
 
 /* Whoever was told "eof" was heard to the end. */
@@ -163,7 +183,8 @@ static void disconnected(void *state, struct link *link, const char *reason)
     trace_note("peer %u is disconnected: %s", peer->number, reason);
     peer->stage = STAGE_GONE;
     snprintf(peer->reason, sizeof peer->reason, "%s", reason);
-    if (strcmp(reason, "eof") == 0 && !peer->garbled && buffer_size(&peer->outgoing) == 0)
+    if (strcmp(reason, "eof") == 0 && !peer->garbled && buffer_size(&peer->outgoing) == 0 &&
+        !waited_out(peer))
         promise(peer->raw ? peer->handed_bytes == peer->packets.end : peer->handed == peer->asked,
                 "peer %u: its end was told before %u of its %u requests were", peer->number,
                 peer->asked - peer->handed, peer->asked);
@@ -219,7 +240,7 @@ void __wrap_link_decide(struct link *link, enum script_verdict verdict)
 void __real_link_set_idle(struct link *link, uint64_t limit_ns);
 void __wrap_link_set_idle(struct link *link, uint64_t limit_ns)
 {
-    peer_at(link)->idle_set_ns = world_now(sim_world);
+    note_idle_set(peer_at(link), link);
     if (sim_world->runtimes[worker_index(link->home->worker)]->current != NULL)
         peer_at(link)->idles_its_way = true;
     __real_link_set_idle(link, limit_ns);

@@ -155,7 +155,10 @@ static struct block *take_due(struct sim_pipe *pipe, int nth)
     memmove(&receiving->filled[place], &receiving->filled[place + 1],
             (size_t)(receiving->count - place) * sizeof receiving->filled[0]);
     block->state = BLOCK_TAKEN;
-    if (place == 0 && block->end > 0) pipe->heard_ns = world_now(sim_world);
+    if (place == 0 && block->end > 0) {
+        pipe->heard_ns = world_now(sim_world);
+        pipe->heard_taken_ns = world_taken_ns(sim_world, pipe->port);
+    }
     return block;
 }
 
@@ -257,22 +260,75 @@ static struct port_event harvest_sent(struct sim_pipe *pipe)
         .kind = PORT_SENT, .socket = pipe->socket, .size = sending->size, .error = sending->error};
 }
 
-/* ---- both ---- */
+/* ---- watching ---- */
+
+uint64_t pipe_end_ns(const struct sim_pipe *pipe)
+{
+    bool ended = pipe->in.end != STREAM_OPEN && pipe->in.end_ns <= world_now(sim_world);
+    return ended ? pipe->in.end_ns : UINT64_MAX;
+}
+
+static void decide_watch(struct sim_pipe *pipe, enum port_error error)
+{
+    if (error != PORT_OK && error != PORT_CANCELLED) pipe->failed = true;
+    pipe->watch.decided = true;
+    pipe->watch.error = (uint8_t)error;
+    pipe->watch.due_ns = later(pipe);
+}
+
+static void progress_watching(struct sim_pipe *pipe)
+{
+    const struct port_socket *socket = pipe->socket;
+    if (!socket->watching || pipe->watch.decided) return;
+    bool ended = pipe_end_ns(pipe) != UINT64_MAX, broken = ended && pipe->in.end == STREAM_BROKEN;
+    if (broken)
+        decide_watch(pipe, PORT_RESET);
+    else if (ended && socket->watching == PORT_WATCH_END)
+        decide_watch(pipe, PORT_OK);
+    else if (pipe->watch.cancelled)
+        decide_watch(pipe, PORT_CANCELLED);
+}
+
+static bool watch_is_due(const struct sim_pipe *pipe)
+{
+    return pipe->socket->watching && pipe->watch.decided &&
+           pipe->watch.due_ns <= world_now(sim_world);
+}
+
+static struct port_event harvest_watch(struct sim_pipe *pipe)
+{
+    uint8_t error = pipe->watch.error;
+    pipe->watch = (struct pipe_watch){.decided = false};
+    return port_watch_ended(pipe->socket, buffer_size(&pipe->in.bytes), error);
+}
+
+/* ---- all ---- */
 
 void pipe_progress(struct sim_pipe *pipe)
 {
     progress_receiving(pipe);
     progress_sending(pipe);
+    progress_watching(pipe);
 }
 
 int pipe_due(const struct sim_pipe *pipe)
 {
-    return due_blocks(pipe) + end_is_due(pipe) + sent_is_due(pipe);
+    return due_blocks(pipe) + end_is_due(pipe) + sent_is_due(pipe) + watch_is_due(pipe);
+}
+
+bool pipe_unheard(const struct sim_pipe *pipe, uint64_t by_ns)
+{
+    const struct pipe_receiving *receiving = &pipe->receiving;
+    for (int i = 0; i < receiving->count; i++)
+        if (receiving->filled[i].due_ns <= by_ns && receiving->filled[i].block->end > 0)
+            return true;
+    return end_is_due(pipe) && receiving->end_ns <= by_ns;
 }
 
 struct port_event pipe_harvest(struct sim_pipe *pipe, int index)
 {
     if (sent_is_due(pipe) && index-- == 0) return harvest_sent(pipe);
+    if (watch_is_due(pipe) && index-- == 0) return harvest_watch(pipe);
     return harvest_received(pipe, index);
 }
 
@@ -285,6 +341,10 @@ uint64_t pipe_next_ns(const struct sim_pipe *pipe)
     if (receiving->ending && receiving->count == 0) next_ns = earlier(next_ns, receiving->end_ns);
     if (pipe->socket->receiving && !receiving->ending)
         next_ns = earlier(next_ns, stream_next_ns(&pipe->in, now_ns));
+    if (pipe->socket->watching && pipe->watch.decided)
+        next_ns = earlier(next_ns, pipe->watch.due_ns);
+    else if (pipe->socket->watching && pipe->in.end != STREAM_OPEN && pipe->in.end_ns > now_ns)
+        next_ns = earlier(next_ns, pipe->in.end_ns);
     if (!pipe->socket->sending) return next_ns;
     if (pipe->sending.told) return next_ns;
     if (pipe->sending.decided) return earlier(next_ns, pipe->sending.due_ns);

@@ -38,24 +38,33 @@ struct pipe_sending {
     bool told; /* it was decided in the submitting call, and waits among the port's */
 };
 
+/* The one watch of a socket. */
+struct pipe_watch {
+    bool cancelled, decided;
+    uint8_t error;
+    uint64_t due_ns;
+};
+
 struct sim_pipe {
     uint8_t kind; /* enum sim_handle_kind; first */
     uint32_t number;
-    struct address client; /* where it comes from */
-    struct stream in, out; /* to the server; to the client */
-    size_t window;         /* bytes to the client that may be on their way or wait for it */
-    bool deaf;             /* the client takes nothing */
-    bool smooth;           /* it has no faults of its own */
-    bool closed;           /* the server has closed its end */
-    bool failed;           /* the server was told of an error of the network */
-    uint64_t sent;         /* bytes that the server's sends took, in all */
-    uint64_t heard_ns;     /* when the server was handed bytes last, all bytes before them, too */
+    struct address client;   /* where it comes from */
+    struct stream in, out;   /* to the server; to the client */
+    size_t window;           /* bytes to the client that may be on their way or wait for it */
+    bool deaf;               /* the client takes nothing */
+    bool smooth;             /* it has no faults of its own */
+    bool closed;             /* the server has closed its end */
+    bool failed;             /* the server was told of an error of the network */
+    uint64_t sent;           /* bytes that the server's sends took, in all */
+    uint64_t heard_ns;       /* when the server was handed bytes last, all bytes before them, too */
+    uint64_t heard_taken_ns; /* its worker's taken_ns then */
 
     struct sim_port *port;      /* whose it is */
     struct port_socket *socket; /* the server's end; NULL: not attached, or no longer */
     struct list node;           /* among its port's */
     struct pipe_receiving receiving;
     struct pipe_sending sending;
+    struct pipe_watch watch;
 
     void *owner; /* the peer */
 };
@@ -80,6 +89,12 @@ void pipe_try_send(struct sim_pipe *pipe);
 
 /* When pipe_progress or pipe_due has something new; UINT64_MAX: not by itself. */
 uint64_t pipe_next_ns(const struct sim_pipe *pipe);
+
+/* Something that came was due by then, and was not harvested. */
+bool pipe_unheard(const struct sim_pipe *pipe, uint64_t by_ns);
+
+/* The client's end of the stream, or the break of the connection, has come: when; UINT64_MAX: not yet. */
+uint64_t pipe_end_ns(const struct sim_pipe *pipe);
 
 /* Of the bytes that are being sent: nobody may change them meanwhile. */
 uint64_t pipe_hash_parts(const struct pipe_sending *sending);

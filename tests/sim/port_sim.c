@@ -104,9 +104,17 @@ static void sim_shutdown(struct port *port, struct port_socket *socket)
     stream_finish(&pipe->out, world_now(sim_world));
 }
 
+static void sim_watch(struct port *port, struct port_socket *socket)
+{
+    (void)port;
+    check(!pipe_of(socket)->watch.decided);
+    pipe_of(socket)->watch.cancelled = false;
+}
+
 static void sim_cancel(struct port *port, struct port_socket *socket)
 {
     (void)port;
+    if (socket->watching) pipe_of(socket)->watch.cancelled = true;
     if (socket->sending) pipe_of(socket)->sending.cancelled = true;
 }
 
@@ -278,6 +286,10 @@ static void note_event(const struct port_event *event)
         trace_note("pipe %u: sent %zu bytes, %s", pipe_of(event->socket)->number, event->size,
                    port_error_text(event->error));
         break;
+    case PORT_ENDED:
+        trace_note("pipe %u: its end is seen%s, %s", pipe_of(event->socket)->number,
+                   event->last ? ", with nothing before it" : "", port_error_text(event->error));
+        break;
     case PORT_ACCEPTED:
         trace_note("accepted pipe %d, %s",
                    event->handle < 0 ? -1 : (int)((struct sim_pipe *)event->handle)->number,
@@ -294,6 +306,8 @@ static int sim_harvest(struct port *port, struct port_event *events, int count_m
     struct draw *draw = &sim_world->draw;
     (void)deadline_ns;
     port->now_ns = world_now(sim_world);
+    port->asked_ns = self->rests_ns != 0 ? self->rests_ns : port->now_ns;
+    self->rests_ns = 0;
     self->woken = false;
     int count = port_take_mail(port, events, count_max), there;
     self->mail_left = mailbox_waiting(&port->mailbox);
@@ -306,6 +320,11 @@ static int sim_harvest(struct port *port, struct port_event *events, int count_m
         note_event(&events[count++]);
     }
     return count;
+}
+
+static bool sim_behind(const struct port *port)
+{
+    return !list_empty(&port->sent) || due(port_sim_of((struct port *)port), -1, NULL) > 0;
 }
 
 static void sim_close(struct port *port)
@@ -328,12 +347,14 @@ static const struct port_operations sim_operations = {
     .name = "sim",
     .close = sim_close,
     .harvest = sim_harvest,
+    .behind = sim_behind,
     .wake = sim_wake,
     .attach = sim_attach,
     .recv_start = sim_recv_start,
     .recv_stop = sim_recv_stop,
     .recv_done = sim_recv_done,
     .send = sim_send,
+    .watch = sim_watch,
     .shutdown = sim_shutdown,
     .cancel = sim_cancel,
     .detach = sim_detach,

@@ -27,6 +27,7 @@ struct sim_port {
     struct list listeners; /* accepting */
     bool woken, mail_left;
     uint64_t busy_until; /* its thread does not come to it before */
+    uint64_t rests_ns;   /* since when its thread has waited; 0: it does not */
 };
 
 struct port *port_sim_open(const struct port_options *options);

@@ -27,7 +27,7 @@ static void draw_argument(struct sim_peer *peer, char op, char *text, size_t siz
     struct draw *draw = &peer->draw;
     uint64_t number = 0;
     switch (op) {
-    case 'w':
+    case 'w': number = draw_size(draw, draw_chance(draw, 100) ? 60000 : 2000); break;
     case 't':
     case 'z': number = draw_size(draw, 2000); break;
     case 'j':

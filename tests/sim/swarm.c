@@ -141,4 +141,8 @@ void swarm_draw(struct swarm *swarm, struct draw *draw)
     swarm->arrival_ns = draw_chance(draw, 300) ? 0 : draw_size(draw, 4000) * MILLISECOND;
     swarm->fail_at = draw_chance(draw, 50) ? draw_size(draw, 600) : 0;
     swarm->waits_at_start = draw_chance(draw, 300);
+    swarm->faults.long_turn = rate(draw, 8);
+    if (draw_chance(draw, 200))
+        swarm->config.wait_timeout_ns = draw_between(draw, 1, 10) * SECOND / 4;
+    if (draw_chance(draw, 300)) swarm->config.on_end = ON_END_CLOSE;
 }

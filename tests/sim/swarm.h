@@ -24,6 +24,7 @@ struct faults {
     uint16_t busy;          /* a worker does not come to its turn for up to a second */
     uint16_t reset, half_close, vanish, deaf, trickle, garbage; /* what clients do */
     uint16_t reload, broken_reload;
+    uint16_t long_turn;    /* a handler keeps its worker for seconds, while clients go on */
     uint16_t drain, abort; /* the server is told to end while it serves */
 };
 

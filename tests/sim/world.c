@@ -11,6 +11,7 @@ struct world *sim_world;
 #define TIME_BEGINS SECOND
 #define JUMP_NS_MAX (600 * SECOND)
 #define BUSY_NS_MAX SECOND
+#define LONG_TURN_NS_MAX (30 * SECOND)
 #define SERVES_NS (120 * SECOND)
 #define CALM_NS (300 * SECOND)
 
@@ -77,6 +78,7 @@ static void control_turn(struct world *world)
 
 static void excuse_all(struct world *world, uint64_t duration_ns)
 {
+    world->stalled_ns += duration_ns;
     for (uint32_t i = 0; i < world->peer_count; i++) peer_excuse(&world->peers[i], duration_ns);
 }
 
@@ -97,7 +99,9 @@ static void take_worker_turn(struct world *world, uint32_t index)
         return;
     }
     trace_note("worker %u", index);
+    world->turn_ns = world->now_ns;
     worker_turn(worker);
+    world->ports[index]->rests_ns = world->now_ns;
     if (worker->phase == WORKER_FAILED) world->runtimes[index] = NULL;
     oracle_look(world, index);
 }
@@ -110,6 +114,13 @@ static void take_turn(struct world *world, struct turn turn)
     case TURN_PEER_ACTS: peer_act(&world->peers[turn.index]); return;
     case TURN_PEER_READS: peer_read(&world->peers[turn.index]); return;
     }
+}
+
+uint64_t world_taken_ns(const struct world *world, const struct sim_port *port)
+{
+    for (uint32_t i = 0; i < WORKERS_MAX; i++)
+        if (world->ports[i] == port) return world->taken_ns[i];
+    return 0;
 }
 
 /* ---- the clock ---- */
@@ -132,6 +143,45 @@ static uint64_t next_ns(const struct world *world)
             next = earlier(next, stream_next_ns(&peer->pipe.out, world->now_ns));
     }
     return next;
+}
+
+/* What one client has to do next, and when. */
+static uint64_t peer_next_ns(const struct world *world, const struct sim_peer *peer)
+{
+    if (peer_readable(peer)) return world->now_ns;
+    uint64_t next = peer->next_ns;
+    if (!peer->over && peer->connected && !peer->pipe.deaf)
+        next = earlier(next, stream_next_ns(&peer->pipe.out, world->now_ns));
+    return next;
+}
+
+void world_take_time(struct world *world, uint32_t worker)
+{
+    if (!draw_chance(&world->draw, world_faults()->long_turn)) return;
+    uint64_t begun_ns = world->now_ns,
+             until_ns = begun_ns + draw_below(&world->draw, LONG_TURN_NS_MAX);
+    trace_note("a handler takes until %.3f s", (double)until_ns / 1e9);
+    for (;;) {
+        struct sim_peer *first = NULL;
+        uint64_t first_ns = until_ns;
+        for (uint32_t i = 0; i < world->peer_count; i++) {
+            uint64_t peer_ns = peer_next_ns(world, &world->peers[i]);
+            if (peer_ns >= first_ns) continue;
+            first = &world->peers[i];
+            first_ns = peer_ns;
+        }
+        if (first == NULL) break;
+        if (first_ns > world->now_ns) world->now_ns = first_ns;
+        if (peer_readable(first))
+            peer_read(first);
+        else if (first->next_ns <= world->now_ns)
+            peer_act(first);
+    }
+    world->now_ns = until_ns;
+    uint64_t duration_ns = until_ns - begun_ns;
+    if (duration_ns > LINK_GAP_MS * MILLISECOND)
+        world->taken_ns[worker] += duration_ns - LINK_TURN_LONG_MS * MILLISECOND;
+    excuse_all(world, duration_ns);
 }
 
 static void progress(struct world *world)
@@ -192,7 +242,9 @@ static bool owes_all(const struct world *world, const struct sim_peer *peer)
 {
     static const char *const reasons[] = {"eof",      "idle", "framing", "script",
                                           "oversize", "bye",  "shutdown"};
-    bool late = peer->draining_ns != 0 && world->now_ns - peer->draining_ns >= world->drain_ns;
+    /* What a turn takes longer than a part of it is not counted (LINK_GAP_MS). */
+    uint64_t counted_ns = world->now_ns - peer->draining_ns + LINK_TURN_LONG_MS * WHEEL_TICK_NS;
+    bool late = peer->draining_ns != 0 && counted_ns >= world->drain_ns;
     if (late || peer->pipe.failed || world->server->aborting || world->swarm.scarce) return false;
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (strcmp(peer->reason, reasons[i]) == 0) return true;

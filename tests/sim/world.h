@@ -26,7 +26,11 @@ struct world {
     bool serves; /* from when it listens until it was told to end */
     bool told_end, told_abort;
     bool memory_failed; /* an allocation did: some things may not have been done */
-    uint64_t drain_ns;  /* the shortest drain timeout there was */
+    uint64_t turn_ns;   /* when the present turn of a worker began */
+    uint64_t
+        taken_ns[WORKERS_MAX]; /* what turns of each worker took that may count against nobody */
+    uint64_t stalled_ns;       /* time in which some worker did not come to its turn, in all */
+    uint64_t drain_ns;         /* the shortest drain timeout there was */
     uint64_t drain_ns_max;
     size_t soft_mark_max; /* the largest there was */
 
@@ -56,12 +60,18 @@ static inline uint64_t world_now(const struct world *world)
 /* Those of the run, none while it is calm. */
 const struct faults *world_faults(void);
 
+/* taken_ns of the worker whose port that is. */
+uint64_t world_taken_ns(const struct world *world, const struct sim_port *port);
+
 /* One run, from the first allocation to the last. */
 void world_run(struct world *world, uint64_t seed, const struct source *scripts);
 
 /* For wrap.c, while a reload waits for the workers: a step; false if nobody will ever have anything to
  * do. */
 bool world_step(struct world *world);
+
+/* For oracle.c: a handler of that worker takes seconds, perhaps; clients go on meanwhile. */
+void world_take_time(struct world *world, uint32_t worker);
 
 /* For port_sim.c: the server tells a client that no more will come; closes a connection. */
 void world_shut(struct sim_pipe *pipe);

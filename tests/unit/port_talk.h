@@ -69,6 +69,9 @@ struct talk {
     uint8_t error;       /* of the last event of the stream */
     uint8_t send_error;
     size_t sent;
+    int watches; /* that are over */
+    uint8_t watch_error;
+    bool watch_last;
 };
 
 static void begin(struct talk *talk, struct port *port)
@@ -102,6 +105,13 @@ static void take(const struct port_event *event)
         talk->sends++;
         talk->sent += event->size;
         talk->send_error = event->error;
+        return;
+    }
+    if (event->kind == PORT_ENDED) {
+        cr_assert_eq(talk->socket.watching, PORT_WATCH_NOTHING);
+        talk->watches++;
+        talk->watch_error = event->error;
+        talk->watch_last = event->last;
         return;
     }
     cr_assert_eq(event->kind, PORT_RECEIVED);
@@ -177,6 +187,18 @@ static void expect_bytes(struct talk *talk, const char *text)
 static void peer_says(struct talk *talk, const char *text)
 {
     peer_send(talk->peer, text, strlen(text));
+}
+
+/* Fills all the blocks that there are, and keeps them. */
+static void hold_all(struct talk *talk, struct block *held[LANDINGS])
+{
+    char bytes[LANDING_SIZE];
+    memset(bytes, 'x', sizeof bytes);
+    port_recv_start(talk->port, &talk->socket);
+    for (int i = 0; i < LANDINGS; i++) {
+        peer_send(talk->peer, bytes, sizeof bytes);
+        held[i] = next_block(talk);
+    }
 }
 
 #endif

@@ -46,6 +46,8 @@ Test(config, every_setting_reaches_its_field)
     set(&config, "memory", "1G");
     set(&config, "idle_timeout", "0.5");
     set(&config, "drain_timeout", "0");
+    set(&config, "wait_timeout", "90");
+    set(&config, "on_end", "close");
     set(&config, "soft_mark", "32K");
     set(&config, "hard_mark", "3M");
     set(&config, "on_full", "refuse");
@@ -63,6 +65,8 @@ Test(config, every_setting_reaches_its_field)
     cr_assert_eq(config.memory, GB);
     cr_assert_eq(config.idle_timeout_ns, UINT64_C(500000000));
     cr_assert_eq(config.drain_timeout_ns, 0);
+    cr_assert_eq(config.wait_timeout_ns, UINT64_C(90000000000));
+    cr_assert_eq(config.on_end, ON_END_CLOSE);
     cr_assert_eq(config.soft_mark, 32 * KB);
     cr_assert_eq(config.hard_mark, 3 * MB);
     cr_assert_eq(config.on_full, ON_FULL_REFUSE);
@@ -133,7 +137,7 @@ Test(config, every_name_is_listed_with_an_example_that_is_accepted)
 {
     size_t count;
     const struct config_name *names = config_names(&count);
-    cr_assert_eq(count, 21);
+    cr_assert_eq(count, 23);
     for (size_t i = 0; i < count; i++) {
         struct config config = fresh();
         cr_assert(strlen(names[i].help) > 0, "%s", names[i].name);

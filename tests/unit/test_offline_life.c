@@ -146,14 +146,12 @@ Test(offline, lets_go_of_clients_that_nobody_wants_any_more)
     cr_assert_eq(seen.disconnected, 1);
     cr_assert_str_eq(seen.reason, "reset");
 
-    seen.pauses = true; /* nothing is received, so nobody sees the reset */
+    seen.pauses = true; /* nothing is received, and the reset is seen */
     peer = connect_to(offline);
     offline_peer_free(peer);
     cr_assert(offline_run(offline));
-    cr_assert_eq(seen.disconnected, 1);
-    cr_assert(offline_advance(offline, 60 * SECOND));
     cr_assert_eq(seen.disconnected, 2);
-    cr_assert_str_eq(seen.reason, "idle");
+    cr_assert_str_eq(seen.reason, "reset");
     offline_close(offline);
 }
 

@@ -49,18 +49,6 @@ static void end_is_told_once(struct port *port)
 
 ON_EACH_BACKEND(tells_the_end_of_a_stream_once_and_after_its_bytes, end_is_told_once)
 
-/* Fills all the blocks that there are, and keeps them. */
-static void hold_all(struct talk *talk, struct block *held[LANDINGS])
-{
-    char bytes[LANDING_SIZE];
-    memset(bytes, 'x', sizeof bytes);
-    port_recv_start(talk->port, &talk->socket);
-    for (int i = 0; i < LANDINGS; i++) {
-        peer_send(talk->peer, bytes, sizeof bytes);
-        held[i] = next_block(talk);
-    }
-}
-
 /* A connection that is silent keeps no block from the others. */
 static void many_share_few_blocks(struct port *port)
 {
