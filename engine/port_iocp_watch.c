@@ -5,6 +5,7 @@
  * Windows documents neither the call's codes nor its structures; wepoll, libuv and others rely on them. */
 #include "port_iocp.h"
 
+#include <mswsock.h>
 #include <stdlib.h>
 #include <winternl.h>
 

@@ -17,3 +17,8 @@ void peer_close(intptr_t peer)
 {
     closesocket((SOCKET)peer);
 }
+
+bool peer_end_overtakes(void)
+{
+    return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") == NULL;
+}

@@ -35,10 +35,11 @@ static void tells_the_end(struct port *port)
 
 ON_EACH_BACKEND(tells_the_end_without_receiving, tells_the_end)
 
-#ifndef _WIN32 /* Wine sees the end only when the bytes before it have been received */
 static void tells_it_behind_bytes(struct port *port)
 {
     struct talk talk;
+    if (!peer_end_overtakes())
+        cr_skip_test("NOT TESTED: Wine sees an end only when the bytes before it were received");
     begin(&talk, port);
     peer_says(&talk, "unread");
     port_watch(port, &talk.socket, PORT_WATCH_END);
@@ -54,7 +55,6 @@ static void tells_it_behind_bytes(struct port *port)
 }
 
 ON_EACH_BACKEND(tells_the_end_behind_bytes_that_nobody_receives, tells_it_behind_bytes)
-#endif
 
 static void tells_an_end_that_was(struct port *port)
 {
@@ -151,6 +151,7 @@ static void is_behind(struct port *port)
 {
     enum { MANY = 4 * LANDINGS };
     struct talk talks[MANY];
+    bool heard[MANY] = {false};
     for (int i = 0; i < MANY; i++) {
         begin(&talks[i], port);
         port_recv_start(port, &talks[i].socket);
@@ -160,19 +161,20 @@ static void is_behind(struct port *port)
     uint64_t said_ns = port_clock(port);
     do { /* whoever asks for the time does not have to wait */
         turn(&talks[0]);
-        for (int i = 0; i < MANY; i++)
-            if (!list_empty(&talks[i].arrived)) expect_bytes(&talks[i], "here");
+        for (int i = 0; i < MANY; i++) {
+            if (list_empty(&talks[i].arrived)) continue;
+            expect_bytes(&talks[i], "here");
+            heard[i] = true;
+        }
     } while (port_behind(port) || port->asked_ns < said_ns);
     for (int i = 0; i < MANY; i++) {
-        cr_assert_eq(talks[i].reorder.next, 1, "the port is not behind, and has not told of %d", i);
+        cr_assert(heard[i], "the port is not behind, and has not told of %d", i);
         cr_assert_not(port_unheard(&talks[i].socket));
         finish(&talks[i]);
     }
 }
 
-#ifndef _WIN32 /* receives of no bytes carry no number: there is more than one for each packet */
 ON_EACH_BACKEND(is_behind_until_all_are_heard, is_behind)
-#endif
 
 /* One that finds no block is not heard, and nobody waits for that. */
 static void without_blocks(struct port *port)
