@@ -107,7 +107,7 @@ void link_update_receiving(struct link *link)
         port_recv_start(link->home->port, &link->socket);
     else if (!wanted && link->socket.receiving)
         port_recv_stop(link->home->port, &link->socket);
-    if (link->state == LINK_STATE_OPEN && link->gates & GATES_WATCHED && !link->socket.watching)
+    if (link->gates & GATES_WATCHED && link->state == LINK_STATE_OPEN && !link->socket.watching)
         port_watch(link->home->port, &link->socket,
                    link->ended || link->ending ? PORT_WATCH_BREAK : PORT_WATCH_END);
 }

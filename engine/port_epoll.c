@@ -236,7 +236,9 @@ static int epoll_harvest(struct port *port, struct port_event *events, int count
     /* Half of the rest: those who always have something sent must not keep others from being heard. */
     count += port_take_sent(port, events + count, (count_max - count + 1) / 2);
     count += port_take_ended(&epoll->ended, events + count, count_max - count);
-    count += port_take_watched(&epoll->watched, events + count, count_max - count, posix_unread);
+    if (!list_empty(&epoll->watched))
+        count +=
+            port_take_watched(&epoll->watched, events + count, count_max - count, posix_unread);
     count += take_accepted(epoll, events + count, count_max - count);
     return count + take_received(epoll, events + count, count_max - count);
 }

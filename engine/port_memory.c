@@ -255,7 +255,9 @@ static int memory_harvest(struct port *port, struct port_event *events, int coun
     /* Half of the rest: those who always have something sent must not keep others from being heard. */
     count += port_take_sent(port, events + count, (count_max - count + 1) / 2);
     count += port_take_ended(&memory->ended, events + count, count_max - count);
-    count += port_take_watched(&memory->watched, events + count, count_max - count, memory_unread);
+    if (!list_empty(&memory->watched))
+        count +=
+            port_take_watched(&memory->watched, events + count, count_max - count, memory_unread);
     count += take_received(memory, events + count, count_max - count);
     choose_order(memory, events + mail, count - mail);
     return count;

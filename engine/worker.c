@@ -105,7 +105,6 @@ static uint64_t heard_ns(struct link_home *home, int count)
 static int fire_timers(struct worker *worker, struct port_event *events)
 {
     struct link_home *home = &worker->home;
-    if (wheel_next_ns(&home->wheel) > port_now(home->port)) return 0;
     int count = hear(worker, events, 0);
     uint64_t until_ns = heard_ns(home, count);
     if (until_ns == 0) return count;
@@ -122,7 +121,7 @@ void worker_turn(struct worker *worker)
     int count = hear(worker, events, worker_next_ns(worker));
     /* A broadcast makes many sends: what has come while it was queued goes out with it. */
     if (home->touches >= MANY_SENDS) count += hear(worker, events, 0);
-    count += fire_timers(worker, events);
+    if (wheel_next_ns(&home->wheel) <= port_now(home->port)) count += fire_timers(worker, events);
     link_pump_woken(home);
     pressure_relieve(home);
     publish(worker, count + finish(home));

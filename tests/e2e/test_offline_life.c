@@ -32,6 +32,39 @@ Test(offline, a_client_has_the_address_and_listener_it_is_given)
         "end)\n");
 }
 
+Test(offline, a_handler_that_sleeps_is_stopped_when_its_client_has_gone)
+{
+    offline_pass("local woken = 0\n"
+                 "function on_receive(conn, packet)\n"
+                 "  server.sleep(100)\n"
+                 "  woken = woken + 1\n"
+                 "end\n"
+                 "function on_disconnect(conn, reason)\n"
+                 "  server.log('info', reason)\n"
+                 "  server.state.reason = reason\n"
+                 "end\n"
+                 "server.every(1, function() server.state.woken = woken end)\n",
+                 "return { idle_timeout = 0 }\n",
+                 "test(\"a reset\", function()\n"
+                 "  local conn = test.connect()\n"
+                 "  conn:receive('?')\n"
+                 "  conn:reset()\n"
+                 "  test.equal(server.state.reason, 'reset')\n"
+                 "  test.advance(200)\n"
+                 "  test.equal(server.state.woken, 0)\n"
+                 "end)\n"
+                 "test(\"an end\", function()\n"
+                 "  local conn = test.connect()\n"
+                 "  conn:receive('?')\n"
+                 "  conn:close()\n"
+                 "  test.equal(server.state.reason, nil)\n"
+                 "  test.advance(11)\n"
+                 "  test.equal(server.state.reason, 'eof')\n"
+                 "  test.advance(200)\n"
+                 "  test.equal(server.state.woken, 0)\n"
+                 "end)\n");
+}
+
 #define SAYS_TWICE "function on_receive(conn, packet) conn:send(packet) conn:send(#packet) end\n"
 
 Test(offline, packets_are_cut_as_the_configuration_says)

@@ -87,7 +87,11 @@ static inline void wire_arrive(struct wire_end *end, size_t size, const char *wh
     struct span input = span_of(copy, waiting.size);
     for (;;) {
         struct frame_cut cut = {0};
+        enum frame_verdict peeked = frame_peek(wire->frame, end->cursor, input);
+        struct span before = span_of(wire->data + end->consumed, input.size);
+        cr_assert(same_bytes(input, before), "%s: a peek has changed the bytes", what);
         enum frame_verdict verdict = frame_next(wire->frame, &end->cursor, input, &cut);
+        cr_assert_eq(peeked, verdict, "%s: a peek sees another verdict", what);
         cr_assert(verdict != FRAME_ERROR, "%s: fault %d", what, (int)cut.fault);
         if (verdict == FRAME_MORE) break;
 
@@ -138,7 +142,9 @@ static inline enum frame_verdict verdict_on(const struct frame *frame, struct sp
     uint8_t *copy = exact_copy(bytes);
     *cut = (struct frame_cut){0};
     *cursor = (struct frame_cursor){0};
+    enum frame_verdict peeked = frame_peek(frame, *cursor, span_of(copy, bytes.size));
     enum frame_verdict verdict = frame_next(frame, cursor, span_of(copy, bytes.size), cut);
+    cr_assert_eq(peeked, verdict, "a peek sees another verdict");
     free(copy);
     return verdict;
 }
