@@ -247,6 +247,14 @@ static void spill(struct link *link)
     link->cursor.scanned = 0; /* the first piece may be shorter than what was looked through */
 }
 
+/* Nothing is left of the stream that the peer has ended: not in the system, nor on its way from the port. */
+static bool all_received(const struct link *link)
+{
+    const struct port_socket *socket = &link->socket;
+    return !socket->receiving && link->reorder.next == socket->sequence_next &&
+           port_unread(link->home->port, socket) == 0;
+}
+
 void link_pump(struct link *link)
 {
     struct link_home *home = link->home;
@@ -264,6 +272,7 @@ void link_pump(struct link *link)
         if (gather_empty(&link->gather)) gather_clear(&link->gather, &home->blocks);
         make_room(link);
         if (link->gates & GATE_STARVED) spill(link);
+        if (link->ending && !link->ended) link->ended = all_received(link);
         if (link->ended && flows(link))
             link_end_midway(link, LINK_EOF); /* what was begun will never be complete */
         else if (link->ended || link->ending)
@@ -311,7 +320,6 @@ void link_peer_ended(struct link *link, const struct port_event *event)
     }
     if (event->error == PORT_OK) {
         link->ending = true;
-        if (event->last) link->ended = true;
         link_pump(link);
     }
     link_update_receiving(link);

@@ -69,13 +69,10 @@ int port_take_ended(struct list *ended, struct port_event *events, int count_max
     return count;
 }
 
-struct port_event port_watch_ended(struct port_socket *socket, size_t unread, enum port_error error)
+struct port_event port_watch_ended(struct port_socket *socket, enum port_error error)
 {
     socket->watching = PORT_WATCH_NOTHING;
-    return (struct port_event){.kind = PORT_ENDED,
-                               .error = (uint8_t)error,
-                               .last = unread == 0 && !socket->receiving,
-                               .socket = socket};
+    return (struct port_event){.kind = PORT_ENDED, .error = (uint8_t)error, .socket = socket};
 }
 
 void port_end_watch(struct list *watched, struct port_socket *socket, enum port_error error)
@@ -85,14 +82,13 @@ void port_end_watch(struct list *watched, struct port_socket *socket, enum port_
     list_append(watched, &socket->watch_node);
 }
 
-int port_take_watched(struct list *watched, struct port_event *events, int count_max,
-                      size_t (*unread)(const struct port_socket *socket))
+int port_take_watched(struct list *watched, struct port_event *events, int count_max)
 {
     int count = 0;
     struct list *node;
     while (count < count_max && (node = list_take_first(watched)) != NULL) {
         struct port_socket *socket = container_of(node, struct port_socket, watch_node);
-        events[count++] = port_watch_ended(socket, unread(socket), socket->watch_error);
+        events[count++] = port_watch_ended(socket, socket->watch_error);
     }
     return count;
 }

@@ -84,8 +84,7 @@ struct port_event {
     uint8_t kind;  /* enum port_event_kind */
     uint8_t error; /* enum port_error */
     bool last;     /* RECEIVED, ACCEPTED: the stream has ended; start it again if you want more.
-                      RECEIVED with PORT_OK: the peer has ended it, there is no more.
-                      ENDED with PORT_OK: it has, and nothing is left to be received */
+                      RECEIVED with PORT_OK: the peer has ended it, there is no more */
     union {
         struct port_socket *socket;     /* RECEIVED, SENT, ENDED */
         struct port_acceptor *acceptor; /* ACCEPTED */
@@ -129,6 +128,7 @@ struct port_operations {
     void (*send)(struct port *port, struct port_socket *socket, const struct span *parts,
                  int count);
     void (*watch)(struct port *port, struct port_socket *socket);
+    size_t (*unread)(const struct port_socket *socket);
     void (*shutdown)(struct port *port, struct port_socket *socket);
     void (*cancel)(struct port *port, struct port_socket *socket);
     void (*detach)(struct port *port, struct port_socket *socket);
@@ -249,6 +249,14 @@ static inline void port_watch(struct port *port, struct port_socket *socket, enu
     check(what != PORT_WATCH_NOTHING);
     socket->watching = (uint8_t)what;
     port->operations->watch(port, socket);
+}
+
+/* Bytes that have come and were not received, while the stream is off; once the peer has ended it, none will
+ * be added. */
+static inline size_t port_unread(const struct port *port, const struct port_socket *socket)
+{
+    check(!socket->receiving);
+    return port->operations->unread(socket);
 }
 
 /* Tells the peer that no more will be sent. Nothing may be in flight to it. */

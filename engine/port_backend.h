@@ -20,13 +20,10 @@ int port_take_mail(struct port *port, struct port_event *events, int count_max);
 void port_end_stream(struct list *ended, struct port_socket *socket, enum port_error error);
 int port_take_ended(struct list *ended, struct port_event *events, int count_max);
 
-/* Watches that are over: `watched` is a list of sockets by their watch_node. unread: how many bytes have come
- * that were not received. */
+/* Watches that are over: `watched` is a list of sockets by their watch_node. */
 void port_end_watch(struct list *watched, struct port_socket *socket, enum port_error error);
-int port_take_watched(struct list *watched, struct port_event *events, int count_max,
-                      size_t (*unread)(const struct port_socket *socket));
-struct port_event port_watch_ended(struct port_socket *socket, size_t unread,
-                                   enum port_error error);
+int port_take_watched(struct list *watched, struct port_event *events, int count_max);
+struct port_event port_watch_ended(struct port_socket *socket, enum port_error error);
 
 /* The completion of a send. */
 struct port_event port_sent(struct port_socket *socket, size_t size, enum port_error error);

@@ -237,8 +237,7 @@ static int epoll_harvest(struct port *port, struct port_event *events, int count
     count += port_take_sent(port, events + count, (count_max - count + 1) / 2);
     count += port_take_ended(&epoll->ended, events + count, count_max - count);
     if (!list_empty(&epoll->watched))
-        count +=
-            port_take_watched(&epoll->watched, events + count, count_max - count, posix_unread);
+        count += port_take_watched(&epoll->watched, events + count, count_max - count);
     count += take_accepted(epoll, events + count, count_max - count);
     return count + take_received(epoll, events + count, count_max - count);
 }
@@ -294,6 +293,7 @@ static const struct port_operations epoll_operations = {
     .recv_done = epoll_recv_done,
     .send = epoll_send,
     .watch = epoll_watch,
+    .unread = posix_unread,
     .shutdown = posix_shutdown,
     .cancel = epoll_cancel,
     .detach = posix_detach,

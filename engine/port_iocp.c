@@ -243,6 +243,7 @@ static const struct port_operations iocp_operations = {
     .recv_done = iocp_recv_done,
     .send = iocp_send,
     .watch = iocp_watch,
+    .unread = iocp_unread,
     .shutdown = windows_shutdown,
     .cancel = iocp_cancel,
     .detach = iocp_detach,

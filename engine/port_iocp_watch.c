@@ -54,7 +54,7 @@ static HANDLE base_handle(const struct port_socket *socket)
     return (HANDLE)base;
 }
 
-static size_t unread(const struct port_socket *socket)
+size_t iocp_unread(const struct port_socket *socket)
 {
     u_long size = 0;
     return ioctlsocket((SOCKET)socket->handle, FIONREAD, &size) == 0 ? size : 0;
@@ -115,10 +115,10 @@ struct port_event iocp_complete_watch(struct port_socket *socket)
 {
     enum port_error error = result_of(socket);
     let_go(socket);
-    return port_watch_ended(socket, unread(socket), error);
+    return port_watch_ended(socket, error);
 }
 
 int iocp_take_watched(struct port_iocp *iocp, struct port_event *events, int count_max)
 {
-    return port_take_watched(&iocp->watched, events, count_max, unread);
+    return port_take_watched(&iocp->watched, events, count_max);
 }

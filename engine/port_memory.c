@@ -256,8 +256,7 @@ static int memory_harvest(struct port *port, struct port_event *events, int coun
     count += port_take_sent(port, events + count, (count_max - count + 1) / 2);
     count += port_take_ended(&memory->ended, events + count, count_max - count);
     if (!list_empty(&memory->watched))
-        count +=
-            port_take_watched(&memory->watched, events + count, count_max - count, memory_unread);
+        count += port_take_watched(&memory->watched, events + count, count_max - count);
     count += take_received(memory, events + count, count_max - count);
     choose_order(memory, events + mail, count - mail);
     return count;
@@ -340,6 +339,7 @@ static const struct port_operations memory_operations = {
     .recv_done = memory_recv_done,
     .send = memory_send,
     .watch = memory_watch,
+    .unread = memory_unread,
     .shutdown = memory_shutdown,
     .cancel = memory_cancel,
     .detach = memory_detach,

@@ -230,7 +230,7 @@ static bool watched(struct port_uring *uring, struct port_socket *socket,
         uring_watch(&uring->port, socket); /* the kernel ended it by itself */
         return false;
     }
-    *event = port_watch_ended(socket, posix_unread(socket), socket->watch_error);
+    *event = port_watch_ended(socket, socket->watch_error);
     return true;
 }
 
@@ -378,6 +378,7 @@ static const struct port_operations uring_operations = {
     .recv_done = uring_recv_done,
     .send = uring_send,
     .watch = uring_watch,
+    .unread = posix_unread,
     .shutdown = posix_shutdown,
     .cancel = uring_cancel,
     .detach = posix_detach,

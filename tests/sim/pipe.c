@@ -299,7 +299,7 @@ static struct port_event harvest_watch(struct sim_pipe *pipe)
 {
     uint8_t error = pipe->watch.error;
     pipe->watch = (struct pipe_watch){.decided = false};
-    return port_watch_ended(pipe->socket, buffer_size(&pipe->in.bytes), error);
+    return port_watch_ended(pipe->socket, error);
 }
 
 /* ---- all ---- */

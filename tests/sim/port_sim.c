@@ -111,6 +111,12 @@ static void sim_watch(struct port *port, struct port_socket *socket)
     pipe_of(socket)->watch.cancelled = false;
 }
 
+static size_t sim_unread(const struct port_socket *socket)
+{
+    check(pipe_of(socket)->receiving.count == 0);
+    return buffer_size(&pipe_of(socket)->in.bytes);
+}
+
 static void sim_cancel(struct port *port, struct port_socket *socket)
 {
     (void)port;
@@ -287,8 +293,8 @@ static void note_event(const struct port_event *event)
                    port_error_text(event->error));
         break;
     case PORT_ENDED:
-        trace_note("pipe %u: its end is seen%s, %s", pipe_of(event->socket)->number,
-                   event->last ? ", with nothing before it" : "", port_error_text(event->error));
+        trace_note("pipe %u: its end is seen, %s", pipe_of(event->socket)->number,
+                   port_error_text(event->error));
         break;
     case PORT_ACCEPTED:
         trace_note("accepted pipe %d, %s",
@@ -355,6 +361,7 @@ static const struct port_operations sim_operations = {
     .recv_done = sim_recv_done,
     .send = sim_send,
     .watch = sim_watch,
+    .unread = sim_unread,
     .shutdown = sim_shutdown,
     .cancel = sim_cancel,
     .detach = sim_detach,

@@ -71,7 +71,6 @@ struct talk {
     size_t sent;
     int watches; /* that are over */
     uint8_t watch_error;
-    bool watch_last;
 };
 
 static void begin(struct talk *talk, struct port *port)
@@ -111,7 +110,6 @@ static void take(const struct port_event *event)
         cr_assert_eq(talk->socket.watching, PORT_WATCH_NOTHING);
         talk->watches++;
         talk->watch_error = event->error;
-        talk->watch_last = event->last;
         return;
     }
     cr_assert_eq(event->kind, PORT_RECEIVED);
