@@ -88,6 +88,7 @@ struct link_home {
     uint64_t closed_ns; /* when one had to go for others: what it held may not have come home */
     struct link_counters counters;
     struct log_limit log_limit;
+    struct log_seldom of_idle, of_unfinished; /* connections that end so, see link_note */
     _Atomic uint32_t load; /* links not free, and sockets on their way here: for admission */
 };
 
@@ -221,5 +222,9 @@ static inline void link_touch(struct link *link)
 /* One line about a connection, at most LOG_BURST a second of them from one worker. */
 __attribute__((format(printf, 3, 4))) void link_log(struct link *link, enum log_level level,
                                                     const char *format, ...);
+
+/* One line a minute about what many connections may do, and nothing is wrong. */
+__attribute__((format(printf, 3, 4))) void link_note(struct link *link, struct log_seldom *seldom,
+                                                     const char *format, ...);
 
 #endif
