@@ -34,11 +34,10 @@ bool code_prepare(struct runtime *runtime, const struct plan *plan, struct error
         return false;
     }
     runtime->next = code;
-    bool warns = worker_index(runtime->worker) == 0 && runtime->program->made == NULL;
-    if (warns && !code->has[ON_RECEIVE])
-        log_line(LOG_WARN,
-                 "%s/main.lua has no on_receive that is global: packets will be thrown away",
-                 plan->source->directory);
+    if (code_warns(runtime) && !code->has[ON_RECEIVE])
+        log_line(LOG_WARN, "%s/main.lua defines no on_receive: packets are discarded%s",
+                 plan->source->directory,
+                 code->has[ON_MESSAGE] ? "; on_message gets what server.post sends" : "");
     return true;
 }
 
