@@ -182,7 +182,7 @@ Test(examples, talk_sends_lines_and_prints_packets)
     struct server server = server_begin(&(struct begin){.example = "echo"});
     expect_talk(server.port, NULL, "ping\n", "ping\n");
     expect_talk(server.port, NULL, "one\ntwo\r\n\nwithout an end", "one\ntwo\n\nwithout an end\n");
-    expect_talk(server.port, NULL, "a\\x00b\\n\\\\\n", "a\\x00b\\x0a\\\\\n");
+    expect_talk(server.port, NULL, "a\\x00b\\n\\\\\n", "a\\x00b\\n\\\\\n");
     expect_talk(server.port, NULL, "", "");
     server_end(&server);
 }
