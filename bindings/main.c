@@ -28,14 +28,14 @@ static int help(FILE *out)
           "\n"
           "  moonport DIR [FLAGS]         serve DIR/main.lua, with the settings of DIR/config.lua\n"
           "  moonport serve DIR [FLAGS]   the same\n"
-          "  moonport check DIR           load it and look for errors, without serving\n"
+          "  moonport check DIR           look for errors in its scripts, without serving\n"
           "  moonport test DIR            run the tests in it, DIR/*_test.lua, without serving\n"
           "  moonport talk ADDRESS        a client: a line typed is a packet sent\n"
-          "  moonport reload [--admin ADDRESS]     have a running server load its scripts anew\n"
-          "  moonport rollback [--admin ADDRESS]   go back to the scripts before\n"
+          "  moonport reload [--admin ADDRESS]     make a running server load its scripts again\n"
+          "  moonport rollback [--admin ADDRESS]   make it go back to its previous scripts\n"
           "  moonport --help | --version\n"
           "\n"
-          "Flags, which go before config.lua (a setting there has the same name, with _ for -):\n"
+          "Flags override config.lua (a setting there has the same name, with _ for -):\n"
           "\n",
           out);
     command_line_help(out);

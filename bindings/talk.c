@@ -26,7 +26,7 @@ static const char help[] =
     "  ADDRESS            127.0.0.1:7000, [::1]:7000, unix:/run/x.sock, or only a port\n"
     "  --framing F        what the server uses: length (the default), line, fixed or raw,\n"
     "                     with parameters behind commas: length,size=2,order=big\n"
-    "  --max-packet SIZE  the largest packet, both ways: " DEFAULT_MAX_PACKET " unless told\n"
+    "  --max-packet SIZE  the largest packet, both ways (default " DEFAULT_MAX_PACKET ")\n"
     "\n"
     "In a line, \\xNN \\n \\r \\t \\\\ stand for those bytes; what is printed is written so too.\n"
     "With --framing raw a line is sent with a line feed behind it, so that it reaches a service\n"
@@ -99,8 +99,7 @@ static void end_input(struct talk *talk)
     end(talk, 0);
     if (input.size == 0) return;
     fflush(stdout);
-    fprintf(stderr, "moonport: the last packet is not whole: %zu bytes of it came; %s\n",
-            input.size,
+    fprintf(stderr, "moonport: the last packet is unfinished, %zu bytes so far; %s\n", input.size,
             frame_bytes_text(input, talk->cut ? "" : frame_guess(&talk->frame, input), bytes));
     end(talk, ERROR_INPUT);
 }
@@ -173,7 +172,7 @@ static void refuse_line(struct talk *talk, enum frame_fault fault, size_t size)
     fflush(stdout);
     fprintf(stderr, "moonport: line %llu was not sent: ", (unsigned long long)talk->lines);
     if (talk->frame.kind == FRAME_FIXED && fault == FRAME_BAD_SIZE)
-        fprintf(stderr, "it has %zu bytes, and every packet has %u\n", size,
+        fprintf(stderr, "it has %zu bytes, but a packet is exactly %u bytes long\n", size,
                 talk->frame.fixed_size);
     else
         fprintf(stderr, "%s\n", frame_fault_text(fault));
