@@ -53,7 +53,7 @@ end
 
 -- The first of these packages that pkg-config knows: its flags for the compiler and for the linker,
 -- the linker's -l names apart because premake orders those itself.
-local function package(names)
+local function find_package(names)
   for _, name in ipairs(names) do
     local pipe = io.popen("pkg-config --cflags --libs " .. name .. " 2>/dev/null")
     local found = { compile = {}, link = {}, libraries = {} }
@@ -72,6 +72,11 @@ local function package(names)
     pipe:close()
     if known then return found end
   end
+end
+
+local function package(names)
+  local found = find_package(names)
+  if found then return found end
   error("pkg-config finds no " .. names[1] .. ": install its development package", 0)
 end
 
@@ -87,9 +92,20 @@ local function find_lua()
   }
 end
 
+-- What `moonport talk` edits lines with, if it is there.
+local editing = not windows and find_package({ "libedit" })
+
+local function links_editing()
+  if not editing then return end
+  linkoptions(editing.link)
+  links(editing.libraries)
+end
+
 -- What is one platform's own says so in its name.
 local others = windows and { "_posix%.c$", "/port_epoll%.c$", "/port_uring[_a-z]*%.c$" }
   or { "_windows%.c$", "/port_iocp[_a-z]*%.c$" }
+
+table.insert(others, editing and "/talk_plain_posix%.c$" or "/talk_edit_posix%.c$")
 
 local function sources(patterns)
   local chosen = {}
@@ -206,6 +222,7 @@ open_project("moonport", "ConsoleApp", { "bindings/*.h", "bindings/*.c" })
   linkoptions { windows and "-Wl,--out-implib,libmoonport.dll.a" or "-rdynamic" }
   links { "engine" }
   links(found.libraries)
+  links_editing()
   links(system_libraries)
 
 -- Criterion runs neither on Windows nor under the thread sanitizer: there a stand-in does.
@@ -226,7 +243,7 @@ open_project("unit", "ConsoleApp", unit)
 -- library, and some of what they ask of each other, the linker leads there first.
 local not_simulated = {
   "main", "overtime", "interrupt_posix", "serve", "check_command", "test_command", "test_file", "test_equal",
-  "lua_test", "talk", "talk_posix", "talk_text", "admin", "admin_client", "reload", "watch_posix",
+  "lua_test", "talk", "talk_posix", "talk_text", "talk_edit_posix", "talk_plain_posix", "admin", "admin_client", "reload", "watch_posix",
   "command_line", "config_lua", "project",
 }
 local led_there = {
@@ -266,6 +283,7 @@ if not windows and not sanitize and lua == "lua5.4" then
     includedirs { "bindings", "tests/bench" }
     buildoptions(find_lua().compile)
     links { "engine" }
+    links_editing()
     links_lua_fixed()
     links(system_libraries)
 end

@@ -178,8 +178,8 @@ static void announce(const struct admin *admin)
     log_line(LOG_INFO, "admin on %s (moonport %s)", address_format(&address, where), names);
     if (is_everybodys(&address))
         log_line(LOG_WARN,
-                 "admin on %s: whoever reaches that address may do this; 127.0.0.1 is for this "
-                 "machine only",
+                 "admin on %s: anybody who can reach that address can do this; with 127.0.0.1 only "
+                 "this machine can",
                  where);
 }
 

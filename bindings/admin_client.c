@@ -17,7 +17,7 @@ static const char help[] =
     "\n"
     "%s\n"
     "\n"
-    "  --admin ADDRESS   the server's setting admin: " CONFIG_ADMIN " unless told\n"
+    "  --admin ADDRESS   the server's setting admin (default " CONFIG_ADMIN ")\n"
     "\n"
     "Exit status: 0 done, 1 the server could not do it, and says why, 2 usage, 3 no server was\n"
     "reached there, or it did not answer.\n";
@@ -26,9 +26,10 @@ static const struct {
     const char *name, *help;
 } commands[] = {
     {"reload",
-     "Has a running server load its scripts anew. If they have an error, it is told, and\n"
-     "the server goes on with those that it has."},
-    {"rollback", "Has a running server go back to the scripts that it had before the last reload."},
+     "Makes a running server load its scripts again. If they have an error, it is printed, and\n"
+     "the server keeps the scripts that it runs."},
+    {"rollback",
+     "Makes a running server go back to the scripts that it ran before the last reload."},
 };
 
 static int print_help(const char *command)

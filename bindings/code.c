@@ -34,11 +34,10 @@ bool code_prepare(struct runtime *runtime, const struct plan *plan, struct error
         return false;
     }
     runtime->next = code;
-    bool warns = worker_index(runtime->worker) == 0 && runtime->program->made == NULL;
-    if (warns && !code->has[ON_RECEIVE])
-        log_line(LOG_WARN,
-                 "%s/main.lua has no on_receive that is global: packets will be thrown away",
-                 plan->source->directory);
+    if (code_warns(runtime) && !code->has[ON_RECEIVE])
+        log_line(LOG_WARN, "%s/main.lua defines no on_receive: packets are discarded%s",
+                 plan->source->directory,
+                 code->has[ON_MESSAGE] ? "; on_message gets what server.post sends" : "");
     return true;
 }
 
@@ -94,14 +93,14 @@ static void switch_timers(struct runtime *runtime, struct code *next)
         ended = run_cancel_older(runtime, next->generation - GENERATIONS_KEPT);
     if (ended > 0)
         log_line(LOG_WARN,
-                 "worker %u: ended %d coroutines of timers and messages that have waited since "
-                 "before generation %llu",
+                 "worker %u: ended %d timers or messages whose code has waited since before "
+                 "generation %llu",
                  worker_index(runtime->worker) + 1, ended,
                  (unsigned long long)next->generation - GENERATIONS_KEPT);
     if (stopped > 0 && !starts_some && !runtime->has[ON_LOAD])
         log_line(LOG_WARN,
-                 "worker %u: the new code has started none of the %d timers that ran: on_start is "
-                 "not called again, so start them in main.lua itself or in on_load",
+                 "worker %u: %d timers were cancelled, and the new code started none: on_start is "
+                 "not called after a reload, so start them in main.lua itself or in on_load",
                  worker_index(runtime->worker) + 1, stopped);
 }
 

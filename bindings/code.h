@@ -51,6 +51,12 @@ void code_close(struct runtime *runtime);
 
 /* ---- load.c: for code.c ---- */
 
+/* One worker warns for all, and none in a test of a script. */
+static inline bool code_warns(const struct runtime *runtime)
+{
+    return worker_index(runtime->worker) == 0 && runtime->program->made == NULL;
+}
+
 /* Runs main.lua in a new environment and finds its handlers. */
 bool code_load(struct runtime *runtime, struct code *code, const struct plan *plan,
                struct error *error);

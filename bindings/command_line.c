@@ -6,11 +6,31 @@
 
 #include <string.h>
 
+bool command_line_asks_for_help(int count, char **words)
+{
+    for (int i = 1; i < count; i++)
+        if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0) return true;
+    return false;
+}
+
 /* A setting's name has _ where its flag has -. */
 static void replace(char *text, char from, char to)
 {
     for (; *text != '\0'; text++)
         if (*text == from) *text = to;
+}
+
+/* Flags of other programs, which are spelt nothing like ours. */
+static const char *flag_elsewhere(const char *flag)
+{
+    static const char *const names[][2] = {
+        {"port", "listen"},          {"bind", "listen"},   {"host", "listen"},
+        {"address", "listen"},       {"addr", "listen"},   {"threads", "workers"},
+        {"timeout", "idle_timeout"}, {"log_level", "log"}, {"verbose", "log"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(flag, names[i][0]) == 0) return names[i][1];
+    return NULL;
 }
 
 static bool unknown_flag(const char *flag, struct error *error)
@@ -22,7 +42,8 @@ static bool unknown_flag(const char *flag, struct error *error)
     char typed[32];
     snprintf(typed, sizeof typed, "%s", flag);
     replace(typed, '-', '_');
-    const char *nearest = settings_nearest(typed, names, count + 3);
+    const char *nearest = flag_elsewhere(typed);
+    if (nearest == NULL) nearest = settings_nearest(typed, names, count + 3);
     if (nearest == NULL)
         return error_set(error, ERROR_USAGE, "unknown flag --%s: see moonport --help", flag);
     char meant[32];

@@ -19,6 +19,9 @@ struct command_line {
     bool has_listen;
 };
 
+/* Is --help or -h among the words? */
+bool command_line_asks_for_help(int count, char **words);
+
 /* words[0] is the command's name. */
 bool command_line_read(struct command_line *line, int count, char **words, struct error *error);
 

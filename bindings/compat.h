@@ -19,7 +19,8 @@
 #define COMPAT_TAKES_REFUSAL 1
 /* string.rep repeats an empty text as often as it is told. */
 #define COMPAT_REPEATS_NOTHING 1
-#define COMPAT_OR_COMPILED "" /* what else no hook reaches */
+#define COMPAT_SEARCHER_LINE "" /* before what a searcher answers */
+#define COMPAT_OR_COMPILED ""   /* what else no hook reaches */
 #define COMPAT_LUA_NAME LUA_RELEASE
 
 static inline void compat_collector(lua_State *L)
@@ -94,6 +95,7 @@ static inline bool compat_was_interrupted(lua_State *L)
 #define COMPAT_HOOK_PER_COROUTINE 0
 #define COMPAT_TAKES_REFUSAL 0 /* code that it has compiled crashes */
 #define COMPAT_REPEATS_NOTHING 0
+#define COMPAT_SEARCHER_LINE "\n\t"
 #define COMPAT_OR_COMPILED ", or in a loop that LuaJIT has compiled"
 #define COMPAT_LUA_NAME LUAJIT_VERSION
 

@@ -13,6 +13,7 @@ struct loading {
     lua_State *answer;                /* main.lua's result is on its top */
     int box, environment, main, kept; /* in the registry */
     struct findings found;            /* of the suspects, what is wrong indeed */
+    struct findings warnings;         /* ... and what is only strange */
 };
 
 static int keep(lua_State *L, int *reference)
@@ -74,21 +75,29 @@ static const struct source_file *place_of(lua_State *L, const struct source *sou
 
 /* A function in the table at 2 that is called like a handler but is none was meant to be one, if that
  * is missing. For globals review.c has seen to it. */
+static void judge_field(lua_State *L, struct loading *loading, const char *name)
+{
+    const char *elsewhere = findings_elsewhere(name);
+    const char *meant = elsewhere == NULL ? settings_nearest(name, handler_names, HANDLERS) : NULL;
+    int line;
+    for (int i = 0; i < HANDLERS; i++)
+        if (meant == handler_names[i] && loading->code->has[i]) meant = NULL;
+    if (meant == NULL && elsewhere == NULL) return;
+    lua_pushvalue(L, -1);
+    const struct source_file *file = place_of(L, loading->plan->source, &line);
+    if (file == NULL) return;
+    if (meant != NULL)
+        findings_misspelt(&loading->found, file, (uint32_t)line, name, meant);
+    else
+        findings_uncalled(&loading->warnings, file, (uint32_t)line, name, elsewhere);
+}
+
 static void find_misspelt(lua_State *L, struct loading *loading)
 {
     lua_pushnil(L);
     while (lua_next(L, 2) != 0) {
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-        bool suspect = lua_isfunction(L, -1) && strncmp(name, "on_", 3) == 0;
-        const char *meant = suspect ? settings_nearest(name, handler_names, HANDLERS) : NULL;
-        for (int i = 0; i < HANDLERS; i++)
-            if (meant == handler_names[i] && loading->code->has[i]) meant = NULL;
-        if (meant != NULL) {
-            int line;
-            lua_pushvalue(L, -1);
-            const struct source_file *file = place_of(L, loading->plan->source, &line);
-            if (file != NULL) findings_misspelt(&loading->found, file, (uint32_t)line, name, meant);
-        }
+        if (lua_isfunction(L, -1) && strncmp(name, "on_", 3) == 0) judge_field(L, loading, name);
         lua_pop(L, 1);
     }
 }
@@ -107,7 +116,10 @@ static void find_unknown(lua_State *L, struct loading *loading)
                       strcmp(suspect->file->name, "main.lua") == 0;
         if (!loaded) continue;
         push_field(L, loading, suspect->name);
-        if (suspect->name[0] == '\0' || lua_isnil(L, -1)) findings_add(&loading->found, suspect);
+        if (suspect->warns && lua_isfunction(L, -1))
+            findings_add(&loading->warnings, suspect);
+        else if (!suspect->warns && (suspect->name[0] == '\0' || lua_isnil(L, -1)))
+            findings_add(&loading->found, suspect);
         lua_pop(L, 1);
     }
 }
@@ -180,6 +192,7 @@ static bool run_main(struct loading *loading, struct error *error)
         loading->answer = run->L;
         fine = runtime_try(runtime, resolve, loading, error) &&
                findings_tell(&loading->found, loading->plan->source, error);
+        if (fine && code_warns(runtime)) findings_warn(&loading->warnings, loading->plan->source);
     }
     run_done(run);
     return fine;
@@ -202,6 +215,7 @@ bool code_load(struct runtime *runtime, struct code *code, const struct plan *pl
     forget(L, &loading.box);
     forget(L, &loading.main);
     findings_free(&loading.found);
+    findings_free(&loading.warnings);
     code->environment = loading.environment;
     code->handlers = loading.kept;
     return fine;

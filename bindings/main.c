@@ -16,8 +16,8 @@ static const struct command {
     int (*run)(int count, char **words); /* words[0] is the name; returns the exit status */
     bool helps;                          /* it has a --help of its own */
 } commands[] = {
-    {"serve", serve_main, false},        {"check", check_main, false},
-    {"test", test_main, false},          {"talk", talk_main, true},
+    {"serve", serve_main, false},        {"check", check_main, true},
+    {"test", test_main, true},           {"talk", talk_main, true},
     {"reload", admin_client_main, true}, {"rollback", admin_client_main, true},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -28,14 +28,14 @@ static int help(FILE *out)
           "\n"
           "  moonport DIR [FLAGS]         serve DIR/main.lua, with the settings of DIR/config.lua\n"
           "  moonport serve DIR [FLAGS]   the same\n"
-          "  moonport check DIR           load it and look for errors, without serving\n"
+          "  moonport check DIR           look for errors in its scripts, without serving\n"
           "  moonport test DIR            run the tests in it, DIR/*_test.lua, without serving\n"
           "  moonport talk ADDRESS        a client: a line typed is a packet sent\n"
-          "  moonport reload [--admin ADDRESS]     have a running server load its scripts anew\n"
-          "  moonport rollback [--admin ADDRESS]   go back to the scripts before\n"
+          "  moonport reload [--admin ADDRESS]     make a running server load its scripts again\n"
+          "  moonport rollback [--admin ADDRESS]   make it go back to its previous scripts\n"
           "  moonport --help | --version\n"
           "\n"
-          "Flags, which go before config.lua (a setting there has the same name, with _ for -):\n"
+          "Flags override config.lua (a setting there has the same name, with _ for -):\n"
           "\n",
           out);
     command_line_help(out);
@@ -75,8 +75,7 @@ int main(int count, char **words)
     const struct command *chosen = find_command(command);
     if (chosen != NULL && chosen->helps) return chosen->run(count - 1, words + 1);
     if (strcmp(command, "help") == 0 && access(command, F_OK) != 0) return help(stdout);
-    for (int i = 1; i < count; i++)
-        if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0) return help(stdout);
+    if (command_line_asks_for_help(count, words)) return help(stdout);
     if (chosen != NULL) return chosen->run(count - 1, words + 1);
     if (strcmp(command, "--version") == 0) {
         printf("moonport %s (%s)\n", MOONPORT_VERSION, COMPAT_LUA_NAME);

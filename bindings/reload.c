@@ -52,7 +52,7 @@ static void tell_difference(const struct reloader *reloader, const struct config
     config_compare(&reloader->config, config, note_difference, &difference);
     if (difference.live[0] != '\0') report_add(report, "settings changed: %s\n", difference.live);
     if (difference.later[0] != '\0')
-        report_add(report, "needs a restart, and is as before until then: %s\n", difference.later);
+        report_add(report, "needs a restart to change: %s\n", difference.later);
 }
 
 /* ---- a reload ---- */
@@ -137,7 +137,7 @@ static bool is_known(struct reloader *reloader, struct source *source, enum look
 {
     if (source_is_same(source, reloader->kept[0])) {
         enum log_level level = reloader->refused != NULL ? LOG_INFO : LOG_DEBUG;
-        if (look != LOOK_FIRST) log_line(level, "reload: these files run already");
+        if (look != LOOK_FIRST) log_line(level, "reload: these files are running already");
         refuse_source(reloader, NULL);
         return true;
     }
@@ -197,7 +197,8 @@ static bool roll_back(struct reloader *reloader, struct report *report)
     }
     bool fine = bring_in(reloader, kept[1], report);
     if (reloader->generation == before) return finish("rollback", report, fine);
-    report_add(report, "the files are as they were: the next one that is saved loads them anew\n");
+    report_add(report,
+               "the files on disk are unchanged: they are loaded when one of them is saved\n");
     memmove(kept, kept + 1, (SOURCES_KEPT - 1) * sizeof *kept);
     kept[SOURCES_KEPT - 1] = NULL;
     refuse_source(reloader, left); /* the files still say this, and are not to be loaded for that */

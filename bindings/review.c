@@ -93,32 +93,50 @@ static bool has_use(const struct group *group, enum global_use use)
 }
 
 /* onReceive and OnReceive are on_receive elsewhere. */
-static const char *handler_elsewhere(const char *name)
+static void to_our_letters(const char *name, char plain[64])
 {
-    char plain[64];
     size_t size = 0;
-    for (const char *at = name; *at != '\0' && size + 2 < sizeof plain; at++) {
+    for (const char *at = name; *at != '\0' && size + 2 < 64; at++) {
         bool capital = *at >= 'A' && *at <= 'Z';
         if (capital && at != name) plain[size++] = '_';
         plain[size++] = (char)(capital ? *at - 'A' + 'a' : *at);
     }
     plain[size] = '\0';
+}
+
+static const char *handler_called(const char *name)
+{
     for (int i = 0; i < HANDLERS; i++)
-        if (strcmp(plain, handler_names[i]) == 0) return handler_names[i];
+        if (strcmp(name, handler_names[i]) == 0) return handler_names[i];
     return NULL;
 }
 
 /* The handler that a function which nothing calls was probably meant to be. */
-static const char *meant_handler(const struct group *group, const struct uses *uses)
+static const char *meant_handler(const char *name, const char *plain, const struct uses *uses)
 {
-    if (has_use(group, GLOBAL_READ)) return NULL;
-    if (is_among(group->first->global.name, handler_names, HANDLERS)) return NULL;
-    const char *meant = strncmp(group->name, "on_", 3) == 0
-                            ? settings_nearest(group->name, handler_names, HANDLERS)
-                            : handler_elsewhere(group->name);
+    const char *meant = handler_called(plain);
+    if (meant == NULL && strncmp(name, "on_", 3) == 0)
+        meant = settings_nearest(name, handler_names, HANDLERS);
     for (size_t i = 0; i < uses->count && meant != NULL; i++)
         if (is_named(uses->use[i].global.name, meant)) return NULL; /* it is there as well */
     return meant;
+}
+
+/* A global that is assigned, that nothing reads, and that is called like a handler but is none. */
+static void judge_uncalled(struct findings *suspects, const struct group *group,
+                           const struct uses *uses)
+{
+    char plain[64];
+    const struct use *first = group->first;
+    if (has_use(group, GLOBAL_READ) || handler_called(group->name) != NULL) return;
+    to_our_letters(group->name, plain);
+    const char *elsewhere = findings_elsewhere(plain);
+    const char *meant = elsewhere == NULL ? meant_handler(group->name, plain, uses) : NULL;
+    if (meant != NULL) {
+        findings_misspelt(suspects, first->file, first->global.line, group->name, meant);
+    } else if (elsewhere != NULL || strncmp(group->name, "on_", 3) == 0) {
+        findings_uncalled(suspects, first->file, first->global.line, group->name, elsewhere);
+    }
 }
 
 static void add_suspect(struct findings *suspects, const struct group *group)
@@ -139,10 +157,7 @@ static void add_suspect(struct findings *suspects, const struct group *group)
 static void judge(struct findings *suspects, const struct group *group, const struct uses *uses)
 {
     struct span name = group->first->global.name;
-    const char *handler = meant_handler(group, uses);
-    if (handler != NULL)
-        findings_misspelt(suspects, group->first->file, group->first->global.line, group->name,
-                          handler);
+    judge_uncalled(suspects, group, uses);
     if (!has_use(group, GLOBAL_WRITE) && !is_among(name, known_names, KNOWN_NAMES) &&
         !is_among(name, handler_names, HANDLERS))
         add_suspect(suspects, group);

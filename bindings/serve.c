@@ -33,7 +33,7 @@ static uint64_t drain_patience_ms(struct reloader *reloader)
 static void serve_until_stopped(struct server *server, struct reloader *reloader)
 {
     system_wait_for_stop(-1);
-    log_line(LOG_INFO, "stopping: every queue is flushed first; once more stops at once");
+    log_line(LOG_INFO, "stopping: every queue is flushed first; a second request stops at once");
     server_drain(server);
     if (await_end(server, drain_patience_ms(reloader), true)) return;
     log_line(LOG_WARN, "stopping at once");

@@ -26,11 +26,12 @@ static const char help[] =
     "  ADDRESS            127.0.0.1:7000, [::1]:7000, unix:/run/x.sock, or only a port\n"
     "  --framing F        what the server uses: length (the default), line, fixed or raw,\n"
     "                     with parameters behind commas: length,size=2,order=big\n"
-    "  --max-packet SIZE  the largest packet, both ways: " DEFAULT_MAX_PACKET " unless told\n"
+    "  --max-packet SIZE  the largest packet, both ways (default " DEFAULT_MAX_PACKET ")\n"
     "\n"
     "In a line, \\xNN \\n \\r \\t \\\\ stand for those bytes; what is printed is written so too.\n"
     "With --framing raw a line is sent with a line feed behind it, so that it reaches a service\n"
     "that reads lines, and what arrives is printed piece by piece.\n"
+    "%s"
     "%s ends what you send; ^C ends at once. When the input is not a terminal, it ends\n"
     "1 second after the last answer, after 3 without any, or when the server closes.\n"
     "\n"
@@ -49,7 +50,8 @@ struct talk {
     size_t scanned;         /* bytes of `typed` that hold no line end */
     uint64_t lines;         /* taken up */
     bool skipping;          /* the line is too long, the rest of it is dropped */
-    bool person;            /* the input is a terminal */
+    bool person;            /* the input is a terminal, */
+    bool marks;             /* and so is the output: what was received is marked */
     bool cut;               /* a packet has come */
     bool typed_ended;
     bool finished; /* everything was sent, and the server was told so; or it takes no more */
@@ -97,17 +99,17 @@ static void end_input(struct talk *talk)
     end(talk, 0);
     if (input.size == 0) return;
     fflush(stdout);
-    fprintf(stderr, "moonport: the last packet is not whole: %zu bytes of it came; %s\n",
-            input.size,
+    fprintf(stderr, "moonport: the last packet is unfinished, %zu bytes so far; %s\n", input.size,
             frame_bytes_text(input, talk->cut ? "" : frame_guess(&talk->frame, input), bytes));
     end(talk, ERROR_INPUT);
 }
 
 /* ---- from the server ---- */
 
-static void print_packet(struct span packet)
+static void print_packet(const struct talk *talk, struct span packet)
 {
     char text[TEXT_SIZE];
+    if (talk->marks) fputs("< ", stdout);
     while (packet.size != 0) {
         size_t size = talk_show(&packet, text, sizeof text);
         fwrite(text, 1, size, stdout);
@@ -123,7 +125,7 @@ static void print_packets(struct talk *talk)
         switch (frame_next(&talk->frame, &talk->cursor, input, &cut)) {
         case FRAME_PACKET:
             talk->cut = true;
-            print_packet(cut.packet);
+            print_packet(talk, cut.packet);
             buffer_consume(&talk->received, cut.consumed);
             break;
         case FRAME_MORE: return;
@@ -170,7 +172,7 @@ static void refuse_line(struct talk *talk, enum frame_fault fault, size_t size)
     fflush(stdout);
     fprintf(stderr, "moonport: line %llu was not sent: ", (unsigned long long)talk->lines);
     if (talk->frame.kind == FRAME_FIXED && fault == FRAME_BAD_SIZE)
-        fprintf(stderr, "it has %zu bytes, and every packet has %u\n", size,
+        fprintf(stderr, "it has %zu bytes, but a packet is exactly %u bytes long\n", size,
                 talk->frame.fixed_size);
     else
         fprintf(stderr, "%s\n", frame_fault_text(fault));
@@ -405,7 +407,7 @@ int talk_main(int count, char **words)
     char text[ADDRESS_TEXT_MAX];
     if (!read_words(count, words, &request, &error)) return complain(&error, ERROR_USAGE);
     if (request.help) {
-        printf(help, talk_end_key);
+        printf(help, talk_editing, talk_end_key);
         return 0;
     }
     if (!prepare(&talk, &address, &request, &error)) return complain(&error, ERROR_USAGE);
@@ -420,7 +422,9 @@ int talk_main(int count, char **words)
     if (talk.person)
         fprintf(stderr, "(connected to %s; %s ends)\n", address_format(&address, text),
                 talk_end_key);
+    talk.marks = talk_terminal_open();
     converse(&talk);
+    talk_terminal_close();
     fflush(stdout);
     talk_disconnect(talk.socket);
     free(talk.typed.data);

@@ -1,6 +1,7 @@
 #include "talk_system.h"
 
 #include "address_system.h"
+#include "talk_edit.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -73,8 +74,23 @@ bool talk_typed_by_person(void)
     return isatty(STDIN_FILENO) == 1;
 }
 
+static bool edits;
+
+bool talk_terminal_open(void)
+{
+    edits = talk_edit_open();
+    return talk_typed_by_person() && isatty(STDOUT_FILENO) == 1;
+}
+
+void talk_terminal_close(void)
+{
+    talk_edit_close();
+    edits = false;
+}
+
 ptrdiff_t talk_read(void *data, size_t size)
 {
+    if (edits) return talk_edit_read(data, size);
     ssize_t got = read(STDIN_FILENO, data, size);
     if (got > 0) return got;
     return got < 0 && come_again(errno) ? 0 : TALK_ENDED;
@@ -83,19 +99,24 @@ ptrdiff_t talk_read(void *data, size_t size)
 unsigned talk_wait(intptr_t socket, unsigned wanted, int timeout_ms)
 {
     int events = 0;
+    bool typing = (wanted & TALK_TYPED) != 0, has_line = typing && edits && talk_edit_has_more();
     if ((wanted & TALK_RECEIVED) != 0) events |= POLLIN;
     if ((wanted & TALK_SENDABLE) != 0) events |= POLLOUT;
     struct pollfd waits[] = {
         {.fd = (int)socket, .events = (short)events},
-        {.fd = (wanted & TALK_TYPED) != 0 ? STDIN_FILENO : -1, .events = POLLIN},
+        {.fd = typing ? STDIN_FILENO : -1, .events = POLLIN},
     };
     int count;
-    do count = poll(waits, sizeof waits / sizeof waits[0], timeout_ms);
-    while (count < 0 && errno == EINTR);
+    if (typing && !has_line) talk_edit_show();
+    do {
+        count = poll(waits, sizeof waits / sizeof waits[0], has_line ? 0 : timeout_ms);
+        if (count < 0) talk_edit_interrupted();
+    } while (count < 0 && errno == EINTR);
 
     unsigned come = 0;
     if ((waits[0].revents & ~POLLOUT) != 0) come |= TALK_RECEIVED;
     if ((waits[0].revents & POLLOUT) != 0) come |= TALK_SENDABLE;
-    if (waits[1].revents != 0) come |= TALK_TYPED;
+    if (waits[1].revents != 0 || has_line) come |= TALK_TYPED;
+    if ((come & TALK_RECEIVED) != 0) talk_edit_hide(); /* it will be printed */
     return come;
 }

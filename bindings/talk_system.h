@@ -28,6 +28,14 @@ void talk_finish(intptr_t socket);
 
 bool talk_typed_by_person(void); /* the input is a terminal */
 
+/* Prepares the terminal for a person who types. True if what is typed and what is received stand in one
+ * terminal, so that the latter has to be marked. */
+bool talk_terminal_open(void);
+void talk_terminal_close(void); /* it is as it was before */
+
+/* How a typed line is edited, for the help; ends with a line end. */
+extern const char *const talk_editing;
+
 /* The bytes of the standard input that are there, or TALK_ENDED. */
 ptrdiff_t talk_read(void *data, size_t size);
 

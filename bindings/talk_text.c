@@ -12,10 +12,12 @@ static int hex_digit(uint8_t character)
     return -1;
 }
 
+/* What has an escape of one letter. */
+static const char letters[] = "nrt\\", meanings[] = "\n\r\t\\";
+
 /* The byte that the front of the line stands for; returns the characters it took. */
 static size_t read_byte(struct span line, uint8_t *byte)
 {
-    static const char letters[] = "nrt\\", meanings[] = "\n\r\t\\";
     *byte = line.data[0];
     if (line.data[0] != '\\' || line.size < 2) return 1;
     if (line.data[1] == 'x') {
@@ -87,6 +89,13 @@ static size_t show_one(struct span packet, char *text, size_t *text_size)
     uint32_t code;
     size_t size = decode(packet, &code);
     uint8_t byte = packet.data[0];
+    const char *meaning = byte == 0 ? NULL : strchr(meanings, byte);
+    if (meaning != NULL) {
+        text[0] = '\\';
+        text[1] = letters[meaning - meanings];
+        *text_size = 2;
+        return 1;
+    }
     if (size == 0 || !printable(code)) {
         const char shown[TALK_SHOWN_MAX] = {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
         memcpy(text, shown, sizeof shown);
@@ -95,7 +104,6 @@ static size_t show_one(struct span packet, char *text, size_t *text_size)
     }
     memcpy(text, packet.data, size);
     *text_size = size;
-    if (code == '\\') text[(*text_size)++] = '\\';
     return size;
 }
 

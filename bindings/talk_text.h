@@ -13,8 +13,8 @@ struct span talk_unescape(struct span line);
 
 /* Writes the front of the packet as text, as much as has room, and takes it off the packet; call it
  * until the packet is empty. room >= TALK_SHOWN_MAX; returns the bytes of text, never a part of a
- * character. What is not UTF-8, or could move the cursor, hide or reorder what stands around it, is
- * written \xNN; a backslash is written twice. */
+ * character. \n \r \t \\ are written so; what else could move the cursor, hide or reorder what stands
+ * around it, or is not UTF-8, is written \xNN. */
 size_t talk_show(struct span *packet, char *text, size_t room);
 
 #endif

@@ -91,6 +91,17 @@ bool talk_typed_by_person(void)
     return GetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), &mode);
 }
 
+const char *const talk_editing = "";
+
+bool talk_terminal_open(void)
+{
+    return false;
+}
+
+void talk_terminal_close(void)
+{
+}
+
 /* A console's characters as UTF-8; the end key ends the input where a line would begin. */
 static DWORD read_console(void)
 {

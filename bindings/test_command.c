@@ -3,6 +3,25 @@
 #include "lua_test.h"
 #include "test_file.h"
 
+static const char help[] =
+    "moonport test DIR [FLAGS]\n"
+    "\n"
+    "Runs the tests of the scripts in DIR without serving: all files called *_test.lua, such as\n"
+    "\n"
+    "  test(\"what is sent comes back\", function()\n"
+    "    local client = test.connect()\n"
+    "    client:receive(\"hello\")\n"
+    "    test.equal(client.sent[1], \"hello\")\n"
+    "  end)\n"
+    "\n"
+    "Each test has a server of its own, which only its clients reach, and a clock that only\n"
+    "test.advance(seconds) moves. A handler that fails fails the test.\n"
+    "\n"
+    "  FLAGS   override config.lua, as when serving: moonport --help lists them\n"
+    "\n"
+    "Exit status: 0 all passed, 1 a test failed, or a script or setting is wrong, 2 usage,\n"
+    "3 the system refused.\n";
+
 struct tally {
     int passed, failed;
 };
@@ -57,6 +76,10 @@ int test_main(int count, char **words)
     static struct project project;
     struct tally tally = {0};
     struct error error = {.kind = ERROR_NONE};
+    if (command_line_asks_for_help(count, words)) {
+        fputs(help, stdout);
+        return 0;
+    }
     log_set_level(LOG_WARN);
     if (project_open(&project, count, words, true, &error)) {
         run_all(&project, &tally);

@@ -72,7 +72,7 @@ static bool check_blocks(const struct config *config, struct error *error)
     if (share < CONFIG_BLOCKS_RESERVED)
         return error_set(error, ERROR_INPUT,
                          "blocks = %" PRIu32 " is %" PRIu32 " for each of %" PRIu32
-                         " workers, who need at least %d: set blocks to at least %" PRIu32
+                         " workers, which need at least %d: set blocks to at least %" PRIu32
                          ", or workers to at most %" PRIu32,
                          config->blocks, share, config->workers, CONFIG_BLOCKS_RESERVED,
                          CONFIG_BLOCKS_RESERVED * config->workers,
@@ -80,7 +80,7 @@ static bool check_blocks(const struct config *config, struct error *error)
     if (share > BLOCK_COUNT_MAX)
         return error_set(error, ERROR_INPUT,
                          "blocks = %" PRIu32 " is %" PRIu32 " for each of %" PRIu32
-                         " workers, who can use at most %d: set blocks to at most %" PRIu32
+                         " workers, which can use at most %d: set blocks to at most %" PRIu32
                          ", or workers to at least %" PRIu32,
                          config->blocks, share, config->workers, BLOCK_COUNT_MAX,
                          BLOCK_COUNT_MAX * config->workers,
@@ -95,7 +95,7 @@ static bool check_memory(const struct config *config, struct error *error)
     if (share >= share_needed(config)) return true;
     return error_set(
         error, ERROR_INPUT,
-        "memory = %s is %s for each of %" PRIu32 " workers, who need twice "
+        "memory = %s is %s for each of %" PRIu32 " workers, which need twice "
         "max_packet = %s and %s to gather one packet while another is sent: set memory "
         "to at least %s, or to 0 for as much as it takes, or lower max_packet or workers",
         size_text(config->memory).text, size_text(share).text, config->workers,

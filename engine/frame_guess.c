@@ -19,6 +19,15 @@ static bool looks_like_http(struct span bytes)
     return false;
 }
 
+/* The PROXY protocol, versions 1 and 2 (haproxy's proxy-protocol.txt, sections 2.1 and 2.2): what a
+ * proxy or a load balancer may put in front of the client's bytes. */
+static bool looks_like_proxy(struct span bytes)
+{
+    return begins_with(bytes, span_text("PROXY TCP")) ||
+           begins_with(bytes, span_text("PROXY UNKNOWN")) ||
+           begins_with(bytes, span_of("\r\n\r\n\0\r\nQUIT\n", 12));
+}
+
 static bool looks_like_text(struct span bytes)
 {
     for (size_t i = 0; i < bytes.size; i++) {
@@ -59,6 +68,8 @@ const char *frame_guess(const struct frame *frame, struct span first_bytes)
     if (looks_like_http(bytes)) return "this looks like HTTP";
     if (begins_with(bytes, span_text("\x16\x03"))) return "this looks like TLS";
     if (begins_with(bytes, span_text("SSH-"))) return "this looks like SSH";
+    if (looks_like_proxy(bytes))
+        return "this looks like a PROXY protocol header: switch it off in the proxy in front";
     if (frame->kind == FRAME_LINE)
         return has_zero(bytes) ? "this does not look like text: framing = \"length\"?" : "";
     if (looks_like_text(bytes)) return "this looks like text: framing = \"line\"?";

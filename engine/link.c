@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 enum { CLOSED_WORD_BYTES = LINK_WORD_MAX - 1 };
+enum { FEW_LINKS = 16 }; /* of one worker: a person may be trying it out */
 
 static const uint8_t moves[] = {
     [LINK_STATE_FREE] = 1u << LINK_STATE_OPEN,
@@ -387,6 +388,19 @@ static void on_deadline(struct wheel_timer *timer)
     link_fail(link, link->reason);
 }
 
+/* Somebody who tries a server out is told why it ended; where many come and go it is everyday. */
+static void end_idle(struct link *link)
+{
+    struct link_home *home = link->home;
+    if (home->table.live_count <= FEW_LINKS)
+        link_note(
+            link, &home->of_idle,
+            "closed: nothing received for %.1f s; idle_timeout = 0 switches this off, on_idle "
+            "and conn:idle decide for one connection",
+            (double)(link_home_now(home) - link->received_ns) / 1e9);
+    link_end_midway(link, LINK_IDLE);
+}
+
 static void start_idle_timer(struct link *link, uint64_t at_ns)
 {
     struct link_home *home = link->home;
@@ -399,7 +413,7 @@ void link_decide_idle(struct link *link, enum script_verdict verdict)
     if (link->state != LINK_STATE_OPEN || link->idle_limit_ns == 0) return;
     bool is_silent = now_ns - link->received_ns >= link->idle_limit_ns;
     if (verdict == SCRIPT_NO && is_silent && !port_unheard(&link->socket))
-        link_end_midway(link, LINK_IDLE);
+        end_idle(link);
     else if (!wheel_timer_runs(&link->idle_timer)) /* the script may have set a new limit */
         start_idle_timer(link, now_ns + link->idle_limit_ns);
 }
@@ -520,17 +534,34 @@ const char *link_reason_text(enum link_reason reason)
     return texts[reason];
 }
 
-void link_log(struct link *link, enum log_level level, const char *format, ...)
+static void write_about(const struct link *link, enum log_level level, uint64_t held_back,
+                        const char *format, va_list arguments)
 {
     char text[1024], peer[ADDRESS_TEXT_MAX], more[LOG_MORE_MAX];
+    vsnprintf(text, sizeof text, format, arguments);
+    log_line(level, "connection %llu from %s: %s%s", (unsigned long long)link->entry.id,
+             address_format(&link->peer, peer), text, log_more(held_back, more));
+}
+
+void link_log(struct link *link, enum log_level level, const char *format, ...)
+{
     uint64_t held_back;
     va_list arguments;
     if (!log_wants(level) ||
         !log_allowed(&link->home->log_limit, port_now(link->home->port), &held_back))
         return;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    write_about(link, level, held_back, format, arguments);
     va_end(arguments);
-    log_line(level, "connection %llu from %s: %s%s", (unsigned long long)link->entry.id,
-             address_format(&link->peer, peer), text, log_more(held_back, more));
+}
+
+void link_note(struct link *link, struct log_seldom *seldom, const char *format, ...)
+{
+    uint64_t held_back;
+    va_list arguments;
+    if (!log_wants(LOG_INFO) || !log_allowed_seldom(seldom, port_now(link->home->port), &held_back))
+        return;
+    va_start(arguments, format);
+    write_about(link, LOG_INFO, held_back, format, arguments);
+    va_end(arguments);
 }

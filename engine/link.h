@@ -102,6 +102,7 @@ struct link_home {
     uint32_t mark_events; /* ... and has heard all that had come by then after so many more */
     struct link_counters counters;
     struct log_limit log_limit;
+    struct log_seldom of_idle, of_unfinished; /* connections that end so, see link_note */
     _Atomic uint32_t load; /* links not free, and sockets on their way here: for admission */
 };
 
@@ -260,5 +261,9 @@ static inline void link_touch(struct link *link)
 /* One line about a connection, at most LOG_BURST a second of them from one worker. */
 __attribute__((format(printf, 3, 4))) void link_log(struct link *link, enum log_level level,
                                                     const char *format, ...);
+
+/* One line a minute about what many connections may do, and nothing is wrong. */
+__attribute__((format(printf, 3, 4))) void link_note(struct link *link, struct log_seldom *seldom,
+                                                     const char *format, ...);
 
 #endif

@@ -68,9 +68,11 @@ void link_end_midway(struct link *link, enum link_reason reason)
     if (link->cursor.wanted > input.size)
         snprintf(wanted, sizeof wanted, " of %zu", link->cursor.wanted);
     if (input.size > 0)
-        link_log(
-            link, LOG_INFO, "closed (%s) with %zu%s bytes of a packet that is not complete; %s",
-            link_reason_text(reason), input.size, wanted, frame_bytes_text(input, guess, bytes));
+        link_note(link, &link->home->of_unfinished,
+                  "closed (%s) with an unfinished packet, %zu%s byte%s so far; %s",
+                  link_reason_text(reason), input.size, wanted,
+                  input.size == 1 && wanted[0] == '\0' ? "" : "s",
+                  frame_bytes_text(input, guess, bytes));
     link_end(link, reason);
 }
 

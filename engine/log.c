@@ -192,6 +192,18 @@ bool log_allowed(struct log_limit *limit, uint64_t now_ns, uint64_t *held_back)
     return true;
 }
 
+bool log_allowed_seldom(struct log_seldom *seldom, uint64_t now_ns, uint64_t *held_back)
+{
+    if (now_ns < seldom->next_ns) {
+        seldom->held_back++;
+        return false;
+    }
+    seldom->next_ns = now_ns + LOG_SELDOM_S * UINT64_C(1000000000);
+    *held_back = seldom->held_back;
+    seldom->held_back = 0;
+    return true;
+}
+
 const char *log_more(uint64_t held_back, char *text)
 {
     text[0] = '\0';

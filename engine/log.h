@@ -37,6 +37,16 @@ struct log_limit {
  * that were suppressed since the last one, for the new line to mention. */
 bool log_allowed(struct log_limit *limit, uint64_t now_ns, uint64_t *held_back);
 
+/* For what peers do every day, and nobody has to act on: one line a minute. One per thread and kind. */
+enum { LOG_SELDOM_S = 60 };
+struct log_seldom {
+    uint64_t next_ns;   /* no line before */
+    uint64_t held_back; /* not written since the last that was */
+};
+
+/* The same as log_allowed. */
+bool log_allowed_seldom(struct log_seldom *seldom, uint64_t now_ns, uint64_t *held_back);
+
 /* That mention, for the end of the line: " (7 like it not shown)", or "" for none. Returns `text`,
  * which has room for LOG_MORE_MAX. */
 enum { LOG_MORE_MAX = 64 };

@@ -26,7 +26,7 @@ bool port_choose(enum port_backend wanted, enum port_backend *chosen, char *why,
         return true;
     case PORT_AUTO: /* what measured best; tests/bench/README.md has the figures */
         *chosen = PORT_EPOLL;
-        snprintf(why, why_size, "as fast as io_uring, or faster");
+        snprintf(why, why_size, "chosen automatically");
         return true;
     default:
         snprintf(why, why_size, "%s is for Windows; use \"auto\"", port_backend_name(wanted));

@@ -9,7 +9,7 @@ bool port_choose(enum port_backend wanted, enum port_backend *chosen, char *why,
         snprintf(why, why_size, "this build does not have it: it is for Linux");
         return false;
     }
-    snprintf(why, why_size, "%s", wanted == PORT_IOCP ? "as configured" : "what Windows has");
+    snprintf(why, why_size, "%s", wanted == PORT_IOCP ? "as configured" : "chosen automatically");
     return true;
 }
 

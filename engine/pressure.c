@@ -46,8 +46,8 @@ static void note_memory(struct link_home *home)
     if (is_short && begins(home, &home->of_memory)) {
         counter_add(&home->counters.starved, 1);
         log_line(LOG_WARN,
-                 "worker %u: memory has run out (%zu of %zu bytes used): packets that cannot grow "
-                 "wait",
+                 "worker %u: memory has run out (%zu of %zu bytes used): unfinished packets "
+                 "that need more wait",
                  worker_index(home->worker), used, limit);
     } else if (list_empty(&home->starved) && ends(home, &home->of_memory)) {
         log_line(LOG_INFO, "worker %u: memory is back (%zu of %zu bytes used): no packet waits",
@@ -56,7 +56,7 @@ static void note_memory(struct link_home *home)
 }
 
 /* Lets the waiting go on, first come first served, as far as there is room. Who finds no memory keeps his
- * place, and does not hold up those behind him who need less. */
+ * place, and does not hold up those behind it that need less. */
 static void resume_starved(struct link_home *home)
 {
     struct list unlucky;
@@ -126,17 +126,19 @@ static void close_somebody(struct link_home *home, struct link *first)
         hoarder == NULL ? greatest(home, starving ? dawdled_blocks : dawdled_memory) : NULL;
     if (hoarder != NULL) {
         link_log(hoarder, LOG_WARN,
-                 "closed: it does not read the %zu bytes queued for it, and others need the blocks",
+                 "closed: it does not read the %zu bytes queued for it, and other connections need "
+                 "the blocks",
                  hoarder->outbox.pending);
         link_fail(hoarder, LINK_SLOW);
     } else if (dawdler != NULL) {
+        size_t size = gather_bytes(&dawdler->gather).size;
         link_log(dawdler, LOG_WARN,
-                 "closed: it does not end the packet of which %zu bytes have come, and others need "
-                 "the %s",
-                 gather_bytes(&dawdler->gather).size, starving ? "block" : "memory");
+                 "closed: unfinished packet, %zu byte%s so far, and other connections need the %s",
+                 size, size == 1 ? "" : "s", starving ? "block" : "memory");
         link_fail(dawdler, LINK_MEMORY);
     } else {
-        link_log(first, LOG_WARN, "closed: no memory for its packet, and it has waited longest");
+        link_log(first, LOG_WARN,
+                 "closed: no memory for its packet, and no other connection has waited longer");
         link_fail(first, LINK_MEMORY);
     }
 }

@@ -193,7 +193,7 @@ bool server_address(const struct server *server, uint32_t index, struct address 
 void server_announce(const struct server *server)
 {
     char text[ADDRESS_TEXT_MAX];
-    log_line(LOG_INFO, "backend %s: %s", port_backend_name(server->backend), server->backend_why);
+    log_line(LOG_INFO, "backend %s (%s)", port_backend_name(server->backend), server->backend_why);
     for (uint32_t i = 0; i < server->config.listener_count; i++)
         log_line(LOG_INFO, "listening on %s (%s)",
                  address_format(&server->listeners[i].address, text),

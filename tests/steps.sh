@@ -211,11 +211,50 @@ run_step() { # STEP [CRITERION'S FLAGS]
     esac
 }
 
+# What a step cannot do without.
+packages_of() { # STEP
+    case $1 in
+    sim) build_packages lua5.4 ;;
+    luajit) build_packages luajit && echo libcriterion-dev ;;
+    soak) build_packages "$lua" && echo gnuplot-nox ;;
+    lint) lint_packages ;;
+    fuzz | instructions) build_packages "$lua" ;;
+    *) build_packages "$lua" && echo libcriterion-dev ;;
+    esac
+}
+
+# What it does not run without, or not all of it: that is said, and the other steps go on.
+extras_of() { # STEP
+    case $1 in
+    e2e | luajit | asan | tsan) echo libedit-dev ;;
+    fuzz) echo clang libclang-rt-dev ;;
+    windows) build_packages "$lua" windows && echo wine64 ;;
+    instructions) echo valgrind ;;
+    lint) build_packages lua5.4 windows ;;
+    esac
+}
+
+# For all steps at once, so that whoever may not install anything is told once what he lacks.
+prepare_packages() { # STEP...
+    needed=$(for step; do packages_of "$step"; done)
+    extras=$(for step; do extras_of "$step"; done)
+    # shellcheck disable=SC2086 # words
+    look_for $needed $extras
+    # shellcheck disable=SC2086 # words
+    [ -z "$missing" ] || may_install || ask_root $missing
+    # shellcheck disable=SC2086 # words
+    need $needed
+}
+
 run_tests() { # [CRITERION'S FLAGS]
     where=$target target=linux exe=''
     jobs=$((2 * $(nproc))) # half of the time they wait
-    # shellcheck disable=SC2046 # words
-    need $(build_packages "$lua") $(build_packages luajit) $(lint_packages) gnuplot-nox
+    steps=${words:-$(steps_of "$where")}
+    [ -n "$words" ] || [ "$where" = windows ] ||
+        echo "All of it takes about $whole_test. A short one: ./dev test unit sim"
+    # shellcheck disable=SC2086 # words
+    if [ "$where" = windows ]; then prepare_packages windows; else prepare_packages $steps; fi
+    case " $steps " in *' e2e '* | *' luajit '* | *' asan '* | *' tsan '*) wish_for_editing ;; esac
     mkdir -p build/test-logs
     echo 'leak:cri_assert_node_add' >build/leaks
     export ASAN_OPTIONS=abort_on_error=1:handle_segv=0:detect_leaks=1
@@ -224,9 +263,9 @@ run_tests() { # [CRITERION'S FLAGS]
     # A server that is told twice to stop ends without the threads of scripts that do not return.
     export TSAN_OPTIONS=halt_on_error=1:exitcode=66:report_thread_leaks=0
     if [ "$where" = windows ]; then
-        on_windows "${words:-$(steps_of windows)}" "$@"
+        on_windows "$steps" "$@"
     else
-        for step in ${words:-$(steps_of linux)}; do run_step "$step" "$@"; done
+        for step in $steps; do run_step "$step" "$@"; done
     fi
     echo "moonport: $passed passed, $failed failed, $skipped skipped"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,27 +1,27 @@
 ---@meta
 
--- What scripts find, for editors: names, arguments, answers. Nothing loads this file.
+-- All that scripts can call, for editors: names, arguments, results. Nothing loads this file.
 --
 -- With the Lua language server (in VS Code: the extension "Lua" by sumneko), name this directory in
 -- the file .luarc.json beside your main.lua:
 --
 --     { "workspace.library": ["/path/to/moonport/scripts/api"] }
 --
--- and write above a handler what it is given, so that the editor knows it inside, too:
+-- and annotate the parameters of your handlers, so that the editor knows their types:
 --
 --     ---@param conn Conn
 --     ---@param packet string
 --     function on_receive(conn, packet)
 --
--- What can go wrong at run time is answered nil, code. Wrong types raise an error. Times are
--- seconds and may have a fraction; sizes are bytes.
+-- Run-time failures return nil, code. Wrong types raise an error. Times are in seconds and may
+-- have a fraction; sizes are bytes.
 
 ---Why a connection ended: one of these, or the word given to `conn:close`.
 ---* `eof`: the peer closed it
 ---* `reset`: the peer, or the network, broke it
 ---* `idle`: nothing was received for `idle_timeout`
----* `timeout`: what was sent last did not get through
----* `framing`: its bytes are no packets
+---* `timeout`: the network did not deliver what was sent
+---* `framing`: its bytes do not fit the framing
 ---* `oversize`: it announced, or sent, a packet larger than `max_packet`
 ---* `slow`: it did not read what it was sent, up to `hard_mark`
 ---* `memory`: `memory` is used up
@@ -40,72 +40,71 @@
 ---| "shutdown"
 ---| string
 
----What is wrong with a packet to send, or with whom it is for.
----* `closed`: there is no such connection, any more
----* `full`: its queue has reached `hard_mark`, or has and was not drained since
+---Why a packet was not sent.
+---* `closed`: there is no such connection, or no longer
+---* `full`: the queue has reached `hard_mark`, and has not drained since
 ---* `toobig`: the packet is larger than `max_packet`
----* `badsize`: it is not of a size that the framing carries
+---* `badsize`: the framing cannot carry a packet of this size
 ---* `memory`: `memory` is used up
 ---@alias SendError "closed"|"full"|"toobig"|"badsize"|"memory"
 
 -- ---- handlers: globals of main.lua, or fields of the table that it returns ----
 
 ---Once in each worker, before its first connection. An error stops the start. It is not called
----again when the scripts are loaded anew: timers belong in main.lua itself, or in on_load. It may
----wait.
+---after a reload: start timers in main.lua itself, or in on_load. It may sleep.
 function on_start() end
 
----A new connection. `false` refuses it: it is closed when what was sent to it has gone, and no
----on_disconnect follows. Until it has answered nothing is received.
+---A new connection. `false` refuses it: its queue is flushed, it is closed, and no on_disconnect
+---follows. Nothing is received until the handler has returned.
 ---@param conn Conn
 ---@return boolean? accept
 function on_connect(conn) end
 
----One complete packet, without its header or delimiter. While it waits, the next packets of this
----connection wait, too.
+---One complete packet, without its header or delimiter. While the handler sleeps, the next packets
+---of this connection wait.
 ---@param conn Conn
 ---@param packet string
 function on_receive(conn, packet) end
 
----The queue was above `soft_mark`, or refused a packet, and is below the mark again.
+---The send queue was above `soft_mark`, or refused a packet, and is below the mark again.
 ---@param conn Conn
 function on_drain(conn) end
 
 ---Nothing was received for `idle_timeout`, or for the limit that `conn:idle` has set. `true` keeps
 ---the connection; anything else closes it with the reason "idle".
 ---@param conn Conn
----@param seconds number since when
+---@param seconds number for how long nothing was received
 ---@return boolean? keep
 function on_idle(conn, seconds) end
 
----The end: exactly once for each connection that on_connect did not refuse. What is sent to it now
----is answered nil, "closed".
+---The end: exactly once for each connection that on_connect did not refuse. Sending to it now
+---returns nil, "closed".
 ---@param conn Conn
 ---@param reason Reason
 function on_disconnect(conn, reason) end
 
----What a worker, this one perhaps, has posted with `server.post`.
+---A value that a worker, perhaps this one, has posted with `server.post`.
 ---@param value any a copy
 ---@param from integer the worker's number
 function on_message(value, from) end
 
----Before newer scripts take over: the last call of the old ones. Its answer goes to the newer
----on_load. It cannot wait.
+---Before newer scripts take over: the last call of the old ones. What it returns is passed to the
+---new on_load. It cannot sleep.
 ---@return any value
 function on_unload() end
 
 ---After a reload: the first call of the newer scripts. It is not called at the start, and cannot
----wait.
----@param value any what on_unload has answered, or nil
+---sleep.
+---@param value any what on_unload returned, or nil
 function on_load(value) end
 
----The worker is about to end; its connections have gone. It cannot wait.
+---The worker is about to end; its connections are closed. It cannot sleep.
 function on_stop() end
 
 -- ---- sending ----
 
----Frames a packet and queues it: all of it, or nothing. For a connection of another worker `true`
----means that it is on its way there.
+---Frames a packet and queues it: all of it, or nothing. For a connection of another worker, `true`
+---means that the packet is on its way there.
 ---@param to Conn|integer a connection, or the id of one, of any worker
 ---@param packet string
 ---@return true? sent
@@ -120,11 +119,11 @@ function send(to, packet) end
 function broadcast(packet, options) end
 
 ---@class BroadcastOptions
----@field except? Conn who does not get it
+---@field except? Conn the connection that does not get it
 
 -- ---- a connection ----
 
----One connection. It belongs to one worker for life. One that is kept longer than that is answered
+---One connection. It belongs to one worker for life. After its end, its methods return
 ---nil, "closed".
 ---@class Conn
 ---@field id integer unique while the server runs, never used again; below 2^53
@@ -141,24 +140,25 @@ local Conn = {}
 ---@return SendError? code
 function Conn:send(packet) end
 
----Ends it when what is queued has gone, after `drain_timeout` at the latest. No more packets come.
+---Closes it when its queue is flushed, after `drain_timeout` at the latest. No more packets are
+---received.
 ---@param reason? string what on_disconnect is told, at most 31 bytes; "script" if missing
 ---@return true? closed
 ---@return "closed"? code it has ended already
 function Conn:close(reason) end
 
----Ends it at once; what is queued is lost.
+---Closes it at once; what is queued is lost.
 ---@param reason? string what on_disconnect is told, at most 31 bytes; "script" if missing
 ---@return true? closed
 ---@return "closed"? code
 function Conn:abort(reason) end
 
----Bytes that are queued on it and have not gone yet.
+---Bytes that are queued and not sent yet.
 ---@return integer? bytes
 ---@return "closed"? code
 function Conn:pending() end
 
----Stops receiving from it, until `resume`. It still becomes idle.
+---Stops receiving from it, until `resume`. The idle limit still applies.
 ---@return true? paused
 ---@return "closed"? code
 function Conn:pause() end
@@ -168,14 +168,14 @@ function Conn:pause() end
 ---@return "closed"? code
 function Conn:resume() end
 
----Its own limit in the place of `idle_timeout`, counted from now.
----@param seconds number 0: it is never idle
+---Sets a limit of its own instead of `idle_timeout`, counted from now.
+---@param seconds number 0: no limit
 ---@return true? set
 ---@return "closed"? code
 function Conn:idle(seconds) end
 
----Its own framing from the next packet on, both ways. A spec that makes no sense raises an error,
----and so does the 65th different one of a worker.
+---Sets a framing of its own from the next packet on, in both directions. An invalid spec raises an
+---error, and so does the 65th different one of a worker.
 ---@param spec Framing|FramingName|string
 ---@return true? set
 ---@return "closed"? code
@@ -186,25 +186,25 @@ function Conn:framing(spec) end
 ---@alias FramingName
 ---| "length" # a length in front of each packet: 4 bytes, little-endian, that count themselves
 ---| "line" # text up to "\n" or "\r\n"
----| "fixed" # every packet has `size` bytes
----| "raw" # whatever has arrived is a packet
+---| "fixed" # every packet is exactly `size` bytes long
+---| "raw" # each piece of the stream is a packet as it arrives
 
 ---How packets are cut: `{ "length", size = 2, order = "big" }`. As text: "length,size=2,order=big".
 ---@class Framing
 ---@field [1]? FramingName
----@field size? integer|"varint" of "length": bytes of it, 1 2 3 4 8 (4); of "fixed": of a packet
----@field order? "little"|"big" of "length": of its bytes ("little")
----@field offset? integer of "length": bytes in front of it, which are part of the packet (0)
----@field adjustment? integer of "length": is added to it (0)
----@field counts_header? boolean of "length": it counts itself and the bytes in front of it (true)
----@field delimiter? string of "line": what ends a packet, at most 8 bytes ("\n", or "\r\n" as well)
----@field strip? boolean of "line": the delimiter is no part of the packet (true)
+---@field size? integer|"varint" "length": bytes of the length, 1 2 3 4 8 (4); "fixed": of a packet
+---@field order? "little"|"big" "length": the byte order of the length ("little")
+---@field offset? integer "length": bytes before the length, which are part of the packet (0)
+---@field adjustment? integer "length": a number that is added to the length (0)
+---@field counts_header? boolean "length": the length counts itself and the bytes before it (true)
+---@field delimiter? string "line": what ends a packet, at most 8 bytes ("\n", or "\r\n" as well)
+---@field strip? boolean "line": the delimiter is not part of the packet (true)
 ---@field max? integer|string the largest packet, at most `max_packet`: bytes, or "64K", "1M"
 
 -- ---- server ----
 
 ---@class Server
----@field state table this worker's own; it survives reloads
+---@field state table a table of this worker; it survives reloads
 ---@field shared Shared one dictionary for all workers
 ---@field worker integer the number of this worker, from 1
 ---@field workers integer how many there are
@@ -212,25 +212,25 @@ function Conn:framing(spec) end
 ---@field version string of moonport
 server = {}
 
----Calls a function once, later. A timer ends with the generation of scripts that has made it;
----one that code starts which has waited over a reload never fires.
+---Calls a function once, later. A timer ends with the generation of scripts that made it. A timer
+---started by code of an older generation, which slept over a reload, never fires.
 ---@param seconds number
----@param action fun() may wait
+---@param action fun() may sleep
 ---@return Timer
 function server.after(seconds, action) end
 
----Calls a function again and again. It is not called while it still runs, or waits; what it has
----missed is not made up for. A timer ends with the generation of scripts that has made it.
+---Calls a function repeatedly. It is not called while its last call still runs or sleeps; missed
+---calls are not made up for. A timer ends with the generation of scripts that made it.
 ---@param seconds number less than 0.001 is 0.001
----@param action fun() may wait
+---@param action fun() may sleep
 ---@return Timer
 function server.every(seconds, action) end
 
----Waits: in a handler, a timer, on_start or on_message. The next packets of the handler's
----connection wait, too, all others go on. If the connection breaks meanwhile, the handler is stopped
----where it stands; if its peer has ended the stream, it has `drain_timeout` to finish.
+---Sleeps, in a handler, a timer, on_start or on_message. The next packets of the handler's
+---connection wait meanwhile, other connections go on. If the connection breaks meanwhile, the
+---handler is stopped where it is; if its peer has ended the stream, it has `drain_timeout` to finish.
 ---
----It raises an error where nothing can wait: in main.lua itself, on_unload, on_load and on_stop,
+---It raises an error where nothing can sleep: in main.lua itself, on_unload, on_load and on_stop,
 ---in a coroutine of the script's own, inside table.sort and the like.
 ---@param seconds number
 function server.sleep(seconds) end
@@ -239,7 +239,7 @@ function server.sleep(seconds) end
 ---@return number seconds
 function server.now() end
 
----Figures of the whole server, and of each worker.
+---Counters of the whole server, and of each worker.
 ---@return Stats
 function server.stats() end
 
@@ -247,21 +247,21 @@ function server.stats() end
 ---@return fun(): Conn?
 function server.connections() end
 
----The group of that name, which all workers share. It is made when it is first asked for.
+---The group of that name, which all workers share. The first call makes it.
 ---@param name string at most 255 bytes
 ---@return Group
 function server.group(name) end
 
----Hands a copy of a value to on_message of another worker. What one worker posts to another
----arrives in order. A function, a userdata, a coroutine, tables in a circle, or more than 16 MiB
----raise an error.
+---Passes a copy of a value to on_message of another worker. Values that one worker posts to
+---another arrive in order. A function, a userdata, a coroutine, tables in a circle, or more than
+---16 MiB raise an error.
 ---@param worker integer|"all" its number; "all": every worker, this one too
 ---@param value any nil, a boolean, a number, a string, or a table of those
 ---@return true? posted
 ---@return "closed"|"memory"? code `closed`: that worker has ended
 function server.post(worker, value) end
 
----Writes a line to the log, if the setting `log` does not leave it out.
+---Writes a line to the log, unless the setting `log` excludes its level.
 ---@param level "error"|"warn"|"info"|"debug"
 ---@param format string as string.format takes it
 ---@param ... any
@@ -269,17 +269,17 @@ function server.log(level, format, ...) end
 
 -- ---- groups ----
 
----Connections of any worker that are spoken to together. One that has ended has left.
+---Connections of any worker that can be sent to together. Closed connections leave by themselves.
 ---@class Group
 local Group = {}
 
 ---@param conn Conn
----@return true? added also if it is a member already
+---@return true? added also if it was a member already
 ---@return "closed"|"memory"? code
 function Group:add(conn) end
 
 ---@param conn Conn
----@return boolean removed `false`: it was no member
+---@return boolean removed `false`: it was not a member
 function Group:remove(conn) end
 
 ---Sends a packet to all members.
@@ -297,24 +297,24 @@ function Group:count() end
 
 ---@alias SharedValue string|number|boolean
 
----One dictionary for all workers, of at most `shared_memory` bytes. Each call is one step that no
----other worker comes between. Keys are strings of 1 to 256 bytes.
+---One dictionary for all workers, of at most `shared_memory` bytes. Each call is atomic.
+---Keys are strings of 1 to 256 bytes.
 ---@class Shared
 local Shared = {}
 
 ---@param key string
 ---@return SharedValue? value
----@return "memory"? code there is a value, and no memory to copy it
+---@return "memory"? code there is a value, but no memory to copy it
 function Shared:get(key) end
 
 ---@param key string
 ---@param value SharedValue? nil deletes it
 ---@param ttl? number seconds until it expires; nil: never
 ---@return true? set
----@return "full"|"memory"? code `full`: `shared_memory` is used up; what was there is as it was
+---@return "full"|"memory"? code `full`: `shared_memory` is used up; the old value is kept
 function Shared:set(key, value, ttl) end
 
----Sets it only if there is none.
+---Sets a value only if there is none.
 ---@param key string
 ---@param value SharedValue
 ---@param ttl? number seconds until it expires; nil: never
@@ -325,17 +325,17 @@ function Shared:add(key, value, ttl) end
 ---Adds to a number.
 ---@param key string
 ---@param by? number 1 if missing
----@param init? number what it begins with if it is not there; the answer is then init + by
----@param ttl? number seconds until one that begins with init expires
+---@param init? number the value to begin with if there is none; the result is then init + by
+---@param ttl? number seconds until a value that begins with init expires
 ---@return number? sum
 ---@return "missing"|"notnumber"|"overflow"|"full"|"memory"? code
 function Shared:incr(key, by, init, ttl) end
 
 ---@param key string
----@return boolean deleted `false`: it was not there
+---@return boolean deleted `false`: there was none
 function Shared:delete(key) end
 
----@param most? integer no more than so many
+---@param most? integer return at most so many
 ---@return string[]? keys in no order
 ---@return "memory"? code
 function Shared:keys(most) end
@@ -345,7 +345,7 @@ function Shared:keys(most) end
 ---@class Timer
 local Timer = {}
 
----It is not called again. While it runs, it comes to its end.
+---Cancels it. A call that is running, or sleeping, finishes.
 function Timer:cancel() end
 
 -- ---- figures ----
@@ -356,7 +356,7 @@ function Timer:cancel() end
 ---@field connections_max integer as configured
 ---@field connections_free integer places that are left
 ---@field accepted integer connections since the start
----@field refused integer connections since the start, for want of a place
+---@field refused integer connections since the start that found no free place
 ---@field blocks integer I/O blocks that were allocated at the start
 ---@field blocks_used integer of them
 ---@field blocks_free integer of them
@@ -367,13 +367,13 @@ function Timer:cancel() end
 ---@field bytes_sent integer
 ---@field packets_received integer
 ---@field packets_sent integer
----@field turns integer how often a worker looked for what there is to do
----@field events integer what it then found, all added up
----@field receives_late integer receives that were completed out of order
+---@field turns integer how often a worker looked for something to do
+---@field events integer how many events it found, in total
+---@field receives_late integer receives that completed out of order
 ---@field starved integer how often blocks or memory ran out
 ---@field uptime number seconds since the start
----@field busy number seconds that workers did not wait, all added up
----@field closed table<Reason, integer> that ended, by reason; own words count as "script"
+---@field busy number seconds in which workers did not wait, in total
+---@field closed table<Reason, integer> connections by reason; words of the script count as "script"
 
 ---@class Stats: WorkerStats
 ---@field generation integer of the scripts
@@ -381,15 +381,15 @@ function Timer:cancel() end
 
 -- ---- config.lua ----
 
----The table that config.lua returns: `---@type Config` above its `return`. It has only plain
----values, and calls nothing. Sizes are bytes, or "64K", "16M", "1G". All figures are for the whole
----server. Those marked * change with a reload; the others need a restart.
+---The table that config.lua returns: put `---@type Config` above its `return`. The file can use
+---only plain values and call nothing. Sizes are bytes, or "64K", "16M", "1G". All amounts are for
+---the whole server. Those marked * change with a reload; the others need a restart.
 ---@class Config
 ---@field listen? string|Listener|(string|Listener)[] ("0.0.0.0:7000"), "[::]:7000", "unix:PATH"
 ---@field framing? Framing|FramingName|string how packets are cut ("length")
----@field max_packet? integer|string the largest packet, both ways ("16M")
+---@field max_packet? integer|string the largest packet, in both directions ("16M")
 ---@field workers? integer threads; 0: one per processor (0)
----@field max_connections? integer more are refused (3000)
+---@field max_connections? integer further connections are refused (3000)
 ---@field blocks? integer I/O blocks, allocated at the start (10000)
 ---@field block_size? integer|string data bytes of a block (2048)
 ---@field recv_depth? 1|2|4|8|16 receives posted at once per connection, on Windows (4)
@@ -398,27 +398,27 @@ function Timer:cancel() end
 ---@field drain_timeout? number * seconds to send what is queued, at a close and at the end (10)
 ---@field wait_timeout? number * seconds a handler may sleep before its connection is closed; 0: no limit (0)
 ---@field on_end? "finish"|"close" * whether a handler that sleeps when its peer ends may finish ("finish")
----@field soft_mark? integer|string * with more queued a connection is not received from ("64K")
----@field hard_mark? integer|string * beyond it a send is refused; 0: twice max_packet, or 4M (0)
----@field on_full? "close"|"refuse" what a send beyond hard_mark does to its connection ("close")
+---@field soft_mark? integer|string * with more bytes queued, receiving pauses ("64K")
+---@field hard_mark? integer|string * with more, a send is refused; 0: twice max_packet, or 4M (0)
+---@field on_full? "close"|"refuse" what a refused send does to its connection ("close")
 ---@field handler_timeout? number * seconds after which a handler is interrupted; 0: never (1)
 ---@field lua_memory? integer|string * of each worker's Lua; what needs more fails ("256M")
----@field shared_memory? integer|string what server.shared may hold ("64M")
+---@field shared_memory? integer|string memory for server.shared ("64M")
 ---@field sandbox? boolean scripts have no io, os.execute, debug, C modules and the like (false)
----@field reload? "watch"|"signal" scripts are loaded anew as files change, or on HUP only ("watch")
----@field admin? string|boolean where `moonport reload` reaches it, or false ("127.0.0.1:7001")
----@field backend? "auto"|"uring"|"epoll"|"iocp" the system's interface to use ("auto")
----@field log? "error"|"warn"|"info"|"debug" * the least important lines to write ("info")
+---@field reload? "watch"|"signal" load scripts again as files change, or on HUP only ("watch")
+---@field admin? string|boolean address for `moonport reload`, or false ("127.0.0.1:7001")
+---@field backend? "auto"|"uring"|"epoll"|"iocp" the I/O interface of the system ("auto")
+---@field log? "error"|"warn"|"info"|"debug" * the lowest level to log ("info")
 
 ---@class Listener
 ---@field address string "0.0.0.0:7000"
----@field framing? Framing|FramingName|string the server's, if missing
----@field on_full? "close"|"refuse" the server's, if missing
+---@field framing? Framing|FramingName|string by default the server's
+---@field on_full? "close"|"refuse" by default the server's
 
 -- ---- tests: files called *_test.lua, which `moonport test` runs ----
 
----Only *_test.lua files have it. Each test has a server of its own that nobody else sees, with one
----worker, and whose time stands still but for `test.advance`. A handler that fails fails the test.
+---Only *_test.lua files have it. Each test has its own server with one worker, which only its
+---clients reach, and a clock that only `test.advance` moves. An error in a handler fails the test.
 ---@class Test
 ---@overload fun(name: string, body: fun())
 test = {}
@@ -429,49 +429,49 @@ test = {}
 function test.connect(options) end
 
 ---@class ConnectOptions
----@field ip? string as which it comes (127.0.0.1)
+---@field ip? string the address it comes from (127.0.0.1)
 ---@field port? integer (50000)
 ---@field listener? integer the number of the listener in `listen` (1)
 
----So much time passes, and what is due in it happens: timers, server.sleep, on_idle.
+---Advances the clock, and everything due happens: timers, server.sleep, on_idle.
 ---@param seconds number
 function test.advance(seconds) end
 
----Fails the test if the two are not the same.
+---Fails the test if the two are not equal; tables are compared by their contents.
 ---@param actual any
 ---@param expected any
 function test.equal(actual, expected) end
 
----What the first handler that failed has said, or nil; the test does not fail for it then.
+---The first error of a handler, or nil. An error that was fetched does not fail the test.
 ---@return string?
 function test.error() end
 
----A client of a test. Its calls return when the server has done all that follows from them.
+---A client of a test. Its calls return when the server has handled everything that follows.
 ---@class TestConn
 ---@field id integer as conn.id
----@field conn Conn? what the handlers are given; nil: it was refused
+---@field conn Conn? the connection that handlers are given; nil: it was refused
 ---@field sent string[] the packets that the server has sent it
----@field closed boolean the server has ended the connection
+---@field closed boolean the server has closed the connection
 local TestConn = {}
 
----It sends a packet.
+---The client sends a packet; the server receives it.
 ---@param packet string
 function TestConn:receive(packet) end
 
----It sends bytes as they are, perhaps half a packet.
+---The client sends bytes as they are, perhaps half a packet.
 ---@param bytes string
 function TestConn:receive_bytes(bytes) end
 
----It will send no more.
+---The client closes its sending side.
 function TestConn:close() end
 
----It breaks the connection.
+---The client resets the connection.
 function TestConn:reset() end
 
----It reads no more, so that the server's queue grows; or does again.
+---The client stops reading, so that the server's queue grows; or reads again.
 ---@param deaf boolean
 function TestConn:deaf(deaf) end
 
----What `sent` has, which is empty then.
+---Returns the packets in `sent` and empties it.
 ---@return string[]
 function TestConn:take() end

@@ -85,12 +85,50 @@ Test(check, a_function_that_is_called_by_the_script_is_no_handler)
                         "function on_recieved() end\n");
     check_accept_script("function on_connected() end\n"
                         "function on_start() server.after(1, on_connected) end\n");
-    check_accept_script("function on_something_of_its_own() end\n");
+    check_accept_script("on_duty = true\n");
     check_accept(
         FILES("main.lua", "return { on_receive = function() end, on_login = function() end }\n"));
     /* Nearly the same, but what it is nearly the same as is there. */
-    check_accept_script("function on_recieve() end\n");
     check_accept(FILES("main.lua", "return { on_receive = print, on_recieve = function() end }\n"));
+}
+
+/* The script is fine, and this is logged. */
+static void warns(const char *const *files, const char *const *warnings)
+{
+    char *out, *err, *directory = directory_make_of(files);
+    cr_assert_eq(check_run(directory, NO_FLAGS, &out, &err), 0, "%s", err);
+    const char *at = err;
+    int lines = 0, expected = 0;
+    for (; warnings[expected] != NULL; expected++) {
+        at = strstr(at, warnings[expected]);
+        cr_assert_not_null(at, "no %s in\n%s", warnings[expected], err);
+    }
+    for (const char *c = err; *c != '\0'; c++) lines += *c == '\n';
+    cr_assert_eq(lines, expected, "%s", err);
+    cr_assert_not_null(strstr(out, ": no errors in "), "%s", out);
+    free(out);
+    free(err);
+    directory_remove(directory);
+}
+
+Test(check, handlers_of_other_names_are_warned_of)
+{
+    warns(FILES("main.lua", ECHO "function on_close() end\nfunction onData() end\n"
+                                 "function on_something_of_its_own() end\n"
+                                 "function on_recieve() end\n"
+                                 "on_timer = function() end\n"),
+          WORDS("main.lua:2: nothing calls on_close: did you mean on_disconnect?",
+                "main.lua:3: nothing calls onData: did you mean on_receive?",
+                "main.lua:4: nothing calls on_something_of_its_own: there is no such handler",
+                "main.lua:5: nothing calls on_recieve: there is no such handler",
+                "main.lua:6: nothing calls on_timer: timers are made by server.after"));
+    warns(FILES("main.lua", "local M = {}\nfunction M.on_receive() end\n"
+                            "function M.on_error() end\nfunction M.on_open() end\nreturn M\n"),
+          WORDS("main.lua:3: nothing calls on_error: an error in a handler is logged",
+                "main.lua:4: nothing calls on_open: did you mean on_connect?"));
+    warns(FILES("main.lua", ECHO "require 'lib'\n", "lib.lua", "function on_read() end\n",
+                "unused.lua", "function on_read() end\n"),
+          WORDS("lib.lua:1: nothing calls on_read: did you mean on_receive?"));
 }
 
 /* ---- what is not ---- */

@@ -68,15 +68,25 @@ Test(command, help_and_version_are_printed)
 
 Test(command, help_is_given_wherever_it_is_asked_for)
 {
-    static const char *const words[][3] = {{"help"},
-                                           {"serve", "--help"},
-                                           {"check", "--help"},
-                                           {"test", "-h"},
-                                           {"check", "x", "--help"}};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    static const struct {
+        const char *words[3], *first;
+    } asked[] = {
+        {{"help"}, "moonport - a TCP server"},
+        {{"serve", "--help"}, "moonport - a TCP server"},
+        {{"x", "--help"}, "moonport - a TCP server"},
+        {{"check", "--help"}, "moonport check DIR [FLAGS]\n"},
+        {{"check", "x", "--help"}, "moonport check DIR [FLAGS]\n"},
+        {{"test", "-h"}, "moonport test DIR [FLAGS]\n"},
+        {{"talk", "--help"}, "moonport talk ADDRESS"},
+        {{"reload", "--help"}, "moonport reload"},
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
         char *out, *err;
-        cr_assert_eq(program_run(&out, &err, WORDS(words[i][0], words[i][1], words[i][2])), 0);
-        cr_assert_not_null(strstr(out, "moonport DIR [FLAGS]"), "%s", words[i][0]);
+        const char *const *words = asked[i].words;
+        cr_assert_eq(program_run(&out, &err, WORDS(words[0], words[1], words[2])), 0);
+        cr_assert_eq(strncmp(out, asked[i].first, strlen(asked[i].first)), 0, "%s: %s", words[0],
+                     out);
+        cr_assert_not_null(strstr(out, "Exit status:"), "%s: %s", words[0], out);
         cr_assert_str_eq(err, "");
         free(out);
         free(err);
@@ -89,6 +99,9 @@ Test(command, an_unknown_flag_names_the_nearest)
     expect_of_flags(USAGE, WORDS("--idle-timout=2"), "--idle-timout",
                     "did you mean --idle-timeout?");
     expect_of_flags(USAGE, WORDS("--lisen", "1"), "--lisen", "did you mean --listen?");
+    expect_of_flags(USAGE, WORDS("--port", "7000"), "--port", "did you mean --listen?");
+    expect_of_flags(USAGE, WORDS("--bind=0.0.0.0"), "--bind", "did you mean --listen?");
+    expect_of_flags(USAGE, WORDS("--threads", "2"), "--threads", "did you mean --workers?");
     expect_of_flags(USAGE, WORDS("--nothing-like-it"), "--nothing-like-it", "moonport --help");
     expect_of_flags(USAGE, WORDS("-w"), "-w", "moonport --help");
     program_fail(USAGE, WORDS("--wrokers", "2"), "--wrokers", "did you mean --workers?");
@@ -177,8 +190,22 @@ Test(command, a_script_without_on_receive_is_warned_of_once)
 {
     struct server server = server_begin(
         &(struct begin){.script = "function on_connect() end\n", .flags = {"--workers", "2"}});
-    server_expect_log(&server, "no on_receive");
+    server_expect_log(&server, "defines no on_receive: packets are discarded\n");
     cr_assert_eq(server_log_count(&server, "no on_receive"), 1);
+    server_end(&server);
+}
+
+Test(command, handlers_of_other_programs_are_warned_of_once)
+{
+    struct server server =
+        server_begin(&(struct begin){.script = "function on_message() end\nfunction on_data() end\n"
+                                               "function on_error() end\n",
+                                     .flags = {"--workers", "2"}});
+    server_expect_log(&server, "packets are discarded; on_message gets what server.post sends\n");
+    server_expect_log(&server, "main.lua:2: nothing calls on_data: did you mean on_receive?\n");
+    server_expect_log(&server, "main.lua:3: nothing calls on_error: an error in a handler is "
+                               "logged, and closes its connection\n");
+    cr_assert_eq(server_log_count(&server, "nothing calls"), 2);
     server_end(&server);
 }
 

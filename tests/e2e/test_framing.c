@@ -1,6 +1,7 @@
 /* Peers that speak something else, servers that speak several things, packets that never end. */
 #include "harness.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,9 +115,9 @@ static void leave_midway(const char *framing, const void *bytes, size_t size, co
 Test(framing, tells_of_a_packet_that_never_was_complete)
 {
     leave_midway("length", "hi\n", 3,
-                 "closed (eof) with 3 of 4 bytes of a packet that is not complete; "
+                 "closed (eof) with an unfinished packet, 3 of 4 bytes so far; "
                  "first bytes: 68 69 0a; this looks like text");
-    leave_midway("length", "\x09\0\0\0hell", 8, "with 8 of 9 bytes of a packet");
+    leave_midway("length", "\x09\0\0\0hell", 8, "with an unfinished packet, 8 of 9 bytes so far");
     leave_midway("line", "\x09\0\0\0hello", 9, "this does not look like text");
 }
 
@@ -127,8 +128,27 @@ Test(framing, tells_of_a_packet_that_a_silent_peer_has_begun)
     int client = client_connect(&server);
     client_send(client, "hi\n", 3);
     cr_assert_eq(client_await_end(client), CLIENT_EOF);
-    server_expect_log(&server, "closed (idle) with 3 of 4 bytes of a packet that is not complete");
+    server_expect_log(&server, "closed (idle) with an unfinished packet, 3 of 4 bytes so far");
     close(client);
+    server_end(&server);
+}
+
+/* As clients do that reconnect again and again. */
+Test(framing, tells_once_of_many_who_leave_inside_a_packet)
+{
+    struct server server =
+        server_begin(&(struct begin){.script = echo, .flags = {"--workers", "1"}});
+    for (int i = 0; i < 40; i++) {
+        int client = client_connect(&server);
+        client_send(client, "hi\n", 3);
+        shutdown(client, SHUT_WR);
+        cr_assert_eq(client_await_end(client), CLIENT_EOF);
+        close(client);
+    }
+    server_expect_log(&server, "with an unfinished packet, 3 of 4 bytes so far");
+    server_signal(&server, SIGTERM);
+    cr_assert_eq(server_wait(&server), 0);
+    cr_assert_eq(server_log_count(&server, "unfinished packet"), 1);
     server_end(&server);
 }
 

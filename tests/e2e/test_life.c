@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,23 @@ Test(life, closes_a_silent_connection_with_reason_idle)
     cr_assert_eq(client_await_end(client), CLIENT_EOF);
     server_expect_log(&server, "ended idle\n");
     close(client);
+    server_end(&server);
+}
+
+/* Somebody's editor, say, while he reads the guide. */
+Test(life, tells_why_a_silent_connection_ended_and_what_changes_that)
+{
+    struct server server = server_begin(
+        &(struct begin){.script = ECHO, .config = "return { idle_timeout = 0.2, workers = 1 }"});
+    for (int i = 0; i < 3; i++) {
+        int client = client_connect(&server);
+        cr_assert_eq(client_await_end(client), CLIENT_EOF);
+        close(client);
+    }
+    server_signal(&server, SIGTERM);
+    cr_assert_eq(server_wait(&server), 0);
+    cr_assert_eq(server_log_count(&server, "nothing received for 0."), 1);
+    cr_assert_eq(server_log_count(&server, "idle_timeout = 0 switches this off"), 1);
     server_end(&server);
 }
 

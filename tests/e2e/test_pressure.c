@@ -162,8 +162,8 @@ Test(pressure, who_begins_packets_and_does_not_end_them_makes_room_for_who_does)
         ask(client, &blocks, &memory);
     client_put_text(client, "ok");
     client_expect(client, "ok");
-    server_expect_log(&server, "closed: it does not end the packet of which 1 bytes have come, and "
-                               "others need the block");
+    server_expect_log(&server, "closed: unfinished packet, 1 byte so far, and other connections "
+                               "need the block");
     for (int i = 0; i < BEGINNERS; i++) close(beginners[i]);
     await_nothing_used(client);
     close(client);
@@ -275,7 +275,8 @@ Test(pressure, packets_that_memory_cannot_hold_wait_and_then_one_has_to_go)
         push_some(halves, HALVES, STEP); /* so that no packet has come far when there is no more */
         cr_assert(client_is_served(client), "a packet that needs no memory has to get through");
     }
-    server_expect_log(&server, "closed: no memory for its packet, and it has waited longest");
+    server_expect_log(
+        &server, "closed: no memory for its packet, and no other connection has waited longer");
     cr_assert(client_is_served(client));
     close_senders(halves, HALVES);
     await_nothing_used(client);
@@ -327,8 +328,8 @@ Test(pressure, who_keeps_memory_for_a_packet_and_does_not_end_it_makes_room_for_
     packet[MEDIUM - 1] = '\0';
     client_ask(client, packet, packet);
     free(packet);
-    server_expect_log(&server, "bytes have come, and others need the memory");
-    cr_assert_eq(server_log_count(&server, "it has waited longest"), 0);
+    server_expect_log(&server, "so far, and other connections need the memory");
+    cr_assert_eq(server_log_count(&server, "no other connection has waited longer"), 0);
     close_senders(halves, HOLDERS);
     close(client);
     close(asking);

@@ -15,7 +15,7 @@
     "end\n"
 
 /* What it logs about files that say nothing new; with log = "debug". */
-#define RUNS_ALREADY "these files run already"
+#define RUNS_ALREADY "these files are running already"
 #define REFUSED_ALREADY "these files have been refused already"
 
 static struct server begin_watched(const char *script)
@@ -169,7 +169,7 @@ Test(reload, code_that_receives_nothing_is_warned_of)
 {
     struct server server = server_begin(&(struct begin){.script = SAYS("one")});
     script_replace(&server, "main.lua", "local function on_receive() end\n");
-    server_expect_log(&server, "no on_receive that is global");
+    server_expect_log(&server, "defines no on_receive: packets are discarded");
     server_expect_log(&server, "generation 2 runs: main.lua\n");
     server_end(&server);
 }
@@ -379,7 +379,7 @@ Test(reload, three_generations_are_kept_to_roll_back_to)
     client_ask(client, "what?", "four");
     server_command(&server, "rollback", 0,
                    "generation 5 runs: main.lua\n"
-                   "the files are as they were: the next one that is saved loads them anew\n");
+                   "the files on disk are unchanged: they are loaded when one of them is saved\n");
     client_ask(client, "what?", "three");
     server_command(&server, "rollback", 0, "generation 6 runs: main.lua\n");
     client_ask(client, "what?", "two");

@@ -144,8 +144,7 @@ Test(reload_config, what_takes_a_restart_is_named_until_there_was_one)
 {
     static const char later[] = "return { listen = '127.0.0.1:1', max_connections = 7, "
                                 "framing = 'line', drain_timeout = 3 }\n";
-    static const char told[] =
-        "needs a restart, and is as before until then: framing, max_connections, listen\n";
+    static const char told[] = "needs a restart to change: framing, max_connections, listen\n";
     struct server server = begin(ECHO, "return { listen = '127.0.0.1:0' }\n");
     int client = client_connect(&server);
     configure(&server, later, told);
@@ -165,7 +164,7 @@ Test(reload_config, the_number_of_workers_takes_a_restart)
     struct server server = server_begin(&(struct begin){
         .script = ECHO, .config = "return { workers = 1, reload = 'signal' }\n", .admin = true});
     configure(&server, "return { workers = 2, reload = 'signal' }\n",
-              "needs a restart, and is as before until then: workers\n");
+              "needs a restart to change: workers\n");
     int client = client_connect(&server);
     client_ask(client, "hello", "hello");
     close(client);

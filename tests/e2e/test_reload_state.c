@@ -157,7 +157,7 @@ Test(reload_state, timers_of_the_old_code_are_cancelled_and_those_of_the_new_run
     server_expect_log(&server, "it runs\n");
     server_reload(&server, COUNTS_BOTH, 2);
     expect_to_have_stopped(client);
-    cr_assert_eq(server_log_count(&server, "has started none"), 0);
+    cr_assert_eq(server_log_count(&server, "the new code started none"), 0);
     close(client);
     server_end(&server);
 }
@@ -220,7 +220,7 @@ Test(reload_state, that_the_new_code_starts_no_timer_is_warned_of)
                                  "  server.every(10, function() end)\n"
                                  "end\n"
                                  "function on_receive() end\n";
-    static const char warning[] = "the new code has started none of the 1 timers that ran";
+    static const char warning[] = "1 timers were cancelled, and the new code started none";
     struct server server = begin(script);
     server_reload(&server, script, 2);
     server_expect_log(&server, warning);

@@ -69,7 +69,11 @@ Test(sandbox, modules_from_outside_are_refused_whatever_the_paths_say)
                "  package.cpath = './?.so;/usr/lib/x86_64-linux-gnu/lua/5.4/?.so;'\n"
                "    .. package.cpath\n"
                "  for _, name in ipairs { 'lfs', 'socket.core', 'etc.passwd', 'main.x', 'ffi' }\n"
-               "  do refuses(name, 'not found', require, name) end\n"
+               "  do\n"
+               "    refuses(name, 'not found', require, name)\n"
+               "    refuses(name, '\\n\\tthe sandbox %(sandbox = true%) loads no modules in C',\n"
+               "            require, name)\n"
+               "  end\n"
                "  refuses('behind', 'not found', package.loaded._G.require, 'lfs')\n"
                "  judge(conn)\n"
                "end\n",

@@ -33,7 +33,7 @@ static void check_backslashes(struct span text)
         if (fuzz_byte(&text) != '\\') continue;
         check(text.size != 0);
         uint8_t byte = fuzz_byte(&text);
-        check(byte == '\\' || byte == 'x');
+        check(memchr("\\xnrt", byte, 5) != NULL);
         if (byte == 'x') check(fuzz_bytes(&text, 2).size == 2);
     }
 }

@@ -108,6 +108,10 @@ look() { # TOOL
         files=$(count find scripts tests -name '*.lua')
         luacheck -q --no-color scripts tests
         ;;
+    dev)
+        files=1
+        tests/lint/dev_test.sh
+        ;;
     layers)
         files=$(count find engine bindings -name '*.[ch]')
         tests/lint/layers_test.sh && tests/lint/layers.sh
@@ -120,7 +124,7 @@ look() { # TOOL
 }
 
 if [ $# -eq 0 ]; then
-    echo format clang-tidy cppcheck gcc-analyzer shellcheck luacheck layers
+    echo format clang-tidy cppcheck gcc-analyzer shellcheck luacheck dev layers
     exit
 fi
 

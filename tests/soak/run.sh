@@ -73,7 +73,7 @@ for try in 1 2 3 4 5 6 7 8 9 10; do
     kill -0 "$server" 2>/dev/null || break
     sleep "0.$try"
 done
-backend=$(sed -n 's/.* backend \([a-z]*\):.*/\1/p' "$log")
+backend=$(sed -n 's/.* backend \([a-z]*\) .*/\1/p' "$log")
 kill -0 "$server" 2>/dev/null || { cat "$log" >&2; server=''; die 3 'the server did not start'; }
 
 "$MOONPORT_SOAK" "$listen" --admin "$admin" --pid "$server" --scripts "$made.scripts" \

@@ -243,6 +243,13 @@ Test(frame_guess, knows_what_people_point_at_the_wrong_port)
     cr_assert_str_eq(GUESS("line", "PRI * HTTP/2.0\r\n"), "this looks like HTTP");
     cr_assert_str_eq(GUESS("length", "\x16\x03\x01\x02\x00\x01"), "this looks like TLS");
     cr_assert_str_eq(GUESS("length", "SSH-2.0-OpenSSH_9\r\n"), "this looks like SSH");
+    static const char proxy[] =
+        "this looks like a PROXY protocol header: switch it off in the proxy in front";
+    cr_assert_str_eq(GUESS("length", "PROXY TCP4 192.0.2.1 192.0.2.2 4711 7000\r\n"), proxy);
+    cr_assert_str_eq(GUESS("line", "PROXY TCP6 2001:db8::1"), proxy);
+    cr_assert_str_eq(GUESS("fixed,size=100", "PROXY UNKNOWN\r\n"), proxy);
+    cr_assert_str_eq(GUESS("length", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c"), proxy);
+    cr_assert_str_eq(GUESS("length", "\r\n\r\n\x00\r\nQUI"), "");
     cr_assert_str_eq(GUESS("length", "hello there\n"), "this looks like text: framing = \"line\"?");
 }
 

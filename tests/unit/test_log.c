@@ -266,6 +266,20 @@ Test(log, a_limit_works_from_the_first_moment_of_the_clock)
     cr_assert_eq(allowed, LOG_BURST);
 }
 
+Test(log, what_is_told_seldom_is_told_once_a_minute_and_counts_the_rest)
+{
+    const uint64_t minute = LOG_SELDOM_S * UINT64_C(1000000000);
+    struct log_seldom seldom = {0};
+    uint64_t held_back = 99;
+    cr_assert(log_allowed_seldom(&seldom, 0, &held_back));
+    cr_assert_eq(held_back, 0);
+    for (int i = 0; i < 300; i++)
+        cr_assert_not(log_allowed_seldom(&seldom, minute - 1, &held_back));
+    cr_assert(log_allowed_seldom(&seldom, minute, &held_back));
+    cr_assert_eq(held_back, 300);
+    cr_assert_not(log_allowed_seldom(&seldom, 2 * minute - 1, &held_back));
+}
+
 Test(log, more_is_told_only_of_lines_that_were_held_back)
 {
     char text[LOG_MORE_MAX];

@@ -100,7 +100,7 @@ Test(talk_text, printable_text_is_shown_as_it_is)
 
 Test(talk_text, control_characters_are_named)
 {
-    is_shown("\x1b[31m\a\n\r\t\0\x7f", 11, "\\x1b[31m\\x07\\x0a\\x0d\\x09\\x00\\x7f");
+    is_shown("\x1b[31m\a\n\r\t\0\x7f", 11, "\\x1b[31m\\x07\\n\\r\\t\\x00\\x7f");
     is_shown("\xc2\x80\xc2\x9b\xc2\x9f", 6, "\\xc2\\x80\\xc2\\x9b\\xc2\\x9f");
 }
 
