@@ -96,13 +96,13 @@ static void switch_timers(struct runtime *runtime, struct code *next)
         log_line(LOG_WARN,
                  "worker %u: ended %d coroutines of timers and messages that have waited since "
                  "before generation %llu",
-                 worker_index(runtime->worker) + 1, ended,
+                 worker_number(runtime->worker), ended,
                  (unsigned long long)next->generation - GENERATIONS_KEPT);
     if (stopped > 0 && !starts_some && !runtime->has[ON_LOAD])
         log_line(LOG_WARN,
                  "worker %u: the new code has started none of the %d timers that ran: on_start is "
                  "not called again, so start them in main.lua itself or in on_load",
-                 worker_index(runtime->worker) + 1, stopped);
+                 worker_number(runtime->worker), stopped);
 }
 
 bool code_switch(struct runtime *runtime, bool reload, struct error *error)
