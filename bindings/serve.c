@@ -129,10 +129,12 @@ int serve_main(int count, char **words)
         system_show_output();
         system_catch_hangup(NULL, NULL); /* until there is something to load anew */
         prepare_system(&project.config);
+        project.program.serves = true;
         struct server *server = server_start(&project.config, &project.script, &error);
         if (server != NULL) {
             serve(&project, server, &error);
             server_stop(server);
+            lua_print_tell_lost();
             if (error.kind == ERROR_NONE) log_line(LOG_INFO, "stopped");
         }
     }
