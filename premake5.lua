@@ -198,12 +198,28 @@ end
 
 open_project("engine", "StaticLib", { "engine/*.h", "engine/*.c" })
 
+-- What the program tells Windows of itself. Compiled here: the two premakes know resources by different
+-- rules, and neither of a compiler of another name.
+local function resource()
+  local at = path.getabsolute("build/" .. set .. suffix)
+  os.mkdir(at)
+  local windres = os.execute("x86_64-w64-mingw32-windres --version >/dev/null 2>&1")
+  local crosses = windres == 0 or windres == true
+  local made = at .. "/windows.res.o"
+  local command = (crosses and "x86_64-w64-mingw32-windres" or "windres")
+    .. ' -I bindings -O coff -i bindings/windows.rc -o "' .. made .. '"'
+  local result = os.execute(command)
+  if result ~= 0 and result ~= true then error("windres fails: " .. command, 0) end
+  return '"' .. made .. '"'
+end
+
 -- Modules that are written in C find Lua's functions in the executable.
 open_project("moonport", "ConsoleApp", { "bindings/*.h", "bindings/*.c" })
   local found = find_lua()
   buildoptions(found.compile)
   linkoptions(found.link)
   linkoptions { windows and "-Wl,--out-implib,libmoonport.dll.a" or "-rdynamic" }
+  if windows then linkoptions { resource() } end
   links { "engine" }
   links(found.libraries)
   links(system_libraries)

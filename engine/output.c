@@ -48,8 +48,8 @@ static size_t write_pieces(enum output output, struct state *state, const char *
     size_t done = 0;
     int64_t until_ms = 0;
     while (done < size && await_room(output, state, &until_ms)) {
-        size_t left = size - done;
-        int written = (int)write((int)output, bytes + done, left < PIECE_SIZE ? left : PIECE_SIZE);
+        unsigned piece = size - done < PIECE_SIZE ? (unsigned)(size - done) : PIECE_SIZE;
+        int written = (int)write((int)output, bytes + done, piece);
         if (written > 0)
             done += (size_t)written;
         else if (written == 0 || (errno != EINTR && errno != EAGAIN))
