@@ -195,7 +195,7 @@ local system_libraries = windows and { "ws2_32", "mswsock" } or { "uring", "dl",
 if fuzzing then
   local found = find_lua()
   open_project("fuzzed", "StaticLib", {
-    "engine/address*.c", "engine/config*.c", "engine/frame*.c", "engine/log*.c",
+    "engine/address*.c", "engine/config*.c", "engine/frame*.c", "engine/log*.c", "engine/output*.c",
     "engine/settings.c", "bindings/admin.c", "bindings/config_lua.c", "bindings/environment.c",
     "bindings/globals.c", "bindings/heap.c", "bindings/lua_framing.c", "bindings/source.c",
     "bindings/talk_text.c", "bindings/tokens.c", "bindings/value.c",
@@ -214,12 +214,28 @@ end
 
 open_project("engine", "StaticLib", { "engine/*.h", "engine/*.c" })
 
+-- What the program tells Windows of itself. Compiled here: the two premakes know resources by different
+-- rules, and neither of a compiler of another name.
+local function resource()
+  local at = path.getabsolute("build/" .. set .. suffix)
+  os.mkdir(at)
+  local windres = os.execute("x86_64-w64-mingw32-windres --version >/dev/null 2>&1")
+  local crosses = windres == 0 or windres == true
+  local made = at .. "/windows.res.o"
+  local command = (crosses and "x86_64-w64-mingw32-windres" or "windres")
+    .. ' -I bindings -O coff -i bindings/windows.rc -o "' .. made .. '"'
+  local result = os.execute(command)
+  if result ~= 0 and result ~= true then error("windres fails: " .. command, 0) end
+  return '"' .. made .. '"'
+end
+
 -- Modules that are written in C find Lua's functions in the executable.
 open_project("moonport", "ConsoleApp", { "bindings/*.h", "bindings/*.c" })
   local found = find_lua()
   buildoptions(found.compile)
   linkoptions(found.link)
   linkoptions { windows and "-Wl,--out-implib,libmoonport.dll.a" or "-rdynamic" }
+  if windows then linkoptions { resource() } end
   links { "engine" }
   links(found.libraries)
   links_editing()

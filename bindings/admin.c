@@ -1,6 +1,7 @@
 #include "admin.h"
 
 #include "server.h"
+#include "text.h"
 
 #include <stdlib.h>
 
@@ -166,16 +167,12 @@ static bool is_everybodys(const struct address *address)
 
 static void announce(const struct admin *admin)
 {
-    char where[ADDRESS_TEXT_MAX], names[256];
+    char where[ADDRESS_TEXT_MAX], place[256];
     struct address address = admin_address(admin);
-    size_t size = 0;
-    names[0] = '\0';
-    for (const struct admin_command *one = admin->commands; one->name != NULL; one++) {
-        if (size >= sizeof names) break;
-        size += (size_t)snprintf(names + size, sizeof names - size, "%s%s", size > 0 ? ", " : "",
-                                 one->name);
-    }
-    log_line(LOG_INFO, "admin on %s (moonport %s)", address_format(&address, where), names);
+    struct text names = text_in(place, sizeof place);
+    for (const struct admin_command *one = admin->commands; one->name != NULL; one++)
+        text_add(&names, "%s%s", names.used > 0 ? ", " : "", one->name);
+    log_line(LOG_INFO, "admin on %s (moonport %s)", address_format(&address, where), names.bytes);
     if (is_everybodys(&address))
         log_line(LOG_WARN,
                  "admin on %s: anybody who can reach that address can do this; with 127.0.0.1 only "

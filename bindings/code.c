@@ -95,13 +95,13 @@ static void switch_timers(struct runtime *runtime, struct code *next)
         log_line(LOG_WARN,
                  "worker %u: ended %d timers or messages whose code has waited since before "
                  "generation %llu",
-                 worker_index(runtime->worker) + 1, ended,
+                 worker_number(runtime->worker), ended,
                  (unsigned long long)next->generation - GENERATIONS_KEPT);
     if (stopped > 0 && !starts_some && !runtime->has[ON_LOAD])
         log_line(LOG_WARN,
                  "worker %u: %d timers were cancelled, and the new code started none: on_start is "
                  "not called after a reload, so start them in main.lua itself or in on_load",
-                 worker_index(runtime->worker) + 1, stopped);
+                 worker_number(runtime->worker), stopped);
 }
 
 bool code_switch(struct runtime *runtime, bool reload, struct error *error)

@@ -35,15 +35,16 @@ static const char *flag_elsewhere(const char *flag)
 
 static bool unknown_flag(const char *flag, struct error *error)
 {
-    const char *names[64] = {"listen", "help", "version"};
+    enum { OTHERS = 3 };
+    const char *names[OTHERS + CONFIG_NAMES_MAX] = {"listen", "help", "version"};
     size_t count;
     const struct config_name *settings = config_names(&count);
-    for (size_t i = 0; i < count; i++) names[i + 3] = settings[i].name;
+    for (size_t i = 0; i < count; i++) names[OTHERS + i] = settings[i].name;
     char typed[32];
     snprintf(typed, sizeof typed, "%s", flag);
     replace(typed, '-', '_');
     const char *nearest = flag_elsewhere(typed);
-    if (nearest == NULL) nearest = settings_nearest(typed, names, count + 3);
+    if (nearest == NULL) nearest = settings_nearest(typed, names, OTHERS + count);
     if (nearest == NULL)
         return error_set(error, ERROR_USAGE, "unknown flag --%s: see moonport --help", flag);
     char meant[32];

@@ -193,5 +193,6 @@ void library_open(struct runtime *runtime)
     bound(L, "debug", "setmetatable", set_metatable);
     remove_all(L, harmful, sizeof harmful / sizeof *harmful);
     find_modules_in(L, runtime->program->plan->source->directory);
+    if (runtime->program->serves) lua_print_open(L);
     if (runtime->program->sandbox) close_system(L);
 }

@@ -75,6 +75,7 @@ static void push_stats(lua_State *L, const struct server_stats *stats)
     set_figure(L, "blocks_used", stats->blocks_used);
     set_figure(L, "blocks_free", stats->blocks_free);
     set_figure(L, "block_bytes", stats->block_bytes);
+    set_figure(L, "fixed_bytes", stats->fixed_bytes);
     set_figure(L, "memory_used", stats->memory_used);
     set_figure(L, "memory_max", stats->memory_max);
     set_figure(L, "bytes_received", stats->bytes_received);
@@ -134,7 +135,7 @@ void lua_server_open(struct runtime *runtime)
     lua_remove(L, -2);
     lua_pushcclosure(L, server_log, 2);
     lua_setfield(L, -2, "log");
-    set_figure(L, "worker", worker_index(runtime->worker) + 1);
+    set_figure(L, "worker", worker_number(runtime->worker));
     set_figure(L, "workers", worker_count(runtime->worker));
     lua_pushliteral(L, MOONPORT_VERSION);
     lua_setfield(L, -2, "version");

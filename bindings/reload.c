@@ -18,6 +18,7 @@ struct reloader {
     const struct command_line *line;
     bool watches;                      /* the setting `reload`, which takes a restart */
     pthread_mutex_t mutex;             /* one reload at a time; guards all below */
+    bool unasked;                      /* files have changed, nobody asked for the present one */
     struct config config;              /* in force */
     struct source *kept[SOURCES_KEPT]; /* the newest first: that one runs */
     uint64_t generation;               /* the last number given */
@@ -84,11 +85,24 @@ static bool read_settings(struct reloader *reloader, struct rollout *rollout, st
     return config_finish(&rollout->config, error);
 }
 
+/* A main.lua that says nothing is one that is just being written, or was lost. */
+static bool says_something(const struct source *source, struct error *error)
+{
+    struct span text = source_code(source_find(source, "main.lua"));
+    while (text.size > 0 && strchr(" \t\r\n", text.data[0]) != NULL) text = span_skip(text, 1);
+    return text.size > 0 || error_set(error, ERROR_INPUT,
+                                      "%s/main.lua is empty, which only moonport reload takes for "
+                                      "what is meant",
+                                      source->directory);
+}
+
 static bool is_possible(struct reloader *reloader, struct rollout *rollout, struct config *wanted,
                         struct report *report)
 {
     struct error error;
-    if (read_settings(reloader, rollout, wanted, &error) &&
+    rollout->keeps_handlers = reloader->unasked;
+    if ((!reloader->unasked || says_something(rollout->plan.source, &error)) &&
+        read_settings(reloader, rollout, wanted, &error) &&
         review_open(&rollout->review, rollout->plan.source, false, &error)) {
         rollout->plan.suspects = &rollout->review.suspects;
         return true;
@@ -165,6 +179,7 @@ static bool reload(struct reloader *reloader, enum look look, struct report *rep
     struct source *source = read_source(reloader, look, report);
     if (source == NULL) return false;
     bool fine = true;
+    reloader->unasked = look != LOOK_ALWAYS;
     if (look == LOOK_ALWAYS || !is_known(reloader, source, look)) {
         uint64_t before = reloader->generation;
         fine = bring_in(reloader, source, report);
@@ -191,6 +206,7 @@ static bool roll_back(struct reloader *reloader, struct report *report)
 {
     struct source **kept = reloader->kept, *left = kept[0];
     uint64_t before = reloader->generation;
+    reloader->unasked = false;
     if (kept[1] == NULL) {
         report_add(report, "there is no generation to go back to\n");
         return false;

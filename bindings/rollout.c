@@ -27,13 +27,34 @@ static void drop(void *context)
     free(rollout);
 }
 
+static bool has_any(const bool *has)
+{
+    for (int i = 0; i < HANDLERS; i++)
+        if (has[i]) return true;
+    return false;
+}
+
+/* Packets would be thrown away without a word. */
+static bool keeps_handlers(const struct rollout *rollout, const struct runtime *runtime,
+                           struct error *error)
+{
+    if (!rollout->keeps_handlers || !has_any(runtime->has) || has_any(runtime->next->has))
+        return true;
+    return error_set(
+        error, ERROR_INPUT,
+        "%s/main.lua defines no handler any more, which only moonport reload takes for "
+        "what is meant",
+        rollout->plan.source->directory);
+}
+
 /* Code that has filled its memory can be replaced: there is room for both while there are both. */
 static void prepare(void *context, struct worker *worker, void *state)
 {
     struct rollout *rollout = context;
     struct runtime *runtime = state;
     heap_lend(&runtime->heap, rollout->config.lua_memory);
-    code_prepare(runtime, &rollout->plan, &rollout->errors[worker_index(worker)]);
+    struct error *error = &rollout->errors[worker_index(worker)];
+    if (code_prepare(runtime, &rollout->plan, error)) keeps_handlers(rollout, runtime, error);
 }
 
 static void discard(void *context, struct worker *worker, void *state)

@@ -18,6 +18,7 @@ struct rollout {
     struct plan plan;      /* its source is held */
     struct review review;  /* to be filled in before it is prepared, as are plan.suspects */
     struct config config;  /* and this */
+    bool keeps_handlers;   /* and this: code without any handler does not replace code with some */
     struct error errors[]; /* of each worker */
 };
 

@@ -106,6 +106,7 @@ struct program {
     struct runtime **made; /* is told of the runtime, of tests; or NULL */
     struct error *witness; /* takes the first failure of a handler, which is logged otherwise */
     bool only_loads;       /* no handler is called, and no timer fires */
+    bool serves;           /* what scripts print waits for nobody */
 };
 
 /* The engine's callbacks; their context is a struct program. */
@@ -193,6 +194,15 @@ uint64_t runtime_check_seconds(lua_State *L, int index);
 /* Lua's own libraries, but for what a script must not have. */
 void library_open(struct runtime *runtime);
 void coroutines_open(struct runtime *runtime);
+
+/* ---- lua_print.c ---- */
+
+/* print, and what the library io writes to standard output and error, so that no worker waits for
+ * whoever reads it. What nobody takes is lost, as of the log. */
+void lua_print_open(lua_State *L);
+
+/* Logs how many lines were lost since it was logged last; at the end. Any thread. */
+void lua_print_tell_lost(void);
 
 /* ---- lua_conn.c ---- */
 

@@ -43,15 +43,27 @@ static void serve_until_stopped(struct server *server, struct reloader *reloader
     _exit(0);
 }
 
-static void announce(const struct project *project)
+static void announce_blocks(const struct config *config)
 {
-    const struct config *config = &project->config;
-    uint64_t wanted = config_blocks_wanted(config);
-    if (config->blocks < wanted)
+    uint64_t wanted = config_blocks_wanted(config), most = config_blocks_most(config);
+    if (config->blocks >= wanted) return;
+    if (wanted <= most)
         log_line(LOG_INFO,
                  "blocks = %u: enough for most loads, but %u connections could use %llu at once; "
                  "receiving pauses when they run out",
                  config->blocks, config->max_connections, (unsigned long long)wanted);
+    else
+        log_line(LOG_INFO,
+                 "blocks = %u: enough for most loads, but %u connections could use all of the %llu "
+                 "at once that %u worker%s can have (%d each); receiving pauses when they run out",
+                 config->blocks, config->max_connections, (unsigned long long)most, config->workers,
+                 config->workers == 1 ? "" : "s", BLOCK_COUNT_MAX);
+}
+
+static void announce(const struct project *project)
+{
+    const struct config *config = &project->config;
+    announce_blocks(config);
     log_line(LOG_INFO, "serving %s with %u worker%s, at most %u connections",
              project->line.directory, config->workers, config->workers == 1 ? "" : "s",
              config->max_connections);
@@ -117,10 +129,12 @@ int serve_main(int count, char **words)
         system_show_output();
         system_catch_hangup(NULL, NULL); /* until there is something to load anew */
         prepare_system(&project.config);
+        project.program.serves = true;
         struct server *server = server_start(&project.config, &project.script, &error);
         if (server != NULL) {
             serve(&project, server, &error);
             server_stop(server);
+            lua_print_tell_lost();
             if (error.kind == ERROR_NONE) log_line(LOG_INFO, "stopped");
         }
     }

@@ -1,6 +1,7 @@
 #include "source.h"
 
 #include "check.h"
+#include "text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -336,16 +337,13 @@ bool source_is_same(const struct source *left, const struct source *right)
 }
 
 /* Writes as many of the names; false if there is no room for them. */
-static bool write_names(const char **names, uint32_t count, uint32_t total, char *text, size_t size)
+static bool write_names(const char **names, uint32_t count, uint32_t total, char *place,
+                        size_t size)
 {
-    size_t used = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i == 0 ? "" : ", ", names[i]);
-        if (used >= size) return false;
-    }
-    if (count < total)
-        used += (size_t)snprintf(text + used, size - used, " and %u more", total - count);
-    return used < size;
+    struct text text = text_in(place, size);
+    for (uint32_t i = 0; i < count; i++) text_add(&text, "%s%s", i == 0 ? "" : ", ", names[i]);
+    if (count < total) text_add(&text, " and %u more", total - count);
+    return !text.cut;
 }
 
 void source_changes(const struct source *before, const struct source *after, char *text,

@@ -64,7 +64,7 @@ static bool conclude_start(struct run *run, enum run_state state, struct error *
     if (state == RUN_DONE) return runtime->started = true;
     struct error inner = *error;
     return error_set(error, ERROR_INPUT, "on_start failed in worker %u: %.1900s",
-                     worker_index(runtime->worker) + 1, inner.text);
+                     worker_number(runtime->worker), inner.text);
 }
 
 static bool call_on_start(struct runtime *runtime, struct error *error)
@@ -96,7 +96,7 @@ static struct runtime *make_runtime(const struct program *program, struct worker
     runtime->owned = calloc(worker_slots(worker), sizeof *runtime->owned);
     if (runtime->owned == NULL) goto failed;
     for (uint32_t i = 0; i < worker_slots(worker); i++) list_init(&runtime->owned[i]);
-    if (!overtime_open(&runtime->overtime, worker_index(worker) + 1)) goto failed;
+    if (!overtime_open(&runtime->overtime, worker_number(worker))) goto failed;
     if (program->made != NULL) *program->made = runtime;
     return runtime;
 

@@ -17,8 +17,10 @@ enum watch_event { WATCH_CHANGED, WATCH_WOKEN };
  * watched. */
 struct watch *watch_open(const char *directory, struct error *error);
 
-/* Waits until something has changed, and then nothing more has for 50 ms (500 ms at most), or until
- * it is woken. When both have come the wake is told first, the change next time. What changed before
+/* Waits until something has changed, and then nothing more has for 50 ms (500 ms at most) and no Lua
+ * file is half written, or until it is woken. A file is half written from when something is written to
+ * it until it is closed; when that does not come for 5 s after the last change (60 s at most) it is
+ * waited for no longer, and the log says so. When both have come the wake is told first, the change next time. What changed before
  * it was opened is not told. */
 enum watch_event watch_wait(struct watch *watch);
 

@@ -24,6 +24,14 @@ enum {
     REPLACED = IN_DELETE_SELF | IN_MOVE_SELF, /* of a file that a link leads to */
 };
 
+/* A Lua file that somebody has open to write it. */
+struct writing {
+    struct writing *next;
+    int directory; /* what is watched: the directory, or the file if `name` is "" */
+    bool created;  /* and nothing was written yet */
+    char name[];
+};
+
 struct watch {
     int wake;        /* an eventfd */
     int changes;     /* an inotify instance; -1: none yet */
@@ -31,9 +39,10 @@ struct watch {
     int first;       /* the directory's own watch; -1: it has gone */
     dev_t device;    /* what the directory's path led to when that was added */
     ino_t inode;
-    bool stale;       /* directories may have gone that are watched still */
-    bool warned;      /* that not all of them are watched */
-    uint64_t look_ms; /* when to see where the path leads now; UINT64_MAX: never */
+    bool stale;              /* directories may have gone that are watched still */
+    bool warned;             /* that not all of them are watched */
+    struct writing *writing; /* all of them */
+    uint64_t look_ms;        /* when to see where the path leads now; UINT64_MAX: never */
     struct settle settle;
 };
 
@@ -42,6 +51,103 @@ static uint64_t now_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- files that are being written ---- */
+
+static const char *name_of(const struct inotify_event *event)
+{
+    return event->len == 0 ? "" : event->name;
+}
+
+static struct writing **find_writing(struct watch *watch, const struct inotify_event *event)
+{
+    struct writing **at = &watch->writing;
+    while (*at != NULL &&
+           ((*at)->directory != event->wd || strcmp((*at)->name, name_of(event)) != 0))
+        at = &(*at)->next;
+    return at;
+}
+
+static void end_writing(struct writing **at)
+{
+    struct writing *writing = *at;
+    if (writing == NULL) return;
+    *at = writing->next;
+    free(writing);
+}
+
+static void end_all_writing(struct watch *watch)
+{
+    while (watch->writing != NULL) end_writing(&watch->writing);
+}
+
+/* Without memory for it, nobody waits for the file to be closed. */
+static void begin_writing(struct watch *watch, const struct inotify_event *event)
+{
+    bool created = (event->mask & IN_CREATE) != 0;
+    struct writing **at = find_writing(watch, event);
+    if (*at == NULL) {
+        size_t size = strlen(name_of(event)) + 1;
+        struct writing *writing = calloc(1, sizeof *writing + size);
+        if (writing == NULL) return;
+        writing->directory = event->wd;
+        writing->created = created;
+        memcpy(writing->name, name_of(event), size);
+        *at = writing;
+    }
+    (*at)->created = (*at)->created && created;
+}
+
+/* A file that was opened to be made is empty, until something is written. A link to another one is
+ * complete, and nobody closes it. */
+struct finding_empty {
+    const char *name;
+    bool found;
+};
+
+static bool find_empty(void *context, const char *path, const char *name, struct error *error)
+{
+    struct finding_empty *finding = context;
+    struct stat status;
+    const char *slash = strrchr(name, '/');
+    (void)error;
+    if (strcmp(slash == NULL ? name : slash + 1, finding->name) == 0 && lstat(path, &status) == 0)
+        finding->found |= S_ISREG(status.st_mode) && status.st_size == 0 && status.st_nlink == 1;
+    return true;
+}
+
+static bool is_empty(const struct watch *watch, const struct writing *writing)
+{
+    struct finding_empty finding = {.name = writing->name};
+    struct source_visitor visitor = {.context = &finding, .file = find_empty};
+    struct error error;
+    return source_walk(watch->directory, &visitor, &error) && finding.found;
+}
+
+static void forget_links(struct watch *watch)
+{
+    struct writing **at = &watch->writing;
+    while (*at != NULL) {
+        if ((*at)->created && !is_empty(watch, *at))
+            end_writing(at);
+        else
+            at = &(*at)->next;
+    }
+}
+
+/* What one event says of it. Editors that rename over a file have written all of it before. */
+static void note_writing(struct watch *watch, const struct inotify_event *event)
+{
+    bool is_script = event->len == 0 || source_has_name(event->name);
+    if ((event->mask & IN_Q_OVERFLOW) != 0)
+        end_all_writing(watch); /* that they were closed may be among what was lost */
+    else if ((event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | REPLACED |
+                             IN_IGNORED)) != 0)
+        end_writing(find_writing(watch, event));
+    else if ((event->mask & (IN_MODIFY | IN_CREATE)) != 0 && (event->mask & IN_ISDIR) == 0 &&
+             is_script)
+        begin_writing(watch, event);
 }
 
 /* ---- what is watched ---- */
@@ -97,6 +203,7 @@ static bool add_anew(struct watch *watch, struct error *error)
     if (watch->changes >= 0) close(watch->changes);
     watch->changes = changes;
     watch->first = -1;
+    end_all_writing(watch); /* they were numbered by what was watched */
     /* Before it is watched: if the path leads elsewhere in between, the next look sees that. */
     if (stat(watch->directory, &status) == 0) {
         watch->device = status.st_dev;
@@ -124,7 +231,8 @@ static void look(struct watch *watch, uint64_t now)
     }
     bool same = watch->device == status.st_dev && watch->inode == status.st_ino;
     bool moved = watch->first < 0 || !same;
-    if (!moved && !watch->stale) return;
+    /* Whose end is awaited would be forgotten with what is watched. */
+    if (!moved && (!watch->stale || watch->writing != NULL)) return;
     note_trouble(watch, add_anew(watch, &error), &error);
     watch->stale = false;
     if (moved && watch->first >= 0) settle_note(&watch->settle, now);
@@ -150,6 +258,7 @@ static void read_events(struct watch *watch, uint64_t now)
         if ((event->mask & IN_IGNORED) != 0 && event->wd == watch->first) watch->first = -1;
         if ((event->mask & ARRIVED) != 0 && (event->mask & IN_ISDIR) != 0) arrived = true;
         if ((event->mask & (RENAMED | REPLACED | IN_Q_OVERFLOW)) != 0) watch->stale = true;
+        note_writing(watch, event);
         if (counts(event)) changed = true;
     }
     struct error error;
@@ -163,12 +272,28 @@ static bool take_wake(struct watch *watch)
     return read(watch->wake, &times, sizeof times) == sizeof times;
 }
 
+/* True if a burst is over. */
+static bool has_settled(struct watch *watch, uint64_t now)
+{
+    if (!settle_is_due(&watch->settle, now)) return false;
+    forget_links(watch);
+    read_events(watch, now); /* one of those may have been written to just now */
+    const struct writing *writing = watch->writing;
+    if (!settle_over(&watch->settle, now, writing != NULL)) return false;
+    if (writing != NULL)
+        log_line(LOG_WARN,
+                 "%s has been open for writing for %d s since the last change: it is read as it is",
+                 writing->name[0] == '\0' ? "a file" : writing->name, SETTLE_OPEN_MS / 1000);
+    end_all_writing(watch);
+    return true;
+}
+
 enum watch_event watch_wait(struct watch *watch)
 {
     for (;;) {
         if (take_wake(watch)) return WATCH_WOKEN;
         uint64_t now = now_ms();
-        if (settle_over(&watch->settle, now)) {
+        if (has_settled(watch, now)) {
             look(watch, now);
             watch->settle.changed = false; /* what that saw is told of with the rest */
             return WATCH_CHANGED;
@@ -222,6 +347,7 @@ void watch_close(struct watch *watch)
 {
     if (watch->changes >= 0) close(watch->changes);
     if (watch->wake >= 0) close(watch->wake);
+    end_all_writing(watch);
     free(watch->directory);
     free(watch);
 }

@@ -1,7 +1,9 @@
 #include "watch.h"
 
 #include "check.h"
+#include "log.h"
 #include "settle.h"
+#include "source.h"
 
 #include <stdlib.h>
 #include <windows.h>
@@ -131,13 +133,42 @@ static void read_changes(struct watch *watch, uint64_t now)
     if (!fine || !await_changes(watch)) let_go(watch);
 }
 
+/* Nothing tells that a file was closed. But who wants it for nobody else to write to is refused as
+ * long as somebody has it open for that, or has all of it. */
+static bool find_writing(void *context, const char *path, const char *name, struct error *error)
+{
+    (void)context;
+    HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL,
+                              OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file == INVALID_HANDLE_VALUE && GetLastError() == ERROR_SHARING_VIOLATION)
+        return error_set(error, ERROR_SYSTEM, "%s", name); /* the way ends here */
+    if (file != INVALID_HANDLE_VALUE) CloseHandle(file);
+    return true;
+}
+
+/* True if a burst is over. */
+static bool has_settled(struct watch *watch, uint64_t now)
+{
+    struct error error = {.kind = ERROR_NONE};
+    if (!settle_is_due(&watch->settle, now)) return false;
+    struct source_visitor visitor = {.file = find_writing};
+    source_walk(watch->path, &visitor, &error);
+    bool writing = error.kind == ERROR_SYSTEM;
+    if (!settle_over(&watch->settle, now, writing)) return false;
+    if (writing)
+        log_line(LOG_WARN,
+                 "%s has been open for writing for %d s since the last change: it is read as it is",
+                 error.text, SETTLE_OPEN_MS / 1000);
+    return true;
+}
+
 enum watch_event watch_wait(struct watch *watch)
 {
     HANDLE events[] = {watch->wake, watch->operation.hEvent};
     for (;;) {
         if (WaitForSingleObject(watch->wake, 0) == WAIT_OBJECT_0) return WATCH_WOKEN;
         uint64_t now = GetTickCount64();
-        if (settle_over(&watch->settle, now)) return WATCH_CHANGED;
+        if (has_settled(watch, now)) return WATCH_CHANGED;
         look(watch, now);
         uint64_t patience = settle_wait_ms(&watch->settle, now, watch->look_ms);
         DWORD come = WaitForMultipleObjects(watch->directory != NULL ? 2 : 1, events, FALSE,

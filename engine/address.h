@@ -11,6 +11,8 @@ enum address_family { ADDRESS_NONE, ADDRESS_IPV4, ADDRESS_IPV6, ADDRESS_UNIX };
 struct address {
     uint8_t family; /* enum address_family */
     uint16_t port;  /* host order */
+    uint16_t
+        mode; /* to listen on a unix socket: who may connect, as of a file; 0: the umask says */
     union {
         uint8_t ip[16]; /* network order; 4 bytes of it for IPv4 */
         char path[108]; /* empty for a unix peer that has no name */

@@ -4,6 +4,7 @@
 #include "reorder.h"
 #include "settings.h"
 #include "table.h"
+#include "text.h"
 
 #define SECOND UINT64_C(1000000000)
 #define TEN_YEARS (UINT64_C(10) * 365 * 24 * 3600 * SECOND) /* as settings_seconds has it */
@@ -96,6 +97,7 @@ static const struct config_name settings[] = {
 };
 /* clang-format on */
 enum { SETTINGS = sizeof settings / sizeof *settings };
+static_assert((int)SETTINGS <= (int)CONFIG_NAMES_MAX, "whoever lists their names has room");
 
 /* Without a host it is this machine only: commands are not for everybody who can reach it. */
 static bool read_address(const char *text, struct address *address, struct error *error)
@@ -257,12 +259,11 @@ static bool refuse_name(const char *name, struct error *error)
         return error_set(error, ERROR_INPUT, "unknown setting \"%.200s\": did you mean \"%s\"?",
                          name, nearest);
 
-    char all[512];
-    size_t size = 0;
-    for (size_t i = 0; i <= SETTINGS; i++)
-        size +=
-            (size_t)snprintf(all + size, sizeof all - size, "%s%s", i > 0 ? ", " : "", names[i]);
-    return error_set(error, ERROR_INPUT, "unknown setting \"%.200s\": there are %s", name, all);
+    char place[sizeof error->text];
+    struct text all = text_in(place, sizeof place);
+    for (size_t i = 0; i <= SETTINGS; i++) text_add(&all, "%s%s", i > 0 ? ", " : "", names[i]);
+    return error_set(error, ERROR_INPUT, "unknown setting \"%.200s\": there are %.1800s", name,
+                     all.bytes);
 }
 
 static const struct config_name *find(const char *name)
@@ -300,11 +301,32 @@ struct config_listener *config_add_listener(struct config *config, const char *a
     return listener;
 }
 
+/* Octal, as chmod takes it: "0660", "660". */
+static bool read_mode(struct address *address, const char *text, struct error *error)
+{
+    enum { MODE_MAX = 0777 };
+    unsigned mode = 0;
+    const char *digit = text;
+    for (; *digit >= '0' && *digit <= '7' && mode <= MODE_MAX; digit++)
+        mode = mode * 8 + (unsigned)(*digit - '0');
+    if (*digit != '\0' || mode == 0 || mode > MODE_MAX)
+        return error_set(error, ERROR_INPUT,
+                         "mode = \"%.200s\" of a listener: expected who may connect to a unix "
+                         "socket, in octal from 0001 to 0777, for example \"0660\"",
+                         text);
+    if (address->family != ADDRESS_UNIX)
+        return error_set(error, ERROR_INPUT,
+                         "mode = \"%.200s\" of a listener: only a unix socket has one", text);
+    address->mode = (uint16_t)mode;
+    return true;
+}
+
 bool config_listener_set(struct config_listener *listener, const char *name, const char *value,
                          struct error *error)
 {
-    static const char *const names[] = {"address", "framing", "on_full"};
+    static const char *const names[] = {"address", "framing", "on_full", "mode"};
     uint64_t read;
+    if (strcmp(name, "mode") == 0) return read_mode(&listener->address, value, error);
     if (strcmp(name, "framing") == 0) {
         if (!read_framing(&listener->frame, value, error)) return false;
         return listener->has_framing = true;
@@ -322,8 +344,8 @@ bool config_listener_set(struct config_listener *listener, const char *name, con
                          "unknown setting \"%.200s\" of a listener: did you mean \"%s\"?", name,
                          nearest);
     return error_set(error, ERROR_INPUT,
-                     "unknown setting \"%.200s\" of a listener: there are address, framing and "
-                     "on_full",
+                     "unknown setting \"%.200s\" of a listener: there are address, framing, "
+                     "on_full and mode",
                      name);
 }
 

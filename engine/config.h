@@ -9,7 +9,7 @@
 #include "log.h"
 #include "port.h"
 
-enum { CONFIG_LISTENERS_MAX = 32, CONFIG_WORKERS_MAX = 128 };
+enum { CONFIG_LISTENERS_MAX = 32, CONFIG_WORKERS_MAX = 128, CONFIG_NAMES_MAX = 64 };
 
 #define CONFIG_ADMIN "127.0.0.1:7001" /* the default of `admin` */
 
@@ -79,13 +79,13 @@ struct config_name {
     bool live;                 /* may change while a server runs: server_configure_worker */
     const char *usual;         /* the default, if the example is another value */
 };
-const struct config_name *config_names(size_t *count);
+const struct config_name *config_names(size_t *count); /* at most CONFIG_NAMES_MAX */
 
 /* "0.0.0.0:7000" and its kin. The listener can be set further until config_finish. */
 struct config_listener *config_add_listener(struct config *config, const char *address,
                                             struct error *error);
 
-/* A setting of one listener: "on_full", or "framing" as text. (A framing given in parts is set by
+/* A setting of one listener: "on_full", "mode" of a unix socket, or "framing" as text. (A framing given in parts is set by
  * frame_set_kind and frame_set on listener->frame, with has_framing.) */
 bool config_listener_set(struct config_listener *listener, const char *name, const char *value,
                          struct error *error);
@@ -108,7 +108,9 @@ uint32_t config_links_per_worker(const struct config *config);
 uint32_t config_blocks_per_worker(const struct config *config);
 uint64_t config_memory_per_worker(const struct config *config);
 
-/* The blocks with which `max_connections` never run out: one commented line per holder. */
+/* The blocks with which `max_connections` never run out: one commented line per holder. It may be more
+ * than the workers can have, which is the second. */
 uint64_t config_blocks_wanted(const struct config *config);
+uint64_t config_blocks_most(const struct config *config);
 
 #endif

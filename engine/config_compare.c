@@ -9,7 +9,7 @@ static bool same_listeners(const struct config *one, const struct config *other)
     for (uint32_t i = 0; i < one->listener_count; i++) {
         const struct config_listener *a = &one->listeners[i], *b = &other->listeners[i];
         if (!address_is_same(&a->address, &b->address) || !frame_is_same(&a->frame, &b->frame) ||
-            a->on_full != b->on_full)
+            a->on_full != b->on_full || a->address.mode != b->address.mode)
             return false;
     }
     return true;

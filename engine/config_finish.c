@@ -168,6 +168,11 @@ uint64_t config_memory_per_worker(const struct config *config)
     return config->memory / config->workers;
 }
 
+uint64_t config_blocks_most(const struct config *config)
+{
+    return (uint64_t)BLOCK_COUNT_MAX * config->workers;
+}
+
 uint64_t config_blocks_wanted(const struct config *config)
 {
     uint64_t links = config_links_per_worker(config), count = 0;

@@ -1,6 +1,5 @@
 #include "frame.h"
-
-#include <stdio.h>
+#include "text.h"
 
 enum { BYTES_SHOWN = 16 };
 
@@ -88,10 +87,9 @@ const char *frame_guess_later(const struct frame *frame)
 const char *frame_bytes_text(struct span bytes, const char *guess, char text[FRAME_BYTES_TEXT_MAX])
 {
     struct span first = span_first(bytes, BYTES_SHOWN);
-    int size = snprintf(text, FRAME_BYTES_TEXT_MAX, "first bytes:");
-    for (size_t i = 0; i < first.size; i++)
-        size += snprintf(text + size, FRAME_BYTES_TEXT_MAX - (size_t)size, " %02x", first.data[i]);
-    snprintf(text + size, FRAME_BYTES_TEXT_MAX - (size_t)size, "%s%s", guess[0] != '\0' ? "; " : "",
-             guess);
+    struct text written = text_in(text, FRAME_BYTES_TEXT_MAX);
+    text_add(&written, "first bytes:");
+    for (size_t i = 0; i < first.size; i++) text_add(&written, " %02x", first.data[i]);
+    text_add(&written, "%s%s", guess[0] != '\0' ? "; " : "", guess);
     return text;
 }

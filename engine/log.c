@@ -1,8 +1,7 @@
 #include "log.h"
 
-#include "log_system.h"
+#include "output.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -10,11 +9,9 @@
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
-#include <unistd.h>
 
 /* What a pipe takes in one piece, whoever else writes to it. */
 enum { LINE_SIZE = 4096, TEXT_SIZE = LINE_SIZE };
-enum { PATIENCE_MS = 50 }; /* with a reader that is behind, once until it has caught up */
 
 struct line {
     char bytes[LINE_SIZE];
@@ -28,10 +25,9 @@ static const char *const level_names[] = {
 static _Atomic int level_now = LOG_INFO;
 static _Thread_local const char *thread_name;
 
-/* One line at a time: where there is room for one, two might wait. */
+/* One line at a time. */
 static struct {
     pthread_mutex_t mutex;
-    bool stalled;  /* there was no room the last time */
     uint64_t lost; /* lines since the last that was written */
 } output = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -114,22 +110,10 @@ static void cut(struct line *line, char next)
     line->size += sizeof cut_mark - 1;
 }
 
-/* Past the streams of C: some libraries write an unbuffered one in pieces. False: it was not written,
- * or not all of it. */
+/* False: it was not written, or not all of it. */
 static bool write_line(const struct line *line)
 {
-    size_t done = 0;
-    while (done < line->size) {
-        unsigned left = (unsigned)(line->size - done);
-        output.stalled = !log_has_room(output.stalled ? 0 : PATIENCE_MS);
-        if (output.stalled) return false;
-        int written = (int)write(STDERR_FILENO, line->bytes + done, left);
-        if (written > 0)
-            done += (size_t)written;
-        else if (written == 0 || (errno != EINTR && errno != EAGAIN))
-            return false;
-    }
-    return true;
+    return output_write(OUTPUT_ERROR, line->bytes, line->size) == 0;
 }
 
 static bool tell_lost(void)

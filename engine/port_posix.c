@@ -1,6 +1,7 @@
 #include "port_posix.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -131,6 +132,14 @@ static bool bind_to(int handle, const struct address *address, const union addre
     return true;
 }
 
+/* Before anybody can connect, which takes `listen`. The socket itself is given the mode first: what its
+ * file gets is that without the umask's bits, so nobody is ever let in who should not. */
+static bool set_mode(const struct address *address)
+{
+    return address->mode == 0 ||
+           fchmodat(AT_FDCWD, address->path, address->mode, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 intptr_t posix_listen(const struct address *address, int backlog, struct error *error)
 {
     static const int domains[] = {
@@ -144,8 +153,9 @@ intptr_t posix_listen(const struct address *address, int backlog, struct error *
         setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (address->family == ADDRESS_IPV6)
         setsockopt(handle, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (!bind_to(handle, address, &system, size) || listen(handle, backlog) != 0) goto refused;
-    return handle;
+    if (address->mode != 0 && fchmod(handle, address->mode) != 0) goto refused;
+    if (!bind_to(handle, address, &system, size)) goto refused;
+    if (set_mode(address) && listen(handle, backlog) == 0) return handle;
 
 refused:;
     int number = errno;

@@ -150,6 +150,13 @@ void link_set_data(struct link *link, void *data);
 /* ---- one worker ---- */
 
 uint32_t worker_index(const struct worker *worker); /* 0 .. worker_count - 1 */
+
+/* What it is called wherever a person or a script sees it: from 1. */
+static inline uint32_t worker_number(const struct worker *worker)
+{
+    return worker_index(worker) + 1;
+}
+
 uint32_t worker_count(const struct worker *worker);
 uint32_t worker_slots(const struct worker *worker); /* connections it can hold */
 uint64_t worker_now(const struct worker *worker);   /* monotonic nanoseconds, of this turn */

@@ -142,7 +142,8 @@ static void add_worker(struct server_stats *stats, const struct worker *worker)
     stats->blocks += blocks;
     stats->blocks_free += blocks_free;
     stats->blocks_used += blocks - blocks_free;
-    stats->block_bytes += blocks * (sizeof(struct block) + worker->setup.block_size);
+    stats->block_bytes += worker->block_bytes;
+    stats->fixed_bytes += worker->fixed_bytes;
     stats->memory_used += counter_get(&worker->memory_used);
     stats->memory_max += counter_get(&worker->memory_max);
     stats->bytes_received += counter_get(&links->bytes_received);

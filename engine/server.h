@@ -62,13 +62,15 @@ void server_configure_worker(struct worker *worker, const struct config *config)
 struct server_stats {
     uint64_t uptime_ns; /* since the start */
     uint32_t workers;
-    uint32_t connections;             /* now */
-    uint32_t connections_max;         /* configured */
-    uint32_t connections_free;        /* places left */
-    uint64_t accepted, refused;       /* since the start */
-    uint64_t blocks, blocks_free;     /* preallocated, and those not in use */
-    uint64_t blocks_used;             /* of the preallocated */
-    uint64_t block_bytes;             /* memory of the preallocated */
+    uint32_t connections;         /* now */
+    uint32_t connections_max;     /* configured */
+    uint32_t connections_free;    /* places left */
+    uint64_t accepted, refused;   /* since the start */
+    uint64_t blocks, blocks_free; /* preallocated, and those not in use */
+    uint64_t blocks_used;         /* of the preallocated */
+    uint64_t block_bytes;         /* memory of the preallocated */
+    uint64_t fixed_bytes;         /* what else was set aside at the start: to receive into, to send
+                                       * large packets from, places for connections */
     uint64_t memory_used, memory_max; /* bytes, beyond the blocks */
     uint64_t bytes_received, bytes_sent, packets_received, packets_sent;
     uint64_t turns, events;        /* harvests, and completions handled, by all workers */

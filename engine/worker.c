@@ -127,12 +127,25 @@ void worker_turn(struct worker *worker)
     publish(worker, count + finish(home));
 }
 
+/* What was set aside beside the blocks: one holder a line. */
+static uint64_t fixed_bytes(const struct link_home *home, const struct port_options *landing,
+                            uint64_t links, uint64_t link_size)
+{
+    uint64_t bytes = 0;
+    bytes += links * link_size;                                /* places for connections */
+    bytes += (uint64_t)home->large.total * home->large.stride; /* to send large packets from */
+    bytes += (uint64_t)landing->landing_blocks *               /* to receive into */
+             (sizeof(struct block) + landing->landing_size);
+    return bytes;
+}
+
 /* Everything preallocated is allocated here, on the worker's own thread. */
 static bool open_home(struct worker *worker)
 {
     struct link_home *home = &worker->home;
     const struct worker_setup *setup = &worker->setup;
-    const struct port_options options = port_worker_options(setup->limits.recv_depth);
+    struct port_options options = port_worker_options(setup->limits.recv_depth);
+    if (setup->port != NULL) options.landing_blocks = 0; /* whoever made it knows */
     *home = (struct link_home){
         .worker = worker,
         .script = setup->script,
@@ -154,6 +167,8 @@ static bool open_home(struct worker *worker)
     if (!block_pool_open(&home->large, LARGE_BLOCKS, LARGE_BLOCK_SIZE, NULL)) goto no_large;
     home->blocks.large = &home->large;
     if (!table_open(&home->table, setup->links, link_size, worker->index)) goto no_table;
+    worker->block_bytes = (uint64_t)home->blocks.total * home->blocks.stride;
+    worker->fixed_bytes = fixed_bytes(home, &options, setup->links, link_size);
     wheel_init(&home->wheel, port_now(home->port));
     publish(worker, 0);
     return true;
@@ -168,7 +183,7 @@ no_blocks:
     return error_set(&worker->error, ERROR_SYSTEM,
                      "worker %u: no memory for %u blocks of %u bytes and %u connections: lower "
                      "blocks or max_connections",
-                     worker->index, setup->blocks, setup->block_size, setup->links);
+                     worker_number(worker), setup->blocks, setup->block_size, setup->links);
 }
 
 /* ---- the start ---- */
@@ -306,7 +321,8 @@ static void *run(void *argument)
 bool worker_create(struct worker *worker, struct error *error)
 {
     if (pthread_create(&worker->thread, NULL, run, worker) == 0) return true;
-    return error_set(error, ERROR_SYSTEM, "cannot make a thread for worker %u", worker->index);
+    return error_set(error, ERROR_SYSTEM, "cannot make a thread for worker %u",
+                     worker_number(worker));
 }
 
 void worker_join(struct worker *worker)

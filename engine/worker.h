@@ -73,6 +73,9 @@ struct worker {
     bool start_waits;        /* the script has said so, and not yet how it ended */
     struct error error;      /* in phase FAILED */
 
+    uint64_t block_bytes; /* set aside at the start: the blocks of the settings, and all else */
+    uint64_t fixed_bytes;
+
     /* Figures for other threads, published at the end of a turn. */
     counter turns, events, busy_ns, links_live, blocks_free, blocks_grown, memory_used, memory_max;
 };

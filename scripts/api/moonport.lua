@@ -361,6 +361,7 @@ function Timer:cancel() end
 ---@field blocks_used integer of them
 ---@field blocks_free integer of them
 ---@field block_bytes integer memory that the blocks take
+---@field fixed_bytes integer memory set aside beside them: receive and send buffers, connections
 ---@field memory_used integer bytes, beyond the blocks
 ---@field memory_max integer bytes: the setting `memory`
 ---@field bytes_received integer
@@ -411,9 +412,10 @@ function Timer:cancel() end
 ---@field log? "error"|"warn"|"info"|"debug" * the lowest level to log ("info")
 
 ---@class Listener
----@field address string "0.0.0.0:7000"
+---@field address string "0.0.0.0:7000"; "[::]:7000" is IPv6 only; "unix:/run/x.sock"
 ---@field framing? Framing|FramingName|string by default the server's
 ---@field on_full? "close"|"refuse" by default the server's
+---@field mode? string|integer of a unix socket, octal: "0660"; by default the umask's
 
 -- ---- tests: files called *_test.lua, which `moonport test` runs ----
 

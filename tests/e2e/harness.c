@@ -134,7 +134,8 @@ struct server server_start(const struct begin *begin)
     compose(&command, begin, &server);
     const char *log = begin->log != NULL ? begin->log : server.log_path;
     process_limit_files(begin->files);
-    server.pid = process_start(command.words, -1, server.out_path, log);
+    const char *out = begin->out != NULL ? begin->out : server.out_path;
+    server.pid = process_start(command.words, -1, out, log);
     process_limit_files(0);
     atexit(show_running);
     *entry_of(0) = server;

@@ -24,6 +24,7 @@ struct begin {
     const char *flags[32]; /* more of the command line: "--workers", "2", ..., NULL at the end */
     const char *listen;    /* default "127.0.0.1:0", or what the config says about it */
     const char *log;       /* where its stderr goes instead; the test then sees none of it */
+    const char *out;       /* and its stdout */
     unsigned files;        /* how many it may open, on Linux */
     bool admin;            /* it takes commands: server_admin */
     bool echo_in_c;        /* the C example instead of moonport; takes the same flags */

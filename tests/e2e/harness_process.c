@@ -220,7 +220,10 @@ pid_t process_start(const char *const *program, int input, const char *out, cons
     const char *words[WORDS_MAX + 1];
     pid_t parent = getpid();
     int count = 0;
-    if (launcher() != NULL) words[count++] = launcher();
+    if (launcher() != NULL) {
+        words[count++] = launcher();
+        setenv("LC_ALL", "C.UTF-8", 1); /* Wine takes words and names of files for that */
+    }
     while (*program != NULL) words[count++] = *program++;
     words[count] = NULL;
     signal(SIGALRM, give_up);

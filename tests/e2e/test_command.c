@@ -313,6 +313,36 @@ Test(command, only_a_dead_servers_socket_is_replaced)
     directory_remove(directory);
 }
 
+/* ---- names of files ---- */
+
+/* Whatever the code page of the system is. */
+Test(command, directories_and_modules_may_be_called_in_any_script)
+{
+    static const char name[] = "\u6f22\u5b57";
+    char path[300], *out, *err;
+    snprintf(path, sizeof path, "%s/main.lua", name);
+    char *base =
+        directory_make_of(FILES(path,
+                                "local moon = require '\u6708'\n"
+                                "function on_receive(conn, packet) conn:send(moon .. packet) end\n",
+                                "\u6f22\u5b57/\u6708.lua", "return '\u6708'\n"));
+    snprintf(path, sizeof path, "%s/%s", base, name);
+    cr_assert_eq(program_run(&out, &err, WORDS("check", path)), 0, "%s", err);
+    cr_assert_not_null(strstr(out, "\u6f22\u5b57: no errors in 2 files\n"), "%s", out);
+    setenv("MOONPORT_SCRIPTS", base, 1); /* for the harness */
+    struct server server = server_begin(&(struct begin){.example = name});
+    int client = client_connect(&server);
+    client_ask(client, "?", "\u6708?");
+    script_write(&server, "\u6708.lua", "return '\u661f'\n");
+    server_expect_log(&server, "generation 2 runs: \u6708.lua\n");
+    client_ask(client, "?", "\u661f?");
+    close(client);
+    server_end(&server);
+    directory_remove(base);
+    free(out);
+    free(err);
+}
+
 /* ---- being asked to end before it has begun ---- */
 
 Test(command, a_script_that_does_not_get_ready_can_be_stopped)

@@ -172,3 +172,17 @@ Test(config, it_is_optional)
     close(client);
     server_end(&server);
 }
+
+/* What is told of as what more blocks would be good for must be possible. */
+Test(config, no_more_blocks_are_spoken_of_than_there_can_be)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = ECHO, .config = "return { workers = 1, max_connections = 50000 }"});
+    server_expect_log(&server, "but 50000 connections could use all of the 65534 at once that 1 "
+                               "worker can have (65534 each)");
+    server_end(&server);
+    server = server_begin(&(struct begin){
+        .script = ECHO, .config = "return { workers = 2, max_connections = 50000 }"});
+    server_expect_log(&server, "but 50000 connections could use 100032 at once;");
+    server_end(&server);
+}

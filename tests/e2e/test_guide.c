@@ -198,6 +198,7 @@ static void fill_in(const struct talk *talk, const char *text, char filled[LINE_
             if (*text == '{' &&
                 strncmp(text + 1, talk->variables[i].name, strcspn(text + 1, "}")) == 0)
                 found = &talk->variables[i];
+        cr_assert(size + 1 < LINE_SIZE, "a step is too long for this test");
         if (found == NULL) {
             filled[size++] = *text++;
             continue;
@@ -205,6 +206,7 @@ static void fill_in(const struct talk *talk, const char *text, char filled[LINE_
         size += (size_t)snprintf(filled + size, LINE_SIZE - size, "%s", found->value);
         text += strcspn(text, "}") + 1;
     }
+    cr_assert(size < LINE_SIZE, "a step is too long for this test");
     filled[size] = '\0';
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Tells what a conn knows, in the framing of its listener. */
@@ -115,6 +116,49 @@ Test(listen, a_unix_socket_serves_as_well)
     }
     server_end(&server);
     directory_remove(directory);
+}
+
+/* The bits of its file when it listens, and a client is served if they let this user in. */
+static unsigned mode_of_socket(const char *setting, mode_t mask)
+{
+    char path[90], config[300];
+    struct stat status;
+    char *directory = directory_make(NULL, NULL);
+    snprintf(config, sizeof config, "return { listen = { address = 'unix:%s'%s } }",
+             path_in(directory, "socket", path), setting);
+    mode_t before = umask(mask);
+    struct server server = server_begin(&(struct begin){.script = ECHO, .config = config});
+    umask(before);
+    cr_assert_eq(stat(path, &status), 0);
+    int client = client_connect_unix(path);
+    client_ask(client, "hello", "hello");
+    close(client);
+    server_end(&server);
+    directory_remove(directory);
+    return status.st_mode & 07777;
+}
+
+Test(listen, a_unix_socket_has_the_mode_it_is_given_whatever_the_umask)
+{
+    need_unix_sockets();
+    cr_assert_eq(mode_of_socket(", mode = '0660'", 0077), 0660);
+    cr_assert_eq(mode_of_socket(", mode = 600", 0), 0600);
+    cr_assert_eq(mode_of_socket("", 0027), 0750, "without a mode, the umask says");
+}
+
+Test(listen, every_ipv4_and_every_ipv6_address_are_two_listeners_that_may_share_a_port)
+{
+    if (!has_ipv6()) cr_skip_test("this machine has no IPv6");
+    struct server server =
+        server_begin(&(struct begin){.script = TELLS_WHERE, .listen = "0.0.0.0:0"});
+    uint16_t port = server.port;
+    server_end(&server);
+    char config[120];
+    snprintf(config, sizeof config, "return { listen = { '0.0.0.0:%u', '[::]:%u' } }", port, port);
+    server = server_begin(&(struct begin){.script = TELLS_WHERE, .config = config});
+    expect_where(client_connect_to("127.0.0.1", port), "127.0.0.1", "0.0.0.0", port);
+    expect_where(client_connect_to("::1", port), "::1", "[::]", port);
+    server_end(&server);
 }
 
 Test(listen, a_unix_socket_carries_large_packets)

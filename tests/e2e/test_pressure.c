@@ -12,7 +12,7 @@ enum { HEADER = 4, DEAF = 20, PACKET_SIZE = 1000 };
 enum { LARGE = 1 << 20, HALF_SENT = 900 << 10, HALVES = 10, HOLDERS = 4, WAITING = 2, ROUNDS = 20 };
 enum { READERS = 8, MEDIUM = 300 << 10, STEP = 32 << 10 };
 
-static const char low[] = "worker 0: blocks have run low (", back[] = "worker 0: blocks are back (";
+static const char low[] = "worker 1: blocks have run low (", back[] = "worker 1: blocks are back (";
 
 static const char echo[] = "function on_disconnect(conn, reason)\n"
                            "  server.log('info', 'gone: %s', reason)\n"

@@ -168,7 +168,8 @@ Test(reload, a_mistake_that_is_undone_is_told_of)
 Test(reload, code_that_receives_nothing_is_warned_of)
 {
     struct server server = server_begin(&(struct begin){.script = SAYS("one")});
-    script_replace(&server, "main.lua", "local function on_receive() end\n");
+    script_replace(&server, "main.lua",
+                   "function on_connect() end\nlocal function on_receive() end\n");
     server_expect_log(&server, "defines no on_receive: packets are discarded");
     server_expect_log(&server, "generation 2 runs: main.lua\n");
     server_end(&server);

@@ -4,37 +4,37 @@
  */
 #include "frame.h"
 #include "fuzz_input.h"
+#include "text.h"
 
 #include <inttypes.h>
 
 /* All that the frame is, as text. */
-static void format(const struct frame *frame, char *text, size_t size)
+static void format(const struct frame *frame, char *place, size_t size)
 {
     const struct frame_length *length = &frame->length;
-    int used = snprintf(text, size, "%s", frame->codec->name);
+    struct text text = text_in(place, size);
+    text_add(&text, "%s", frame->codec->name);
     switch (frame->kind) {
     case FRAME_LENGTH:
-        used += length->size == 0 ? snprintf(text + used, size - used, ",size=varint")
-                                  : snprintf(text + used, size - used, ",size=%u,order=%s",
-                                             length->size, length->big_endian ? "big" : "little");
-        used += snprintf(text + used, size - used, ",offset=%u,adjustment=%d,counts_header=%s",
-                         length->offset, length->adjustment, length->counts_header ? "on" : "off");
+        if (length->size == 0)
+            text_add(&text, ",size=varint");
+        else
+            text_add(&text, ",size=%u,order=%s", length->size,
+                     length->big_endian ? "big" : "little");
+        text_add(&text, ",offset=%u,adjustment=%d,counts_header=%s", length->offset,
+                 length->adjustment, length->counts_header ? "on" : "off");
         break;
     case FRAME_LINE:
-        if (frame->line.delimiter_size != 0)
-            used += snprintf(text + used, size - used, ",delimiter=");
+        if (frame->line.delimiter_size != 0) text_add(&text, ",delimiter=");
         for (uint8_t i = 0; i < frame->line.delimiter_size; i++)
-            used += snprintf(text + used, size - used, "\\x%02x", frame->line.delimiter[i]);
-        used += snprintf(text + used, size - used, ",strip=%s", frame->line.keep ? "no" : "yes");
+            text_add(&text, "\\x%02x", frame->line.delimiter[i]);
+        text_add(&text, ",strip=%s", frame->line.keep ? "no" : "yes");
         break;
-    case FRAME_FIXED:
-        used += snprintf(text + used, size - used, ",size=%" PRIu32, frame->fixed_size);
-        break;
+    case FRAME_FIXED: text_add(&text, ",size=%" PRIu32, frame->fixed_size); break;
     case FRAME_RAW: break;
     }
-    if (frame_given(frame, FRAME_MAX))
-        used += snprintf(text + used, size - used, ",max=%" PRIu64, frame->max);
-    check((size_t)used < size);
+    if (frame_given(frame, FRAME_MAX)) text_add(&text, ",max=%" PRIu64, frame->max);
+    check(!text.cut);
 }
 
 static void check_refusal(const struct error *error)

@@ -2,6 +2,7 @@
 
 #include "../../bindings/rollout.h"
 #include "../../bindings/runtime.h"
+#include "text.h"
 #include "world.h"
 
 #include <stdio.h>
@@ -20,18 +21,17 @@ struct version {
 };
 
 /* What the script knows of its listeners: which have no packets, and which packets of one size. */
-static int describe_listeners(const struct config *config, char *text, size_t size)
+static void describe_listeners(const struct config *config, char *place, size_t size)
 {
-    int used = 0;
+    struct text text = text_in(place, size);
     for (uint32_t i = 0; i < config->listener_count; i++) {
         const struct frame *frame = &config->listeners[i].frame;
         if (frame->kind == FRAME_RAW)
-            used += snprintf(text + used, size - (size_t)used, "'raw', ");
+            text_add(&text, "'raw', ");
         else
-            used += snprintf(text + used, size - (size_t)used, "%u, ",
-                             frame->kind == FRAME_FIXED ? frame->fixed_size : 0);
+            text_add(&text, "%u, ", frame->kind == FRAME_FIXED ? frame->fixed_size : 0);
     }
-    return used;
+    check(!text.cut);
 }
 
 static struct version *make(struct world *world, enum flaw flaw)

@@ -24,12 +24,19 @@ static inline const char *tree_path(const struct tree *tree, const char *name,
     return path;
 }
 
-static inline void tree_write(const struct tree *tree, const char *name, const void *text,
-                              size_t size)
+/* Empty, and open to be written. */
+static inline FILE *tree_open(const struct tree *tree, const char *name)
 {
     char path[TREE_PATH_MAX];
     FILE *file = fopen(tree_path(tree, name, path), "wb");
     cr_assert_not_null(file, "%s cannot be written", path);
+    return file;
+}
+
+static inline void tree_write(const struct tree *tree, const char *name, const void *text,
+                              size_t size)
+{
+    FILE *file = tree_open(tree, name);
     cr_assert_eq(fwrite(text, 1, size, file), size);
     cr_assert_eq(fclose(file), 0);
 }

@@ -275,6 +275,58 @@ static struct config_listener *add(struct config *config, const char *address)
     return listener;
 }
 
+static void count_difference(void *context, const struct config_name *setting)
+{
+    (void)setting;
+    ++*(int *)context;
+}
+
+static int differences(const struct config *one, const struct config *other)
+{
+    int count = 0;
+    config_compare(one, other, count_difference, &count);
+    return count;
+}
+
+Test(config, a_unix_listener_has_a_mode_in_octal)
+{
+    static const char *const wrong[] = {"",     "0",     "0o660", "8",
+                                        "1000", "0x1ff", "-1",    "77777777777777"};
+    struct config config;
+    struct error error;
+    config_init(&config);
+    struct config_listener *local = add(&config, "unix:/run/moonport.sock");
+    struct config_listener *plain = add(&config, "127.0.0.1:1");
+    cr_assert(config_listener_set(local, "mode", "660", &error), "%s", error.text);
+    cr_assert_eq(local->address.mode, 0660);
+    cr_assert(config_listener_set(local, "mode", "0777", &error), "%s", error.text);
+    cr_assert_eq(local->address.mode, 0777);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        cr_assert_not(config_listener_set(local, "mode", wrong[i], &error), "%s", wrong[i]);
+        cr_assert_not_null(strstr(error.text, "\"0660\""), "%s", error.text);
+    }
+    cr_assert_not(config_listener_set(plain, "mode", "0660", &error));
+    cr_assert_not_null(strstr(error.text, "only a unix socket"), "%s", error.text);
+    struct config other = config;
+    cr_assert_eq(differences(&config, &other), 0);
+    other.listeners[0].address.mode = 0600;
+    cr_assert_eq(differences(&config, &other), 1);
+}
+
+/* However many there are: all of them fit, or the list is cut. */
+Test(config, the_names_of_all_settings_are_listed_to_whoever_knows_none)
+{
+    struct config config;
+    struct error error;
+    size_t count;
+    const struct config_name *names = config_names(&count);
+    config_init(&config);
+    cr_assert_not(config_set(&config, "qqqqqqqqqqqq", "1", &error));
+    cr_assert_not_null(strstr(error.text, "there are listen, "), "%s", error.text);
+    for (size_t i = 0; i < count; i++)
+        cr_assert_not_null(strstr(error.text, names[i].name), "%s: %s", names[i].name, error.text);
+}
+
 Test(config, a_listener_takes_what_it_does_not_set_from_the_server)
 {
     struct config config = fresh();
@@ -336,7 +388,7 @@ Test(config, a_bad_listener_is_refused)
     cr_assert_not(config_listener_set(listener, "onfull", "close", &error));
     says(&error, "did you mean \"on_full\"?");
     cr_assert_not(config_listener_set(listener, "colour", "red", &error));
-    says(&error, "there are address, framing and on_full");
+    says(&error, "there are address, framing, on_full and mode");
     cr_assert_not(config_listener_set(listener, "on_full", "drop", &error));
     says(&error, "one of close|refuse");
     cr_assert_not(config_listener_set(listener, "framing", "lines", &error));

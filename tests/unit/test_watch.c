@@ -226,6 +226,21 @@ Test(watch, sees_as_deep_as_a_source_is_read)
     end_watching();
 }
 
+Test(watch, waits_until_a_file_that_is_written_in_parts_is_closed)
+{
+    tree_begin(&tree);
+    begin_watching();
+    FILE *file = tree_open(&tree, "main.lua");
+    does_not_change();
+    fputs("-- one ", file);
+    fflush(file);
+    does_not_change();
+    fputs("-- two\n", file);
+    cr_assert_eq(fclose(file), 0);
+    changes_to("-- one -- two\n");
+    end_watching();
+}
+
 /* ---- the directory itself ---- */
 
 Test(watch, sees_the_directory_replaced_by_another_of_its_name)
@@ -270,24 +285,55 @@ Test(watch, sees_the_directory_deleted_and_made_again)
 Test(settle, waits_until_nothing_has_happened_for_a_while)
 {
     struct settle settle = {.changed = false};
-    cr_assert_not(settle_over(&settle, 1000));
+    cr_assert_not(settle_over(&settle, 1000, false));
     cr_assert_eq(settle_wait_ms(&settle, 1000, 1700), 700);
     settle_note(&settle, 1000);
     cr_assert_eq(settle_wait_ms(&settle, 1010, 1700), SETTLE_QUIET_MS - 10);
-    cr_assert_not(settle_over(&settle, 1000 + SETTLE_QUIET_MS - 1));
+    cr_assert_not(settle_over(&settle, 1000 + SETTLE_QUIET_MS - 1, false));
     settle_note(&settle, 1040);
-    cr_assert_not(settle_over(&settle, 1000 + SETTLE_QUIET_MS));
-    cr_assert(settle_over(&settle, 1040 + SETTLE_QUIET_MS));
-    cr_assert_not(settle_over(&settle, 9999), "it was told twice");
+    cr_assert_not(settle_over(&settle, 1000 + SETTLE_QUIET_MS, false));
+    cr_assert(settle_over(&settle, 1040 + SETTLE_QUIET_MS, false));
+    cr_assert_not(settle_over(&settle, 9999, false), "it was told twice");
 }
 
 Test(settle, does_not_wait_for_the_end_of_changes_that_never_end)
 {
     struct settle settle = {.changed = false};
     uint64_t now_ms = 5000;
-    for (settle_note(&settle, now_ms); !settle_over(&settle, now_ms); now_ms++)
+    for (settle_note(&settle, now_ms); !settle_over(&settle, now_ms, false); now_ms++)
         settle_note(&settle, now_ms);
     cr_assert_eq(now_ms, 5000 + SETTLE_LATEST_MS);
+}
+
+Test(settle, waits_for_a_file_to_be_closed)
+{
+    struct settle settle = {.changed = false};
+    settle_note(&settle, 1000);
+    for (uint64_t now_ms = 1000; now_ms < 3000; now_ms++)
+        cr_assert_not(settle_over(&settle, now_ms, true));
+    cr_assert(settle_wait_ms(&settle, 3000, 9000) <= SETTLE_QUIET_MS, "it would not see the end");
+    settle_note(&settle, 3000); /* it is closed */
+    cr_assert(settle_over(&settle, 3000 + SETTLE_QUIET_MS, false));
+}
+
+Test(settle, waits_for_a_file_no_longer_than_it_may_since_the_last_change)
+{
+    struct settle settle = {.changed = false};
+    settle_note(&settle, 1000);
+    cr_assert_not(settle_over(&settle, 1000 + SETTLE_OPEN_MS - 1, true));
+    settle_note(&settle, 4000);
+    cr_assert_not(settle_over(&settle, 4000 + SETTLE_OPEN_MS - 1, true));
+    cr_assert(settle_over(&settle, 4000 + SETTLE_OPEN_MS, true));
+    cr_assert_not(settle_over(&settle, 99999, true), "it was told twice");
+}
+
+Test(settle, does_not_wait_for_the_end_of_writing_that_never_ends)
+{
+    struct settle settle = {.changed = false};
+    uint64_t now_ms = 5000;
+    for (settle_note(&settle, now_ms); !settle_over(&settle, now_ms, true); now_ms += 10)
+        settle_note(&settle, now_ms);
+    cr_assert_eq(now_ms, 5000 + SETTLE_OPEN_LATEST_MS);
 }
 
 Test(settle, waits_for_something_else_that_comes_earlier)

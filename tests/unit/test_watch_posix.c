@@ -4,27 +4,11 @@
 #include "watch_try.h"
 
 #include <criterion/criterion.h>
-#include <pthread.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
-
-static void *wake_later(void *argument)
-{
-    usleep(200000);
-    watch_wake(watch);
-    return argument;
-}
-
-/* A change would be told in less time, unless this machine is very slow: then this sees nothing. */
-static void does_not_change(void)
-{
-    pthread_t thread;
-    cr_assert_eq(pthread_create(&thread, NULL, wake_later, NULL), 0);
-    cr_assert_eq(watch_wait(watch), WATCH_WOKEN);
-    pthread_join(thread, NULL);
-}
 
 static void read_main(void)
 {
@@ -157,6 +141,100 @@ Test(watch_posix, sees_what_was_done_to_the_directory_while_it_had_another_name)
     tree_put(&away, "main.lua", "-- new\n");
     changes(); /* although the path leads nowhere now */
     cr_assert(temporary_move(away.path, tree.path));
+    changes();
+    end_watching();
+}
+
+/* ---- files that are being written ---- */
+
+#define READ_AS_IT_IS "open for writing"
+
+/* Until the end of the test, what the log says goes to a file beside the tree. */
+static void log_to_file(void)
+{
+    char path[TREE_PATH_MAX];
+    fflush(stderr);
+    int file = open(tree_path(&tree, "../log", path), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    cr_assert(file >= 0 && dup2(file, 2) == 2);
+    close(file);
+}
+
+static bool log_has(const char *text)
+{
+    char held[4096] = "";
+    cr_assert(pread(2, held, sizeof held - 1, 0) >= 0);
+    return strstr(held, text) != NULL;
+}
+
+Test(watch_posix, waits_for_a_new_file_in_which_nothing_stands_yet)
+{
+    tree_begin(&tree);
+    begin_watching();
+    FILE *file = tree_open(&tree, "rules.lua");
+    does_not_change();
+    fputs("-- half", file);
+    fflush(file);
+    does_not_change();
+    cr_assert_eq(fclose(file), 0);
+    changes();
+    end_watching();
+}
+
+Test(watch_posix, a_change_elsewhere_is_told_of_with_the_file_that_is_being_written)
+{
+    tree_begin(&tree);
+    tree_put_directory(&tree, "game");
+    begin_watching();
+    FILE *file = tree_open(&tree, "main.lua");
+    tree_put(&tree, "game/rules.lua", "");
+    tree_move(&tree, "game", "play"); /* what is watched is to be seen anew, but not now */
+    does_not_change();
+    for (int i = 0; i < 8; i++) does_not_change(); /* the look of every second comes in between */
+    cr_assert_eq(fclose(file), 0);
+    changes();
+    tree_put(&tree, "play/rules.lua", "-- new\n");
+    changes();
+    end_watching();
+}
+
+Test(watch_posix, what_is_renamed_linked_or_removed_is_not_waited_for)
+{
+    char path[TREE_PATH_MAX], link_path[TREE_PATH_MAX];
+    tree_begin(&tree);
+    tree_put(&tree, "../empty.lua", "");
+    begin_watching();
+    log_to_file();
+    FILE *file = tree_open(&tree, "main.lua");
+    tree_put(&tree, "main.lua.new", "-- new\n");
+    tree_move(&tree, "main.lua.new", "main.lua");
+    changes();
+    FILE *other = tree_open(&tree, "rules.lua");
+    tree_remove(&tree, "rules.lua");
+    changes();
+    cr_assert_eq(
+        link(tree_path(&tree, "../empty.lua", path), tree_path(&tree, "linked.lua", link_path)), 0);
+    changes();
+    tree_put_link(&tree, "soft.lua", "../empty.lua");
+    changes();
+    cr_assert_not(log_has(READ_AS_IT_IS));
+    fclose(file);
+    fclose(other);
+    end_watching();
+}
+
+Test(watch_posix, does_not_wait_for_ever_for_a_file_to_be_closed_and_says_so)
+{
+    tree_begin(&tree);
+    begin_watching();
+    log_to_file();
+    FILE *file = tree_open(&tree, "main.lua");
+    changes();
+    cr_assert(log_has("main.lua has been " READ_AS_IT_IS " for 5 s"));
+    tree_put(&tree, "rules.lua", ""); /* told of without waiting again */
+    changes();
+    tree_put(&tree, "main.lua", "-- new\n");
+    changes();
+    fclose(file);
     changes();
     end_watching();
 }

@@ -6,6 +6,8 @@
 #include "script_tree.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <unistd.h>
 
 static struct tree tree;
 static struct watch *watch;
@@ -26,6 +28,22 @@ static inline void end_watching(void)
 static inline void changes(void)
 {
     cr_assert_eq(watch_wait(watch), WATCH_CHANGED);
+}
+
+static inline void *wake_later(void *argument)
+{
+    usleep(200000);
+    watch_wake(watch);
+    return argument;
+}
+
+/* A change would be told in less time, unless this machine is very slow: then this sees nothing. */
+static inline void does_not_change(void)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, wake_later, NULL), 0);
+    cr_assert_eq(watch_wait(watch), WATCH_WOKEN);
+    pthread_join(thread, NULL);
 }
 
 #endif
