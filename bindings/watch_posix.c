@@ -86,17 +86,19 @@ static void end_all_writing(struct watch *watch)
 static void begin_writing(struct watch *watch, const struct inotify_event *event)
 {
     bool created = (event->mask & IN_CREATE) != 0;
-    struct writing **at = find_writing(watch, event);
-    if (*at == NULL) {
-        size_t size = strlen(name_of(event)) + 1;
-        struct writing *writing = calloc(1, sizeof *writing + size);
-        if (writing == NULL) return;
-        writing->directory = event->wd;
-        writing->created = created;
-        memcpy(writing->name, name_of(event), size);
-        *at = writing;
+    struct writing *known = *find_writing(watch, event);
+    if (known != NULL) {
+        known->created = known->created && created;
+        return;
     }
-    (*at)->created = (*at)->created && created;
+    size_t size = strlen(name_of(event)) + 1;
+    struct writing *writing = calloc(1, sizeof *writing + size);
+    if (writing == NULL) return;
+    writing->next = watch->writing;
+    writing->directory = event->wd;
+    writing->created = created;
+    memcpy(writing->name, name_of(event), size);
+    watch->writing = writing;
 }
 
 /* A file that was opened to be made is empty, until something is written. A link to another one is
