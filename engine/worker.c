@@ -104,6 +104,7 @@ static bool open_home(struct worker *worker)
     home->blocks.large = &home->large;
     if (!table_open(&home->table, setup->links, link_size, worker->index)) goto no_table;
     wheel_init(&home->wheel, port_now(home->port));
+    link_home_log_open(home);
     publish(worker, 0);
     return true;
 
@@ -236,6 +237,7 @@ void worker_end(struct worker *worker)
     if (home->script_state != NULL && home->script->worker_stop != NULL)
         home->script->worker_stop(home->script_state);
     home->script_state = NULL;
+    link_home_log_close(home);
     publish(worker, 0);
     worker_leave(worker);
     port_post(worker->control, &worker->ended);
@@ -254,7 +256,13 @@ static void *run(void *argument)
 
 bool worker_create(struct worker *worker, struct error *error)
 {
-    if (pthread_create(&worker->thread, NULL, run, worker) == 0) return true;
+    size_t stack_size = worker->setup.script->stack_size;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    bool fine = stack_size == 0 || pthread_attr_setstacksize(&attributes, stack_size) == 0;
+    fine = fine && pthread_create(&worker->thread, &attributes, run, worker) == 0;
+    pthread_attr_destroy(&attributes);
+    if (fine) return true;
     return error_set(error, ERROR_SYSTEM, "cannot make a thread for worker %u", worker->index);
 }
 
@@ -317,6 +325,11 @@ void worker_timer_start(struct worker *worker, struct wheel_timer *timer, uint64
 void worker_timer_stop(struct worker *worker, struct wheel_timer *timer)
 {
     wheel_stop(&worker->home.wheel, timer);
+}
+
+bool worker_may_log(struct worker *worker, enum log_level level, uint64_t place, struct span text)
+{
+    return link_home_may_log(&worker->home, level, place, log_shape(text), text);
 }
 
 void worker_set_limits(struct worker *worker, const struct link_limits *limits, uint64_t memory)
