@@ -190,8 +190,8 @@ void world_shut(struct sim_pipe *pipe)
 /* Closed with a reason that lets it have all that was queued for it? */
 static bool owes_all(const struct world *world, const struct sim_peer *peer)
 {
-    static const char *const reasons[] = {"eof",      "idle", "framing", "script",
-                                          "oversize", "bye",  "shutdown"};
+    static const char *const reasons[] = {"eof",   "idle",     "framing", "script",
+                                          "error", "oversize", "bye",     "shutdown"};
     bool late = peer->draining_ns != 0 && world->now_ns - peer->draining_ns >= world->drain_ns;
     if (late || peer->pipe.failed || world->server->aborting || world->swarm.scarce) return false;
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
