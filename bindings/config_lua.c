@@ -19,6 +19,15 @@ static bool is_address(lua_State *L)
     return lua_type(L, -1) == LUA_TSTRING || lua_type(L, -1) == LUA_TNUMBER;
 }
 
+/* The listener whose address is on the top of the stack; NULL: it is none. */
+static struct config_listener *add_listener(lua_State *L, struct config *config,
+                                            struct error *error)
+{
+    char address[512];
+    if (!lua_setting_text(L, -1, "listen", address, sizeof address, error)) return NULL;
+    return config_add_listener(config, address, error);
+}
+
 /* One listener: the table on the top of the stack. */
 static bool read_listener(lua_State *L, struct config *config, struct error *error)
 {
@@ -29,18 +38,19 @@ static bool read_listener(lua_State *L, struct config *config, struct error *err
                          "listen: a listener has no address: { address = \"0.0.0.0:7000\", ... }");
     if (!is_address(L))
         return wrong_type(L, "listen: address", "a string such as \"0.0.0.0:7000\"", error);
-    struct config_listener *listener = config_add_listener(config, lua_tostring(L, -1), error);
+    struct config_listener *listener = add_listener(L, config, error);
     lua_pop(L, 1);
     if (listener == NULL) return false;
     lua_pushnil(L);
     while (lua_next(L, -2) != 0) {
-        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "[a number]";
+        struct runtime_text room;
+        bool named = lua_type(L, -2) == LUA_TSTRING;
+        const char *name = named ? runtime_plain_text(L, -2, &room) : "[a number]";
         if (strcmp(name, "framing") == 0 && lua_istable(L, -1)) {
             listener->has_framing = true;
-            if (!lua_framing_read(L, -1, &listener->frame, error)) return false;
+            if (lua_framing_read(L, -1, &listener->frame, error) != FRAMING_FINE) return false;
         } else if (strcmp(name, "address") != 0) {
-            if (!lua_setting_text(L, -1, value, sizeof value))
-                return wrong_type(L, name, "a plain value", error);
+            if (!lua_setting_text(L, -1, name, value, sizeof value, error)) return false;
             if (!config_listener_set(listener, name, value, error)) return false;
         }
         lua_pop(L, 1);
@@ -59,7 +69,7 @@ static bool has_fields(lua_State *L)
 /* An address, or a list of addresses and tables. */
 static bool read_listen(lua_State *L, struct config *config, struct error *error)
 {
-    if (is_address(L)) return config_add_listener(config, lua_tostring(L, -1), error) != NULL;
+    if (is_address(L)) return add_listener(L, config, error) != NULL;
     if (!lua_istable(L, -1)) return wrong_type(L, "listen", "an address or a list", error);
     int count = (int)lua_rawlen(L, -1);
     if (count == 0 && has_fields(L)) return read_listener(L, config, error);
@@ -70,7 +80,7 @@ static bool read_listen(lua_State *L, struct config *config, struct error *error
         lua_rawgeti(L, -1, i);
         bool fine = lua_istable(L, -1) ? read_listener(L, config, error)
                     : is_address(L)
-                        ? config_add_listener(config, lua_tostring(L, -1), error) != NULL
+                        ? add_listener(L, config, error) != NULL
                         : wrong_type(L, "an element of listen", "an address or a table", error);
         if (!fine) return false;
         lua_pop(L, 1);
@@ -83,12 +93,12 @@ static bool read_setting(lua_State *L, struct config *config, struct error *erro
     char value[256];
     if (lua_type(L, -2) != LUA_TSTRING)
         return error_set(error, ERROR_INPUT, "a setting has no name: write name = value");
-    const char *name = lua_tostring(L, -2);
+    struct runtime_text room;
+    const char *name = runtime_plain_text(L, -2, &room);
     if (strcmp(name, "listen") == 0) return read_listen(L, config, error);
     if (strcmp(name, "framing") == 0 && lua_istable(L, -1))
-        return lua_framing_read(L, -1, &config->frame, error);
-    if (!lua_setting_text(L, -1, value, sizeof value))
-        return wrong_type(L, name, "a plain value", error);
+        return lua_framing_read(L, -1, &config->frame, error) == FRAMING_FINE;
+    if (!lua_setting_text(L, -1, name, value, sizeof value, error)) return false;
     return config_set(config, name, value, error);
 }
 
@@ -140,7 +150,8 @@ static void run_away(lua_State *L, lua_Debug *at)
 static bool tell_error(lua_State *L, const struct source *source, const struct source_file *file,
                        struct error *error)
 {
-    const char *text = runtime_error_text(L);
+    struct runtime_text room;
+    const char *text = runtime_error_text(L, &room);
     if (strstr(text, file->name) != NULL) return error_set(error, ERROR_INPUT, "%s", text);
     return error_set(error, ERROR_INPUT, "%s/%s: %s", source->directory, file->name, text);
 }
@@ -185,9 +196,10 @@ bool config_lua_load(struct config *config, const struct source *source, struct 
     lua_State *L = heap_open(&heap, MEMORY_MAX);
     if (L == NULL) return error_set(error, ERROR_SYSTEM, "no memory to read config.lua");
     lua_sethook(L, run_away, LUA_MASKCOUNT, INSTRUCTIONS_MAX);
+    struct runtime_text room;
     if (compat_protected(L, read_file, &reading) != LUA_OK)
         reading.fine = error_set(error, ERROR_INPUT, "%s/config.lua: %s", source->directory,
-                                 runtime_error_text(L));
+                                 runtime_error_text(L, &room));
     heap_close(&heap);
     return reading.fine;
 }

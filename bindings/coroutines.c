@@ -1,6 +1,17 @@
 /* xpcall, coroutine.resume, wrap and close, as Lua has them, but so that overtime.c knows which coroutine
- * runs: a hook is one coroutine's own. (Of LuaJIT's it is not, and there these are not used.) */
+ * runs: a hook is one coroutine's own. (Of LuaJIT's it is not; there resume and wrap look at what is left of the
+ * thread's stack.) */
 #include "runtime.h"
+
+/* Puts the function in the place of the table's, which is its second upvalue. */
+static void wrap_function(struct runtime *runtime, const char *name, lua_CFunction function)
+{
+    lua_State *L = runtime->L;
+    lua_pushlightuserdata(L, runtime);
+    lua_getfield(L, -2, name);
+    lua_pushcclosure(L, function, 2);
+    lua_setfield(L, -2, name);
+}
 
 #if COMPAT_HOOK_PER_COROUTINE
 
@@ -129,16 +140,6 @@ static int call_protected(lua_State *L)
     return called(L, LUA_OK, 0);
 }
 
-/* Puts the function in the place of the table's, which is its second upvalue. */
-static void wrap_function(struct runtime *runtime, const char *name, lua_CFunction function)
-{
-    lua_State *L = runtime->L;
-    lua_pushlightuserdata(L, runtime);
-    lua_getfield(L, -2, name);
-    lua_pushcclosure(L, function, 2);
-    lua_setfield(L, -2, name);
-}
-
 void coroutines_open(struct runtime *runtime)
 {
     static const luaL_Reg functions[] = {{"resume", resume}, {"wrap", wrap}, {NULL, NULL}};
@@ -154,9 +155,52 @@ void coroutines_open(struct runtime *runtime)
 
 #else
 
+/* Each resumption takes some of the thread's stack, and LuaJIT does not count them. */
+static bool has_stack(lua_State *L)
+{
+    char here;
+    return (intptr_t)(runtime_of(L)->stack_base - (uintptr_t)&here) < (intptr_t)COMPAT_STACK_NESTED;
+}
+
+/* Calls the function that is the second upvalue. */
+static int pass_on(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+static int resume(lua_State *L)
+{
+    if (has_stack(L)) return pass_on(L);
+    lua_pushboolean(L, 0);
+    lua_pushliteral(L, "C stack overflow");
+    return 2;
+}
+
+static int call_wrapped(lua_State *L)
+{
+    return has_stack(L) ? pass_on(L) : luaL_error(L, "C stack overflow");
+}
+
+static int wrap(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
+    lua_pushcclosure(L, call_wrapped, 2);
+    return 1;
+}
+
 void coroutines_open(struct runtime *runtime)
 {
-    (void)runtime;
+    lua_getglobal(runtime->L, "coroutine");
+    wrap_function(runtime, "resume", resume);
+    wrap_function(runtime, "wrap", wrap);
+    lua_pop(runtime->L, 1);
 }
 
 #endif

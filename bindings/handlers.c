@@ -123,7 +123,7 @@ static enum script_verdict answer(struct run *run, enum run_state state)
         else
             verdict = has && lua_toboolean(run->L, 1) ? SCRIPT_YES : SCRIPT_NO;
     } else {
-        link_close(run->link, NULL);
+        link_close_failed(run->link);
     }
     run_done(run);
     return verdict;
@@ -146,7 +146,7 @@ static void conclude(struct run *run, enum run_state state, struct link *link)
         return;
     }
     run_done(run);
-    if (state == RUN_FAILED) link_close(link, NULL);
+    if (state == RUN_FAILED) link_close_failed(link);
 }
 
 /* Adds a string to the arguments; false, and the connection ends, if that fails. */
@@ -157,7 +157,7 @@ static bool push_argument(struct run *run, struct link *link, struct span bytes)
     runtime_not_called(run, L);
     lua_pop(L, 1);
     run_done(run);
-    link_close(link, NULL);
+    link_close_failed(link);
     return false;
 }
 
@@ -167,7 +167,7 @@ static void received(void *state, struct link *link, struct span packet)
     if (!runtime->has[ON_RECEIVE]) return;
     struct run *run = prepare(runtime, ON_RECEIVE, link);
     if (run == NULL) {
-        link_close(link, NULL); /* a packet of its stream is lost */
+        link_close_failed(link); /* a packet of its stream is lost */
         return;
     }
     run->packet = packet;
@@ -196,10 +196,11 @@ static enum script_verdict idle(void *state, struct link *link, double seconds)
 static void disconnected(void *state, struct link *link, const char *reason)
 {
     struct runtime *runtime = state;
+    (void)reason; /* it ends at a NUL */
     run_cancel_owned(runtime, link);
     if (!runtime->has[ON_DISCONNECT]) return;
     struct run *run = prepare(runtime, ON_DISCONNECT, link);
-    if (run == NULL || !push_argument(run, link, span_text(reason))) return;
+    if (run == NULL || !push_argument(run, link, link_reason(link))) return;
     if (run_call(run, 2) != RUN_WAITS) run_done(run);
 }
 
@@ -226,7 +227,7 @@ static void message(void *state, uint32_t from, struct span bytes)
     struct run *run = run_take_loose(runtime, ON_MESSAGE);
     if (run == NULL) return;
     if (!lua_message_push(runtime, run->L, bytes)) {
-        log_line(LOG_ERROR, "on_message was not called: %s", runtime_error_text(runtime->L));
+        runtime_not_called(run, runtime->L);
         lua_pop(runtime->L, 1);
         run_done(run);
         return;
@@ -257,7 +258,7 @@ void runtime_finished(struct run *run, enum run_state state)
     case ON_RECEIVE:
     case ON_DRAIN:
         run_done(run);
-        if (state == RUN_FAILED) link_close(link, NULL);
+        if (state == RUN_FAILED) link_close_failed(link);
         if (!has_waiting(runtime, link)) link_release(link);
         break;
     case RUN_TIMER:
@@ -270,6 +271,7 @@ void runtime_finished(struct run *run, enum run_state state)
 }
 
 const struct script lua_script = {
+    .stack_size = COMPAT_STACK_SIZE,
     .worker_start = runtime_start,
     .worker_stop = runtime_stop,
     .connected = connected,

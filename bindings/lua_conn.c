@@ -1,18 +1,22 @@
-/* conn: one connection as scripts see it, a plain table with a metatable:
+/* conn: one connection as scripts see it. Two tables:
  *
- *     { [1] = id, id =, ip =, port =, listener =, connected_at =, data = {}, send = }
+ *     conn       { [1] = id, data = {}, send = }
+ *     behind it  { id =, ip =, port =, listener =, connected_at =, close =, ..., __index = itself, ... }
  *
- * Fields cost a table look-up and no call. Methods know the one that the running handler is about,
- * as most calls are; they find the link of any other by conn[1], so that a conn that is kept too long, or
- * tampered with, is answered nil, "closed". */
+ * The second one is the metatable of the first, and a connection's own: what is looked up in conn and is not
+ * there is found one step further, without a call, and what is assigned to it is an error.
+ *
+ * Methods know the conn that the running handler is about, as most calls are; they find the link of any other
+ * by conn[1], so that a conn that is kept too long, or tampered with, is answered nil, "closed". */
 #include "runtime.h"
 
 #include "server.h"
 
 #include <stdlib.h>
 
-#define CONN_META "moonport.conn"
-#define ID_END 9007199254740992.0 /* 2^53 */
+#define CONN_BEHIND "moonport.conn"    /* in the registry: what stands behind each conn */
+#define CONN_SEND "moonport.conn.send" /* and what it has itself */
+#define ID_END 9007199254740992.0      /* 2^53 */
 
 /* ---- sending ---- */
 
@@ -104,8 +108,8 @@ const struct link *lua_conn_check_except(lua_State *L, int index)
     luaL_checktype(L, index, LUA_TTABLE);
     lua_pushnil(L);
     while (lua_next(L, index) != 0) {
-        bool known = lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "except") == 0;
-        if (!known) luaL_argerror(L, index, "the only option is { except = conn }");
+        if (!runtime_is_text(L, -2, "except"))
+            luaL_argerror(L, index, "the only option is { except = conn }");
         if (!push_id(L, -1)) luaL_argerror(L, index, "expected a conn in { except = conn }");
         lua_pop(L, 2);
     }
@@ -131,9 +135,11 @@ static int lua_broadcast(lua_State *L)
 static int end(lua_State *L, void (*how)(struct link *, const char *))
 {
     struct link *link = lua_conn_check(L, 1);
-    const char *word = luaL_optstring(L, 2, NULL);
+    size_t size = 0;
+    const char *word = luaL_optlstring(L, 2, NULL, &size);
     if (link == NULL) return runtime_refuse(L, "closed");
-    how(link, word);
+    if (word != NULL) link_set_word(link, span_of(word, size));
+    how(link, NULL);
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -186,27 +192,26 @@ static int conn_resume(lua_State *L)
 static int conn_idle(lua_State *L)
 {
     struct link *link = lua_conn_check(L, 1);
-    uint64_t limit_ns = runtime_check_seconds(L, 2);
+    uint64_t limit_ns;
+    bool known = runtime_read_seconds(L, 2, &limit_ns);
     if (link == NULL) return runtime_refuse(L, "closed");
+    if (!known) return runtime_refuse_seconds(L, 2);
     link_set_idle(link, limit_ns);
     lua_pushboolean(L, 1);
     return 1;
 }
 
-/* The runtime's own copy of a framing: made once, kept for good, for connections point at it. */
-static const struct frame *keep_framing(lua_State *L, const struct frame *frame)
+/* The runtime's own copy of a framing: made once, kept for good, for connections point at it. NULL, and a
+ * code: it cannot be kept. */
+static const struct frame *keep_framing(struct runtime *runtime, const struct frame *frame,
+                                        const char **code)
 {
-    struct runtime *runtime = runtime_of(L);
     for (int i = 0; i < runtime->framing_count; i++)
         if (frame_is_same(runtime->framings[i], frame)) return runtime->framings[i];
     int most = (int)(sizeof runtime->framings / sizeof *runtime->framings);
-    if (runtime->framing_count == most)
-        luaL_error(L, "more than %d different framings: make them from few specs", most);
-    struct frame *kept = malloc(sizeof *kept);
-    if (kept == NULL) {
-        luaL_error(L, "not enough memory");
-        return NULL; /* not reached */
-    }
+    struct frame *kept = runtime->framing_count < most ? malloc(sizeof *kept) : NULL;
+    *code = runtime->framing_count < most ? "memory" : "full";
+    if (kept == NULL) return NULL;
     *kept = *frame;
     return runtime->framings[runtime->framing_count++] = kept;
 }
@@ -218,12 +223,38 @@ static int conn_framing(lua_State *L)
     struct error error = {.kind = ERROR_NONE};
     uint64_t packet_max = server_config(worker_server(runtime_of(L)->worker))->max_packet;
     struct frame frame = frame_default(packet_max);
-    if (!lua_framing_read(L, 2, &frame, &error) || !frame_finish(&frame, &error))
-        return luaL_argerror(L, 2, error.text);
+    const char *code = NULL;
+    enum framing_fault fault = lua_framing_read(L, 2, &frame, &error);
+    if (fault == FRAMING_UNKNOWN) return luaL_argerror(L, 2, error.text);
     if (link == NULL) return runtime_refuse(L, "closed");
-    link_set_frame(link, keep_framing(L, &frame));
+    if (fault != FRAMING_FINE || !frame_finish(&frame, &error)) {
+        runtime_refuse(L, "badframing");
+        lua_pushstring(L, error.text);
+        return 3;
+    }
+    const struct frame *kept = keep_framing(runtime_of(L), &frame, &code);
+    if (kept == NULL) return runtime_refuse(L, code);
+    link_set_frame(link, kept);
     lua_pushboolean(L, 1);
     return 1;
+}
+
+/* conn.name = value, of a name that conn does not have itself */
+static int conn_newindex(lua_State *L)
+{
+    struct runtime_text room;
+    if (runtime_is_text(L, 2, "data")) {
+        lua_settop(L, 3);
+        lua_rawset(L, 1);
+        return 0;
+    }
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return luaL_error(L, "a conn cannot be indexed so: values of your own belong in conn.data");
+    const char *name = runtime_plain_text(L, 2, &room);
+    return luaL_error(L,
+                      "conn.%s cannot be assigned: values of your own belong in conn.data, as in "
+                      "conn.data.%s = value",
+                      name, name);
 }
 
 static int conn_tostring(lua_State *L)
@@ -242,6 +273,23 @@ struct addition {
     struct link *link;
 };
 
+/* A copy of what stands behind all of them. With the five of its own these are 16 names, and a table has room
+ * for that without loss. */
+static void push_behind(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, CONN_BEHIND);
+    lua_createtable(L, 0, 16);
+    lua_pushnil(L);
+    while (lua_next(L, -3) != 0) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_remove(L, -2);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "__index");
+}
+
 static int add_conn(lua_State *L)
 {
     const struct addition *addition = lua_touserdata(L, 1);
@@ -251,10 +299,15 @@ static int add_conn(lua_State *L)
     const struct address *peer = link_peer(link);
     struct address local;
     lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->conns);
-    lua_createtable(L, 1, 7);
+    lua_createtable(L, 1, 2);
     lua_pushinteger(L, (lua_Integer)link_id(link));
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, 1);
+    lua_rawseti(L, -2, 1);
+    lua_newtable(L);
+    lua_setfield(L, -2, "data");
+    lua_getfield(L, LUA_REGISTRYINDEX, CONN_SEND); /* what is called most is found at once */
+    lua_setfield(L, -2, "send");
+    push_behind(L);
+    lua_pushinteger(L, (lua_Integer)link_id(link));
     lua_setfield(L, -2, "id");
     lua_pushstring(L, address_format_host(peer, text));
     lua_setfield(L, -2, "ip");
@@ -265,13 +318,6 @@ static int add_conn(lua_State *L)
     lua_setfield(L, -2, "listener");
     lua_pushnumber(L, link_connected_at(link));
     lua_setfield(L, -2, "connected_at");
-    lua_newtable(L);
-    lua_setfield(L, -2, "data");
-    luaL_getmetatable(L, CONN_META);
-    lua_getfield(L, -1, "__index");
-    lua_getfield(L, -1, "send"); /* what is called most is found at once */
-    lua_setfield(L, -4, "send");
-    lua_pop(L, 1);
     lua_setmetatable(L, -2);
     lua_rawseti(L, -2, (int)link_slot(link) + 1);
     return 0;
@@ -292,23 +338,26 @@ void lua_conn_remove(struct runtime *runtime, struct link *link)
 void lua_conn_open(struct runtime *runtime)
 {
     static const luaL_Reg methods[] = {
-        {"send", conn_send},       {"close", conn_close},     {"abort", conn_abort},
-        {"pending", conn_pending}, {"pause", conn_pause},     {"resume", conn_resume},
-        {"idle", conn_idle},       {"framing", conn_framing}, {NULL, NULL},
+        {"close", conn_close},     {"abort", conn_abort},
+        {"pending", conn_pending}, {"pause", conn_pause},
+        {"resume", conn_resume},   {"idle", conn_idle},
+        {"framing", conn_framing}, {NULL, NULL},
     };
+    static const luaL_Reg own[] = {{CONN_SEND, conn_send}, {NULL, NULL}};
     static const luaL_Reg globals[] = {
         {"send", lua_send}, {"broadcast", lua_broadcast}, {NULL, NULL}};
     lua_State *L = runtime->L;
-    luaL_newmetatable(L, CONN_META);
+    lua_pushvalue(L, LUA_REGISTRYINDEX);
+    runtime_register(runtime, L, own);
     lua_newtable(L);
     runtime_register(runtime, L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pushliteral(L, "conn");
-    lua_setfield(L, -2, "__name");
     lua_pushliteral(L, "conn");
     lua_setfield(L, -2, "__metatable");
     lua_pushcfunction(L, conn_tostring);
     lua_setfield(L, -2, "__tostring");
+    lua_pushcfunction(L, conn_newindex);
+    lua_setfield(L, -2, "__newindex");
+    lua_setfield(L, -2, CONN_BEHIND);
     lua_pop(L, 1);
     lua_pushglobaltable(L);
     runtime_register(runtime, L, globals);

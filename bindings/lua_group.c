@@ -18,7 +18,7 @@ int lua_group_get(lua_State *L)
 {
     size_t size;
     const char *name = luaL_checklstring(L, 1, &size);
-    luaL_argcheck(L, size <= GROUP_NAME_MAX, 1, "the name is too long");
+    if (size > GROUP_NAME_MAX) return runtime_refuse(L, "badname");
     /* What a finalizer makes at the end of a Lua state is never collected. */
     if (runtime_of(L)->closing) return luaL_error(L, "the worker has ended");
     struct group **held = lua_newuserdatauv(L, sizeof *held, 0);
@@ -26,7 +26,7 @@ int lua_group_get(lua_State *L)
     luaL_getmetatable(L, GROUP_META);
     lua_setmetatable(L, -2); /* before there is a group: it may want memory */
     *held = server_group(worker_server(runtime_of(L)->worker), span_of(name, size));
-    if (*held == NULL) return luaL_error(L, "not enough memory for one more group");
+    if (*held == NULL) return runtime_refuse(L, "memory");
     return 1;
 }
 

@@ -6,26 +6,36 @@
 
 #include "value.h"
 
-static uint32_t check_worker(lua_State *L, int index)
+/* False: there is no worker of that number. */
+static bool read_worker(lua_State *L, int index, uint32_t *worker)
 {
     uint32_t count = worker_count(runtime_of(L)->worker);
-    if (lua_type(L, index) == LUA_TSTRING && strcmp(lua_tostring(L, index), "all") == 0)
-        return WORKER_ALL;
-    lua_Number number = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : 0;
-    bool known = number >= 1 && number <= count && number == (lua_Number)(uint32_t)number;
-    if (!known)
+    *worker = WORKER_ALL;
+    if (runtime_is_text(L, index, "all")) return true;
+    if (lua_type(L, index) != LUA_TNUMBER)
         luaL_argerror(L, index,
                       lua_pushfstring(L, "expected a worker, 1 to %d, or \"all\"", (int)count));
-    return (uint32_t)number - 1;
+    lua_Number number = lua_tonumber(L, index);
+    if (!(number >= 1 && number <= count && number == (lua_Number)(uint32_t)number)) return false;
+    *worker = (uint32_t)number - 1;
+    return true;
 }
 
 /* server.post(worker, value): on_message(value, from) runs there */
 static int server_post(lua_State *L)
 {
-    uint32_t target = check_worker(L, 1);
-    luaL_checkany(L, 2);
     struct runtime *runtime = runtime_of(L);
-    struct span bytes = value_encode(L, 2, code_generation(runtime));
+    struct span bytes;
+    uint32_t target;
+    bool known = read_worker(L, 1, &target);
+    luaL_checkany(L, 2);
+    const char *code = value_encode(L, 2, code_generation(runtime), &bytes);
+    if (code != NULL) {
+        runtime_refuse(L, code);
+        lua_pushvalue(L, -3); /* why */
+        return 3;
+    }
+    if (!known) return runtime_refuse(L, "closed");
     enum send_result result = worker_post(runtime->worker, target, bytes);
     if (result != SEND_OK) return runtime_refuse(L, send_result_text(result));
     lua_pushboolean(L, 1);

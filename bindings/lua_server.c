@@ -1,25 +1,43 @@
 /* The table `server`. */
 #include "code.h"
 #include "server.h"
+#include "settings.h"
 
 static const struct server *server_of(lua_State *L)
 {
     return worker_server(runtime_of(L)->worker);
 }
 
-/* server.log(level, format, ...) */
+static int refuse_level(lua_State *L)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    struct runtime_text room;
+    const char *name = runtime_plain_text(L, 1, &room);
+    const char *meant = settings_nearest(name, names, sizeof names / sizeof *names);
+    lua_pushfstring(L,
+                    "expected \"error\", \"warn\", \"info\" or \"debug\", and then the text%s%s%s",
+                    meant != NULL ? "; did you mean \"" : "", meant != NULL ? meant : "",
+                    meant != NULL ? "\"?" : "");
+    return luaL_argerror(L, 1, lua_tostring(L, -1));
+}
+
+/* server.log(level, text), or (level, format, ...): what is behind the level may be a peer's, so a text that
+ * stands alone is no format */
 static int server_log(lua_State *L)
 {
-    const char *name = luaL_checkstring(L, 1);
     enum log_level level;
+    size_t size;
+    const char *name = luaL_checklstring(L, 1, &size);
+    if (strlen(name) != size || !log_level_of(name, &level)) return refuse_level(L);
     luaL_checkstring(L, 2);
-    if (!log_level_of(name, &level))
-        return luaL_argerror(L, 1, "expected \"error\", \"warn\", \"info\" or \"debug\"");
     if (!log_wants(level)) return 0;
-    lua_pushvalue(L, lua_upvalueindex(2)); /* string.format */
-    lua_replace(L, 1);
-    lua_call(L, lua_gettop(L) - 1, 1);
-    log_line(level, "%s", lua_tostring(L, -1));
+    if (lua_gettop(L) > 2) {
+        lua_pushvalue(L, lua_upvalueindex(2)); /* string.format */
+        lua_replace(L, 1);
+        lua_call(L, lua_gettop(L) - 1, 1);
+    }
+    const char *text = lua_tolstring(L, -1, &size);
+    log_text(level, span_of(text, size));
     return 0;
 }
 

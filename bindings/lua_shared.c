@@ -44,21 +44,39 @@ static uint64_t now_of(lua_State *L)
 
 /* ---- arguments and answers ---- */
 
+/* Of a size that no key has, perhaps: it may be a peer's word. */
 static struct span check_key(lua_State *L)
 {
     size_t size;
     const char *data = luaL_checklstring(L, 2, &size);
-    luaL_argcheck(L, size >= 1 && size <= SHARED_KEY_MAX, 2, "expected a key of 1 to 256 bytes");
     return span_of(data, size);
 }
 
-/* 0: none is given */
-static uint64_t check_ttl(lua_State *L, int index)
+static bool is_key(struct span key)
 {
-    if (lua_isnoneornil(L, index)) return 0;
-    uint64_t ttl_ns = runtime_check_seconds(L, index);
-    luaL_argcheck(L, ttl_ns > 0, index, "expected seconds, more than 0; or nil: it never expires");
-    return ttl_ns;
+    return key.size >= 1 && key.size <= SHARED_KEY_MAX;
+}
+
+static int refuse_key(lua_State *L, struct span key)
+{
+    runtime_refuse(L, "badkey");
+    lua_pushfstring(L, "expected a key of 1 to %d bytes, got %d", SHARED_KEY_MAX,
+                    key.size < INT_MAX ? (int)key.size : INT_MAX);
+    return 3;
+}
+
+/* 0: none is given; false: it is not one */
+static bool read_ttl(lua_State *L, int index, uint64_t *ttl_ns)
+{
+    *ttl_ns = 0;
+    if (lua_isnoneornil(L, index)) return true;
+    return runtime_read_seconds(L, index, ttl_ns) && *ttl_ns > 0;
+}
+
+static int refuse_ttl(lua_State *L, int index)
+{
+    return runtime_refuse_number(L, lua_tonumber(L, index),
+                                 "seconds above 0, at most 1e9, or nil: it never expires");
 }
 
 static struct shared_value read_number(lua_State *L, int index)
@@ -121,6 +139,7 @@ static int shared_lua_get(lua_State *L)
     struct handle *handle = check_handle(L);
     struct span key = check_key(L);
     struct shared_value value;
+    if (!is_key(key)) return refuse_key(L, key);
     enum shared_result result = shared_get(handle->shared, key, now_of(L), &value, &handle->buffer);
     if (result == SHARED_NO_MEMORY) return runtime_refuse(L, shared_result_text(result));
     if (result == SHARED_OK)
@@ -141,8 +160,11 @@ static int shared_lua_set(lua_State *L)
 {
     struct handle *handle = check_handle(L);
     struct span key = check_key(L);
+    uint64_t ttl_ns;
     luaL_checkany(L, 3);
-    uint64_t ttl_ns = check_ttl(L, 4);
+    bool fine = read_ttl(L, 4, &ttl_ns);
+    if (!is_key(key)) return refuse_key(L, key);
+    if (!fine) return refuse_ttl(L, 4);
     if (lua_isnil(L, 3)) {
         drop(L, handle, key);
         return answer(L, SHARED_OK);
@@ -157,7 +179,10 @@ static int shared_lua_add(lua_State *L)
     struct handle *handle = check_handle(L);
     struct span key = check_key(L);
     struct shared_value value = check_value(L, 3);
-    uint64_t ttl_ns = check_ttl(L, 4);
+    uint64_t ttl_ns;
+    bool fine = read_ttl(L, 4, &ttl_ns);
+    if (!is_key(key)) return refuse_key(L, key);
+    if (!fine) return refuse_ttl(L, 4);
     return answer(L, shared_add(handle->shared, key, &value, now_of(L), ttl_ns));
 }
 
@@ -170,8 +195,11 @@ static int shared_lua_incr(lua_State *L)
     bool begins = !lua_isnoneornil(L, 4);
     if (!lua_isnoneornil(L, 3)) by = check_number(L, 3);
     if (begins) init = check_number(L, 4);
-    uint64_t ttl_ns = check_ttl(L, 5);
-    luaL_argcheck(L, ttl_ns == 0 || begins, 5, "a ttl is for what begins with init");
+    uint64_t ttl_ns;
+    bool fine = read_ttl(L, 5, &ttl_ns);
+    luaL_argcheck(L, lua_isnoneornil(L, 5) || begins, 5, "a ttl is for what begins with init");
+    if (!is_key(key)) return refuse_key(L, key);
+    if (!fine) return refuse_ttl(L, 5);
     enum shared_result result =
         shared_incr(handle->shared, key, &by, begins ? &init : NULL, now_of(L), ttl_ns, &sum);
     if (result != SHARED_OK) return runtime_refuse(L, shared_result_text(result));
@@ -184,6 +212,7 @@ static int shared_lua_delete(lua_State *L)
 {
     struct handle *handle = check_handle(L);
     struct span key = check_key(L);
+    if (!is_key(key)) return refuse_key(L, key);
     lua_pushboolean(L, drop(L, handle, key));
     return 1;
 }
@@ -193,7 +222,7 @@ static int shared_lua_keys(lua_State *L)
 {
     struct handle *handle = check_handle(L);
     lua_Number most = luaL_optnumber(L, 2, (lua_Number)INT_MAX);
-    luaL_argcheck(L, most >= 0, 2, "expected a number, not negative");
+    if (!(most >= 0)) return runtime_refuse_number(L, most, "a number from 0 up"); /* NaN, too */
     size_t count, limit = most < (lua_Number)INT_MAX ? (size_t)most : INT_MAX;
     enum shared_result result =
         shared_keys(handle->shared, now_of(L), limit, &handle->buffer, &count);

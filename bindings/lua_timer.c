@@ -72,8 +72,10 @@ static bool is_old(const struct runtime *runtime)
 static int start(lua_State *L, bool repeats)
 {
     struct runtime *runtime = runtime_of(L);
-    uint64_t delay_ns = runtime_check_seconds(L, 1);
+    uint64_t delay_ns;
+    bool known = runtime_read_seconds(L, 1, &delay_ns);
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    if (!known) return runtime_refuse_seconds(L, 1);
     if (repeats && delay_ns < WHEEL_TICK_NS) delay_ns = WHEEL_TICK_NS;
     struct lua_timer *timer = lua_newuserdatauv(L, sizeof *timer, 0);
     *timer = (struct lua_timer){.runtime = runtime,

@@ -2,6 +2,7 @@
 #include "admin_client.h"
 #include "check_command.h"
 #include "command_line.h"
+#include "lua_thread.h"
 #include "runtime.h"
 #include "serve.h"
 #include "settings.h"
@@ -15,10 +16,11 @@ static const struct command {
     const char *name;
     int (*run)(int count, char **words); /* words[0] is the name; returns the exit status */
     bool helps;                          /* it has a --help of its own */
+    bool runs_lua;                       /* on its own thread, without a server's workers */
 } commands[] = {
-    {"serve", serve_main, false},        {"check", check_main, true},
-    {"test", test_main, true},           {"talk", talk_main, true},
-    {"reload", admin_client_main, true}, {"rollback", admin_client_main, true},
+    {"serve", serve_main, false, false},        {"check", check_main, false, true},
+    {"test", test_main, false, true},           {"talk", talk_main, true, false},
+    {"reload", admin_client_main, true, false}, {"rollback", admin_client_main, true, false},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -67,16 +69,44 @@ static const char *misspelt(const char *word)
     return access(word, F_OK) == 0 ? NULL : nearest_command(word);
 }
 
+struct errand {
+    const struct command *command;
+    int count;
+    char **words;
+    int status;
+};
+
+static void *run_errand(void *argument)
+{
+    struct errand *errand = argument;
+    errand->status = errand->command->run(errand->count, errand->words);
+    return NULL;
+}
+
+/* The main thread has the stack that `ulimit -s` left it. */
+static int run_command(const struct command *command, int count, char **words)
+{
+    struct errand errand = {.command = command, .count = count, .words = words};
+    pthread_t thread;
+    if (!command->runs_lua) return command->run(count, words);
+    if (!lua_thread_create(&thread, run_errand, &errand)) {
+        fprintf(stderr, "moonport: cannot make a thread to run Lua on\n");
+        return ERROR_SYSTEM;
+    }
+    pthread_join(thread, NULL);
+    return errand.status;
+}
+
 int main(int count, char **words)
 {
     system_begin();
     if (count < 2) return help(stderr);
     const char *command = words[1];
     const struct command *chosen = find_command(command);
-    if (chosen != NULL && chosen->helps) return chosen->run(count - 1, words + 1);
+    if (chosen != NULL && chosen->helps) return run_command(chosen, count - 1, words + 1);
     if (strcmp(command, "help") == 0 && access(command, F_OK) != 0) return help(stdout);
     if (command_line_asks_for_help(count, words)) return help(stdout);
-    if (chosen != NULL) return chosen->run(count - 1, words + 1);
+    if (chosen != NULL) return run_command(chosen, count - 1, words + 1);
     if (strcmp(command, "--version") == 0) {
         printf("moonport %s (%s)\n", MOONPORT_VERSION, COMPAT_LUA_NAME);
         return 0;

@@ -1,5 +1,6 @@
 #include "reload.h"
 
+#include "lua_thread.h"
 #include "rollout.h"
 #include "watch.h"
 
@@ -316,7 +317,7 @@ struct reloader *reloader_open(struct server *server, const struct command_line 
     pthread_mutex_init(&reloader->mutex, NULL);
     pthread_cond_init(&reloader->changed, NULL);
     keep_source(reloader, source);
-    if (pthread_create(&reloader->thread, NULL, wait_for_changes, reloader) != 0) {
+    if (!lua_thread_create(&reloader->thread, wait_for_changes, reloader)) {
         error_set(error, ERROR_SYSTEM, "cannot make a thread to watch %s", line->directory);
         goto failed;
     }

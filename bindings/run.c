@@ -66,6 +66,33 @@ const char *run_name(const struct run *run)
     }
 }
 
+/* An error in there takes the place of the one that the call itself may have ended with, and that has been
+ * told. */
+static void close_variables(struct run *run)
+{
+    struct runtime *runtime = run->runtime;
+    lua_State *L = runtime->L;
+    int status = lua_status(run->L);
+    bool failed = status != LUA_OK && status != LUA_YIELD;
+    if (failed)
+        lua_pushvalue(run->L, -1);
+    else
+        lua_pushnil(run->L);
+    lua_xmove(run->L, L, 1);
+    overtime_begin(&runtime->overtime, run->L, run_name(run), runtime->timeout_ns);
+    status = compat_reset(run->L);
+    overtime_end(&runtime->overtime, run->L);
+    if (status != LUA_OK) {
+        lua_pushvalue(run->L, -1);
+        lua_xmove(run->L, L, 1);
+        bool told = failed && lua_rawequal(L, -1, -2);
+        lua_pop(L, 1);
+        if (!told) runtime_close_failed(run);
+    }
+    lua_settop(run->L, 0);
+    lua_pop(L, 1);
+}
+
 /* Makes a coroutine that failed, or is given up in the middle of something, fit for another call. Its
  * variables with __close are closed, which runs code of the script's; but not where no hook would end
  * that: see overtime.h. */
@@ -75,9 +102,7 @@ static bool renew(struct run *run)
     bool has_hooks =
         (!run->interrupted || lua_status(run->L) == LUA_YIELD) && !compat_was_interrupted(run->L);
     if (COMPAT_REUSES_COROUTINES && has_hooks) {
-        overtime_begin(&runtime->overtime, run->L, run_name(run), runtime->timeout_ns);
-        compat_reset(run->L);
-        overtime_end(&runtime->overtime, run->L);
+        close_variables(run);
         return true;
     }
     return runtime_protect(runtime, make_coroutine, run);
@@ -182,10 +207,7 @@ struct run *run_take(struct runtime *runtime, enum handler handler, struct link 
 {
     struct run *run = take(runtime);
     if (run == NULL) {
-        char more[LOG_MORE_MAX];
-        uint64_t held_back;
-        if (log_allowed(&runtime->failures, worker_now(runtime->worker), &held_back))
-            log_line(LOG_ERROR, "a handler was not called: no memory%s", log_more(held_back, more));
+        runtime_log(runtime, LOG_ERROR, "a handler was not called", "no memory");
         return NULL;
     }
     bool owned = link != NULL && handler != ON_DISCONNECT;
@@ -216,7 +238,8 @@ static void wake(struct wheel_timer *timer)
     struct run *run = container_of(timer, struct run, sleep);
     list_remove(&run->node);
     run->sleeping = false;
-    enum run_state state = run_call(run, 0);
+    lua_pushboolean(run->L, 1); /* the answer of `sleep` */
+    enum run_state state = run_call(run, 1);
     if (state != RUN_WAITS) runtime_finished(run, state);
 }
 
@@ -234,7 +257,8 @@ static bool may_wait(const struct run *run)
 int run_sleep(lua_State *L)
 {
     struct runtime *runtime = runtime_of(L);
-    uint64_t delay_ns = runtime_check_seconds(L, 1);
+    uint64_t delay_ns;
+    bool known = runtime_read_seconds(L, 1, &delay_ns);
     struct run *run = runtime->current;
     if (run == NULL) return luaL_error(L, "server.sleep is for handlers and timers");
     if (run->L != L)
@@ -245,6 +269,7 @@ int run_sleep(lua_State *L)
         return luaL_error(L,
                           "server.sleep cannot wait here: a C function (table.sort, string.gsub, "
                           "...) or a metamethod is in between");
+    if (!known) return runtime_refuse_seconds(L, 1);
     run->sleeping = true;
     worker_timer_start(runtime->worker, &run->sleep, delay_ns);
     return lua_yield(L, 0);

@@ -33,11 +33,49 @@ int runtime_refuse(lua_State *L, const char *code)
     return 2;
 }
 
-uint64_t runtime_check_seconds(lua_State *L, int index)
+bool runtime_read_seconds(lua_State *L, int index, uint64_t *nanoseconds)
 {
     lua_Number seconds = luaL_checknumber(L, index);
-    luaL_argcheck(L, seconds >= 0 && seconds <= 1e9, index, "expected seconds, not negative");
-    return (uint64_t)(seconds * 1e9);
+    if (!(seconds >= 0 && seconds <= 1e9)) return false; /* NaN, too */
+    *nanoseconds = (uint64_t)(seconds * 1e9);
+    return true;
+}
+
+int runtime_refuse_number(lua_State *L, lua_Number number, const char *expected)
+{
+    runtime_refuse(L, "badnumber");
+    if (number != number) /* C may write "-nan" */
+        lua_pushfstring(L, "expected %s, got nan", expected);
+    else
+        lua_pushfstring(L, "expected %s, got %f", expected, number);
+    return 3;
+}
+
+int runtime_refuse_seconds(lua_State *L, int index)
+{
+    return runtime_refuse_number(L, lua_tonumber(L, index), "seconds from 0 to 1e9");
+}
+
+const char *runtime_plain_text(lua_State *L, int index, struct runtime_text *room)
+{
+    size_t size;
+    const char *text = lua_tolstring(L, index, &size);
+    if (strlen(text) == size) return text;
+    return log_plain(span_of(text, size), room->bytes, sizeof room->bytes);
+}
+
+const char *runtime_error_text(lua_State *L, struct runtime_text *room)
+{
+    bool is_text = lua_type(L, -1) == LUA_TSTRING; /* a number would take memory to become one */
+    return is_text ? runtime_plain_text(L, -1, room) : "(an error that is no text)";
+}
+
+bool runtime_is_text(lua_State *L, int index, const char *text)
+{
+    size_t size;
+    if (lua_type(L, index) != LUA_TSTRING) return false;
+    const char *bytes = lua_tolstring(L, index, &size);
+    return size == strlen(text) && memcmp(bytes, text, size) == 0;
 }
 
 bool runtime_try(struct runtime *runtime, lua_CFunction function, void *argument,
@@ -47,7 +85,8 @@ bool runtime_try(struct runtime *runtime, lua_CFunction function, void *argument
     int status = compat_protected(runtime->L, function, argument);
     overtime_end(&runtime->overtime, runtime->L);
     if (status == LUA_OK) return true;
-    error_set(error, ERROR_INPUT, "%s", runtime_error_text(runtime->L));
+    struct runtime_text room;
+    error_set(error, ERROR_INPUT, "%s", runtime_error_text(runtime->L, &room));
     lua_pop(runtime->L, 1);
     return false;
 }
@@ -56,27 +95,110 @@ bool runtime_protect(struct runtime *runtime, lua_CFunction function, void *argu
 {
     struct error error;
     if (runtime_try(runtime, function, argument, &error)) return true;
-    log_line(LOG_ERROR, "%s", error.text);
+    runtime_log(runtime, LOG_ERROR, "a call", error.text);
     return false;
 }
 
 /* ---- failures ---- */
 
+void runtime_log(struct runtime *runtime, enum log_level level, const char *what, const char *text)
+{
+    char line[256];
+    snprintf(line, sizeof line, "%s: %s", what, text);
+    if (worker_may_log(runtime->worker, level, log_place(what), span_text(line)))
+        log_line(level, "%s: %s", what, text);
+}
+
+#if COMPAT_WARNS
+
+static void put_warning(struct runtime *runtime)
+{
+    static const char of_lua[] =
+        "error in "; /* as Lua begins: errors out of __gc, which may be many */
+    const char *text = runtime->warning.text;
+    if (runtime->warning.off) return;
+    bool error = strncmp(text, of_lua, sizeof of_lua - 1) == 0;
+    if (error && !worker_may_log(runtime->worker, LOG_WARN, log_place(of_lua), span_text(text)))
+        return;
+    log_line(LOG_WARN, "%s", text);
+}
+
+/* Control messages: the manual of Lua 5.4, section 6.1, `warn`. Unlike the standalone Lua, it begins with
+ * warnings on. */
+static void hear_warning(void *state, const char *piece, int goes_on)
+{
+    struct runtime *runtime = state;
+    bool control = !runtime->warning.goes_on && !goes_on && piece[0] == '@';
+    if (control) {
+        if (strcmp(piece, "@off") == 0) runtime->warning.off = true;
+        if (strcmp(piece, "@on") == 0) runtime->warning.off = false;
+        return;
+    }
+    size_t room = sizeof runtime->warning.text - runtime->warning.size;
+    int size = snprintf(runtime->warning.text + runtime->warning.size, room, "%s", piece);
+    runtime->warning.size += (size_t)size < room ? (size_t)size : room - 1;
+    runtime->warning.goes_on = goes_on != 0;
+    if (goes_on) return;
+    put_warning(runtime);
+    runtime->warning.size = 0;
+}
+
+void runtime_hear_warnings(struct runtime *runtime)
+{
+    lua_setwarnf(runtime->L, hear_warning, runtime);
+}
+
+#else
+
+void runtime_hear_warnings(struct runtime *runtime)
+{
+    (void)runtime; /* an error out of __gc is raised in whatever ran just then */
+}
+
+#endif
+
 struct failure {
     struct run *run;
-    const char *before, *behind;
+    const char *before;
     bool plainly; /* without the error's own __tostring, which has failed */
+    bool closing; /* of its variables with __close: there is no traceback */
+    bool logged;  /* it is for the log, */
+    bool judged;  /* and may be written there */
 };
+
+/* Where the run has failed: the line of Lua that it is at. */
+static uint64_t place_of(const struct run *run)
+{
+    char place[LUA_IDSIZE + 64];
+    lua_Debug at = {.currentline = -1};
+    for (int level = 0; at.currentline < 0 && lua_getstack(run->L, level, &at) != 0; level++)
+        lua_getinfo(run->L, "Sl", &at);
+    bool known = at.currentline >= 0;
+    snprintf(place, sizeof place, "%s %s:%d", run_name(run), known ? at.short_src : "",
+             known ? at.currentline : 0);
+    return log_place(place);
+}
+
+/* Is it to be told? Of many of one kind a few are; the others cost no traceback. */
+static bool may_tell(struct failure *failure, const char *text)
+{
+    struct run *run = failure->run;
+    char line[256];
+    if (!failure->logged || failure->judged) return true;
+    snprintf(line, sizeof line, "%s: %s", run_name(run), text);
+    return failure->judged =
+               worker_may_log(run->runtime->worker, LOG_ERROR, place_of(run), span_text(line));
+}
 
 static void put_failure(const struct failure *failure, const char *text)
 {
     struct error *witness = failure->run->runtime->program->witness;
     if (failure->run->tell != NULL)
         error_set(failure->run->tell, ERROR_INPUT, "%s", text);
-    else if (witness != NULL && witness->kind == ERROR_NONE)
-        error_set(witness, ERROR_INPUT, "%s: %s", failure->before, text);
+    else if (failure->logged)
+        log_line(LOG_ERROR, "%s: %s", failure->before, text);
     else
-        log_line(LOG_ERROR, "%s%s: %s", failure->before, failure->behind, text);
+        error_set(witness, ERROR_INPUT, "%s: %s", failure->before, text);
 }
 
 /* Without the frame of what called on_receive, at its end; without all of it when there is no other. */
@@ -92,20 +214,37 @@ static void push_traceback(lua_State *L, const struct run *run, const char *text
     lua_pushlstring(L, whole, size);
 }
 
+/* The text on the top of the stack with \x00 for each NUL. */
+static const char *push_plain(lua_State *L)
+{
+    size_t size;
+    const char *text = lua_tolstring(L, -1, &size);
+    if (strlen(text) == size) return text;
+    char *room = lua_newuserdatauv(L, 4 * size + 1, 0);
+    return log_plain(span_of(text, size), room, 4 * size + 1);
+}
+
 static int tell_failure(lua_State *L)
 {
-    const struct failure *failure = lua_touserdata(L, 1);
+    struct failure *failure = lua_touserdata(L, 1);
     lua_State *failed = failure->run->L;
     const char *text = "(an error that cannot be told)";
     if (!failure->plainly) {
         lua_pushvalue(failed, -1);
         lua_xmove(failed, L, 1);
-        text = luaL_tolstring(L, -1, NULL);
+        luaL_tolstring(L, -1, NULL);
         if (!lua_isstring(L, -2) && luaL_getmetafield(L, -2, "__tostring") == 0)
-            text = lua_pushfstring(L, "(an error that is no text: %s)", text);
+            lua_pushfstring(L, "(an error that is no text: %s)", lua_tostring(L, -1));
+        else
+            lua_settop(L, 3); /* without the metafield */
+        text = push_plain(L);
     }
-    push_traceback(L, failure->run, text);
-    put_failure(failure, lua_tostring(L, -1));
+    if (!may_tell(failure, text)) return 0;
+    if (!failure->closing) {
+        push_traceback(L, failure->run, text);
+        text = lua_tostring(L, -1);
+    }
+    put_failure(failure, text);
     return 0;
 }
 
@@ -117,37 +256,46 @@ static void tell(struct failure *failure)
     if (limit > 0) runtime->heap.limit += HEAP_RESERVE; /* perhaps it was memory that failed */
     bool told = runtime_try(runtime, tell_failure, failure, &plain);
     failure->plainly = true;
-    if (!told && !runtime_try(runtime, tell_failure, failure, &plain))
+    if (!told && !runtime_try(runtime, tell_failure, failure, &plain) &&
+        may_tell(failure, plain.text))
         put_failure(failure, plain.text);
     runtime->heap.limit = limit;
 }
 
 void runtime_not_called(const struct run *run, lua_State *L)
 {
-    log_line(LOG_ERROR, "%s was not called: %s", run_name(run), runtime_error_text(L));
+    struct runtime_text room;
+    char what[64];
+    snprintf(what, sizeof what, "%s was not called", run_name(run));
+    runtime_log(run->runtime, LOG_ERROR, what, runtime_error_text(L, &room));
 }
 
-void runtime_failed(struct run *run)
+static void tell_of(struct run *run, bool closing)
 {
-    struct runtime *runtime = run->runtime;
-    if (!run->reached) {
-        runtime_not_called(run, run->L);
-        return;
-    }
-    struct failure failure = {.run = run};
-    char before[96], more[LOG_MORE_MAX] = "";
-    uint64_t held_back;
-    const struct error *witness = runtime->program->witness;
-    bool logged = run->tell == NULL && (witness == NULL || witness->kind != ERROR_NONE);
-    if (logged && !log_allowed(&runtime->failures, worker_now(runtime->worker), &held_back)) return;
-    if (logged) log_more(held_back, more);
+    const struct error *witness = run->runtime->program->witness;
+    struct failure failure = {.run = run, .closing = closing};
+    char before[128];
+    failure.logged = run->tell == NULL && (witness == NULL || witness->kind != ERROR_NONE);
     int size = snprintf(before, sizeof before, "%s (", run_name(run));
     if (run->link_id != 0)
         size += snprintf(before + size, sizeof before - (size_t)size, "connection %llu, ",
                          (unsigned long long)run->link_id);
-    snprintf(before + size, sizeof before - (size_t)size, "generation %llu)",
-             (unsigned long long)run->generation);
+    snprintf(before + size, sizeof before - (size_t)size, "generation %llu)%s",
+             (unsigned long long)run->generation, closing ? ", in __close" : "");
     failure.before = before;
-    failure.behind = more;
     tell(&failure);
+}
+
+void runtime_failed(struct run *run)
+{
+    if (run->reached)
+        tell_of(run, false);
+    else
+        runtime_not_called(run, run->L);
+}
+
+void runtime_close_failed(struct run *run)
+{
+    run->tell = NULL; /* that has been told how the call itself has ended */
+    tell_of(run, true);
 }

@@ -8,7 +8,7 @@
 #include "error.h"
 #include "heap.h"
 #include "list.h"
-#include "log.h"
+#include "log_limit.h"
 #include "overtime.h"
 #include "script.h"
 
@@ -72,6 +72,7 @@ struct runtime {
     lua_State *L;
     struct worker *worker;
     const struct program *program;
+    uintptr_t stack_base; /* of its thread; the stack is below it */
     struct heap heap;
     struct overtime overtime;
     uint64_t timeout_ns;  /* of a handler; 0: none */
@@ -92,8 +93,13 @@ struct runtime {
     struct list timers;         /* struct lua_timer that run */
     struct frame *framings[64]; /* made by conn:framing; kept for good */
     int framing_count;
-    struct log_limit failures;
     uint64_t full_ns; /* the turn in which Lua's memory was full in spite of a collection */
+    struct {
+        char text[1024]; /* of the warning that comes in pieces */
+        size_t size;
+        bool goes_on; /* the next piece is of the same one */
+        bool off;     /* a script has said "@off" */
+    } warning;
 };
 
 /* What all workers run, as it was at the start; whoever starts the server keeps it until the end. */
@@ -154,12 +160,24 @@ void runtime_started(struct run *run, enum run_state state);
 
 /* ---- runtime.c ---- */
 
-/* The error on the top of the stack, which a script may have made anything. */
-static inline const char *runtime_error_text(lua_State *L)
-{
-    bool is_text = lua_type(L, -1) == LUA_TSTRING; /* a number would take memory to become one */
-    return is_text ? lua_tostring(L, -1) : "(an error that is no text)";
-}
+/* The error on the top of the stack, which a script may have made anything; of a text with a NUL in it, a
+ * copy in `room` as log_plain makes it. */
+struct runtime_text {
+    char bytes[2048];
+};
+const char *runtime_error_text(lua_State *L, struct runtime_text *room);
+
+/* The same of the string at `index`. */
+const char *runtime_plain_text(lua_State *L, int index, struct runtime_text *room);
+
+/* Is the value at `index` this string, and nothing behind it? */
+bool runtime_is_text(lua_State *L, int index, const char *text);
+
+/* Warnings of Lua's, and of scripts' `warn`, go to the log. */
+void runtime_hear_warnings(struct runtime *runtime);
+
+/* Logs "what: text", unless it comes too often: see worker_may_log. */
+void runtime_log(struct runtime *runtime, enum log_level level, const char *what, const char *text);
 
 /* Calls the function, which finds the argument as light userdata at 1, where an error can do no harm;
  * false, and the error has been logged. The other one leaves it in *error. */
@@ -168,8 +186,9 @@ bool runtime_try(struct runtime *runtime, lua_CFunction function, void *argument
                  struct error *error);
 
 /* Tells the error object on the top of the coroutine's stack, with its traceback: in run->tell, or
- * in the log. */
+ * in the log. The other one: an error out of its variables with __close, while it was given up. */
 void runtime_failed(struct run *run);
+void runtime_close_failed(struct run *run);
 
 /* Logs that a handler was not called, for the error on the top of L's stack. */
 void runtime_not_called(const struct run *run, lua_State *L);
@@ -186,8 +205,13 @@ void runtime_register(struct runtime *runtime, lua_State *L, const luaL_Reg *fun
 /* nil, code */
 int runtime_refuse(lua_State *L, const char *code);
 
-/* Seconds at `index` as nanoseconds; raises an error when they are not. */
-uint64_t runtime_check_seconds(lua_State *L, int index);
+/* Seconds at `index` as nanoseconds. False: it is a number that is none, which runtime_refuse_seconds tells
+ * of; another type raises an error. */
+bool runtime_read_seconds(lua_State *L, int index, uint64_t *nanoseconds);
+
+/* nil, "badnumber", what is wrong with it */
+int runtime_refuse_number(lua_State *L, lua_Number number, const char *expected);
+int runtime_refuse_seconds(lua_State *L, int index);
 
 /* ---- library.c, coroutines.c ---- */
 
@@ -220,12 +244,21 @@ int lua_conn_answer(lua_State *L, enum send_result result);
 
 /* ---- lua_framing.c, for config_lua.c too ---- */
 
+enum framing_fault {
+    FRAMING_FINE,
+    FRAMING_UNKNOWN, /* it is of a wrong type, or names what there is not */
+    FRAMING_BAD,     /* a value is one that it cannot have */
+};
+
 /* A framing as scripts and config.lua write it, the value at `index`: "line", "length,size=2", or
  * { "length", size = 2, order = "big" }. The frame must be frame_default at first. */
-bool lua_framing_read(lua_State *L, int index, struct frame *frame, struct error *error);
+enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame,
+                                    struct error *error);
 
-/* A plain value at `index` as the text that config_set and frame_set take; false if it is none. */
-bool lua_setting_text(lua_State *L, int index, char *text, size_t size);
+/* A plain value at `index` as the text that config_set and frame_set take; false if it is none. `name` is
+ * what the error calls it. */
+bool lua_setting_text(lua_State *L, int index, const char *name, char *text, size_t size,
+                      struct error *error);
 
 /* ---- lua_server.c, lua_group.c, lua_timer.c ---- */
 

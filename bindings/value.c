@@ -1,6 +1,7 @@
 #include "value.h"
 
 #include "check.h"
+#include "log.h"
 
 #include <stdio.h>
 
@@ -25,26 +26,32 @@ struct writer {
     int place;     /* on the stack: the userdata that has the bytes */
     uint8_t *data; /* its memory */
     size_t size, capacity;
+    const char *code;          /* why it cannot be posted, though of a type that can; or NULL */
+    char why[PATH_SIZE + 64];  /* the same for a person, and where */
     int depth;                 /* tables that are being written */
     int keys[VALUE_DEPTH_MAX]; /* on the stack: the key that each of them is at */
 };
 
-static bool is_name(const char *text)
+static bool is_name(struct span text)
 {
-    size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-    return size > 0 && text[size] == '\0' && (text[0] < '0' || text[0] > '9');
+    const char *name = (const char *)text.data; /* Lua has put a NUL behind it */
+    size_t size = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    return size > 0 && size == text.size && (name[0] < '0' || name[0] > '9');
 }
 
 static void write_key(lua_State *L, int index, char *text, size_t size)
 {
+    char plain[PATH_SIZE];
+    struct span key = {.data = NULL};
     lua_pushvalue(L, index); /* a number would become a string */
-    const char *key = lua_tostring(L, -1);
-    if (key == NULL)
+    key.data = (uint8_t *)lua_tolstring(L, -1, &key.size);
+    if (key.data == NULL)
         snprintf(text, size, "[%s]", lua_toboolean(L, -1) ? "true" : "false");
     else if (lua_type(L, index) != LUA_TSTRING)
-        snprintf(text, size, "[%s]", key);
+        snprintf(text, size, "[%s]", (const char *)key.data);
     else
-        snprintf(text, size, is_name(key) ? ".%s" : "[\"%s\"]", key);
+        snprintf(text, size, is_name(key) ? ".%s" : "[\"%s\"]",
+                 log_plain(key, plain, sizeof plain));
     lua_pop(L, 1);
 }
 
@@ -70,10 +77,26 @@ static void refuse(const struct writer *writer, const char *what)
         luaL_error(writer->L, "cannot post %s (at %s)", what, path);
 }
 
-/* Lua frees the smaller one. */
-static void grow(struct writer *writer, size_t more)
+/* The functions that write return false if the value is too much; *code says for what. */
+
+static bool give_up(struct writer *writer, const char *code, const char *what)
 {
-    if (more > VALUE_SIZE_MAX - writer->size) refuse(writer, "more than 16 MiB at once");
+    char path[PATH_SIZE];
+    write_path(writer, path);
+    writer->code = code;
+    snprintf(writer->why, sizeof writer->why, path[0] == '\0' ? "%s" : "%s (at %s)", what, path);
+    return false;
+}
+
+static bool give_up_size(struct writer *writer)
+{
+    return give_up(writer, "toobig", "more than 16 MiB at once");
+}
+
+/* Lua frees the smaller one. */
+static bool grow(struct writer *writer, size_t more)
+{
+    if (more > VALUE_SIZE_MAX - writer->size) return give_up_size(writer);
     size_t capacity = 2 * writer->capacity;
     if (capacity < writer->size + more) capacity = writer->size + more;
     if (capacity > VALUE_SIZE_MAX) capacity = VALUE_SIZE_MAX;
@@ -82,99 +105,105 @@ static void grow(struct writer *writer, size_t more)
     lua_replace(writer->L, writer->place);
     writer->data = data;
     writer->capacity = capacity;
+    return true;
 }
 
-static void write_bytes(struct writer *writer, const void *data, size_t size)
+static bool write_bytes(struct writer *writer, const void *data, size_t size)
 {
-    if (writer->capacity - writer->size < size) grow(writer, size);
+    if (writer->capacity - writer->size < size && !grow(writer, size)) return false;
     if (size > 0) memcpy(writer->data + writer->size, data, size);
     writer->size += size;
+    return true;
 }
 
-static void write_tag(struct writer *writer, enum tag tag)
+static bool write_tag(struct writer *writer, enum tag tag)
 {
     uint8_t byte = (uint8_t)tag;
-    write_bytes(writer, &byte, 1);
+    return write_bytes(writer, &byte, 1);
 }
 
-static void write_number(struct writer *writer, int index)
+static bool write_number(struct writer *writer, int index)
 {
     if (lua_isinteger(writer->L, index)) {
         int64_t integer = lua_tointeger(writer->L, index);
-        write_tag(writer, TAG_INTEGER);
-        write_bytes(writer, &integer, sizeof integer);
-    } else {
-        double number = lua_tonumber(writer->L, index);
-        write_tag(writer, TAG_FLOAT);
-        write_bytes(writer, &number, sizeof number);
+        return write_tag(writer, TAG_INTEGER) && write_bytes(writer, &integer, sizeof integer);
     }
+    double number = lua_tonumber(writer->L, index);
+    return write_tag(writer, TAG_FLOAT) && write_bytes(writer, &number, sizeof number);
 }
 
-static void write_string(struct writer *writer, int index)
+static bool write_string(struct writer *writer, int index)
 {
     size_t size;
     const char *data = lua_tolstring(writer->L, index, &size);
-    if (size > VALUE_SIZE_MAX) refuse(writer, "more than 16 MiB at once");
+    if (size > VALUE_SIZE_MAX) return give_up_size(writer);
     uint32_t size_written = (uint32_t)size;
-    write_tag(writer, TAG_STRING);
-    write_bytes(writer, &size_written, sizeof size_written);
-    write_bytes(writer, data, size);
+    return write_tag(writer, TAG_STRING) &&
+           write_bytes(writer, &size_written, sizeof size_written) &&
+           write_bytes(writer, data, size);
 }
 
-static void write_value(struct writer *writer, int index);
+static bool write_value(struct writer *writer, int index);
 
-static void write_table(struct writer *writer, int index)
+/* The key at `key` and the value above it. */
+static bool write_pair(struct writer *writer, int key)
+{
+    lua_State *L = writer->L;
+    int type = lua_type(L, key);
+    if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN) {
+        writer->depth--; /* its place has no name */
+        refuse(writer, lua_pushfstring(L, "a %s as a key", luaL_typename(L, key)));
+    }
+    return write_value(writer, key) && write_value(writer, key + 1);
+}
+
+static bool write_table(struct writer *writer, int index)
 {
     lua_State *L = writer->L;
     size_t items = lua_rawlen(L, index);
     uint32_t hint = items < VALUE_SIZE_MAX ? (uint32_t)items : VALUE_SIZE_MAX;
     if (writer->depth == VALUE_DEPTH_MAX)
-        refuse(writer, "tables inside each other 32 deep, or in a circle");
+        return give_up(writer, "toodeep", "tables inside each other 32 deep, or in a circle");
     luaL_checkstack(L, LUA_MINSTACK, "too many tables inside each other");
-    write_tag(writer, TAG_TABLE);
-    write_bytes(writer, &hint, sizeof hint);
+    if (!write_tag(writer, TAG_TABLE) || !write_bytes(writer, &hint, sizeof hint)) return false;
     lua_pushnil(L);
     int key = lua_gettop(L);
     writer->keys[writer->depth++] = key;
     while (lua_next(L, index) != 0) {
-        int type = lua_type(L, key);
-        if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN) {
-            writer->depth--; /* its place has no name */
-            refuse(writer, lua_pushfstring(L, "a %s as a key", luaL_typename(L, key)));
-        }
-        write_value(writer, key);
-        write_value(writer, key + 1);
+        if (!write_pair(writer, key)) return false;
         lua_pop(L, 1);
     }
     writer->depth--;
-    write_tag(writer, TAG_END);
+    return write_tag(writer, TAG_END);
 }
 
 /* The index is absolute. */
-static void write_value(struct writer *writer, int index)
+static bool write_value(struct writer *writer, int index)
 {
     lua_State *L = writer->L;
     switch (lua_type(L, index)) {
-    case LUA_TNIL: write_tag(writer, TAG_NIL); break;
-    case LUA_TBOOLEAN: write_tag(writer, lua_toboolean(L, index) ? TAG_TRUE : TAG_FALSE); break;
-    case LUA_TNUMBER: write_number(writer, index); break;
-    case LUA_TSTRING: write_string(writer, index); break;
-    case LUA_TTABLE: write_table(writer, index); break;
-    default: refuse(writer, lua_pushfstring(L, "a %s", luaL_typename(L, index)));
+    case LUA_TNIL: return write_tag(writer, TAG_NIL);
+    case LUA_TBOOLEAN: return write_tag(writer, lua_toboolean(L, index) ? TAG_TRUE : TAG_FALSE);
+    case LUA_TNUMBER: return write_number(writer, index);
+    case LUA_TSTRING: return write_string(writer, index);
+    case LUA_TTABLE: return write_table(writer, index);
+    default: refuse(writer, lua_pushfstring(L, "a %s", luaL_typename(L, index))); return false;
     }
 }
 
-struct span value_encode(lua_State *L, int index, uint64_t stamp)
+const char *value_encode(lua_State *L, int index, uint64_t stamp, struct span *bytes)
 {
     struct writer writer = {.L = L, .capacity = SIZE_FIRST};
     index = lua_absindex(L, index);
     luaL_checkstack(L, LUA_MINSTACK, "no room for a value to post");
     writer.data = lua_newuserdatauv(L, SIZE_FIRST, 0);
     writer.place = lua_gettop(L);
-    write_bytes(&writer, &stamp, sizeof stamp);
-    write_value(&writer, index);
-    check(lua_gettop(L) == writer.place);
-    return span_of(writer.data, writer.size);
+    bool fine = write_bytes(&writer, &stamp, sizeof stamp) && write_value(&writer, index);
+    check(fine == (writer.code == NULL));
+    lua_settop(L, writer.place);
+    if (!fine) lua_pushstring(L, writer.why);
+    *bytes = span_of(writer.data, writer.size);
+    return writer.code;
 }
 
 /* ---- from bytes ---- */

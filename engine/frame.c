@@ -197,10 +197,22 @@ static const char *set_value(struct frame *frame, enum frame_setting setting, co
     return "a known setting";
 }
 
-bool frame_set(struct frame *frame, const char *key, const char *value, struct error *error)
+static int find_setting(const char *key)
 {
     int setting = 0;
     while (setting < FRAME_SETTINGS && strcmp(key, names[setting]) != 0) setting++;
+    return setting;
+}
+
+bool frame_takes(const struct frame *frame, const char *key)
+{
+    int setting = find_setting(key);
+    return setting < FRAME_SETTINGS && (kinds[setting] & 1u << frame->kind) != 0;
+}
+
+bool frame_set(struct frame *frame, const char *key, const char *value, struct error *error)
+{
+    int setting = find_setting(key);
     if (setting == FRAME_SETTINGS) {
         const char *nearest = settings_nearest(key, names, FRAME_SETTINGS);
         return error_set(error, ERROR_INPUT, "unknown setting \"%s\" of framing%s%s%s", key,
@@ -266,6 +278,24 @@ bool frame_parse(struct frame *frame, const char *text, uint64_t packet_max, str
         item = comma == NULL ? NULL : comma + 1;
     }
     return frame_finish(frame, error);
+}
+
+bool frame_text_is_known(const char *text)
+{
+    struct error ignored;
+    struct frame frame = frame_default(0);
+    char item[64];
+    for (bool first = true; first || *text != '\0'; first = false) {
+        size_t size = strcspn(text, first ? "," : ",=");
+        if (size >= sizeof item) return false;
+        memcpy(item, text, size);
+        item[size] = '\0';
+        if (first ? !frame_set_kind(&frame, item, &ignored) : !frame_takes(&frame, item))
+            return false;
+        text += strcspn(text, ",");
+        text += *text == ',';
+    }
+    return true;
 }
 
 static bool same_length(const struct frame_length *one, const struct frame_length *other)

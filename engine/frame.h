@@ -148,6 +148,11 @@ bool frame_set_kind(struct frame *frame, const char *name, struct error *error);
  *   all:    max (bytes, or with K M G). An unknown key is an error that names the nearest. */
 bool frame_set(struct frame *frame, const char *key, const char *value, struct error *error);
 
+/* Has this kind of framing a setting with that key? Are all names in the text, which frame_parse did not
+ * take, those of a framing and of its settings? */
+bool frame_takes(const struct frame *frame, const char *key);
+bool frame_text_is_known(const char *text);
+
 /* Checks the whole and makes it usable; an impossible combination is an error that says which.
  * packet_max may be changed before, and afterwards if it is called again. */
 bool frame_finish(struct frame *frame, struct error *error);

@@ -1,7 +1,5 @@
 #include "link.h"
 
-#include <stdarg.h>
-
 enum { CLOSED_WORD_BYTES = LINK_WORD_MAX - 1 };
 enum { FEW_LINKS = 16 }; /* of one worker: a person may be trying it out */
 
@@ -246,22 +244,36 @@ void link_fail(struct link *link, enum link_reason reason)
     list_append(&home->closing, &link->closing);
 }
 
-static void set_word(struct link *link, const char *word)
+void link_set_word(struct link *link, struct span word)
 {
-    if (link->state != LINK_STATE_OPEN || word == NULL) return;
-    snprintf(link->word, sizeof link->word, "%.*s", CLOSED_WORD_BYTES, word);
+    if (link->state != LINK_STATE_OPEN) return;
+    word = span_cut_text(word, CLOSED_WORD_BYTES);
+    if (word.size > 0) memcpy(link->word, word.data, word.size);
+    link->word[word.size] = '\0';
+    link->word_size = (uint8_t)word.size;
 }
 
 void link_close(struct link *link, const char *word)
 {
-    set_word(link, word);
+    if (word != NULL) link_set_word(link, span_text(word));
     link_end(link, LINK_SCRIPT);
 }
 
 void link_abort(struct link *link, const char *word)
 {
-    set_word(link, word);
+    if (word != NULL) link_set_word(link, span_text(word));
     link_fail(link, LINK_SCRIPT);
+}
+
+void link_close_failed(struct link *link)
+{
+    link_end(link, LINK_ERROR);
+}
+
+struct span link_reason(const struct link *link)
+{
+    if (link->word_size > 0) return span_of(link->word, link->word_size);
+    return span_text(link_reason_text(link->reason));
 }
 
 static void tell_disconnected(struct link *link)
@@ -271,8 +283,7 @@ static void tell_disconnected(struct link *link)
     link->accepted = false;
     counter_add(&home->counters.links_closed[link->reason], 1);
     if (home->script->disconnected == NULL) return;
-    const char *reason = link->word[0] != '\0' ? link->word : link_reason_text(link->reason);
-    home->script->disconnected(home->script_state, link, reason);
+    home->script->disconnected(home->script_state, link, (const char *)link_reason(link).data);
 }
 
 static void free_link(struct link *link)
@@ -437,8 +448,9 @@ static void on_idle_timer(struct wheel_timer *timer)
         if (offered_ns > link->received_ns) since_ns = now_ns - offered_ns;
         if (since_ns >= link->idle_limit_ns) {
             link_log(link, LOG_INFO,
-                     "closed: it has read nothing for %.1f s, with %zu bytes queued",
-                     (double)since_ns / 1e9, link->outbox.pending);
+                     "closed: it has read nothing for %llu.%llu s, with %zu bytes queued",
+                     (unsigned long long)(since_ns / 1000000000),
+                     (unsigned long long)(since_ns / 100000000 % 10), link->outbox.pending);
             link_fail(link, LINK_SLOW);
             return;
         }
@@ -526,42 +538,10 @@ void link_set_data(struct link *link, void *data)
 const char *link_reason_text(enum link_reason reason)
 {
     static const char *const texts[LINK_REASONS] = {
-        [LINK_EOF] = "eof",           [LINK_RESET] = "reset",     [LINK_IDLE] = "idle",
-        [LINK_TIMEOUT] = "timeout",   [LINK_FRAMING] = "framing", [LINK_OVERSIZE] = "oversize",
-        [LINK_SLOW] = "slow",         [LINK_MEMORY] = "memory",   [LINK_SCRIPT] = "script",
-        [LINK_SHUTDOWN] = "shutdown",
+        [LINK_EOF] = "eof",         [LINK_RESET] = "reset",       [LINK_IDLE] = "idle",
+        [LINK_TIMEOUT] = "timeout", [LINK_FRAMING] = "framing",   [LINK_OVERSIZE] = "oversize",
+        [LINK_SLOW] = "slow",       [LINK_MEMORY] = "memory",     [LINK_SCRIPT] = "script",
+        [LINK_ERROR] = "error",     [LINK_SHUTDOWN] = "shutdown",
     };
     return texts[reason];
-}
-
-static void write_about(const struct link *link, enum log_level level, uint64_t held_back,
-                        const char *format, va_list arguments)
-{
-    char text[1024], peer[ADDRESS_TEXT_MAX], more[LOG_MORE_MAX];
-    vsnprintf(text, sizeof text, format, arguments);
-    log_line(level, "connection %llu from %s: %s%s", (unsigned long long)link->entry.id,
-             address_format(&link->peer, peer), text, log_more(held_back, more));
-}
-
-void link_log(struct link *link, enum log_level level, const char *format, ...)
-{
-    uint64_t held_back;
-    va_list arguments;
-    if (!log_wants(level) ||
-        !log_allowed(&link->home->log_limit, port_now(link->home->port), &held_back))
-        return;
-    va_start(arguments, format);
-    write_about(link, level, held_back, format, arguments);
-    va_end(arguments);
-}
-
-void link_note(struct link *link, struct log_seldom *seldom, const char *format, ...)
-{
-    uint64_t held_back;
-    va_list arguments;
-    if (!log_wants(LOG_INFO) || !log_allowed_seldom(seldom, port_now(link->home->port), &held_back))
-        return;
-    va_start(arguments, format);
-    write_about(link, LOG_INFO, held_back, format, arguments);
-    va_end(arguments);
 }

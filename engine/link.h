@@ -16,7 +16,7 @@
 #include "frame.h"
 #include "gather.h"
 #include "group.h"
-#include "log.h"
+#include "log_limit.h"
 #include "outbox.h"
 #include "port.h"
 #include "reorder.h"
@@ -101,7 +101,8 @@ struct link_home {
     uint64_t mark_ns;     /* a port that is behind is asked since then; 0: it is not */
     uint32_t mark_events; /* ... and has heard all that had come by then after so many more */
     struct link_counters counters;
-    struct log_limit log_limit;
+    struct log_limit log_limit; /* of all lines about connections, and of the script's failures */
+    struct wheel_timer log_timer;
     struct log_seldom of_idle, of_unfinished; /* connections that end so, see link_note */
     _Atomic uint32_t load; /* links not free, and sockets on their way here: for admission */
 };
@@ -145,7 +146,8 @@ struct link {
     struct reorder reorder;
     void *data;
     uint32_t listener;
-    char word[LINK_WORD_MAX]; /* the script's own reason; "" if none */
+    uint8_t word_size;
+    char word[LINK_WORD_MAX]; /* the script's own reason, and a NUL; "" if none */
     struct address peer;
 };
 
@@ -258,12 +260,20 @@ static inline void link_touch(struct link *link)
     link->home->touches++;
 }
 
-/* One line about a connection, at most LOG_BURST a second of them from one worker. */
+/* ---- link_log.c ---- */
+
+/* One line about a connection, at most LOG_BURST a second with that format from one worker. */
 __attribute__((format(printf, 3, 4))) void link_log(struct link *link, enum log_level level,
                                                     const char *format, ...);
 
 /* One line a minute about what many connections may do, and nothing is wrong. */
 __attribute__((format(printf, 3, 4))) void link_note(struct link *link, struct log_seldom *seldom,
                                                      const char *format, ...);
+/* As log_limit_allows; the count of what is held back is written when its second is over, or at the end. The
+ * wheel is open. */
+bool link_home_may_log(struct link_home *home, enum log_level level, uint64_t place, uint64_t shape,
+                       struct span text);
+void link_home_log_open(struct link_home *home);
+void link_home_log_close(struct link_home *home);
 
 #endif

@@ -137,61 +137,51 @@ static void put_line(const struct line *line)
     pthread_mutex_unlock(&output.mutex);
 }
 
+static void write_text(enum log_level level, struct span text)
+{
+    struct line line;
+    begin_line(&line, level);
+    if (thread_name != NULL && add(&line, thread_name, strlen(thread_name))) add(&line, ": ", 2);
+    size_t done = 0;
+    while (done < text.size && add_character(&line, (char)text.data[done])) done++;
+    if (done < text.size) cut(&line, (char)text.data[done]);
+    line.bytes[line.size++] = '\n';
+    put_line(&line);
+}
+
+void log_text(enum log_level level, struct span text)
+{
+    if (!log_wants(level)) return;
+    while (text.size > 0 && text.data[text.size - 1] == '\n') text.size--;
+    write_text(level, text);
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     if (!log_wants(level)) return;
-    struct line line;
     char text[TEXT_SIZE];
     va_list arguments;
     va_start(arguments, format);
     int written = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     if (written < 0) snprintf(text, sizeof text, "%s", format);
-
-    size_t size = strlen(text);
-    if (size < sizeof text - 1) /* else it goes on: let it be cut where everybody sees it */
-        while (size > 0 && text[size - 1] == '\n') size--;
-    begin_line(&line, level);
-    if (thread_name != NULL && add(&line, thread_name, strlen(thread_name))) add(&line, ": ", 2);
-    size_t done = 0;
-    while (done < size && add_character(&line, text[done])) done++;
-    if (done < size) cut(&line, text[done]);
-    line.bytes[line.size++] = '\n';
-    put_line(&line);
+    if (written < (int)sizeof text)
+        log_text(level, span_text(text));
+    else /* it goes on: let it be cut where everybody sees it */
+        write_text(level, span_text(text));
 }
 
-bool log_allowed(struct log_limit *limit, uint64_t now_ns, uint64_t *held_back)
+const char *log_plain(struct span text, char *room, size_t size)
 {
-    if (now_ns - limit->second_ns >= UINT64_C(1000000000)) {
-        limit->second_ns = now_ns;
-        limit->lines = 0;
+    static const char escape[] = "\\x00";
+    size_t used = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        bool zero = text.data[i] == '\0';
+        size_t taken = zero ? sizeof escape - 1 : 1;
+        if (used + taken >= size) break;
+        memcpy(room + used, zero ? escape : (const char *)&text.data[i], taken);
+        used += taken;
     }
-    if (limit->lines == LOG_BURST) {
-        limit->held_back++;
-        return false;
-    }
-    limit->lines++;
-    *held_back = limit->held_back;
-    limit->held_back = 0;
-    return true;
-}
-
-bool log_allowed_seldom(struct log_seldom *seldom, uint64_t now_ns, uint64_t *held_back)
-{
-    if (now_ns < seldom->next_ns) {
-        seldom->held_back++;
-        return false;
-    }
-    seldom->next_ns = now_ns + LOG_SELDOM_S * UINT64_C(1000000000);
-    *held_back = seldom->held_back;
-    seldom->held_back = 0;
-    return true;
-}
-
-const char *log_more(uint64_t held_back, char *text)
-{
-    text[0] = '\0';
-    if (held_back > 0)
-        snprintf(text, LOG_MORE_MAX, " (%llu like it not shown)", (unsigned long long)held_back);
-    return text;
+    room[used] = '\0';
+    return room;
 }

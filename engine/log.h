@@ -4,9 +4,9 @@
 #ifndef MOONPORT_LOG_H
 #define MOONPORT_LOG_H
 
+#include "span.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
@@ -24,32 +24,10 @@ bool log_level_of(const char *name, enum log_level *level);
 /* Control characters in the text are written as \xNN: nobody can forge a line. */
 __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
 
-/* Lets through `LOG_BURST` lines a second and counts the rest, so that a peer who repeats a mistake
- * cannot fill a disk. One per thread and kind of message. */
-enum { LOG_BURST = 5 };
-struct log_limit {
-    uint64_t second_ns; /* when the present second began */
-    uint32_t lines;     /* let through since */
-    uint64_t held_back; /* not written since the last that was */
-};
+/* The same with a text of any bytes as it stands. */
+void log_text(enum log_level level, struct span text);
 
-/* True if a line may be written at `now_ns` (of the port's clock). Sets *held_back to the lines
- * that were suppressed since the last one, for the new line to mention. */
-bool log_allowed(struct log_limit *limit, uint64_t now_ns, uint64_t *held_back);
-
-/* For what peers do every day, and nobody has to act on: one line a minute. One per thread and kind. */
-enum { LOG_SELDOM_S = 60 };
-struct log_seldom {
-    uint64_t next_ns;   /* no line before */
-    uint64_t held_back; /* not written since the last that was */
-};
-
-/* The same as log_allowed. */
-bool log_allowed_seldom(struct log_seldom *seldom, uint64_t now_ns, uint64_t *held_back);
-
-/* That mention, for the end of the line: " (7 like it not shown)", or "" for none. Returns `text`,
- * which has room for LOG_MORE_MAX. */
-enum { LOG_MORE_MAX = 64 };
-const char *log_more(uint64_t held_back, char *text);
+/* The text as C takes it: with \x00 for each NUL, as far as there is room. Returns `room`. */
+const char *log_plain(struct span text, char *room, size_t size);
 
 #endif

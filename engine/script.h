@@ -10,6 +10,7 @@
 #include "error.h"
 #include "frame.h"
 #include "group.h"
+#include "log.h"
 #include "span.h"
 #include "wheel.h"
 
@@ -20,6 +21,9 @@ enum script_verdict { SCRIPT_NO, SCRIPT_YES, SCRIPT_WAIT };
 
 struct script {
     void *context; /* handed to worker_start */
+
+    /* Bytes of stack that a thread which calls it must have; 0: as the system has it by default. */
+    size_t stack_size;
 
     /* Once per worker, before its first connection. Returns the state handed to all the others, not
      * NULL; or NULL with an error, which stops the start. One that takes its time says so with
@@ -91,7 +95,8 @@ enum link_reason {
     LINK_OVERSIZE,
     LINK_SLOW,
     LINK_MEMORY,
-    LINK_SCRIPT,
+    LINK_SCRIPT, /* it closed it, with a word of its own or without */
+    LINK_ERROR,  /* it failed on it */
     LINK_SHUTDOWN,
     LINK_REASONS,
 };
@@ -108,11 +113,21 @@ enum send_result link_send(struct link *link, struct span packet);
 bool link_next(struct link *link, struct span *packet);
 
 /* Closes after flushing, within the drain timeout. `word`: the reason for `disconnected`, at most 31
- * bytes of it; NULL: "script". A second call changes nothing. */
+ * bytes of it; NULL: "script", or the word that was set. A second call changes nothing. */
 void link_close(struct link *link, const char *word);
 
 /* Closes at once; what is queued is lost. */
 void link_abort(struct link *link, const char *word);
+
+/* The same as link_close, because the script has failed: the reason is "error". */
+void link_close_failed(struct link *link);
+
+/* The word for the close or the abort that follows, of any bytes. At most 31 of them are kept, and no part
+ * of a UTF-8 character. */
+void link_set_word(struct link *link, struct span word);
+
+/* In `disconnected`: the reason with all of its bytes, a NUL among them. */
+struct span link_reason(const struct link *link);
 
 /* The answer that `connected` left open with SCRIPT_WAIT. */
 void link_decide(struct link *link, enum script_verdict verdict);
@@ -206,6 +221,10 @@ enum send_result worker_group_broadcast(struct worker *worker, struct group *gro
  * arrives in order. SEND_CLOSED: there is no such worker, or it has ended; SEND_NO_MEMORY: nobody
  * gets it. What a worker has not read when it ends is lost. */
 enum send_result worker_post(struct worker *worker, uint32_t target, struct span bytes);
+
+/* Before a line of the log that a peer can cause again and again: may it be written? Of lines that come from
+ * one place and read alike, a few are, every second; the others are counted (log_limit.h). */
+bool worker_may_log(struct worker *worker, enum log_level level, uint64_t place, struct span text);
 
 /* Timers of the script's own, on the worker's clock. */
 void worker_timer_start(struct worker *worker, struct wheel_timer *timer, uint64_t delay_ns);

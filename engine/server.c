@@ -28,7 +28,7 @@ struct server *server_make(const struct config *config, const struct script *scr
     if (server == NULL) goto no_memory;
     server->config = *config;
     server->script = script;
-    server->retry_ns = UINT64_MAX;
+    server->retry_ns = server->tell_ns = UINT64_MAX;
     for (uint32_t i = 0; i < CONFIG_LISTENERS_MAX; i++) server->listeners[i].acceptor.handle = -1;
     atomic_flag_clear(&server->drain_posted);
     atomic_flag_clear(&server->abort_posted);

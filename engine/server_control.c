@@ -176,17 +176,20 @@ static bool is_full(struct server *server)
 
 static void refuse(struct server *server, const struct address *peer, bool full)
 {
-    char text[ADDRESS_TEXT_MAX], why[64] = "blocks have run low", more[LOG_MORE_MAX];
-    uint64_t held_back;
+    char peer_text[ADDRESS_TEXT_MAX], why[64] = "blocks have run low", text[160];
+    uint64_t now_ns = port_now(server->port);
     counter_add(&server->refused, 1);
     if (server->refusing) return;
     server->refusing = true;
-    if (!log_allowed(&server->refusals, port_now(server->port), &held_back)) return;
     if (full)
         snprintf(why, sizeof why, "max_connections is reached (%u)",
                  server->config.max_connections);
-    log_line(LOG_WARN, "refused %s, and others until there is room: %s%s",
-             address_format(peer, text), why, log_more(held_back, more));
+    snprintf(text, sizeof text, "refused %s, and others until there is room: %s",
+             address_format(peer, peer_text), why);
+    if (log_limit_allows(&server->refusals, LOG_WARN, full, 0, span_text(text), now_ns))
+        log_line(LOG_WARN, "%s", text);
+    else
+        server->tell_ns = log_limit_tell(&server->refusals, now_ns);
 }
 
 bool server_admit(struct server *server, uint32_t index, intptr_t handle,
@@ -272,12 +275,15 @@ static void read_mail(struct server *server, const struct mail *mail)
 void server_turn(struct server *server)
 {
     struct port_event events[EVENTS_PER_TURN];
-    int count = port_harvest(server->port, events, EVENTS_PER_TURN, server->retry_ns);
+    uint64_t until_ns = server->tell_ns < server->retry_ns ? server->tell_ns : server->retry_ns;
+    int count = port_harvest(server->port, events, EVENTS_PER_TURN, until_ns);
     for (int i = 0; i < count; i++) {
         if (events[i].kind == PORT_ACCEPTED) accepted(server, &events[i]);
         if (events[i].kind == PORT_POSTED) read_mail(server, events[i].mail);
     }
     retry_paused(server);
+    if (port_now(server->port) >= server->tell_ns)
+        server->tell_ns = log_limit_tell(&server->refusals, port_now(server->port));
 }
 
 static bool still_accepting(const struct server *server)
@@ -335,6 +341,7 @@ void *server_control_run(void *argument)
     server_stop_listening(server);
     await_workers(server);
     end_workers(server);
+    log_limit_tell_all(&server->refusals);
     atomic_store(&server->active, false);
     return NULL;
 

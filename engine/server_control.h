@@ -30,7 +30,8 @@ struct server {
     uint32_t workers_ended;
     uint32_t admitted; /* connections, modulo 2^32: says whose turn it is */
     struct log_limit refusals;
-    bool refusing; /* an episode, for one log line */
+    uint64_t tell_ns; /* when the count of those is due; UINT64_MAX: it is not */
+    bool refusing;    /* an episode, for one log line */
     counter accepted, refused;
     struct mail drain_mail, abort_mail;
     atomic_flag drain_posted, abort_posted;

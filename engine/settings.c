@@ -143,10 +143,11 @@ const char *settings_nearest(const char *typed, const char *const *names, size_t
         /* One edit of a single letter keeps nothing of it. */
         bool misspelt = edits < size && edits <= (size < 6 ? 1 : size / 3);
         bool cut_short = size >= 3 && begins_with(names[i], typed);
-        if (!misspelt && !cut_short) continue;
+        bool goes_on = strlen(names[i]) >= 3 && begins_with(typed, names[i]);
+        if (!misspelt && !cut_short && !goes_on) continue;
 
         /* Of two equally far, the one that was begun. */
-        size_t cost = 2 * edits + !cut_short;
+        size_t cost = 2 * edits + !(cut_short || goes_on);
         if (cost >= nearest_cost) continue;
         nearest = names[i];
         nearest_cost = cost;

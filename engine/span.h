@@ -34,4 +34,14 @@ static inline struct span span_skip(struct span span, size_t size)
     return (struct span){span.data + size, span.size - size};
 }
 
+/* At most `size` bytes of a text, and no part of a UTF-8 character (RFC 3629 section 3) at its end. Bytes that
+ * are no UTF-8 are cut anywhere. */
+static inline struct span span_cut_text(struct span text, size_t size)
+{
+    if (text.size <= size) return text;
+    size_t begin = size;
+    while (begin > 0 && size - begin < 3 && (text.data[begin] & 0xc0) == 0x80) begin--;
+    return span_first(text, text.data[begin] >= 0xc0 ? begin : size);
+}
+
 #endif

@@ -170,6 +170,7 @@ static bool open_home(struct worker *worker)
     worker->block_bytes = (uint64_t)home->blocks.total * home->blocks.stride;
     worker->fixed_bytes = fixed_bytes(home, &options, setup->links, link_size);
     wheel_init(&home->wheel, port_now(home->port));
+    link_home_log_open(home);
     publish(worker, 0);
     return true;
 
@@ -302,6 +303,7 @@ void worker_end(struct worker *worker)
     if (home->script_state != NULL && home->script->worker_stop != NULL)
         home->script->worker_stop(home->script_state);
     home->script_state = NULL;
+    link_home_log_close(home);
     publish(worker, 0);
     worker_leave(worker);
     port_post(worker->control, &worker->ended);
@@ -320,9 +322,14 @@ static void *run(void *argument)
 
 bool worker_create(struct worker *worker, struct error *error)
 {
-    if (pthread_create(&worker->thread, NULL, run, worker) == 0) return true;
-    return error_set(error, ERROR_SYSTEM, "cannot make a thread for worker %u",
-                     worker_number(worker));
+    size_t stack_size = worker->setup.script->stack_size;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    bool fine = stack_size == 0 || pthread_attr_setstacksize(&attributes, stack_size) == 0;
+    fine = fine && pthread_create(&worker->thread, &attributes, run, worker) == 0;
+    pthread_attr_destroy(&attributes);
+    if (fine) return true;
+    return error_set(error, ERROR_SYSTEM, "cannot make a thread for worker %u", worker_number(worker));
 }
 
 void worker_join(struct worker *worker)
@@ -384,6 +391,11 @@ void worker_timer_start(struct worker *worker, struct wheel_timer *timer, uint64
 void worker_timer_stop(struct worker *worker, struct wheel_timer *timer)
 {
     wheel_stop(&worker->home.wheel, timer);
+}
+
+bool worker_may_log(struct worker *worker, enum log_level level, uint64_t place, struct span text)
+{
+    return link_home_may_log(&worker->home, level, place, log_shape(text), text);
 }
 
 void worker_set_limits(struct worker *worker, const struct link_limits *limits, uint64_t memory)

@@ -13,7 +13,8 @@
 --     ---@param packet string
 --     function on_receive(conn, packet)
 --
--- Run-time failures return nil, code. Wrong types raise an error. Times are in seconds and may
+-- Run-time failures return nil, code, and so do sizes and numbers that a peer may have sent; sometimes
+-- a third value says what is wrong. Wrong types raise an error. Times are in seconds, 0 to 1e9, and may
 -- have a fraction; sizes are bytes.
 
 ---Why a connection ended: one of these, or the word given to `conn:close`.
@@ -25,7 +26,8 @@
 ---* `oversize`: it announced, or sent, a packet larger than `max_packet`
 ---* `slow`: it did not read what it was sent, up to `hard_mark`
 ---* `memory`: `memory` is used up
----* `script`: a handler closed it without a word, or failed
+---* `script`: the script closed or refused it, without a word of its own
+---* `error`: a handler failed on it; the log says how
 ---* `shutdown`: the server stops
 ---@alias Reason
 ---| "eof"
@@ -37,6 +39,7 @@
 ---| "slow"
 ---| "memory"
 ---| "script"
+---| "error"
 ---| "shutdown"
 ---| string
 
@@ -130,7 +133,7 @@ function broadcast(packet, options) end
 ---@field ip string the peer's address
 ---@field port integer the peer's port
 ---@field listener string where it arrived: "127.0.0.1:7000"
----@field data table the script's own; it survives reloads
+---@field data table the script's own; it survives reloads. No other field can be assigned
 ---@field connected_at number seconds, on the clock of `server.now`
 local Conn = {}
 
@@ -142,13 +145,13 @@ function Conn:send(packet) end
 
 ---Closes it when its queue is flushed, after `drain_timeout` at the latest. No more packets are
 ---received.
----@param reason? string what on_disconnect is told, at most 31 bytes; "script" if missing
+---@param reason? string what on_disconnect is told, 31 bytes of it, the rest is cut; "script" if missing
 ---@return true? closed
 ---@return "closed"? code it has ended already
 function Conn:close(reason) end
 
 ---Closes it at once; what is queued is lost.
----@param reason? string what on_disconnect is told, at most 31 bytes; "script" if missing
+---@param reason? string what on_disconnect is told, 31 bytes of it, the rest is cut; "script" if missing
 ---@return true? closed
 ---@return "closed"? code
 function Conn:abort(reason) end
@@ -171,14 +174,17 @@ function Conn:resume() end
 ---Sets a limit of its own instead of `idle_timeout`, counted from now.
 ---@param seconds number 0: no limit
 ---@return true? set
----@return "closed"? code
+---@return "closed"|"badnumber"? code
+---@return string? why
 function Conn:idle(seconds) end
 
----Sets a framing of its own from the next packet on, in both directions. An invalid spec raises an
----error, and so does the 65th different one of a worker.
+---Sets a framing of its own from the next packet on, in both directions. Unknown names in a spec raise an
+---error; a value that does not fit is `badframing`. `full`: it would be the 65th different framing of this
+---worker.
 ---@param spec Framing|FramingName|string
 ---@return true? set
----@return "closed"? code
+---@return "closed"|"badframing"|"full"|"memory"? code
+---@return string? why
 function Conn:framing(spec) end
 
 -- ---- framing ----
@@ -216,14 +222,18 @@ server = {}
 ---started by code of an older generation, which slept over a reload, never fires.
 ---@param seconds number
 ---@param action fun() may sleep
----@return Timer
+---@return Timer? timer
+---@return "badnumber"? code
+---@return string? why
 function server.after(seconds, action) end
 
 ---Calls a function repeatedly. It is not called while its last call still runs or sleeps; missed
 ---calls are not made up for. A timer ends with the generation of scripts that made it.
 ---@param seconds number less than 0.001 is 0.001
 ---@param action fun() may sleep
----@return Timer
+---@return Timer? timer
+---@return "badnumber"? code
+---@return string? why
 function server.every(seconds, action) end
 
 ---Sleeps, in a handler, a timer, on_start or on_message. The next packets of the handler's
@@ -233,6 +243,9 @@ function server.every(seconds, action) end
 ---It raises an error where nothing can sleep: in main.lua itself, on_unload, on_load and on_stop,
 ---in a coroutine of the script's own, inside table.sort and the like.
 ---@param seconds number
+---@return true? slept
+---@return "badnumber"? code it has not waited
+---@return string? why
 function server.sleep(seconds) end
 
 ---Monotonic time in seconds, the same in all workers; it stands still while a handler runs.
@@ -249,21 +262,24 @@ function server.connections() end
 
 ---The group of that name, which all workers share. The first call makes it.
 ---@param name string at most 255 bytes
----@return Group
+---@return Group? group
+---@return "badname"|"memory"? code `badname`: it is longer
 function server.group(name) end
 
 ---Passes a copy of a value to on_message of another worker. Values that one worker posts to
----another arrive in order. A function, a userdata, a coroutine, tables in a circle, or more than
----16 MiB raise an error.
+---another arrive in order. A function, a userdata or a coroutine raises an error.
 ---@param worker integer|"all" its number; "all": every worker, this one too
 ---@param value any nil, a boolean, a number, a string, or a table of those
 ---@return true? posted
----@return "closed"|"memory"? code `closed`: that worker has ended
+---@return "closed"|"memory"|"toobig"|"toodeep"? code `closed`: there is no such worker, or it has ended;
+---`toobig`: it is more than 16 MiB; `toodeep`: tables are more than 32 deep, or in a circle
+---@return string? why
 function server.post(worker, value) end
 
----Writes a line to the log, unless the setting `log` excludes its level.
+---Writes a line to the log, unless the setting `log` excludes its level. With arguments behind it, the text
+---is a format; alone it is written as it stands. Control bytes are written as \xNN.
 ---@param level "error"|"warn"|"info"|"debug"
----@param format string as string.format takes it
+---@param format string as string.format takes it, or the text
 ---@param ... any
 function server.log(level, format, ...) end
 
@@ -298,20 +314,22 @@ function Group:count() end
 ---@alias SharedValue string|number|boolean
 
 ---One dictionary for all workers, of at most `shared_memory` bytes. Each call is atomic.
----Keys are strings of 1 to 256 bytes.
+---Keys are strings of 1 to 256 bytes, others are `badkey`; a time to live that is not above 0 is `badnumber`.
 ---@class Shared
 local Shared = {}
 
 ---@param key string
 ---@return SharedValue? value
----@return "memory"? code there is a value, but no memory to copy it
+---@return "badkey"|"memory"? code `memory`: there is a value, but no memory to copy it
+---@return string? why
 function Shared:get(key) end
 
 ---@param key string
 ---@param value SharedValue? nil deletes it
 ---@param ttl? number seconds until it expires; nil: never
 ---@return true? set
----@return "full"|"memory"? code `full`: `shared_memory` is used up; the old value is kept
+---@return "badkey"|"badnumber"|"full"|"memory"? code `full`: `shared_memory` is used up; the old value is kept
+---@return string? why
 function Shared:set(key, value, ttl) end
 
 ---Sets a value only if there is none.
@@ -319,7 +337,8 @@ function Shared:set(key, value, ttl) end
 ---@param value SharedValue
 ---@param ttl? number seconds until it expires; nil: never
 ---@return true? added
----@return "exists"|"full"|"memory"? code
+---@return "exists"|"badkey"|"badnumber"|"full"|"memory"? code
+---@return string? why
 function Shared:add(key, value, ttl) end
 
 ---Adds to a number.
@@ -328,16 +347,20 @@ function Shared:add(key, value, ttl) end
 ---@param init? number the value to begin with if there is none; the result is then init + by
 ---@param ttl? number seconds until a value that begins with init expires
 ---@return number? sum
----@return "missing"|"notnumber"|"overflow"|"full"|"memory"? code
+---@return "missing"|"notnumber"|"overflow"|"badkey"|"badnumber"|"full"|"memory"? code
+---@return string? why
 function Shared:incr(key, by, init, ttl) end
 
 ---@param key string
----@return boolean deleted `false`: there was none
+---@return boolean? deleted `false`: there was none
+---@return "badkey"? code
+---@return string? why
 function Shared:delete(key) end
 
 ---@param most? integer return at most so many
 ---@return string[]? keys in no order
----@return "memory"? code
+---@return "badnumber"|"memory"? code
+---@return string? why
 function Shared:keys(most) end
 
 -- ---- timers ----

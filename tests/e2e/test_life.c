@@ -283,7 +283,12 @@ Test(life, tells_the_word_that_a_script_closed_with)
         {"return conn:abort()", "ended script\n"},
         {"return conn:abort('at once')", "ended at once\n"},
         {"conn:close('first') return conn:close('second')", "ended first\n"},
-        {"error('oh')", "ended script\n"},
+        {"error('oh')", "ended error\n"},
+        {"conn:close() error('oh')", "ended script\n"},
+        {"return conn:close('a\\0b')", "ended a\\x00b\n"},
+        {"return conn:close('\\0')", "ended \\x00\n"},
+        {"return conn:close(('x'):rep(30) .. '\\195\\164')",
+         "ended xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"},
         {"return conn:close(('0123456789'):rep(4))", "ended 0123456789012345678901234567890\n"},
     };
     struct server server = server_begin(&(struct begin){

@@ -249,7 +249,7 @@ Test(memory, a_packet_that_does_not_fit_ends_its_connection_only)
         cr_assert_eq(client_await_end(client), CLIENT_EOF);
         close(client);
         server_expect_log_count(&server, "error on_receive was not called: " FULL "\n", i + 1);
-        server_expect_log_count(&server, "ended script\n", i + 1);
+        server_expect_log_count(&server, "ended error\n", i + 1);
         client_ask(bystander, "still here", "still here");
     }
     close(bystander);

@@ -61,14 +61,14 @@ Test(misuse, wrong_arguments_raise_errors_that_say_which)
                "  raises('#2.*expected a conn', function() broadcast('x', { except = {} }) end)\n"
                "  raises('number expected', function() conn:idle() end)\n"
                "  raises('number expected', function() conn:idle('soon') end)\n"
-               "  raises('not negative', function() conn:idle(-1) end)\n"
-               "  raises('expected seconds', function() conn:idle(0 / 0) end)\n"
                "  raises('string expected', function() conn:close({}) end)\n"
                "  raises('expected a conn', function() conn.close(5) end)\n"
                "  raises('expected a conn', function() conn.pending() end)\n"
                "  raises('framing', function() conn:framing() end)\n"
                "  raises('framing', function() conn:framing('morse') end)\n"
-               "  raises('size', function() conn:framing({ 'length', size = 5 }) end)\n"
+               "  raises('delimiter', function() conn:framing({ 'line', delimeter = 'x' }) end)\n"
+               "  raises('table', function() conn:framing({ 'line', delimiter = {} }) end)\n"
+               "  raises('only option', function() broadcast('x', { ['except\\0'] = conn }) end)\n"
                "  judge(conn)\n"
                "end\n");
 }
@@ -81,14 +81,15 @@ Test(misuse, wrong_arguments_of_the_server_table_raise_too)
                "  raises('#1.*number expected', function() server.after('soon', print) end)\n"
                "  raises('#2.*function expected', function() server.after(1) end)\n"
                "  raises('#2.*function expected', function() server.every(1, 'print') end)\n"
-               "  raises('#1.*not negative', function() server.every(-1, print) end)\n"
                "  raises('#1.*number expected', function() server.sleep() end)\n"
-               "  raises('#1.*not negative', function() server.sleep(-0.1) end)\n"
-               "  raises('#1.*expected seconds', function() server.sleep(1 / 0) end)\n"
                "  raises('string expected', function() server.log() end)\n"
                "  raises('string expected', function() server.log('info') end)\n"
                "  raises('string expected', function() server.log('info', {}) end)\n"
                "  raises('expected \"error\", \"warn\"', function() server.log('loud', 'x') end)\n"
+               "  raises('did you mean \"warn\"', function() server.log('warning', 'x') end)\n"
+               "  raises('did you mean \"warn\"', function() server.log('warning') end)\n"
+               "  raises('and then the text', function() server.log('a text') end)\n"
+               "  raises('expected \"error\"', function() server.log('info\\0', 'x') end)\n"
                "  raises('number expected', function() server.log('info', '%d', 'x') end)\n"
                "  local timer = server.after(1000, print)\n"
                "  raises('timer', function() timer.cancel() end)\n"
@@ -152,8 +153,11 @@ Test(misuse, a_conn_may_be_tampered_with)
               "  raises('expected a conn', function() conn:pending() end)\n"
               "  raises('metatable', function() setmetatable(conn, {}) end)\n"
               "  raises('table expected', function() setmetatable({}, getmetatable(conn)) end)\n"
-              "  conn[1] = id\n"
-              "  conn.id, conn.data, conn.ip = nil, nil, {}\n"
+              "  rawset(conn, 1, id)\n"
+              "  conn.data, conn.send = nil, nil\n"
+              "  raises('conn%.data%.send = value', function() conn.send = print end)\n"
+              "  conn.data = { 'again' }\n"
+              "  rawset(conn, 'send', send)\n"
               "  judge(conn)\n"
               "end\n"
               "function on_receive(conn)\n"
@@ -190,9 +194,92 @@ Test(misuse, handlers_go_on_without_the_metatable_and_the_globals)
     client_ask(client, "hello", "hello");
     client_ask(client, "fail", "fail");
     cr_assert_eq(client_await_end(client), CLIENT_EOF);
-    server_expect_log(&server, "ended script\n");
+    server_expect_log(&server, "ended error\n");
     client_ask(other, "hello", "hello");
     close(client);
     close(other);
     server_end(&server);
+}
+
+Test(misuse, what_a_conn_tells_of_itself_cannot_be_assigned)
+{
+    try_script(
+        JUDGE "function on_receive(conn)\n"
+              "  for _, name in ipairs { 'id', 'ip', 'port', 'listener', 'connected_at', 'close',\n"
+              "    'framing', 'name' } do\n"
+              "    local before = conn[name]\n"
+              "    raises('main.lua:%d+: conn%.' .. name .. ' cannot be assigned.*conn%.data%.'\n"
+              "      .. name, function() conn[name] = 5 end)\n"
+              "    if conn[name] ~= before then note('%s has changed', name) end\n"
+              "  end\n"
+              "  raises('conn%.data', function() conn[2] = 5 end)\n"
+              "  conn.data = setmetatable({ mine = 1 }, {})\n"
+              "  if conn.data.mine ~= 1 then note('conn.data is the script\\'s') end\n"
+              "  judge(conn)\n"
+              "end\n");
+}
+
+/* What a peer may have sent is never a mistake of the script. */
+#define REFUSED \
+    "local function refused(code, why, ...)\n" \
+    "  local result, given, text = ...\n" \
+    "  if result ~= nil or given ~= code or not tostring(text):find(why, 1, true) then\n" \
+    "    note('%s, %s, %s where %s, %s was expected', tostring(result), tostring(given),\n" \
+    "      tostring(text), code, why)\n" \
+    "  end\n" \
+    "end\n"
+
+Test(misuse, numbers_that_are_no_seconds_are_answered)
+{
+    try_script(JUDGE REFUSED
+               "function on_receive(conn)\n"
+               "  local why = { [-1] = 'got -1', [-1e-9] = 'got -', [1e10] = 'from 0 to 1e9',\n"
+               "    [1 / 0] = 'got inf' }\n"
+               "  local function try(number, text)\n"
+               "    refused('badnumber', text, conn:idle(number))\n"
+               "    refused('badnumber', text, server.after(number, print))\n"
+               "    refused('badnumber', text, server.every(number, print))\n"
+               "    refused('badnumber', text, server.sleep(number))\n"
+               "  end\n"
+               "  for number, text in pairs(why) do try(number, text) end\n"
+               "  try(0 / 0, 'got nan')\n"
+               "  if server.sleep(0.001) ~= true then note('sleep answers nothing') end\n"
+               "  if server.sleep('0.001') ~= true then note('a number as text is none') end\n"
+               "  judge(conn)\n"
+               "end\n");
+}
+
+Test(misuse, names_and_ids_and_framings_that_cannot_be_are_answered)
+{
+    try_script(
+        JUDGE REFUSED
+        "function on_receive(conn)\n"
+        "  refused('badname', '', server.group(('n'):rep(256)))\n"
+        "  refused('badframing', 'size', conn:framing { 'length', size = 5 })\n"
+        "  refused('badframing', 'size', conn:framing { 'fixed', size = -1 })\n"
+        "  refused('badframing', 'size', conn:framing { 'fixed', size = 0 / 0 })\n"
+        "  refused('badframing', 'size', conn:framing('length,size=2.5'))\n"
+        "  refused('badframing', 'max', conn:framing { 'line', max = '64G' })\n"
+        "  refused('badframing', 'NUL', conn:framing { 'fixed', size = '4\\0' })\n"
+        "  refused('badframing', 'at most', conn:framing { 'fixed', size = ('4'):rep(200) })\n"
+        "  refused('badframing', '8 bytes', conn:framing { 'line', delimiter = ('x'):rep(9) })\n"
+        "  for _, id in ipairs { 0, -1, 0.5, 1e300, 1 / 0, 2^53 } do closed(id, send(id, 'x')) "
+        "end\n"
+        "  closed('NaN', send(0 / 0, 'x'))\n"
+        "  judge(conn)\n"
+        "end\n");
+}
+
+Test(misuse, framings_without_end_are_answered_too)
+{
+    try_script(JUDGE REFUSED "local tried = false\n"
+                             "function on_receive(conn)\n"
+                             "  for size = 1, tried and 0 or 63 do\n"
+                             "    assert(conn:framing { 'fixed', size = size })\n"
+                             "  end\n"
+                             "  tried = true\n"
+                             "  assert(conn:framing('length'))\n"
+                             "  refused('full', '', conn:framing { 'fixed', size = 65 })\n"
+                             "  judge(conn)\n"
+                             "end\n");
 }

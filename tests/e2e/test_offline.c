@@ -239,7 +239,7 @@ Test(offline, misuse_is_told_with_its_line)
     offline_fail(ECHO, "test.connect():receive()", "/a_test.lua:2: bad argument",
                  "string expected");
     offline_fail(ECHO, "test.connect():deaf()", "/a_test.lua:2: bad argument", "boolean expected");
-    offline_fail(ECHO, "test.advance(-1)", "/a_test.lua:2: bad argument", "not negative");
+    offline_fail(ECHO, "test.advance(-1)", "/a_test.lua:2: bad argument", "from 0 to 1e9");
     offline_fail(ECHO, "test.equal(1)", "/a_test.lua:2: bad argument #2 to 'equal'",
                  "value expected");
     offline_fail(ECHO, "local conn = test.connect()\nconn:close()\nconn:receive('x')",

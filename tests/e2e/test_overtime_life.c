@@ -65,7 +65,7 @@ Test(overtime, a_connection_ends_whose_on_idle_loops)
     cr_assert_eq(client_await_end(idle), CLIENT_EOF);
     server_expect_log(&server, "error on_idle (connection ");
     server_expect_log(&server, INTERRUPTED);
-    server_expect_log(&server, "ended script\n");
+    server_expect_log(&server, "ended error\n");
     client_ask(client, "still here", "still here");
     close(client);
     close(idle);

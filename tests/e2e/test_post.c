@@ -123,7 +123,7 @@ Test(post, messages_arrive_in_order)
     end_workers(&server, clients, WORKERS);
 }
 
-Test(post, what_is_not_handed_on_raises_an_error_that_says_where_it_is)
+Test(post, what_is_not_handed_on_is_refused_with_a_text_that_says_where_it_is)
 {
     static const char *const cases[][2] = {
         {"1, print", "cannot post a function"},
@@ -135,32 +135,35 @@ Test(post, what_is_not_handed_on_raises_an_error_that_says_where_it_is)
          "cannot post a function (at [\"a b\"][true][0.5])"},
         {"1, { a = { [{}] = 1 } }", "cannot post a table as a key (at .a)"},
         {"1, { [print] = 1 }", "cannot post a function as a key"},
-        {"1, circle", "cannot post tables inside each other 32 deep, or in a circle (at .me.me"},
-        {"1, ('x'):rep(2^24)", "cannot post more than 16 MiB at once"},
-        {"1, { ('x'):rep(2^23), { ('x'):rep(2^23) } }",
-         "cannot post more than 16 MiB at once (at [2][1])"},
-        {"1, bush(31)", "cannot post more than 16 MiB at once (at [1][1]"},
         {"1", "value expected"},
-        {"0, 1", "expected a worker, 1 to 3, or \"all\""},
-        {"4, 1", "expected a worker, 1 to 3, or \"all\""},
-        {"1.5, 1", "expected a worker, 1 to 3, or \"all\""},
-        {"2^32 + 1, 1", "expected a worker, 1 to 3, or \"all\""},
-        {"0 / 0, 1", "expected a worker, 1 to 3, or \"all\""},
         {"'1', 1", "expected a worker, 1 to 3, or \"all\""},
         {"'everybody', 1", "expected a worker, 1 to 3, or \"all\""},
+        {"'all\\0', 1", "expected a worker, 1 to 3, or \"all\""},
+        {"1, { ['a\\0b'] = print }", "cannot post a function (at [\"a\\x00b\"])"},
+        {"1, circle", "nil toodeep tables inside each other 32 deep, or in a circle (at .me.me"},
+        {"1, ('x'):rep(2^24)", "nil toobig more than 16 MiB at once"},
+        {"1, { ('x'):rep(2^23), { ('x'):rep(2^23) } }",
+         "nil toobig more than 16 MiB at once (at [2][1])"},
+        {"1, bush(31)", "nil toobig more than 16 MiB at once (at [1][1]"},
+        {"0, 1", "nil closed"},
+        {"4, 1", "nil closed"},
+        {"1.5, 1", "nil closed"},
+        {"2^32 + 1, 1", "nil closed"},
+        {"0 / 0, 1", "nil closed"},
         {"nil, 1", "expected a worker, 1 to 3, or \"all\""},
     };
-    static const char script[] = RUN_PACKETS "circle = {}\n"
-                                             "circle.me = circle\n"
-                                             "function bush(depth)\n"
-                                             "  local below = depth > 0 and bush(depth - 1) or 1\n"
-                                             "  return { below, below }\n"
-                                             "end\n"
-                                             "function raised(...)\n"
-                                             "  local fine, message = pcall(server.post, ...)\n"
-                                             "  tell(fine or message)\n"
-                                             "end\n"
-                                             "function on_message(value) tell('came', value) end\n";
+    static const char script[] =
+        RUN_PACKETS "circle = {}\n"
+                    "circle.me = circle\n"
+                    "function bush(depth)\n"
+                    "  local below = depth > 0 and bush(depth - 1) or 1\n"
+                    "  return { below, below }\n"
+                    "end\n"
+                    "function raised(...)\n"
+                    "  local fine, message, code, why = pcall(server.post, ...)\n"
+                    "  if fine then tell(message, code, why) else tell(message) end\n"
+                    "end\n"
+                    "function on_message(value) tell('came', value) end\n";
     int clients[WORKERS];
     struct server server = begin_workers(script, WHICH, clients, WORKERS);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

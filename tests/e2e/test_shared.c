@@ -235,20 +235,40 @@ Test(shared, wrong_arguments_raise_errors_that_say_which)
     expect_error(client, "shared.set, shared", "#2");
     expect_error(client, "shared.get, shared", "string expected");
     expect_error(client, "shared.get, shared, {}", "string expected");
-    expect_error(client, "shared.get, shared, ''", "expected a key of 1 to 256 bytes");
-    expect_error(client, "shared.delete, shared, ('k'):rep(257)", "expected a key of 1 to 256");
     expect_error(client, "shared.get, 'k'", "server.shared expected");
     expect_error(client, "shared.keys, {}", "server.shared expected");
-    expect_error(client, "shared.keys, shared, -1", "not negative");
-    expect_error(client, "shared.set, shared, 'k', 1, 0",
-                 "#4 to '?' (expected seconds, more than 0");
-    expect_error(client, "shared.set, shared, 'k', 1, -1", "not negative");
     expect_error(client, "shared.set, shared, 'k', 1, 'soon'", "number expected");
     expect_error(client, "shared.incr, shared, 'k', 'x'", "number expected");
     expect_error(client, "shared.incr, shared, 'k', 1, {}", "number expected");
     expect_error(client, "shared.incr, shared, 'k', 1, nil, 5",
                  "a ttl is for what begins with init");
     client_ask(client, "#shared:keys(), getmetatable(shared)", "0 server.shared");
+    end_workers(&server, clients, WORKERS);
+}
+
+Test(shared, keys_and_numbers_that_a_peer_may_have_sent_are_answered)
+{
+    static const char *const calls[][2] = {
+        {"shared:get('')", "nil badkey expected a key of 1 to 256 bytes, got 0"},
+        {"shared:get(('k'):rep(257))", "nil badkey expected a key of 1 to 256 bytes, got 257"},
+        {"shared:set('', nil)", "nil badkey"},
+        {"shared:set(('k'):rep(257), 1)", "nil badkey"},
+        {"shared:add('', 1)", "nil badkey"},
+        {"shared:incr('', 1, 0)", "nil badkey"},
+        {"shared:delete('')", "nil badkey"},
+        {"shared:set('k', 1, 0)", "nil badnumber expected seconds above 0"},
+        {"shared:set('k', 1, -1)", "nil badnumber"},
+        {"shared:add('k', 1, 0 / 0)", "nil badnumber"},
+        {"shared:incr('k', 1, 0, 1e10)", "nil badnumber"},
+        {"shared:keys(-1)", "nil badnumber expected a number from 0 up, got -1"},
+        {"shared:keys(0 / 0)", "nil badnumber expected a number from 0 up, got nan"},
+        {"#shared:keys()", "0"},
+        {"shared:set(('k'):rep(256), 1)", "true"},
+    };
+    int clients[WORKERS];
+    struct server server = begin_workers(EVALUATE, "server.worker", clients, WORKERS);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        client_ask_for_part(clients[0], calls[i][0], calls[i][1]);
     end_workers(&server, clients, WORKERS);
 }
 

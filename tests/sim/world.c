@@ -240,8 +240,8 @@ void world_shut(struct sim_pipe *pipe)
 /* Closed with a reason that lets it have all that was queued for it? */
 static bool owes_all(const struct world *world, const struct sim_peer *peer)
 {
-    static const char *const reasons[] = {"eof",      "idle", "framing", "script",
-                                          "oversize", "bye",  "shutdown"};
+    static const char *const reasons[] = {"eof",   "idle",     "framing", "script",
+                                          "error", "oversize", "bye",     "shutdown"};
     /* What a turn takes longer than a part of it is not counted (LINK_GAP_MS). */
     uint64_t counted_ns = world->now_ns - peer->draining_ns + LINK_TURN_LONG_MS * WHEEL_TICK_NS;
     bool late = peer->draining_ns != 0 && counted_ns >= world->drain_ns;

@@ -197,6 +197,14 @@ static void read_note(const char *note)
     }
 }
 
+static void hear(enum log_level level, char *text)
+{
+    char *line_end = strchr(text, '\n'); /* a traceback has addresses in it */
+    if (line_end != NULL) *line_end = '\0';
+    trace_note("log %d: %s", (int)level, text);
+    if (strncmp(text, "sim: ", 5) == 0) read_note(text + 5);
+}
+
 void __wrap_log_line(enum log_level level, const char *format, ...)
 {
     char text[1024];
@@ -204,8 +212,13 @@ void __wrap_log_line(enum log_level level, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    char *line_end = strchr(text, '\n'); /* a traceback has addresses in it */
-    if (line_end != NULL) *line_end = '\0';
-    trace_note("log %d: %s", (int)level, text);
-    if (strncmp(text, "sim: ", 5) == 0) read_note(text + 5);
+    hear(level, text);
+}
+
+/* What scripts log themselves. */
+void __wrap_log_text(enum log_level level, struct span bytes)
+{
+    char text[1024];
+    log_plain(bytes, text, sizeof text);
+    hear(level, text);
 }

@@ -240,50 +240,23 @@ Test(log, lines_of_several_threads_are_not_torn)
     for (int i = 0; i < WRITERS; i++) cr_assert_eq(counts[i], LINES);
 }
 
-Test(log, a_limit_lets_a_burst_through_and_counts_the_rest)
+Test(log, a_text_of_any_bytes_is_written_to_its_end)
 {
-    const uint64_t second = 1000000000;
-    struct log_limit limit = {0};
-    uint64_t held_back = 99, now_ns = 5 * second;
-    for (int i = 0; i < LOG_BURST; i++) {
-        cr_assert(log_allowed(&limit, now_ns + (uint64_t)i, &held_back));
-        cr_assert_eq(held_back, 0);
-    }
-    for (int i = 0; i < 25; i++) cr_assert_not(log_allowed(&limit, now_ns + 500, &held_back));
-    cr_assert_not(log_allowed(&limit, now_ns + second - 1, &held_back));
-    cr_assert(log_allowed(&limit, now_ns + second, &held_back));
-    cr_assert_eq(held_back, 26);
-    cr_assert(log_allowed(&limit, now_ns + second, &held_back));
-    cr_assert_eq(held_back, 0, "told once");
+    static const char text[] = "before\0behind\x1b[1m\n";
+    capture_begin();
+    log_text(LOG_INFO, span_of(text, sizeof text - 1));
+    cr_assert_str_eq(capture_end() + PREFIX_SIZE, "before\\x00behind\\x1b[1m\n");
+    capture_begin();
+    log_text(LOG_INFO, span_of("\0", 1));
+    cr_assert_str_eq(capture_end() + PREFIX_SIZE, "\\x00\n");
 }
 
-Test(log, a_limit_works_from_the_first_moment_of_the_clock)
+Test(log, a_nul_in_a_plain_text_is_escaped_whole_or_not_at_all)
 {
-    struct log_limit limit = {0};
-    uint64_t held_back;
-    int allowed = 0;
-    for (int i = 0; i < 100; i++) allowed += log_allowed(&limit, 0, &held_back);
-    cr_assert_eq(allowed, LOG_BURST);
-}
-
-Test(log, what_is_told_seldom_is_told_once_a_minute_and_counts_the_rest)
-{
-    const uint64_t minute = LOG_SELDOM_S * UINT64_C(1000000000);
-    struct log_seldom seldom = {0};
-    uint64_t held_back = 99;
-    cr_assert(log_allowed_seldom(&seldom, 0, &held_back));
-    cr_assert_eq(held_back, 0);
-    for (int i = 0; i < 300; i++)
-        cr_assert_not(log_allowed_seldom(&seldom, minute - 1, &held_back));
-    cr_assert(log_allowed_seldom(&seldom, minute, &held_back));
-    cr_assert_eq(held_back, 300);
-    cr_assert_not(log_allowed_seldom(&seldom, 2 * minute - 1, &held_back));
-}
-
-Test(log, more_is_told_only_of_lines_that_were_held_back)
-{
-    char text[LOG_MORE_MAX];
-    cr_assert_str_eq(log_more(0, text), "");
-    cr_assert_str_eq(log_more(7, text), " (7 like it not shown)");
-    cr_assert_str_eq(log_more(UINT64_MAX, text), " (18446744073709551615 like it not shown)");
+    char room[16];
+    cr_assert_str_eq(log_plain(span_of("a\0b", 3), room, sizeof room), "a\\x00b");
+    cr_assert_str_eq(log_plain(span_of("a\0b", 3), room, 5), "a");
+    cr_assert_str_eq(log_plain(span_of("a\0b", 3), room, 6), "a\\x00");
+    cr_assert_str_eq(log_plain(span_of("abc", 3), room, 3), "ab");
+    cr_assert_str_eq(log_plain(span_of("", 0), room, 1), "");
 }

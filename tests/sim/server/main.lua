@@ -132,7 +132,7 @@ function after.q(conn)
   if conn:close("bye") then conn.data.word = "bye" end
 end
 function after.f(conn, argument)
-  conn:framing(argument)
+  assert(conn:framing(argument))
   conn.data.fixed = tonumber(argument:match("^fixed,size=(%d+)"))
 end
 
