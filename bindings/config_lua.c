@@ -43,9 +43,9 @@ static bool read_listener(lua_State *L, struct config *config, struct error *err
     if (listener == NULL) return false;
     lua_pushnil(L);
     while (lua_next(L, -2) != 0) {
-        struct runtime_text room;
+        struct lua_text room;
         bool named = lua_type(L, -2) == LUA_TSTRING;
-        const char *name = named ? runtime_plain_text(L, -2, &room) : "[a number]";
+        const char *name = named ? lua_text_plain(L, -2, &room) : "[a number]";
         if (strcmp(name, "framing") == 0 && lua_istable(L, -1)) {
             listener->has_framing = true;
             if (lua_framing_read(L, -1, &listener->frame, error) != FRAMING_FINE) return false;
@@ -93,8 +93,8 @@ static bool read_setting(lua_State *L, struct config *config, struct error *erro
     char value[256];
     if (lua_type(L, -2) != LUA_TSTRING)
         return error_set(error, ERROR_INPUT, "a setting has no name: write name = value");
-    struct runtime_text room;
-    const char *name = runtime_plain_text(L, -2, &room);
+    struct lua_text room;
+    const char *name = lua_text_plain(L, -2, &room);
     if (strcmp(name, "listen") == 0) return read_listen(L, config, error);
     if (strcmp(name, "framing") == 0 && lua_istable(L, -1))
         return lua_framing_read(L, -1, &config->frame, error) == FRAMING_FINE;
@@ -150,8 +150,8 @@ static void run_away(lua_State *L, lua_Debug *at)
 static bool tell_error(lua_State *L, const struct source *source, const struct source_file *file,
                        struct error *error)
 {
-    struct runtime_text room;
-    const char *text = runtime_error_text(L, &room);
+    struct lua_text room;
+    const char *text = lua_text_of_error(L, &room);
     if (strstr(text, file->name) != NULL) return error_set(error, ERROR_INPUT, "%s", text);
     return error_set(error, ERROR_INPUT, "%s/%s: %s", source->directory, file->name, text);
 }
@@ -196,10 +196,10 @@ bool config_lua_load(struct config *config, const struct source *source, struct 
     lua_State *L = heap_open(&heap, MEMORY_MAX);
     if (L == NULL) return error_set(error, ERROR_SYSTEM, "no memory to read config.lua");
     lua_sethook(L, run_away, LUA_MASKCOUNT, INSTRUCTIONS_MAX);
-    struct runtime_text room;
+    struct lua_text room;
     if (compat_protected(L, read_file, &reading) != LUA_OK)
         reading.fine = error_set(error, ERROR_INPUT, "%s/config.lua: %s", source->directory,
-                                 runtime_error_text(L, &room));
+                                 lua_text_of_error(L, &room));
     heap_close(&heap);
     return reading.fine;
 }

@@ -108,7 +108,7 @@ const struct link *lua_conn_check_except(lua_State *L, int index)
     luaL_checktype(L, index, LUA_TTABLE);
     lua_pushnil(L);
     while (lua_next(L, index) != 0) {
-        if (!runtime_is_text(L, -2, "except"))
+        if (!lua_text_is(L, -2, "except"))
             luaL_argerror(L, index, "the only option is { except = conn }");
         if (!push_id(L, -1)) luaL_argerror(L, index, "expected a conn in { except = conn }");
         lua_pop(L, 2);
@@ -242,15 +242,15 @@ static int conn_framing(lua_State *L)
 /* conn.name = value, of a name that conn does not have itself */
 static int conn_newindex(lua_State *L)
 {
-    struct runtime_text room;
-    if (runtime_is_text(L, 2, "data")) {
+    struct lua_text room;
+    if (lua_text_is(L, 2, "data")) {
         lua_settop(L, 3);
         lua_rawset(L, 1);
         return 0;
     }
     if (lua_type(L, 2) != LUA_TSTRING)
         return luaL_error(L, "a conn cannot be indexed so: values of your own belong in conn.data");
-    const char *name = runtime_plain_text(L, 2, &room);
+    const char *name = lua_text_plain(L, 2, &room);
     return luaL_error(L,
                       "conn.%s cannot be assigned: values of your own belong in conn.data, as in "
                       "conn.data.%s = value",

@@ -62,17 +62,17 @@ bool lua_setting_text(lua_State *L, int index, const char *name, char *text, siz
 static enum framing_fault read_field(lua_State *L, struct frame *frame, struct error *error)
 {
     char value[128];
-    struct runtime_text room;
+    struct lua_text room;
     if (lua_type(L, -2) != LUA_TSTRING) {
         error_set(error, ERROR_INPUT,
                   "framing: a table of named settings is expected, for example "
                   "{ \"length\", size = 2 }");
         return FRAMING_UNKNOWN;
     }
-    const char *name = runtime_plain_text(L, -2, &room);
+    const char *name = lua_text_plain(L, -2, &room);
     bool known = frame_takes(frame, name), plain = !lua_istable(L, -1);
     size_t size;
-    if (runtime_is_text(L, -2, "delimiter") && lua_type(L, -1) == LUA_TSTRING) {
+    if (lua_text_is(L, -2, "delimiter") && lua_type(L, -1) == LUA_TSTRING) {
         const char *bytes = lua_tolstring(L, -1, &size); /* which may have a NUL: as an escape */
         log_plain(span_of(bytes, size), value, sizeof value);
     } else if (!lua_setting_text(L, -1, name, value, sizeof value, error)) {
@@ -87,8 +87,8 @@ static enum framing_fault read_field(lua_State *L, struct frame *frame, struct e
 static enum framing_fault read_text(lua_State *L, int index, struct frame *frame,
                                     struct error *error)
 {
-    struct runtime_text room;
-    const char *text = runtime_plain_text(L, index, &room);
+    struct lua_text room;
+    const char *text = lua_text_plain(L, index, &room);
     if (frame_parse(frame, text, frame->packet_max, error)) return FRAMING_FINE;
     return frame_text_is_known(text) ? FRAMING_BAD : FRAMING_UNKNOWN;
 }
@@ -96,7 +96,7 @@ static enum framing_fault read_text(lua_State *L, int index, struct frame *frame
 enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame,
                                     struct error *error)
 {
-    struct runtime_text room;
+    struct lua_text room;
     index = lua_absindex(L, index);
     if (lua_type(L, index) == LUA_TSTRING) return read_text(L, index, frame, error);
     if (!lua_istable(L, index)) {
@@ -115,7 +115,7 @@ enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame
     }
     lua_pop(L, 1);
     if (lua_type(L, -1) == LUA_TSTRING &&
-        !frame_set_kind(frame, runtime_plain_text(L, -1, &room), error))
+        !frame_set_kind(frame, lua_text_plain(L, -1, &room), error))
         return FRAMING_UNKNOWN;
     lua_pop(L, 1);
     lua_pushnil(L);

@@ -11,7 +11,7 @@ static bool read_worker(lua_State *L, int index, uint32_t *worker)
 {
     uint32_t count = worker_count(runtime_of(L)->worker);
     *worker = WORKER_ALL;
-    if (runtime_is_text(L, index, "all")) return true;
+    if (lua_text_is(L, index, "all")) return true;
     if (lua_type(L, index) != LUA_TNUMBER)
         luaL_argerror(L, index,
                       lua_pushfstring(L, "expected a worker, 1 to %d, or \"all\"", (int)count));

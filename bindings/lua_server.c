@@ -11,8 +11,8 @@ static const struct server *server_of(lua_State *L)
 static int refuse_level(lua_State *L)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
-    struct runtime_text room;
-    const char *name = runtime_plain_text(L, 1, &room);
+    struct lua_text room;
+    const char *name = lua_text_plain(L, 1, &room);
     const char *meant = settings_nearest(name, names, sizeof names / sizeof *names);
     lua_pushfstring(L,
                     "expected \"error\", \"warn\", \"info\" or \"debug\", and then the text%s%s%s",

@@ -60,9 +60,9 @@ static void check_options(lua_State *L)
     enum { NAMES = sizeof names / sizeof *names };
     lua_pushnil(L);
     for (; lua_next(L, 1) != 0; lua_pop(L, 1)) {
-        struct runtime_text room;
+        struct lua_text room;
         bool named = lua_type(L, -2) == LUA_TSTRING;
-        const char *name = named ? runtime_plain_text(L, -2, &room) : "[a number]";
+        const char *name = named ? lua_text_plain(L, -2, &room) : "[a number]";
         bool known = false;
         for (int i = 0; i < NAMES; i++) known = known || strcmp(name, names[i]) == 0;
         if (known) continue;
@@ -167,12 +167,12 @@ static int test_add(lua_State *L)
 {
     struct testing *testing = testing_of(L);
     lua_remove(L, 1); /* the table */
-    struct runtime_text room;
+    struct lua_text room;
     luaL_checkstring(L, 1);
     luaL_checktype(L, 2, LUA_TFUNCTION);
     if (testing->in_test) return luaL_error(L, "a test inside of a test");
     if (testing->count++ != testing->wanted) return 0;
-    snprintf(testing->name, sizeof testing->name, "%s", runtime_plain_text(L, 1, &room));
+    snprintf(testing->name, sizeof testing->name, "%s", lua_text_plain(L, 1, &room));
     lua_pushvalue(L, 2);
     testing->function = luaL_ref(L, LUA_REGISTRYINDEX);
     return 0;
@@ -291,8 +291,8 @@ static int make_client(lua_State *L)
 static bool read_address(lua_State *L, struct address *address, struct error *error)
 {
     char text[ADDRESS_TEXT_MAX];
-    struct runtime_text room;
-    const char *ip = lua_isnil(L, 2) ? "127.0.0.1" : runtime_plain_text(L, 2, &room);
+    struct lua_text room;
+    const char *ip = lua_isnil(L, 2) ? "127.0.0.1" : lua_text_plain(L, 2, &room);
     int port = lua_isnil(L, 3) ? 50000 : (int)lua_tointeger(L, 3);
     snprintf(text, sizeof text, strchr(ip, ':') == NULL ? "%s:%d" : "[%s]:%d", ip, port);
     return address_parse(text, address, error);

@@ -201,8 +201,8 @@ static bool compiles(lua_State *L, const struct source_file *file, struct findin
     char name[512];
     snprintf(name, sizeof name, "@%s", file->name);
     bool fine = luaL_loadbufferx(L, (const char *)code.data, code.size, name, "t") == LUA_OK;
-    struct runtime_text room;
-    if (!fine) add_syntax(wrong, file, runtime_error_text(L, &room));
+    struct lua_text room;
+    if (!fine) add_syntax(wrong, file, lua_text_of_error(L, &room));
     lua_settop(L, 0);
     return fine;
 }

@@ -56,28 +56,6 @@ int runtime_refuse_seconds(lua_State *L, int index)
     return runtime_refuse_number(L, lua_tonumber(L, index), "seconds from 0 to 1e9");
 }
 
-const char *runtime_plain_text(lua_State *L, int index, struct runtime_text *room)
-{
-    size_t size;
-    const char *text = lua_tolstring(L, index, &size);
-    if (strlen(text) == size) return text;
-    return log_plain(span_of(text, size), room->bytes, sizeof room->bytes);
-}
-
-const char *runtime_error_text(lua_State *L, struct runtime_text *room)
-{
-    bool is_text = lua_type(L, -1) == LUA_TSTRING; /* a number would take memory to become one */
-    return is_text ? runtime_plain_text(L, -1, room) : "(an error that is no text)";
-}
-
-bool runtime_is_text(lua_State *L, int index, const char *text)
-{
-    size_t size;
-    if (lua_type(L, index) != LUA_TSTRING) return false;
-    const char *bytes = lua_tolstring(L, index, &size);
-    return size == strlen(text) && memcmp(bytes, text, size) == 0;
-}
-
 bool runtime_try(struct runtime *runtime, lua_CFunction function, void *argument,
                  struct error *error)
 {
@@ -85,8 +63,8 @@ bool runtime_try(struct runtime *runtime, lua_CFunction function, void *argument
     int status = compat_protected(runtime->L, function, argument);
     overtime_end(&runtime->overtime, runtime->L);
     if (status == LUA_OK) return true;
-    struct runtime_text room;
-    error_set(error, ERROR_INPUT, "%s", runtime_error_text(runtime->L, &room));
+    struct lua_text room;
+    error_set(error, ERROR_INPUT, "%s", lua_text_of_error(runtime->L, &room));
     lua_pop(runtime->L, 1);
     return false;
 }
@@ -264,10 +242,10 @@ static void tell(struct failure *failure)
 
 void runtime_not_called(const struct run *run, lua_State *L)
 {
-    struct runtime_text room;
+    struct lua_text room;
     char what[64];
     snprintf(what, sizeof what, "%s was not called", run_name(run));
-    runtime_log(run->runtime, LOG_ERROR, what, runtime_error_text(L, &room));
+    runtime_log(run->runtime, LOG_ERROR, what, lua_text_of_error(L, &room));
 }
 
 static void tell_of(struct run *run, bool closing)

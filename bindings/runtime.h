@@ -9,6 +9,7 @@
 #include "heap.h"
 #include "list.h"
 #include "log_limit.h"
+#include "lua_text.h"
 #include "overtime.h"
 #include "script.h"
 
@@ -159,19 +160,6 @@ void runtime_finished(struct run *run, enum run_state state);
 void runtime_started(struct run *run, enum run_state state);
 
 /* ---- runtime.c ---- */
-
-/* The error on the top of the stack, which a script may have made anything; of a text with a NUL in it, a
- * copy in `room` as log_plain makes it. */
-struct runtime_text {
-    char bytes[2048];
-};
-const char *runtime_error_text(lua_State *L, struct runtime_text *room);
-
-/* The same of the string at `index`. */
-const char *runtime_plain_text(lua_State *L, int index, struct runtime_text *room);
-
-/* Is the value at `index` this string, and nothing behind it? */
-bool runtime_is_text(lua_State *L, int index, const char *text);
 
 /* Warnings of Lua's, and of scripts' `warn`, go to the log. */
 void runtime_hear_warnings(struct runtime *runtime);

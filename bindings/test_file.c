@@ -37,9 +37,9 @@ static int push_traceback(lua_State *L)
     struct testing *testing = lua_touserdata(L, 1);
     lua_pushvalue(testing->L, -1);
     lua_xmove(testing->L, L, 1);
-    struct runtime_text room;
+    struct lua_text room;
     luaL_tolstring(L, -1, NULL);
-    luaL_traceback(L, testing->L, runtime_plain_text(L, -1, &room), 0);
+    luaL_traceback(L, testing->L, lua_text_plain(L, -1, &room), 0);
     return lua_error(L); /* for runtime_try to take */
 }
 

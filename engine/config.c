@@ -169,6 +169,13 @@ static bool allows(const struct config_name *setting, uint64_t value)
     return value >= setting->min && value <= setting->max;
 }
 
+static const char *nearest_word(const char *const *words, const char *given)
+{
+    size_t count = 0;
+    while (words[count] != NULL) count++;
+    return settings_nearest(given, words, count);
+}
+
 static bool refuse(const struct config_name *setting, const char *given, struct error *error)
 {
     char expected[160];
@@ -177,7 +184,11 @@ static bool refuse(const struct config_name *setting, const char *given, struct 
     case VALUE_SIZE:
         snprintf(expected, sizeof expected, "a size from %s to %s", min.text, max.text);
         break;
-    case VALUE_SECONDS: snprintf(expected, sizeof expected, "seconds, at most ten years"); break;
+    case VALUE_SECONDS:
+        snprintf(expected, sizeof expected, "seconds from 0 to %d (ten years)%s",
+                 (int)(TEN_YEARS / SECOND),
+                 strchr(given, ',') != NULL ? ", a fraction behind a point" : "");
+        break;
     case VALUE_COUNT:
         snprintf(expected, sizeof expected, "a whole number from %" PRIu64 " to %" PRIu64,
                  setting->min, setting->max);
@@ -190,8 +201,9 @@ static bool refuse(const struct config_name *setting, const char *given, struct 
     case VALUE_FRAMING:
     case VALUE_ADMIN: check(false);
     }
+    const char *meant = setting->kind == VALUE_WORD ? nearest_word(setting->words, given) : NULL;
     return error_set(error, ERROR_INPUT, "%s = \"%.200s\": expected %s, for example %s",
-                     setting->name, given, expected, setting->example);
+                     setting->name, given, expected, meant != NULL ? meant : setting->example);
 }
 
 static bool read_word(const char *const *words, const char *text, uint64_t *value)

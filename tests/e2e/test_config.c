@@ -81,6 +81,31 @@ Test(config, a_value_of_another_kind_is_told)
     refuse("return { framing = { type = 'line' } }\n", "framing", "its name stands first");
 }
 
+Test(config, numbers_that_no_setting_can_be_are_told_as_they_are)
+{
+    refuse("return { idle_timeout = 1e10 }\n", "\"10000000000\"", "seconds from 0 to 315360000");
+    refuse("return { idle_timeout = 1 / 0 }\n", "\"inf\"", "seconds from 0 to");
+    refuse("return { idle_timeout = 0 / 0 }\n", "\"nan\"", "seconds from 0 to");
+    refuse("return { idle_timeout = -0.5 }\n", "\"-0.5\"", "seconds from 0 to");
+    refuse("return { idle_timeout = '20,5' }\n", "\"20,5\"", "a fraction behind a point");
+    refuse("return { blocks = 100.25 }\n", "\"100.25\"", "a whole number");
+    refuse("return { log = 'warning' }\n", "\"warning\"", "for example warn");
+}
+
+Test(config, a_nul_cuts_nothing_off)
+{
+    refuse("return { idle_timeout = '5\\0' }\n", "config.lua:1: idle_timeout", "a NUL in it");
+    refuse("return { ['idle_timeout\\0'] = 5 }\n", "unknown setting \"idle_timeout\\x00\"",
+           "did you mean \"idle_timeout\"?");
+    refuse("return { listen = '127.0.0.1:0\\0x' }\n", "listen", "a NUL in it");
+    refuse("return { listen = { { address = '127.0.0.1:0\\0x' } } }\n", "listen", "a NUL in it");
+    refuse("return { framing = { 'line\\0' } }\n", "unknown framing \"line\\x00\"", "line");
+    refuse("return { framing = { 'line', ['strip\\0'] = true } }\n",
+           "unknown setting \"strip\\x00\"", "did you mean \"strip\"?");
+    refuse("return { backend = ('epoll'), log = 'info' .. '\\0' }\n", "log", "a NUL in it");
+    refuse("error('one\\0two')\n", "config.lua", "global");
+}
+
 Test(config, settings_that_cannot_work_together_are_told)
 {
     refuse("return { max_packet = '1M', hard_mark = '64K' }\n", "hard_mark = 64K",

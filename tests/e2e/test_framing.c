@@ -357,3 +357,26 @@ Test(framing, takes_memory_for_what_has_arrived_not_for_what_is_announced)
     free(rest);
     server_end(&server);
 }
+
+Test(framing, a_nul_may_be_a_delimiter)
+{
+    struct server server = server_begin(
+        &(struct begin){.script = "function on_receive(conn, packet)\n"
+                                  "  conn:send(packet:upper())\n"
+                                  "  if packet == 'other' then\n"
+                                  "    assert(conn:framing { 'line', delimiter = ';\\0' })\n"
+                                  "  end\n"
+                                  "end\n",
+                        .config = "return { framing = { 'line', delimiter = '\\0' } }\n"});
+    char bytes[9];
+    int client = client_connect(&server);
+    client_send(client, "one\0other\0two;\0", 15);
+    client_receive(client, bytes, 4);
+    cr_assert_arr_eq(bytes, "ONE", 4);
+    client_receive(client, bytes, 6);
+    cr_assert_arr_eq(bytes, "OTHER", 6);
+    client_receive(client, bytes, 5);
+    cr_assert_arr_eq(bytes, "TWO;\0", 5);
+    close(client);
+    server_end(&server);
+}

@@ -36,6 +36,38 @@ Test(reload_config, a_shorter_idle_timeout_closes_who_is_idle)
     server_end(&server);
 }
 
+/* Makes a locale that writes 20,5; false if there is nothing to make it of. */
+static bool make_locale(const char *directory)
+{
+    char command[512];
+    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1",
+             directory);
+    (void)!system(command); /* it warns, too */
+    snprintf(command, sizeof command, "%s/de_DE.UTF-8/LC_NUMERIC", directory);
+    return access(command, R_OK) == 0;
+}
+
+Test(reload_config, numbers_are_written_the_same_in_every_locale)
+{
+    static const char script[] = "assert(os.setlocale('de_DE.UTF-8'))\n"
+                                 "function on_receive(conn, packet) conn:send(packet) end\n";
+    char *directory = directory_make("empty", "", NULL);
+    bool made = !on_windows() && make_locale(directory);
+    setenv("LOCPATH", directory, 1);
+    if (made) {
+        struct server server = begin(script, "return { idle_timeout = 20.5 }\n");
+        configure(&server, "return { idle_timeout = 30.25 }\n", "settings changed: idle_timeout\n");
+        configure(&server, "return { idle_timeout = '40.5' }\n",
+                  "settings changed: idle_timeout\n");
+        script_write(&server, "config.lua", "return { idle_timeout = '20,5' }\n");
+        server_command(&server, "reload", 1, "config.lua:1: idle_timeout = \"20,5\": expected");
+        server_end(&server);
+    }
+    unsetenv("LOCPATH");
+    directory_remove(directory);
+    if (!made) cr_skip_test("NOT TESTED: there is no locale to be had that writes 20,5");
+}
+
 Test(reload_config, a_shorter_handler_timeout_interrupts_whoever_runs_for_longer)
 {
     enum { LOOPS = 3 };

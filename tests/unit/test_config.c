@@ -165,10 +165,14 @@ Test(config, a_bad_value_is_refused_with_what_is_expected_and_an_example)
     refused("recv_depth", "3", "a power of two from 1 to 16, for example 4");
     refused("recv_depth", "0", "a power of two");
     refused("recv_depth", "32", "a power of two");
-    refused("idle_timeout", "1m", "seconds, at most ten years, for example 60");
+    refused("idle_timeout", "1m", "seconds from 0 to 315360000 (ten years), for example 60");
     refused("on_full", "drop", "one of close|refuse");
     refused("backend", "kqueue", "one of auto|uring|epoll|iocp");
+    refused("idle_timeout", "-1", "seconds from 0 to");
+    refused("idle_timeout", "inf", "seconds from 0 to");
+    refused("idle_timeout", "20,5", "(ten years), a fraction behind a point, for example");
     refused("log", "loud", "one of error|warn|info|debug");
+    refused("log", "warning", "one of error|warn|info|debug, for example warn");
     refused("admin", "nowhere", "admin = \"nowhere\": expected an address, true or false, for ");
     refused("admin", "", "for example 127.0.0.1:7001 (address \"\": it is empty");
     refused("framing", "lines", "framing = \"lines\": ");

@@ -169,6 +169,8 @@ Test(settings, a_slip_of_the_hand_finds_its_name)
     cr_assert_str_eq(nearest("lgo"), "log");
     cr_assert_str_eq(nearest("block_sise"), "block_size");
     cr_assert_str_eq(nearest("onfull"), "on_full");
+    cr_assert_str_eq(nearest("logging"), "log", "it goes on behind a name");
+    cr_assert_str_eq(nearest("workers_of_the_server"), "workers");
 }
 
 Test(settings, the_beginning_of_a_name_finds_it)
