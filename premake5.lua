@@ -221,6 +221,7 @@ open_project("unit", "ConsoleApp", unit)
   links { "engine" }
   if not stand_in then links { "criterion" } end
   links(system_libraries)
+  if not windows then linkoptions { "-Wl,--wrap=clock_gettime" } end -- test_clock_posix.c sets it
 
 -- The simulation: a whole server and its clients in one thread. What engine and bindings ask of the C
 -- library, and some of what they ask of each other, the linker leads there first.

@@ -42,7 +42,7 @@ void server_stop(struct server *server);
 struct group *server_group(struct server *server, struct span name);
 
 /* Has every worker run the task with its script's state, on its own thread and between packets, and
- * waits until all have, or until the patience (at most a day) is over. True if all have. False: some
+ * waits until all have, or until the patience is over. True if all have. False: some
  * have not; those run it later, or never if they end first, as they do when the server ends. ran
  * (NULL, or room for each worker): which of them had run it when the waiting ended.
  *
