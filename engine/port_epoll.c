@@ -178,7 +178,7 @@ static bool at_hand(const struct port_epoll *epoll)
 {
     bool can_read = !list_empty(&epoll->readable) && epoll->landing.free_count > 0;
     return can_read || !list_empty(&epoll->ended) || !list_empty(&epoll->port.sent) ||
-           !list_empty(&epoll->acceptable) || mailbox_waiting(&epoll->port.mailbox);
+           !list_empty(&epoll->acceptable) || port_mail_waiting(&epoll->port);
 }
 
 static void wait_kernel(struct port_epoll *epoll, uint64_t deadline_ns)

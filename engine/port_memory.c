@@ -338,7 +338,7 @@ bool port_memory_ready(const struct port *port)
     const struct port_memory *memory = self(port);
     bool can_receive = !list_empty(&memory->readable) && memory->landing.free_count > 0;
     return can_receive || !list_empty(&memory->ended) || !list_empty(&port->sent) ||
-           mailbox_waiting(&port->mailbox);
+           port_mail_waiting(port);
 }
 
 /* ---- the client ---- */

@@ -228,7 +228,7 @@ static void enter(struct port_uring *uring, uint64_t deadline_ns)
     /* A receive that finds no buffer ends, be there bytes for it or not: all are to be armed again. */
     bool can_restart = any_waits(uring) && uring->landing.free > 0;
     bool at_hand = can_restart || !list_empty(&uring->ended) || !list_empty(&uring->port.sent) ||
-                   mailbox_waiting(&uring->port.mailbox) || io_uring_cq_ready(&uring->ring) > 0;
+                   port_mail_waiting(&uring->port) || io_uring_cq_ready(&uring->ring) > 0;
     uint64_t now_ns = port_turn_ended(&uring->port);
     bool waits = !at_hand && deadline_ns > now_ns;
     if (waits) posix_timer_cover(&uring->timer, now_ns, deadline_ns);

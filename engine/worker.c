@@ -16,7 +16,7 @@ static void handle(struct worker *worker, const struct port_event *event)
     switch ((enum port_event_kind)event->kind) {
     case PORT_RECEIVED: link_received(link_of(event->socket), event); break;
     case PORT_SENT: link_sent(link_of(event->socket), event); break;
-    case PORT_POSTED: worker_read_mail(worker, event->mail); break;
+    case PORT_POSTED: worker_take_mail(worker, event->mail); break;
     case PORT_ACCEPTED: check(!"a worker's port accepts nothing");
     }
 }
@@ -37,7 +37,8 @@ static void publish(struct worker *worker, int events)
 uint64_t worker_next_ns(const struct worker *worker)
 {
     const struct link_home *home = &worker->home;
-    if (!list_empty(&home->woken) || !list_empty(&home->touched) || !list_empty(&home->closing))
+    if (!list_empty(&home->woken) || !list_empty(&home->touched) || !list_empty(&home->closing) ||
+        worker->unread != NULL)
         return 0;
     return smaller(wheel_next_ns(&home->wheel), pressure_next_ns(home));
 }
@@ -57,7 +58,10 @@ static int finish(struct link_home *home)
 static int hear(struct worker *worker, struct port_event *events, uint64_t deadline_ns)
 {
     int count = port_harvest(worker->home.port, events, EVENTS_PER_TURN, deadline_ns);
-    for (int i = 0; i < count; i++) handle(worker, &events[i]);
+    int i = 0;
+    while (i < count && events[i].kind == PORT_POSTED) handle(worker, &events[i++]);
+    worker_read_mail(worker);
+    while (i < count) handle(worker, &events[i++]);
     return count;
 }
 
@@ -263,14 +267,6 @@ void worker_join(struct worker *worker)
     pthread_join(worker->thread, NULL);
 }
 
-void worker_drop_unread(struct worker *worker)
-{
-    struct mail *mail;
-    if (worker->home.port == NULL) return;
-    while ((mail = mailbox_take(&worker->home.port->mailbox)) != NULL)
-        worker_drop_mail(worker, mail);
-}
-
 void worker_close(struct worker *worker)
 {
     struct link_home *home = &worker->home;
@@ -322,8 +318,9 @@ void worker_timer_stop(struct worker *worker, struct wheel_timer *timer)
 void worker_set_limits(struct worker *worker, const struct link_limits *limits, uint64_t memory)
 {
     struct link_home *home = &worker->home;
-    uint64_t idle_ns = home->limits.idle_ns;
+    uint64_t idle_ns = home->limits.idle_ns, drain_ns = home->limits.drain_ns;
     home->limits = *limits;
+    if (worker->draining) home->limits.drain_ns = drain_ns; /* what is left of it */
     home->budget.limit = memory;
     if (limits->idle_ns == idle_ns) return;
     for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {

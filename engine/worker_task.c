@@ -59,7 +59,7 @@ void worker_task_post(struct worker_task *task, struct worker *worker)
     struct letter *letter = &task->parts[worker->index].letter;
     letter->kind = LETTER_TASK;
     letter->task = task;
-    if (!worker_post_unless_left(worker, letter)) worker_task_skip(task);
+    if (!worker_order_unless_left(worker, letter)) worker_task_skip(task);
 }
 
 void worker_task_skip(struct worker_task *task)
