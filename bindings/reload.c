@@ -18,6 +18,7 @@ struct reloader {
     const struct command_line *line;
     bool watches;                      /* the setting `reload`, which takes a restart */
     pthread_mutex_t mutex;             /* one reload at a time; guards all below */
+    pthread_mutex_t settings;          /* guards the next, too: who reads it waits for no reload */
     struct config config;              /* in force */
     struct source *kept[SOURCES_KEPT]; /* the newest first: that one runs */
     uint64_t generation;               /* the last number given */
@@ -115,7 +116,9 @@ static bool bring_in(struct reloader *reloader, struct source *source, struct re
         report_add(report, "%s%s\n", changes[0] != '\0' ? ": " : "", changes);
         tell_difference(reloader, &wanted, report);
         fine = rollout_switch(rollout, report);
+        pthread_mutex_lock(&reloader->settings);
         reloader->config = rollout->config;
+        pthread_mutex_unlock(&reloader->settings);
         log_set_level(reloader->config.log);
     } else {
         report_add(report, "nothing has changed: generation %llu runs\n",
@@ -278,6 +281,7 @@ static void free_reloader(struct reloader *reloader)
         if (reloader->kept[i] != NULL) source_drop(reloader->kept[i]);
     if (reloader->refused != NULL) source_drop(reloader->refused);
     pthread_cond_destroy(&reloader->changed);
+    pthread_mutex_destroy(&reloader->settings);
     pthread_mutex_destroy(&reloader->mutex);
     free(reloader);
 }
@@ -297,6 +301,7 @@ struct reloader *reloader_open(struct server *server, const struct command_line 
     reloader->watches = config->reload == RELOAD_WATCH;
     reloader->generation = 1;
     pthread_mutex_init(&reloader->mutex, NULL);
+    pthread_mutex_init(&reloader->settings, NULL);
     pthread_cond_init(&reloader->changed, NULL);
     keep_source(reloader, source);
     if (pthread_create(&reloader->thread, NULL, wait_for_changes, reloader) != 0) {
@@ -313,9 +318,9 @@ failed:
 
 struct config reloader_config(struct reloader *reloader)
 {
-    pthread_mutex_lock(&reloader->mutex);
+    pthread_mutex_lock(&reloader->settings);
     struct config config = reloader->config;
-    pthread_mutex_unlock(&reloader->mutex);
+    pthread_mutex_unlock(&reloader->settings);
     return config;
 }
 

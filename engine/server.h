@@ -82,6 +82,11 @@ void server_stats(const struct server *server, struct server_stats *stats);
 /* The same of one worker (accepted counts what it was given; refused is 0). index < workers. */
 void server_worker_stats(const struct server *server, uint32_t index, struct server_stats *stats);
 
+/* Whether a worker still has connections to serve, or only its script's worker_stop runs, or it has
+ * ended. Any thread. */
+enum server_worker_stage { SERVER_WORKER_SERVES, SERVER_WORKER_STOPS, SERVER_WORKER_ENDED };
+enum server_worker_stage server_worker_stage(const struct server *server, uint32_t index);
+
 /* Where listener `index` listens: with port 0 configured, the port the system chose. False beyond
  * the last. */
 bool server_address(const struct server *server, uint32_t index, struct address *address);

@@ -237,6 +237,7 @@ bool worker_goes_on(const struct worker *worker)
 void worker_end(struct worker *worker)
 {
     struct link_home *home = &worker->home;
+    atomic_store_explicit(&worker->stops, true, memory_order_relaxed);
     if (home->script_state != NULL && home->script->worker_stop != NULL)
         home->script->worker_stop(home->script_state);
     home->script_state = NULL;

@@ -67,6 +67,7 @@ struct worker {
     pthread_t thread;
     struct letter drain_letter, last_letter, abort_letter; /* so that ending needs no memory */
     struct mail *unread, *unread_last; /* harvested, for when the turn has time for it */
+    _Atomic bool stops;                /* it serves nobody any more: its script is told the end */
     _Atomic bool left;                 /* it reads no mail any more; set under the gate's mutex */
     bool draining;
     uint64_t drain_asked_ns; /* written by whoever asks, before the letter is posted */
