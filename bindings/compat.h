@@ -60,6 +60,12 @@ static inline int compat_protected(lua_State *L, lua_CFunction function, void *p
     return lua_pcall(L, 1, 0, 0);
 }
 
+/* What os.execute returns of what system() has. */
+static inline int compat_executed(lua_State *L, int status)
+{
+    return luaL_execresult(L, status);
+}
+
 /* A C function can call a handler that waits. */
 #define COMPAT_CALLS_WAITING 1
 /* A state takes any allocator, which then knows all of its blocks. */
@@ -166,6 +172,12 @@ static inline lua_State *compat_newstate(lua_Alloc allocate, void *state)
     (void)allocate;
     (void)state;
     return luaL_newstate();
+}
+
+static inline int compat_executed(lua_State *L, int status)
+{
+    lua_pushinteger(L, status);
+    return 1;
 }
 
 #define COMPAT_CALLS_WAITING 0

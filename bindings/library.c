@@ -5,10 +5,27 @@
 
 #include <string.h>
 
+/* The function in whose place another stands, as that one's upvalue, with the same arguments. */
+static int call_original(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
 static int no_exit(lua_State *L)
 {
     return luaL_error(L, "os.exit would end the server with all its connections: to end a "
                          "connection, use conn:close; to end the server, send it TERM");
+}
+
+/* os.execute([command]): while it waits, ^C stops the server as at any other time. */
+static int execute(lua_State *L)
+{
+    const char *command = luaL_optstring(L, 1, NULL);
+    if (command != NULL) return compat_executed(L, system_execute(command));
+    return call_original(L);
 }
 
 struct removed {
@@ -82,15 +99,6 @@ static void forget_family(lua_State *L, const char *where, const char *family)
         lua_rawset(L, -4);
     }
     lua_pop(L, 2);
-}
-
-/* The function in whose place another stands, as that one's upvalue, with the same arguments. */
-static int call_original(lua_State *L)
-{
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
 }
 
 /* load, and LuaJIT's loadstring, of text only: code in bytes could reach anything. */
@@ -191,6 +199,7 @@ void library_open(struct runtime *runtime)
     coroutines_open(runtime);
     if (COMPAT_REPEATS_NOTHING) bound(L, "string", "rep", rep);
     bound(L, "debug", "setmetatable", set_metatable);
+    bound(L, "os", "execute", execute);
     remove_all(L, harmful, sizeof harmful / sizeof *harmful);
     find_modules_in(L, runtime->program->plan->source->directory);
     if (runtime->program->serves) lua_print_open(L);

@@ -1,19 +1,20 @@
 #include "overtime.h"
 
 #include "check.h"
+#include "clock.h"
 #include "interrupt.h"
 #include "log.h"
 
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
 #define MILLISECOND UINT64_C(1000000)
 #define TICK_NS_MAX (100 * MILLISECOND)
 #define STUCK_NS (2000 * MILLISECOND) /* this long over its time: it is told of, then ever rarer */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t changed;
+static bool has_condition; /* it was initialized; as all below, under the mutex */
 static struct list watched = {&watched, &watched};
 static bool watching;     /* a thread does, */
 static pthread_t watcher; /* this one; those before it end, or have ended */
@@ -72,13 +73,6 @@ void overtime_leave(struct overtime *overtime, lua_State *left, lua_State *L)
 
 /* ---- the thread that watches ---- */
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 * MILLISECOND + (uint64_t)now.tv_nsec;
-}
-
 static void tell_stuck(struct overtime *overtime, uint64_t ran_ns)
 {
     if (ran_ns < overtime->told_ns) return;
@@ -115,16 +109,6 @@ static uint64_t tick_ns(void)
     return tick < MILLISECOND ? MILLISECOND : tick;
 }
 
-static void wait_for(uint64_t duration_ns)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    uint64_t fraction = (uint64_t)until.tv_nsec + duration_ns;
-    until.tv_sec += (time_t)(fraction / (1000 * MILLISECOND));
-    until.tv_nsec = (long)(fraction % (1000 * MILLISECOND));
-    pthread_cond_timedwait(&changed, &mutex, &until);
-}
-
 /* Ends even if others have been opened meanwhile, which the next such thread watches: whoever closed
  * the last one before them waits for this one's end. */
 static void *watch(void *unused)
@@ -132,10 +116,10 @@ static void *watch(void *unused)
     (void)unused;
     pthread_mutex_lock(&mutex);
     while (watching && pthread_equal(watcher, pthread_self())) {
-        uint64_t now = now_ns();
+        uint64_t now = clock_now_ns();
         for (struct list *node = watched.next; node != &watched; node = node->next)
             look_at(container_of(node, struct overtime, node), now);
-        wait_for(tick_ns());
+        clock_wait(&changed, &mutex, clock_after_ns(tick_ns()));
     }
     pthread_mutex_unlock(&mutex);
     return NULL;
@@ -148,6 +132,8 @@ bool overtime_open(struct overtime *overtime, uint32_t number)
     overtime->thread = interrupt_open(raise_hook, overtime);
     if (overtime->thread == NULL) return false;
     pthread_mutex_lock(&mutex);
+    if (!has_condition) clock_condition_init(&changed);
+    has_condition = true;
     list_append(&watched, &overtime->node);
     bool fine = watching || pthread_create(&watcher, NULL, watch, NULL) == 0;
     if (!fine) list_remove(&overtime->node);

@@ -20,6 +20,7 @@ struct reloader {
     bool watches;                      /* the setting `reload`, which takes a restart */
     pthread_mutex_t mutex;             /* one reload at a time; guards all below */
     bool unasked;                      /* files have changed, nobody asked for the present one */
+    pthread_mutex_t settings;          /* guards the next, too: who reads it waits for no reload */
     struct config config;              /* in force */
     struct source *kept[SOURCES_KEPT]; /* the newest first: that one runs */
     uint64_t generation;               /* the last number given */
@@ -130,7 +131,9 @@ static bool bring_in(struct reloader *reloader, struct source *source, struct re
         report_add(report, "%s%s\n", changes[0] != '\0' ? ": " : "", changes);
         tell_difference(reloader, &wanted, report);
         fine = rollout_switch(rollout, report);
+        pthread_mutex_lock(&reloader->settings);
         reloader->config = rollout->config;
+        pthread_mutex_unlock(&reloader->settings);
         log_set_level(reloader->config.log);
     } else {
         report_add(report, "nothing has changed: generation %llu runs\n",
@@ -296,6 +299,7 @@ static void free_reloader(struct reloader *reloader)
         if (reloader->kept[i] != NULL) source_drop(reloader->kept[i]);
     if (reloader->refused != NULL) source_drop(reloader->refused);
     pthread_cond_destroy(&reloader->changed);
+    pthread_mutex_destroy(&reloader->settings);
     pthread_mutex_destroy(&reloader->mutex);
     free(reloader);
 }
@@ -315,6 +319,7 @@ struct reloader *reloader_open(struct server *server, const struct command_line 
     reloader->watches = config->reload == RELOAD_WATCH;
     reloader->generation = 1;
     pthread_mutex_init(&reloader->mutex, NULL);
+    pthread_mutex_init(&reloader->settings, NULL);
     pthread_cond_init(&reloader->changed, NULL);
     keep_source(reloader, source);
     if (!lua_thread_create(&reloader->thread, wait_for_changes, reloader)) {
@@ -331,9 +336,9 @@ failed:
 
 struct config reloader_config(struct reloader *reloader)
 {
-    pthread_mutex_lock(&reloader->mutex);
+    pthread_mutex_lock(&reloader->settings);
     struct config config = reloader->config;
-    pthread_mutex_unlock(&reloader->mutex);
+    pthread_mutex_unlock(&reloader->settings);
     return config;
 }
 

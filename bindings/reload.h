@@ -26,7 +26,7 @@ void reloader_close(struct reloader *reloader);
 bool reloader_reload(void *context, char *text, size_t size);
 bool reloader_rollback(void *context, char *text, size_t size);
 
-/* The settings in force: some change with a reload. Any thread; waits for one that is going on. */
+/* The settings in force: some change with a reload. Any thread, at once. */
 struct config reloader_config(struct reloader *reloader);
 
 /* Has the reloader's own thread load it anew, at once. From any thread, and on POSIX from a signal's

@@ -3,45 +3,10 @@
 #include "admin.h"
 #include "project.h"
 #include "reload.h"
+#include "stop.h"
 #include "system.h"
 
-#include <unistd.h>
-
-enum { STOP_POLL_MS = 20, PATIENCE_MS = 2000 };
 enum { FILES_BESIDE = 1024 /* listeners, a script's own, ... */ };
-
-/* Until the server has ended, the time is over, or somebody asks once more: only the first is true. */
-static bool await_end(const struct server *server, uint64_t patience_ms, bool heeds_stops)
-{
-    for (uint64_t waited = 0; server_is_active(server); waited += STOP_POLL_MS) {
-        if (waited >= patience_ms) return false;
-        if (system_wait_for_stop(STOP_POLL_MS) && heeds_stops) return false;
-    }
-    return true;
-}
-
-/* In that time all has been sent or given up, and the last handlers have been interrupted, unless it is in
- * C functions that they are. Who lets them run for ever is waited for. */
-static uint64_t drain_patience_ms(struct reloader *reloader)
-{
-    const struct config config = reloader_config(reloader);
-    if (config.handler_timeout_ns == 0) return UINT64_MAX;
-    return (config.drain_timeout_ns + 2 * config.handler_timeout_ns) / 1000000 + PATIENCE_MS;
-}
-
-/* The first stop lets everything finish; the second does not wait, whatever a script is up to. */
-static void serve_until_stopped(struct server *server, struct reloader *reloader)
-{
-    system_wait_for_stop(-1);
-    log_line(LOG_INFO, "stopping: every queue is flushed first; a second request stops at once");
-    server_drain(server);
-    if (await_end(server, drain_patience_ms(reloader), true)) return;
-    log_line(LOG_WARN, "stopping at once");
-    server_abort(server);
-    if (await_end(server, PATIENCE_MS, false)) return;
-    log_line(LOG_WARN, "a script does not return: ended without it");
-    _exit(0);
-}
 
 static void announce_blocks(const struct config *config)
 {
@@ -113,7 +78,7 @@ static void serve(struct project *project, struct server *server, struct error *
         system_catch_hangup(on_hangup, reloader);
         server_announce(server);
         announce(project);
-        serve_until_stopped(server, reloader);
+        stop_when_asked(server, reloader);
         system_catch_hangup(NULL, NULL);
         if (admin != NULL) admin_close(admin);
     }
@@ -127,6 +92,7 @@ int serve_main(int count, char **words)
     if (project_open(&project, count, words, false, &error)) {
         log_set_level(project.config.log);
         system_show_output();
+        system_take_signals();
         system_catch_hangup(NULL, NULL); /* until there is something to load anew */
         prepare_system(&project.config);
         project.program.serves = true;
@@ -134,6 +100,7 @@ int serve_main(int count, char **words)
         if (server != NULL) {
             serve(&project, server, &error);
             server_stop(server);
+            stop_is_over();
             lua_print_tell_lost();
             if (error.kind == ERROR_NONE) log_line(LOG_INFO, "stopped");
         }

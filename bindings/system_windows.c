@@ -1,5 +1,7 @@
 #include "system.h"
 
+#include "clock.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +14,7 @@ const char system_module[] = "?.dll";
 enum { OUTPUT_SIZE = 32768, FLUSH_MS = 50, DRAIN_MS = 2500 };
 
 static HANDLE stops; /* a semaphore: how many were asked for */
+static _Atomic uint64_t stop_ns;
 static UINT code_page_before;
 
 static void restore_code_page(void)
@@ -47,6 +50,10 @@ uint64_t system_prepare(uint64_t files)
     return files; /* sockets are limited by memory alone */
 }
 
+void system_take_signals(void)
+{
+}
+
 void system_keep_memory(uint64_t packet_max)
 {
     (void)packet_max;
@@ -65,10 +72,10 @@ static bool is_service(void)
 static BOOL WINAPI note_stop(DWORD event)
 {
     if (event == CTRL_LOGOFF_EVENT && is_service()) return FALSE;
-    ReleaseSemaphore(stops, 1, NULL);
+    if (system_stop_counts(&stop_ns, clock_now_ns())) ReleaseSemaphore(stops, 1, NULL);
     if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) return TRUE;
     Sleep(DRAIN_MS);
-    ReleaseSemaphore(stops, 1, NULL);
+    if (system_stop_counts(&stop_ns, clock_now_ns())) ReleaseSemaphore(stops, 1, NULL);
     Sleep(INFINITE);
     return TRUE;
 }
@@ -92,4 +99,9 @@ bool system_wait_for_stop(int milliseconds)
     if (stops != NULL) return WaitForSingleObject(stops, patience) == WAIT_OBJECT_0;
     Sleep(patience);
     return false;
+}
+
+int system_execute(const char *command)
+{
+    return system(command);
 }

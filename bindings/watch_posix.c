@@ -1,6 +1,7 @@
 #include "watch.h"
 
 #include "check.h"
+#include "clock.h"
 #include "log.h"
 #include "settle.h"
 #include "source.h"
@@ -12,7 +13,6 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { LOOK_MS = 1000, EVENTS_SIZE = 16384 };
@@ -48,9 +48,7 @@ struct watch {
 
 static uint64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return clock_now_ns() / 1000000;
 }
 
 /* ---- files that are being written ---- */

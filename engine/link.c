@@ -231,6 +231,14 @@ void link_end(struct link *link, enum link_reason reason)
     link_touch(link);
 }
 
+void link_hasten(struct link *link)
+{
+    const struct link_home *home = link->home;
+    if (link->state != LINK_STATE_DRAINING || link->shut) return;
+    if (link->deadline_ns > link_home_now(home) + home->limits.drain_ns)
+        set_deadline(link, home->limits.drain_ns);
+}
+
 void link_fail(struct link *link, enum link_reason reason)
 {
     struct link_home *home = link->home;

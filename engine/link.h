@@ -179,6 +179,9 @@ void link_update_receiving(struct link *link);
 void link_end(struct link *link, enum link_reason reason);
 void link_fail(struct link *link, enum link_reason reason);
 
+/* One that is being flushed already has no more than the drain timeout from now on. */
+void link_hasten(struct link *link);
+
 /* The same as link_end where the peer is silent or has ended; if a packet of its is not complete, the log
  * says so. */
 void link_end_midway(struct link *link, enum link_reason reason);

@@ -5,7 +5,7 @@
  *     port_send ---------+--->  the kernel, any order  ---+---> PORT_SENT      how many went out
  *     port_watch --------+                                +---> PORT_ENDED     the peer's end
  *     port_accept_start -+                                +---> PORT_ACCEPTED  a new socket
- *     port_post (any thread) -----------------------------+---> PORT_POSTED    a message
+ *     port_post, port_order (any thread) -----------------+---> PORT_POSTED    a message
  *
  * The contract, the same for every backend:
  *  1. Every submission completes exactly once (a stream: exactly one event with `last`), never
@@ -27,7 +27,7 @@
  *  8. Watching tells of the peer's end without receiving: of the end of its stream as soon as the
  *     system knows, whatever waits to be received before it, and of a connection that breaks.
  *
- * A port belongs to the thread that opened it; only port_post may be called by others. */
+ * A port belongs to the thread that opened it; only port_post and port_order may be called by others. */
 #ifndef MOONPORT_PORT_H
 #define MOONPORT_PORT_H
 
@@ -106,12 +106,12 @@ struct port_options {
 
 struct port {
     const struct port_operations *operations;
-    uint64_t now_ns;         /* the time of the last harvest */
-    uint64_t asked_ns;       /* ... and when it began to ask the system */
-    uint64_t busy_ns;        /* spent between harvests, in all */
-    uint32_t landing_blocks; /* it receives into so many */
-    struct mailbox mailbox;
-    struct list sent; /* sockets whose send has a result already */
+    uint64_t now_ns;                /* the time of the last harvest */
+    uint64_t asked_ns;              /* ... and when it began to ask the system */
+    uint64_t busy_ns;               /* spent between harvests, in all */
+    uint32_t landing_blocks;        /* it receives into so many */
+    struct mailbox orders, mailbox; /* what is in the first overtakes what is in the other */
+    struct list sent;               /* sockets whose send has a result already */
 };
 
 struct port_operations {
@@ -200,6 +200,13 @@ static inline uint64_t port_now(const struct port *port)
 static inline void port_post(struct port *port, struct mail *mail)
 {
     if (mailbox_post(&port->mailbox, mail)) port->operations->wake(port);
+}
+
+/* The same, but it arrives before all that was posted and not harvested yet, orders excepted: what is
+ * to be done now does not wait behind mail that takes long. */
+static inline void port_order(struct port *port, struct mail *mail)
+{
+    if (mailbox_post(&port->orders, mail)) port->operations->wake(port);
 }
 
 /* Makes a connected socket this port's. False if the system has no more room for it. */

@@ -12,7 +12,12 @@ void port_init(struct port *port, const struct port_operations *operations, uint
  * harvest's asked_ns. */
 uint64_t port_turn_ended(struct port *port);
 
-/* Mail is taken first and has a share of its own, however busy the sockets are. */
+/* Mail is taken first, orders before all other, and has a share of its own, however busy the sockets
+ * are. */
+static inline bool port_mail_waiting(const struct port *port)
+{
+    return mailbox_waiting(&port->orders) || mailbox_waiting(&port->mailbox);
+}
 int port_take_mail(struct port *port, struct port_event *events, int count_max);
 
 /* A stream that nothing in the system will end: its last event comes with the next harvest. It is

@@ -207,7 +207,7 @@ static void wait_kernel(struct port_epoll *epoll, uint64_t deadline_ns)
 {
     struct epoll_event ready[EVENTS_MAX];
     uint64_t now_ns = port_turn_ended(&epoll->port);
-    bool mail = mailbox_waiting(&epoll->port.mailbox);
+    bool mail = port_mail_waiting(&epoll->port);
     bool waits = !at_hand(epoll) && !mail && deadline_ns > now_ns;
     if (waits) posix_timer_cover(&epoll->timer, now_ns, deadline_ns);
     int count = epoll_wait(epoll->epoll_fd, ready, EVENTS_MAX, waits ? -1 : 0);

@@ -115,7 +115,7 @@ static DWORD timeout_ms(const struct port_iocp *iocp, uint64_t now_ns, uint64_t 
     uint64_t feed_ns = iocp_feed_next_ns(iocp);
     if (!list_empty(&iocp->received) || !list_empty(&iocp->port.sent) ||
         !list_empty(&iocp->ended) || !list_empty(&iocp->watched) || iocp_accept_has_ended(iocp) ||
-        mailbox_waiting(&iocp->port.mailbox))
+        port_mail_waiting(&iocp->port))
         return 0;
     if (feed_ns < deadline_ns) deadline_ns = feed_ns;
     if (deadline_ns == UINT64_MAX) return INFINITE;

@@ -379,7 +379,7 @@ uint64_t port_memory_clock(const struct port *port)
 
 bool port_memory_ready(const struct port *port)
 {
-    return at_hand(self(port)) || mailbox_waiting(&port->mailbox);
+    return at_hand(self(port)) || port_mail_waiting(port);
 }
 
 /* ---- the client ---- */

@@ -48,13 +48,6 @@ struct port *port_open(enum port_backend backend, const struct port_options *opt
                                  : port_epoll_open(options, error);
 }
 
-uint64_t posix_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 enum port_error posix_error(int number)
 {
     switch (number) {

@@ -3,6 +3,7 @@
 #define MOONPORT_PORT_POSIX_H
 
 #include "address_system.h"
+#include "clock.h"
 #include "port_backend.h"
 
 #include <sys/uio.h>
@@ -12,7 +13,11 @@ static_assert(sizeof(struct span) == sizeof(struct iovec) &&
                   offsetof(struct span, size) == offsetof(struct iovec, iov_len),
               "an array of spans is an array of iovecs");
 
-uint64_t posix_now_ns(void);
+static inline uint64_t posix_now_ns(void)
+{
+    return clock_now_ns();
+}
+
 enum port_error posix_error(int number);
 
 /* A listening socket. A unix socket's file that nobody listens on any more is replaced. */

@@ -291,7 +291,7 @@ static bool kernel_has_more(const struct port_uring *uring)
 /* Submits what was asked for, and waits unless there is something at hand. */
 static void enter(struct port_uring *uring, uint64_t deadline_ns)
 {
-    bool mail = mailbox_waiting(&uring->port.mailbox), ready = at_hand(uring);
+    bool mail = port_mail_waiting(&uring->port), ready = at_hand(uring);
     uint64_t now_ns = port_turn_ended(&uring->port);
     bool waits = !ready && !mail && deadline_ns > now_ns;
     if (waits) posix_timer_cover(&uring->timer, now_ns, deadline_ns);

@@ -26,16 +26,6 @@ struct port *port_open(enum port_backend backend, const struct port_options *opt
     return port_iocp_open(options, error);
 }
 
-uint64_t windows_now_ns(void)
-{
-    enum { SECOND = 1000000000 };
-    LARGE_INTEGER ticks, per_second;
-    QueryPerformanceCounter(&ticks);
-    QueryPerformanceFrequency(&per_second);
-    uint64_t count = (uint64_t)ticks.QuadPart, rate = (uint64_t)per_second.QuadPart;
-    return count / rate * SECOND + count % rate * SECOND / rate;
-}
-
 enum port_error windows_error(int number)
 {
     switch (number) {

@@ -2,10 +2,14 @@
 #ifndef MOONPORT_PORT_WINDOWS_H
 #define MOONPORT_PORT_WINDOWS_H
 
+#include "clock.h"
 #include "port_backend.h"
 #include "socket_windows.h"
 
-uint64_t windows_now_ns(void);
+static inline uint64_t windows_now_ns(void)
+{
+    return clock_now_ns();
+}
 
 /* Of a Winsock or a Win32 error. */
 enum port_error windows_error(int number);

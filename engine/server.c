@@ -184,6 +184,15 @@ void server_worker_stats(const struct server *server, uint32_t index, struct ser
     finish_stats(server, stats);
 }
 
+enum server_worker_stage server_worker_stage(const struct server *server, uint32_t index)
+{
+    check(index < server->config.workers);
+    const struct worker *worker = &server->workers[index];
+    if (atomic_load_explicit(&worker->left, memory_order_relaxed)) return SERVER_WORKER_ENDED;
+    bool stops = atomic_load_explicit(&worker->stops, memory_order_relaxed);
+    return stops ? SERVER_WORKER_STOPS : SERVER_WORKER_SERVES;
+}
+
 bool server_address(const struct server *server, uint32_t index, struct address *address)
 {
     if (index >= server->config.listener_count) return false;

@@ -42,7 +42,7 @@ void server_stop(struct server *server);
 struct group *server_group(struct server *server, struct span name);
 
 /* Has every worker run the task with its script's state, on its own thread and between packets, and
- * waits until all have, or until the patience (at most a day) is over. True if all have. False: some
+ * waits until all have, or until the patience is over. True if all have. False: some
  * have not; those run it later, or never if they end first, as they do when the server ends. ran
  * (NULL, or room for each worker): which of them had run it when the waiting ended.
  *
@@ -83,6 +83,11 @@ void server_stats(const struct server *server, struct server_stats *stats);
 
 /* The same of one worker (accepted counts what it was given; refused is 0). index < workers. */
 void server_worker_stats(const struct server *server, uint32_t index, struct server_stats *stats);
+
+/* Whether a worker still has connections to serve, or only its script's worker_stop runs, or it has
+ * ended. Any thread. */
+enum server_worker_stage { SERVER_WORKER_SERVES, SERVER_WORKER_STOPS, SERVER_WORKER_ENDED };
+enum server_worker_stage server_worker_stage(const struct server *server, uint32_t index);
 
 /* Where listener `index` listens: with port 0 configured, the port the system chose. False beyond
  * the last. */

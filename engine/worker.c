@@ -19,7 +19,7 @@ static void handle(struct worker *worker, const struct port_event *event)
     case PORT_RECEIVED: link_received(link_of(event->socket), event); break;
     case PORT_SENT: link_sent(link_of(event->socket), event); break;
     case PORT_ENDED: link_peer_ended(link_of(event->socket), event); break;
-    case PORT_POSTED: worker_read_mail(worker, event->mail); break;
+    case PORT_POSTED: worker_take_mail(worker, event->mail); break;
     case PORT_ACCEPTED: check(!"a worker's port accepts nothing");
     }
 }
@@ -40,7 +40,8 @@ static void publish(struct worker *worker, int events)
 uint64_t worker_next_ns(const struct worker *worker)
 {
     const struct link_home *home = &worker->home;
-    if (!list_empty(&home->woken) || !list_empty(&home->touched) || !list_empty(&home->closing))
+    if (!list_empty(&home->woken) || !list_empty(&home->touched) || !list_empty(&home->closing) ||
+        worker->unread != NULL)
         return 0;
     return smaller(wheel_next_ns(&home->wheel), pressure_next_ns(home));
 }
@@ -74,9 +75,12 @@ static int hear(struct worker *worker, struct port_event *events, uint64_t deadl
 {
     struct link_home *home = &worker->home;
     uint64_t before_ns = port_now(home->port);
-    int count = port_harvest(home->port, events, EVENTS_PER_TURN, deadline_ns);
-    note_gap(home, before_ns, deadline_ns);
-    for (int i = 0; i < count; i++) handle(worker, &events[i]);
+    int count = port_harvest(home->port, events, EVENTS_PER_TURN, deadline_ns), i = 0;
+    if (!worker->draining)
+        note_gap(home, before_ns, deadline_ns); /* the end has a time of its own */
+    while (i < count && events[i].kind == PORT_POSTED) handle(worker, &events[i++]);
+    worker_read_mail(worker);
+    while (i < count) handle(worker, &events[i++]);
     return count;
 }
 
@@ -300,6 +304,7 @@ bool worker_goes_on(const struct worker *worker)
 void worker_end(struct worker *worker)
 {
     struct link_home *home = &worker->home;
+    atomic_store_explicit(&worker->stops, true, memory_order_relaxed);
     if (home->script_state != NULL && home->script->worker_stop != NULL)
         home->script->worker_stop(home->script_state);
     home->script_state = NULL;
@@ -329,20 +334,13 @@ bool worker_create(struct worker *worker, struct error *error)
     fine = fine && pthread_create(&worker->thread, &attributes, run, worker) == 0;
     pthread_attr_destroy(&attributes);
     if (fine) return true;
-    return error_set(error, ERROR_SYSTEM, "cannot make a thread for worker %u", worker_number(worker));
+    return error_set(error, ERROR_SYSTEM, "cannot make a thread for worker %u",
+                     worker_number(worker));
 }
 
 void worker_join(struct worker *worker)
 {
     pthread_join(worker->thread, NULL);
-}
-
-void worker_drop_unread(struct worker *worker)
-{
-    struct mail *mail;
-    if (worker->home.port == NULL) return;
-    while ((mail = mailbox_take(&worker->home.port->mailbox)) != NULL)
-        worker_drop_mail(worker, mail);
 }
 
 void worker_close(struct worker *worker)
@@ -403,6 +401,7 @@ void worker_set_limits(struct worker *worker, const struct link_limits *limits, 
     struct link_home *home = &worker->home;
     const struct link_limits before = home->limits;
     home->limits = *limits;
+    if (worker->draining) home->limits.drain_ns = before.drain_ns; /* what is left of it */
     home->budget.limit = memory;
     for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {
         struct link *link = container_of(node, struct link, entry.node);

@@ -29,9 +29,10 @@ enum letter_kind {
     LETTER_SEND,
     LETTER_BROADCAST,
     LETTER_MESSAGE,
-    LETTER_TASK,
-    LETTER_DRAIN,
-    LETTER_ABORT,
+    LETTER_TASK,  /* an order, which overtakes what is not */
+    LETTER_DRAIN, /* an order */
+    LETTER_ABORT, /* an order */
+    LETTER_LAST,  /* what was posted before draining was ordered has been read */
 };
 struct letter {
     struct mail mail;
@@ -64,9 +65,13 @@ struct worker {
     struct port *control; /* is told, by posting `ended`, when the thread has nothing more to do */
     struct mail ended;
     pthread_t thread;
-    struct letter drain_letter, abort_letter; /* so that ending needs no memory */
-    _Atomic bool left; /* it reads no mail any more; set under the gate's mutex */
+    struct letter drain_letter, last_letter, abort_letter; /* so that ending needs no memory */
+    struct mail *unread, *unread_last; /* harvested, for when the turn has time for it */
+    _Atomic bool stops;                /* it serves nobody any more: its script is told the end */
+    _Atomic bool left;                 /* it reads no mail any more; set under the gate's mutex */
     bool draining;
+    uint64_t drain_asked_ns; /* written by whoever asks, before the letter is posted */
+    uint64_t drain_mail_ns;  /* until when mail is read before it drains; 0: nobody has asked */
 
     struct worker_gate *gate;
     enum worker_phase phase; /* written by its thread alone, and under the gate's mutex */
@@ -105,9 +110,10 @@ void worker_end(struct worker *worker); /* the script's end; `control` is told *
 uint64_t worker_next_ns(const struct worker *worker);
 
 /* The end, each step for all workers before the next one: they post to each other until they have
- * ended, and hold each other's chunks. Frees everything but the struct. */
+ * ended, and hold each other's chunks. Frees everything but the struct. Of what was not read it says how
+ * many messages for the script were in it. */
 void worker_join(struct worker *worker);
-void worker_drop_unread(struct worker *worker);
+uint32_t worker_drop_unread(struct worker *worker);
 void worker_close(struct worker *worker);
 
 /* On its thread: new limits, for the connections there are as well. Those of receiving stay. */
@@ -116,20 +122,22 @@ void worker_set_limits(struct worker *worker, const struct link_limits *limits, 
 /* From any thread, for a started worker. */
 bool worker_adopt(struct worker *worker, const struct link_origin *origin);
 
-/* From any thread, for an opened worker; each once. A start that waits is called off. */
+/* From any thread, for an opened worker; each once. A start that waits is called off. Draining begins
+ * when the mail there is has been read, or after a while; it ends drain_ns from now. */
 void worker_drain(struct worker *worker);
 void worker_abort(struct worker *worker);
 
-/* For worker.c: acts on mail, and frees what is left of it at the end. */
-void worker_read_mail(struct worker *worker, struct mail *mail);
-void worker_drop_mail(struct worker *worker, struct mail *mail);
+/* For worker.c, mail that was harvested: an order is acted on at once, all else waits in a line, of which
+ * a turn reads as much as it has time for. */
+void worker_take_mail(struct worker *worker, struct mail *mail);
+void worker_read_mail(struct worker *worker);
 
 /* For worker.c, the last thing that a worker does: it reads no mail any more. */
 void worker_leave(struct worker *worker);
 
-/* For worker_task.c, from any thread: false if it has left. Once posted, the letter will be read, or
+/* For worker_task.c, from any thread: false if it has left. Once posted, the order will be read, or
  * dropped. */
-bool worker_post_unless_left(struct worker *worker, struct letter *letter);
+bool worker_order_unless_left(struct worker *worker, struct letter *letter);
 
 /* For worker_fanout.c: a letter that holds the packet and the group (NULL: none), or NULL. It is paid
  * for by the sender until it has been read. A worker that has left gets none of what is posted. */

@@ -4,6 +4,11 @@
 
 #include "worker_task.h"
 
+/* For how long mail is read before draining begins, which has the rest of drain_ns: what others have sent to
+ * connections here goes out, and a flood of messages does not keep what is queued from being sent. */
+#define LAST_MAIL_NS UINT64_C(1000000000)
+enum { LAST_MAIL_SHARE = 4 };
+
 static struct link *open_link(const struct worker *worker, uint64_t id)
 {
     struct table_entry *entry = table_find(&worker->home.table, id);
@@ -143,10 +148,39 @@ static void end_all(struct worker *worker, void (*end)(struct link *, enum link_
 {
     struct list *head = &worker->home.table.live;
     worker->draining = true;
+    worker->drain_mail_ns = 0;
     for (struct list *node = head->next, *next; node != head; node = next) {
         next = node->next; /* ending frees nothing before the end of the turn */
         end(container_of(node, struct link, entry.node), LINK_SHUTDOWN);
     }
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void read_last_mail(struct worker *worker)
+{
+    uint64_t patience_ns = smaller(worker->home.limits.drain_ns / LAST_MAIL_SHARE, LAST_MAIL_NS);
+    if (!worker->draining) worker->drain_mail_ns = worker->drain_asked_ns + patience_ns;
+}
+
+static void end_in_time(struct link *link, enum link_reason reason)
+{
+    link_hasten(link); /* it may have been closed before */
+    link_end(link, reason);
+}
+
+/* The time is counted from when the end was asked for, be the worker as late as it may. */
+static void begin_draining(struct worker *worker)
+{
+    struct link_limits *limits = &worker->home.limits;
+    uint64_t now_ns = port_now(worker->home.port);
+    if (worker->draining) return;
+    if (now_ns > worker->drain_asked_ns)
+        limits->drain_ns -= smaller(now_ns - worker->drain_asked_ns, limits->drain_ns);
+    end_all(worker, end_in_time);
 }
 
 static struct span span_of_packet(const struct letter *letter)
@@ -173,14 +207,16 @@ static void hand_over(struct worker *worker, const struct letter *letter)
     home->script->message(home->script_state, (uint32_t)letter->id, span_of_packet(letter));
 }
 
-void worker_read_mail(struct worker *worker, struct mail *mail)
+/* Returns how long that has taken, in packets. */
+static uint32_t read_letter(struct worker *worker, struct letter *letter)
 {
-    struct letter *letter = container_of(mail, struct letter, mail);
     struct link *link;
-    size_t count;
+    size_t count = 0;
     switch (letter->kind) {
-    case LETTER_DRAIN: end_all(worker, link_end); return;
-    case LETTER_ABORT: end_all(worker, link_fail); return;
+    case LETTER_DRAIN: read_last_mail(worker); return 0;
+    case LETTER_LAST: begin_draining(worker); return 0;
+    case LETTER_ABORT: end_all(worker, link_fail); return 0;
+    case LETTER_TASK: worker_task_run(letter->task, worker); return 0;
     case LETTER_ADOPT:
         link = link_open(&worker->home, &letter->origin);
         if (link != NULL && worker->draining) link_end(link, LINK_SHUTDOWN);
@@ -189,23 +225,83 @@ void worker_read_mail(struct worker *worker, struct mail *mail)
     case LETTER_BROADCAST:
         worker_broadcast_here(worker, letter->group, span_of_packet(letter), letter->id, &count);
         break;
-    case LETTER_MESSAGE: hand_over(worker, letter); break;
-    case LETTER_TASK: worker_task_run(letter->task, worker); return;
+    case LETTER_MESSAGE:
+        hand_over(worker, letter);
+        count = LINK_LOOK_AFTER; /* a script may take its time */
+        break;
     }
     drop_letter(letter);
+    return 1 + (uint32_t)count; /* broadcasts: the connections it was queued on */
 }
 
-void worker_drop_mail(struct worker *worker, struct mail *mail)
+static struct letter *letter_of(struct mail *mail)
 {
-    struct letter *letter = container_of(mail, struct letter, mail);
-    if (letter->kind == LETTER_DRAIN || letter->kind == LETTER_ABORT) return;
-    if (letter->kind == LETTER_TASK) {
-        worker_task_skip(letter->task);
+    return container_of(mail, struct letter, mail);
+}
+
+static bool is_order(const struct letter *letter)
+{
+    return letter->kind == LETTER_TASK || letter->kind == LETTER_DRAIN ||
+           letter->kind == LETTER_ABORT;
+}
+
+void worker_take_mail(struct worker *worker, struct mail *mail)
+{
+    if (is_order(letter_of(mail))) {
+        read_letter(worker, letter_of(mail));
         return;
     }
-    if (letter->kind == LETTER_ADOPT)
-        worker->home.port->operations->close_handle(letter->origin.handle);
+    mail->next = NULL;
+    if (worker->unread == NULL)
+        worker->unread = mail;
+    else
+        worker->unread_last->next = mail;
+    worker->unread_last = mail;
+}
+
+static struct mail *take_unread(struct worker *worker)
+{
+    struct mail *mail = worker->unread;
+    if (mail != NULL) worker->unread = mail->next;
+    return mail;
+}
+
+/* At least one, so that all is read in the end. */
+void worker_read_mail(struct worker *worker)
+{
+    struct mail *mail;
+    bool late = false;
+    if (worker->drain_mail_ns != 0 && port_now(worker->home.port) >= worker->drain_mail_ns)
+        begin_draining(worker);
+    while (!late && (mail = take_unread(worker)) != NULL)
+        late = link_home_late(&worker->home, read_letter(worker, letter_of(mail)));
+}
+
+static bool drop_mail(struct worker *worker, struct letter *letter)
+{
+    bool message = letter->kind == LETTER_MESSAGE;
+    switch (letter->kind) {
+    case LETTER_DRAIN:
+    case LETTER_LAST:
+    case LETTER_ABORT: return false;
+    case LETTER_TASK: worker_task_skip(letter->task); return false;
+    case LETTER_ADOPT: worker->home.port->operations->close_handle(letter->origin.handle); break;
+    default: break;
+    }
     drop_letter(letter);
+    return message;
+}
+
+uint32_t worker_drop_unread(struct worker *worker)
+{
+    struct port *port = worker->home.port;
+    struct mail *mail;
+    uint32_t messages = 0;
+    if (port == NULL) return 0;
+    while ((mail = take_unread(worker)) != NULL || (mail = mailbox_take(&port->orders)) != NULL ||
+           (mail = mailbox_take(&port->mailbox)) != NULL)
+        messages += drop_mail(worker, letter_of(mail));
+    return messages;
 }
 
 bool worker_adopt(struct worker *worker, const struct link_origin *origin)
@@ -222,13 +318,16 @@ bool worker_adopt(struct worker *worker, const struct link_origin *origin)
 void worker_drain(struct worker *worker)
 {
     worker->drain_letter.kind = LETTER_DRAIN;
-    port_post(worker->home.port, &worker->drain_letter.mail);
+    worker->last_letter.kind = LETTER_LAST;
+    worker->drain_asked_ns = port_now(worker->control);
+    port_order(worker->home.port, &worker->drain_letter.mail);
+    port_post(worker->home.port, &worker->last_letter.mail);
 }
 
 void worker_abort(struct worker *worker)
 {
     worker->abort_letter.kind = LETTER_ABORT;
-    port_post(worker->home.port, &worker->abort_letter.mail);
+    port_order(worker->home.port, &worker->abort_letter.mail);
 }
 
 void worker_leave(struct worker *worker)
@@ -236,14 +335,17 @@ void worker_leave(struct worker *worker)
     pthread_mutex_lock(&worker->gate->mutex);
     atomic_store_explicit(&worker->left, true, memory_order_relaxed);
     pthread_mutex_unlock(&worker->gate->mutex);
-    worker_drop_unread(worker);
+    uint32_t messages = worker_drop_unread(worker);
+    if (messages > 0)
+        log_line(LOG_INFO, "worker %u: %u messages of server.post had not been read when it ended",
+                 worker->index + 1, messages);
 }
 
-bool worker_post_unless_left(struct worker *worker, struct letter *letter)
+bool worker_order_unless_left(struct worker *worker, struct letter *letter)
 {
     pthread_mutex_lock(&worker->gate->mutex);
     bool left = has_left(worker);
-    if (!left) port_post(worker->home.port, &letter->mail);
+    if (!left) port_order(worker->home.port, &letter->mail);
     pthread_mutex_unlock(&worker->gate->mutex);
     return !left;
 }

@@ -1,9 +1,6 @@
 #include "worker_task.h"
 
-#include <time.h>
-
-#define SECOND_NS UINT64_C(1000000000)
-#define PATIENCE_MAX_NS (86400 * SECOND_NS) /* no system's clock is too small for a day more */
+#include "clock.h"
 
 struct worker_part {
     struct letter letter;
@@ -27,7 +24,7 @@ struct worker_task *worker_task_make(const struct server_task *what, uint32_t co
     task->count = task->open = count;
     atomic_init(&task->holders, count + 1);
     pthread_mutex_init(&task->mutex, NULL);
-    pthread_cond_init(&task->changed, NULL);
+    clock_condition_init(&task->changed);
     return task;
 }
 
@@ -62,7 +59,7 @@ void worker_task_post(struct worker_task *task, struct worker *worker)
     struct letter *letter = &task->parts[worker->index].letter;
     letter->kind = LETTER_TASK;
     letter->task = task;
-    if (!worker_post_unless_left(worker, letter)) worker_task_skip(task);
+    if (!worker_order_unless_left(worker, letter)) worker_task_skip(task);
 }
 
 void worker_task_skip(struct worker_task *task)
@@ -76,23 +73,12 @@ void worker_task_run(struct worker_task *task, struct worker *worker)
     close_part(task, &task->parts[worker->index]);
 }
 
-static struct timespec time_after(uint64_t delay_ns)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time); /* the clock that condition variables wait by */
-    uint64_t ns = (uint64_t)time.tv_nsec + delay_ns % SECOND_NS;
-    time.tv_sec += (time_t)(delay_ns / SECOND_NS + ns / SECOND_NS);
-    time.tv_nsec = (long)(ns % SECOND_NS);
-    return time;
-}
-
 bool worker_task_await(struct worker_task *task, uint64_t patience_ns, bool *ran)
 {
-    struct timespec end = time_after(patience_ns < PATIENCE_MAX_NS ? patience_ns : PATIENCE_MAX_NS);
-    int timed_out = 0;
+    uint64_t end_ns = clock_after_ns(patience_ns);
+    bool in_time = true;
     pthread_mutex_lock(&task->mutex);
-    while (task->open > 0 && timed_out == 0)
-        timed_out = pthread_cond_timedwait(&task->changed, &task->mutex, &end);
+    while (task->open > 0 && in_time) in_time = clock_wait(&task->changed, &task->mutex, end_ns);
     bool all = task->ran == task->count;
     for (uint32_t i = 0; i < task->count && ran != NULL; i++) ran[i] = task->parts[i].ran;
     pthread_mutex_unlock(&task->mutex);

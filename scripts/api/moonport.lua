@@ -267,7 +267,8 @@ function server.connections() end
 function server.group(name) end
 
 ---Passes a copy of a value to on_message of another worker. Values that one worker posts to
----another arrive in order. A function, a userdata or a coroutine raises an error.
+---another arrive in order; a reload does not wait for what was posted before it, and what a worker has
+---not read when the server stops is lost. A function, a userdata or a coroutine raises an error.
 ---@param worker integer|"all" its number; "all": every worker, this one too
 ---@param value any nil, a boolean, a number, a string, or a table of those
 ---@return true? posted
@@ -419,7 +420,7 @@ function Timer:cancel() end
 ---@field recv_depth? 1|2|4|8|16 receives posted at once per connection, on Windows (4)
 ---@field memory? integer|string * for large packets and long queues, beyond the blocks ("512M")
 ---@field idle_timeout? number * seconds without a packet until on_idle; 0: never (60)
----@field drain_timeout? number * seconds to send what is queued, at a close and at the end (10)
+---@field drain_timeout? number * seconds to send what is queued, at a close and when the server stops (10)
 ---@field wait_timeout? number * seconds a handler may sleep before its connection is closed; 0: no limit (0)
 ---@field on_end? "finish"|"close" * whether a handler that sleeps when its peer ends may finish ("finish")
 ---@field soft_mark? integer|string * with more bytes queued, receiving pauses ("64K")

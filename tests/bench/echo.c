@@ -38,6 +38,7 @@ int main(int count, char **words)
         if (!config_set(&config, words[i], words[i + 1], &error)) return fail(&error);
     if (!config_finish(&config, &error)) return fail(&error);
 
+    system_take_signals();
     system_prepare(config.max_connections);
     system_keep_memory(config.max_packet);
     struct server *server = server_start(&config, &script, &error);

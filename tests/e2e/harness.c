@@ -226,6 +226,13 @@ void server_signal(const struct server *server, int signal)
         cr_assert_eq(kill(server->pid, signal), 0);
 }
 
+void server_signal_again(const struct server *server, int signal)
+{
+    const uint64_t apart_ms = 1100;
+    for (uint64_t end_ms = now_ms() + apart_ms; now_ms() < end_ms;) nap();
+    server_signal(server, signal);
+}
+
 int server_wait(struct server *server)
 {
     int status = process_await(server->pid);

@@ -61,6 +61,8 @@ void server_end(struct server *server);
 
 /* Sends a signal; waits for the end and returns the exit status (128 + n after signal n). */
 void server_signal(const struct server *server, int signal);
+void server_signal_again(const struct server *server,
+                         int signal); /* later: it counts for a second one */
 int server_wait(struct server *server);
 
 /* Everything it has logged (stderr) or printed (stdout) so far; free it. */

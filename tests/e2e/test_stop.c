@@ -65,6 +65,28 @@ Test(stop, int_flushes_what_is_queued_for_a_slow_reader)
     flush_after(SIGINT);
 }
 
+Test(stop, quit_flushes_what_is_queued_for_a_slow_reader)
+{
+    if (on_windows()) cr_skip_test("NOT TESTED: Windows has no signals");
+    flush_after(SIGQUIT);
+}
+
+Test(stop, two_signals_within_a_second_are_one)
+{
+    struct server server =
+        server_begin(&(struct begin){.script = QUEUES, .flags = {"--drain-timeout", "1000"}});
+    int client = connect_and_queue(&server);
+    server_signal(&server, SIGTERM);
+    server_signal(&server, SIGTERM);
+    server_signal(&server, SIGINT);
+    server_expect_log(&server, "stopping:");
+    client_expect_megabytes_to_the_end(client, QUEUED);
+    close(client);
+    expect_end(&server);
+    cr_assert_eq(server_log_count(&server, "stopping at once"), 0);
+    server_end(&server);
+}
+
 Test(stop, what_a_handler_sends_meanwhile_goes_out)
 {
     struct server server =
@@ -176,7 +198,7 @@ Test(stop, a_second_signal_does_not_wait_for_a_deaf_peer)
     int client = connect_and_queue(&server);
     server_signal(&server, SIGTERM);
     server_expect_log(&server, "stopping:");
-    server_signal(&server, SIGINT);
+    server_signal_again(&server, SIGINT);
     server_expect_log(&server, "stopping at once\n");
     expect_end(&server);
     server_expect_log(&server, "ended shutdown\n");
@@ -198,8 +220,9 @@ Test(stop, drain_timeout_ends_the_wait_for_a_script_that_nothing_interrupts)
     client_put_text(client, "go");
     server_expect_log(&server, "for ever\n");
     server_signal(&server, SIGTERM);
-    cr_assert_eq(server_wait(&server), 0);
-    server_expect_log(&server, "a script does not return");
+    cr_assert_eq(server_wait(&server), INPUT);
+    server_expect_log(&server,
+                      "a script does not return: ended without it, and without its on_stop");
     close(client);
     server_end(&server);
 }
@@ -213,8 +236,8 @@ static void stop_in_spite_of(const char *script)
     server_expect_log(&server, "for ever\n");
     server_signal(&server, SIGTERM);
     server_expect_log(&server, "stopping:");
-    server_signal(&server, SIGTERM);
-    cr_assert_eq(server_wait(&server), 0);
+    server_signal_again(&server, SIGTERM);
+    cr_assert_eq(server_wait(&server), INPUT);
     server_expect_log(&server, "stopping at once\n");
     server_expect_log(&server, "a script does not return");
     close(client);
@@ -243,8 +266,8 @@ Test(stop, a_second_signal_does_not_wait_for_on_disconnect)
     client_ask(client, "hello", "hello");
     server_signal(&server, SIGTERM);
     server_expect_log(&server, "for ever\n");
-    server_signal(&server, SIGTERM);
-    cr_assert_eq(server_wait(&server), 0);
+    server_signal_again(&server, SIGTERM);
+    cr_assert_eq(server_wait(&server), INPUT);
     close(client);
     server_end(&server);
 }
@@ -255,8 +278,9 @@ Test(stop, a_second_signal_does_not_wait_for_on_stop)
         .script = ECHO "function on_stop() " FOR_EVER, .flags = {"--handler-timeout", "0"}});
     server_signal(&server, SIGTERM);
     server_expect_log(&server, "for ever\n");
-    server_signal(&server, SIGTERM);
-    cr_assert_eq(server_wait(&server), 0);
+    server_signal_again(&server, SIGTERM);
+    cr_assert_eq(server_wait(&server), INPUT);
+    server_expect_log(&server, "a script does not return: ended without it\n");
     server_end(&server);
 }
 

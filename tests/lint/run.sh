@@ -104,6 +104,11 @@ look() { # TOOL
         files=$(count shells)
         shells | xargs shellcheck
         ;;
+    clocks) # what waits, waits by the monotonic clock: clock.h
+        files=$(count find engine bindings -name '*.[ch]')
+        ! find engine bindings -name '*.[ch]' ! -name 'clock_*' -print0 |
+            xargs -0 grep -nE 'pthread_cond_(timedwait|clockwait)|CLOCK_REALTIME'
+        ;;
     luacheck)
         files=$(count find scripts tests -name '*.lua')
         luacheck -q --no-color scripts tests
@@ -124,7 +129,7 @@ look() { # TOOL
 }
 
 if [ $# -eq 0 ]; then
-    echo format clang-tidy cppcheck gcc-analyzer shellcheck luacheck dev layers
+    echo format clang-tidy cppcheck gcc-analyzer shellcheck luacheck dev layers clocks
     exit
 fi
 

@@ -28,6 +28,18 @@ static void look_at_end(const struct world *world, const struct link *link, stru
             (double)(world->now_ns - peer->draining_ns) / 1e9);
 }
 
+/* However late a worker comes to it: the end has a time, which is counted from when it was asked for. */
+static void look_at_last(const struct world *world, const struct link *link,
+                         const struct sim_peer *peer)
+{
+    const uint64_t moment_ns = 2 * WHEEL_TICK_NS;
+    if (!world->told_end || link->state != LINK_STATE_DRAINING || link->shut) return;
+    promise(!list_empty(&link->home->wheel.due) || world->now_ns - peer->draining_ns <= moment_ns ||
+                world->now_ns - world->told_end_ns <= world->drain_ns_max + moment_ns,
+            "peer %u: it is there %.3f s after the end was asked for", peer->number,
+            (double)(world->now_ns - world->told_end_ns) / 1e9);
+}
+
 /* Its silence will be noticed, and in time. */
 static void look_at_idle(const struct world *world, const struct link *link,
                          const struct sim_peer *peer)
@@ -104,6 +116,7 @@ static void look_at_links(struct world *world, const struct link_home *home)
         promise(peer->starved_ns == 0 || link->starved_ns == peer->starved_ns,
                 "peer %u: it does not wait since it does", peer->number);
         look_at_end(world, link, peer);
+        look_at_last(world, link, peer);
         look_at_idle(world, link, peer);
         look_at_gone(world, link, peer);
     }
@@ -178,8 +191,14 @@ bool __wrap_wheel_fire(struct wheel *wheel)
 
 void oracle_look(struct world *world, uint32_t worker)
 {
-    const struct link_home *home = &world->server->workers[worker].home;
+    const struct worker *itself = &world->server->workers[worker];
+    const struct link_home *home = &itself->home;
     const struct runtime *runtime = world->runtimes[worker];
+    promise(itself->unread == NULL || worker_next_ns(itself) <= world->now_ns,
+            "worker %u: mail waits, and it does not come back to it", worker);
+    promise(!world->told_end || itself->draining || itself->drain_mail_ns != 0,
+            "worker %u: the end was asked for before this turn, and it has not heard of that",
+            worker);
     size_t used = budget_used(&home->budget), *seen = &world->budget_seen[worker];
     promise(used <= home->budget.limit || used <= *seen,
             "worker %u: %zu bytes of its budget of %zu are used", worker, used, home->budget.limit);

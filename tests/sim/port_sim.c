@@ -315,8 +315,9 @@ static int sim_harvest(struct port *port, struct port_event *events, int count_m
     port->asked_ns = self->rests_ns != 0 ? self->rests_ns : port->now_ns;
     self->rests_ns = 0;
     self->woken = false;
-    int count = port_take_mail(port, events, count_max), there;
-    self->mail_left = mailbox_waiting(&port->mailbox);
+    int count = port_take_mail(port, events, (int)draw_between(draw, 1, (uint64_t)count_max)),
+        there;
+    self->mail_left = port_mail_waiting(port);
     if (count > 0) trace_note("mail: %d", count);
     count +=
         port_take_sent(port, events + count, (int)draw_size(draw, (uint64_t)(count_max - count)));
@@ -342,10 +343,11 @@ static void sim_close(struct port *port)
     free(self);
 }
 
-/* Now and then a turn has taken long. */
+/* Now and then a turn has taken long: it is asked for each message of a script, or some packets. */
 static uint64_t sim_clock(void)
 {
-    bool late = draw_chance(&sim_world->draw, world_faults()->busy);
+    uint16_t busy = sim_world->calm ? 0 : sim_world->swarm.faults.busy;
+    bool late = draw_chance(&sim_world->draw, (uint16_t)(busy * 10));
     return world_now(sim_world) + (late ? SECOND : 0);
 }
 

@@ -61,7 +61,7 @@ static void draw_faults(struct faults *faults, struct draw *draw)
     faults->garbage = rate(draw, 100);
     faults->reload = rate(draw, 12);
     faults->broken_reload = rate(draw, 700);
-    faults->drain = draw_chance(draw, 100) ? 3 : 0;
+    faults->drain = draw_chance(draw, 200) ? 3 : 0;
     faults->abort = draw_chance(draw, 100) ? 3 : 0;
 }
 

@@ -12,6 +12,7 @@ struct world *sim_world;
 #define JUMP_NS_MAX (600 * SECOND)
 #define BUSY_NS_MAX SECOND
 #define LONG_TURN_NS_MAX (30 * SECOND)
+#define CALL_NS_MAX (2 * SECOND)
 #define SERVES_NS (120 * SECOND)
 #define CALM_NS (300 * SECOND)
 
@@ -60,26 +61,44 @@ static int list_turns(struct world *world, struct turn *turns)
     return count;
 }
 
-static void control_turn(struct world *world)
-{
-    struct server *server = world->server;
-    server_turn(server);
-    if (server->ending && !world->told_end) {
-        world->serves = false;
-        world->told_end = true;
-        server_stop_listening(server);
-        for (uint32_t i = 0; i < server->worker_count; i++) worker_drain(&server->workers[i]);
-    }
-    if (server->aborting && !world->told_abort) {
-        world->told_abort = true;
-        for (uint32_t i = 0; i < server->worker_count; i++) worker_abort(&server->workers[i]);
-    }
-}
-
 static void excuse_all(struct world *world, uint64_t duration_ns)
 {
     world->stalled_ns += duration_ns;
     for (uint32_t i = 0; i < world->peer_count; i++) peer_excuse(&world->peers[i], duration_ns);
+}
+
+static void keep_busy(struct world *world, uint32_t index, uint64_t duration_ns)
+{
+    world->ports[index]->busy_until = world->now_ns + duration_ns;
+    excuse_all(world, duration_ns);
+}
+
+/* Workers come late to it: they are in a call that takes long. */
+static void tell_end(struct world *world)
+{
+    struct server *server = world->server;
+    bool calls = world_faults()->busy > 0;
+    world->serves = false;
+    world->told_end = true;
+    world->told_end_ns = world->now_ns;
+    trace_note("the end is asked for");
+    server_stop_listening(server);
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        if (calls && !world->ended[i] && draw_chance(&world->draw, 500))
+            keep_busy(world, i, draw_below(&world->draw, CALL_NS_MAX));
+        worker_drain(&server->workers[i]);
+    }
+}
+
+static void control_turn(struct world *world)
+{
+    struct server *server = world->server;
+    server_turn(server);
+    if (server->ending && !world->told_end) tell_end(world);
+    if (server->aborting && !world->told_abort) {
+        world->told_abort = true;
+        for (uint32_t i = 0; i < server->worker_count; i++) worker_abort(&server->workers[i]);
+    }
 }
 
 static void take_worker_turn(struct world *world, uint32_t index)
@@ -93,9 +112,7 @@ static void take_worker_turn(struct world *world, uint32_t index)
         return;
     }
     if (draw_chance(&world->draw, world_faults()->busy)) {
-        uint64_t duration_ns = draw_below(&world->draw, BUSY_NS_MAX);
-        world->ports[index]->busy_until = world->now_ns + duration_ns;
-        excuse_all(world, duration_ns);
+        keep_busy(world, index, draw_below(&world->draw, BUSY_NS_MAX));
         return;
     }
     trace_note("worker %u", index);
@@ -245,6 +262,7 @@ static bool owes_all(const struct world *world, const struct sim_peer *peer)
     /* What a turn takes longer than a part of it is not counted (LINK_GAP_MS). */
     uint64_t counted_ns = world->now_ns - peer->draining_ns + LINK_TURN_LONG_MS * WHEEL_TICK_NS;
     bool late = peer->draining_ns != 0 && counted_ns >= world->drain_ns;
+    if (world->told_end && world->now_ns - world->told_end_ns >= world->drain_ns) late = true;
     if (late || peer->pipe.failed || world->server->aborting || world->swarm.scarce) return false;
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (strcmp(peer->reason, reasons[i]) == 0) return true;

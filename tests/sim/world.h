@@ -25,6 +25,7 @@ struct world {
     bool calm;   /* no faults any more */
     bool serves; /* from when it listens until it was told to end */
     bool told_end, told_abort;
+    uint64_t told_end_ns;
     bool memory_failed; /* an allocation did: some things may not have been done */
     uint64_t turn_ns;   /* when the present turn of a worker began */
     uint64_t

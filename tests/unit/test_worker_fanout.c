@@ -9,7 +9,7 @@ enum { CLIENTS = 4 };
 
 static enum script_verdict verdict = SCRIPT_YES;
 static _Atomic(struct group *) room; /* held by the test */
-static atomic_int disconnected_count;
+static atomic_int disconnected_count, message_count;
 
 static void *start(void *context, struct worker *worker, struct error *error)
 {
@@ -56,7 +56,14 @@ static void disconnected(void *state, struct link *link, const char *reason)
     atomic_fetch_add(&disconnected_count, 1);
 }
 
+static void message(void *state, uint32_t from, struct span bytes)
+{
+    (void)state, (void)from, (void)bytes;
+    atomic_fetch_add(&message_count, 1);
+}
+
 static const struct script script = {.worker_start = start,
+                                     .message = message,
                                      .connected = connected,
                                      .received = received,
                                      .disconnected = disconnected};
@@ -165,6 +172,7 @@ static void say_news(void *context, struct worker *worker, void *state)
     if (worker_index(worker) != 0) return;
     cr_assert_eq(worker_group_broadcast(worker, room, span_text("news"), NULL, &count), SEND_OK);
     queued += count;
+    cr_assert_eq(worker_post(worker, WORKER_ALL, span_text("said")), SEND_OK);
 }
 
 static void accept_all(void *context, struct worker *worker, void *state)
@@ -184,7 +192,8 @@ Test(worker_fanout, a_member_gets_nothing_before_it_has_been_accepted)
     connect_all(server, clients);
     run_on_all(server, say_news);
     cr_assert_eq(queued, 0);
-    run_on_all(server, accept_all); /* by when the mail of the other worker has been read too */
+    while (message_count < 2) sched_yield(); /* which came to each worker behind the news */
+    run_on_all(server, accept_all);
     put(clients[0], "hello");
     for (int i = 1; i < CLIENTS; i++) expect(clients[i], "hello");
     run_on_all(server, say_news);

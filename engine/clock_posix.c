@@ -1,0 +1,29 @@
+#include "clock.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define SECOND UINT64_C(1000000000)
+
+uint64_t clock_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+void clock_condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+bool clock_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t deadline_ns)
+{
+    const struct timespec until = {.tv_sec = (time_t)(deadline_ns / SECOND),
+                                   .tv_nsec = (long)(deadline_ns % SECOND)};
+    return pthread_cond_timedwait(condition, mutex, &until) != ETIMEDOUT;
+}
