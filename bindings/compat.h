@@ -22,9 +22,12 @@
 #define COMPAT_OR_COMPILED "" /* what else no hook reaches */
 #define COMPAT_LUA_NAME LUA_RELEASE
 
+#define COMPAT_SEARCHERS "searchers" /* in `package` */
+
+/* As we want it, whatever a script has made of it. */
 static inline void compat_collector(lua_State *L)
 {
-    lua_gc(L, LUA_GCGEN, 0, 0);
+    lua_gc(L, LUA_GCGEN, 20, 100);
 }
 
 static inline int compat_resume(lua_State *L, lua_State *from, int arguments, int *results)
@@ -114,9 +117,12 @@ static inline bool compat_was_interrupted(lua_State *L)
     return false;
 }
 
+#define COMPAT_SEARCHERS "loaders"
+
 static inline void compat_collector(lua_State *L)
 {
-    (void)L; /* LuaJIT has only the incremental one */
+    lua_gc(L, LUA_GCSETPAUSE, 200);
+    lua_gc(L, LUA_GCSETSTEPMUL, 200);
 }
 
 static inline int compat_resume(lua_State *L, lua_State *from, int arguments, int *results)

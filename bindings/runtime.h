@@ -78,6 +78,11 @@ struct runtime {
     struct code *code;    /* the generation that runs */
     struct code *next;    /* one that is loaded, and may take its place */
     struct code *loading; /* whose main.lua runs now: its timers wait until it is live */
+    int base, closet;     /* in the registry; these and all below are environment.c's */
+    struct list environments;
+    struct environment *shown; /* NULL: none is */
+    uint64_t shown_generation; /* its generation */
+    uint64_t environments_made;
     bool has[HANDLERS];
     bool started;             /* on_start is over */
     bool closing;             /* of Lua only finalizers run any more */
@@ -137,6 +142,9 @@ void run_cancel_owned(struct runtime *runtime, const struct link *link);
 int run_cancel_older(struct runtime *runtime, uint64_t generation);
 void run_cancel_all(struct runtime *runtime);
 
+/* Is any of those that wait in this list of this generation? */
+bool run_any_of(const struct list *waiting, uint64_t generation);
+
 /* ---- start.c, handlers.c ---- */
 
 /* A worker's Lua, from the context, a struct program. */
@@ -188,10 +196,11 @@ int runtime_refuse(lua_State *L, const char *code);
 /* Seconds at `index` as nanoseconds; raises an error when they are not. */
 uint64_t runtime_check_seconds(lua_State *L, int index);
 
-/* ---- library.c, coroutines.c ---- */
+/* ---- library.c, library_debug.c, coroutines.c ---- */
 
 /* Lua's own libraries, but for what a script must not have. */
 void library_open(struct runtime *runtime);
+void library_open_debug(struct runtime *runtime);
 void coroutines_open(struct runtime *runtime);
 
 /* ---- lua_conn.c ---- */

@@ -1,13 +1,16 @@
 #include "system.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -26,6 +29,12 @@ static int stops = -1;     /* an eventfd: how many were asked for */
 
 /* Whoever is started without standard input, output or error would have what is printed and logged go
  * to a socket, or what else gets its number. */
+bool system_full_path(const char *path, char full[SYSTEM_PATH_MAX])
+{
+    static_assert(SYSTEM_PATH_MAX >= PATH_MAX, "realpath counts on it");
+    return realpath(path, full) != NULL;
+}
+
 void system_begin(void)
 {
     int file;

@@ -51,8 +51,8 @@
 -- ---- handlers: globals of main.lua, or fields of the table that it returns ----
 
 ---Once in each worker, before its first connection. An error stops the start. It is not called
----again when the scripts are loaded anew: timers belong in main.lua itself, or in on_load. It may
----wait.
+---again when the scripts are loaded anew: timers belong in main.lua itself, or in on_load, and
+---on_load has to set the variables that it sets. It may wait.
 function on_start() end
 
 ---A new connection. `false` refuses it: it is closed when what was sent to it has gone, and no
