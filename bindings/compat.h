@@ -45,7 +45,7 @@ static inline void compat_reset(lua_State *L)
 static inline void compat_set_environment(lua_State *L, int index)
 {
     lua_pushvalue(L, index);
-    lua_setupvalue(L, -2, 1);
+    if (lua_setupvalue(L, -2, 1) == NULL) lua_pop(L, 1); /* code in bytes that has none */
 }
 
 /* Calls the function with the pointer; an error is left on the stack, and not LUA_OK returned. */

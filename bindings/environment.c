@@ -182,8 +182,8 @@ void environment_seal(struct runtime *runtime)
     lua_pushglobaltable(L);
     int public = lua_gettop(L) - 1;
     note_public(L, public, 2);
-    static const char *const replaced[] = {"require", "load", "loadstring"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const replaced[] = {"require", "load", "loadstring", "loadfile", "dofile"};
+    for (int i = 0; i < 5; i++) {
         environment_push_raw(L, -1, replaced[i]);
         lua_pushnil(L);
         if (!lua_isnil(L, -2)) lua_rawset(L, -4);
@@ -192,8 +192,6 @@ void environment_seal(struct runtime *runtime)
     lua_pop(L, 1);
     environment_put_closet(L, runtime, CLOSET_PUBLIC);
     keep_singles(L, runtime);
-    lua_getglobal(L, "load");
-    environment_put_closet(L, runtime, CLOSET_LOAD);
     lua_getglobal(L, "server");
     environment_push_raw(L, -1, "state");
     environment_put_closet(L, runtime, CLOSET_STATE);
@@ -207,42 +205,6 @@ void environment_seal(struct runtime *runtime)
     lua_pop(L, 1);
     environment_put_closet(L, runtime, CLOSET_PACKAGE);
     modules_open_base(L, runtime);
-}
-
-/* ---- load ---- */
-
-enum { LOAD_OF_LUA = 2, LOAD_GLOBALS };
-
-/* load(chunk [, name [, mode [, environment]]]): text, unless the mode asks for more; globals are the
- * script's */
-static int load(lua_State *L)
-{
-    int arguments = lua_gettop(L);
-    lua_pushvalue(L, lua_upvalueindex(LOAD_OF_LUA));
-    lua_insert(L, 1);
-    lua_settop(L, arguments < 4 ? 4 : arguments + 1);
-    if (lua_isnil(L, 4)) {
-        lua_pushliteral(L, "t");
-        lua_replace(L, 4);
-    }
-    if (arguments < 4) lua_pushvalue(L, lua_upvalueindex(LOAD_GLOBALS));
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
-}
-
-static void add_load(lua_State *L, struct runtime *runtime, int globals)
-{
-    lua_pushlightuserdata(L, runtime);
-    environment_push_closet(L, runtime, CLOSET_LOAD);
-    lua_pushvalue(L, globals);
-    lua_pushcclosure(L, load, 3);
-    environment_push_raw(L, globals, "loadstring"); /* LuaJIT's name for a part of it */
-    if (!lua_isnil(L, -1)) {
-        lua_pushvalue(L, -2);
-        lua_setfield(L, globals, "loadstring");
-    }
-    lua_pop(L, 1);
-    lua_setfield(L, globals, "load");
 }
 
 /* ---- one generation's ---- */
@@ -354,7 +316,7 @@ static void push_record(lua_State *L, struct runtime *runtime, struct source *so
     lua_rawseti(L, record, RECORD_COLLECTS);
     set_metatables(L, runtime, record, globals);
     show_globals_behind(L, runtime, globals);
-    add_load(L, runtime, globals);
+    chunks_open(L, runtime, globals);
     modules_open(L, runtime, record);
     lua_settop(L, record);
     environment_share_additions(L, runtime);

@@ -28,7 +28,6 @@ enum closet {
     CLOSET_PACKAGE,     /* Lua's own `package`, which the next two look into */
     CLOSET_SEARCH_C,
     CLOSET_SEARCH_ROOT,
-    CLOSET_LOAD,    /* Lua's own `load` */
     CLOSET_STRINGS, /* table: the metatable of strings, as it was */
     CLOSET_FILES,   /* table: that of files, and */
     CLOSET_FILE_METHODS,
@@ -100,6 +99,11 @@ void environment_show(struct runtime *runtime, uint64_t generation);
  * pushed. Returns a status of Lua's. */
 int environment_compile(lua_State *L, const struct source *source, const struct source_file *file,
                         int environment);
+
+/* ---- chunks.c ---- */
+
+/* Gives the globals their own load, loadfile and dofile, where there are Lua's. */
+void chunks_open(lua_State *L, struct runtime *runtime, int globals);
 
 /* ---- require.c ---- */
 

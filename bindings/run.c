@@ -86,6 +86,7 @@ static bool renew(struct run *run)
         overtime_begin(&runtime->overtime, run->L, run_name(run), runtime->timeout_ns);
         compat_reset(run->L);
         overtime_end(&runtime->overtime, run->L);
+        if (runtime->current != NULL) show(runtime, runtime->current->generation);
         return true;
     }
     return runtime_protect(runtime, make_coroutine, run);

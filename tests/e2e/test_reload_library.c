@@ -167,6 +167,30 @@ Test(reload_library, what_a_module_from_outside_adds_to_a_library_stays)
     server_end(&server);
 }
 
+Test(reload_library, code_from_files_has_the_globals_of_its_generation)
+{
+    char *directory =
+        directory_make("counts.txt", "count = (count or 0) + 1\nreturn count\n", NULL);
+    char script[800];
+    snprintf(script, sizeof script,
+             "count = 10\n"
+             "function on_receive(conn)\n"
+             "  local path = '%s/counts.txt'\n"
+             "  local first, second = dofile(path), loadfile(path)()\n"
+             "  local apart = loadfile(path, 't', {})()\n"
+             "  conn:send(first .. ' ' .. second .. ' ' .. apart .. ' ' .. count)\n"
+             "end\n",
+             directory);
+    struct server server = server_begin_reloadable(script, "1");
+    int client = client_connect(&server);
+    client_ask(client, "?", "11 12 1 12");
+    server_command(&server, "reload", 0, "generation 2 runs");
+    client_ask(client, "?", "11 12 1 12");
+    directory_remove(directory);
+    close(client);
+    server_end(&server);
+}
+
 /* ---- what on_start has kept ---- */
 
 #define FORGETS \
