@@ -1,5 +1,7 @@
 #include "code.h"
 
+#include "environment.h"
+
 #include <stdlib.h>
 
 static struct code *make_code(const struct plan *plan)
@@ -8,20 +10,54 @@ static struct code *make_code(const struct plan *plan)
     if (code == NULL) return NULL;
     code->source = plan->source;
     code->generation = plan->generation;
-    code->handlers = code->environment = LUA_NOREF;
+    code->handlers = LUA_NOREF;
     list_init(&code->timers);
     source_hold(code->source);
     return code;
 }
 
+/* Does a handler wait that is of this generation? */
+static bool is_waited_in(const struct runtime *runtime, uint64_t generation)
+{
+    if (run_any_of(&runtime->loose, generation)) return true;
+    for (uint32_t i = 0; i < worker_slots(runtime->worker); i++)
+        if (run_any_of(&runtime->owned[i], generation)) return true;
+    return false;
+}
+
+/* Those of code that is gone, once nothing that waits will see them any more. */
+static void drop_environments(struct runtime *runtime)
+{
+    struct list *node = runtime->environments.next;
+    while (node != &runtime->environments) {
+        struct environment *environment = container_of(node, struct environment, node);
+        bool used = runtime->code != NULL && runtime->code->environment == environment;
+        used = used || (runtime->next != NULL && runtime->next->environment == environment);
+        node = node->next;
+        if (!used && !is_waited_in(runtime, environment->generation))
+            environment_drop(runtime, environment);
+    }
+}
+
+/* It must be neither the code that runs nor what may follow it. */
 static void drop_code(struct runtime *runtime, struct code *code)
 {
     if (code == NULL) return;
     lua_timer_stop_all(runtime, &code->timers);
     luaL_unref(runtime->L, LUA_REGISTRYINDEX, code->handlers);
-    luaL_unref(runtime->L, LUA_REGISTRYINDEX, code->environment);
     source_drop(code->source);
     free(code);
+    drop_environments(runtime);
+}
+
+const char code_forgets_text[] =
+    "on_start is defined and on_load is not: a reload does not call on_start, and variables that "
+    "it has "
+    "set are nil in the new code. Set them in on_load too, or keep their values in server.state";
+
+bool code_forgets(const struct code *code)
+{
+    return code->has[ON_START] && !code->has[ON_LOAD];
 }
 
 bool code_prepare(struct runtime *runtime, const struct plan *plan, struct error *error)
@@ -38,13 +74,16 @@ bool code_prepare(struct runtime *runtime, const struct plan *plan, struct error
         log_line(LOG_WARN, "%s/main.lua defines no on_receive: packets are discarded%s",
                  plan->source->directory,
                  code->has[ON_MESSAGE] ? "; on_message gets what server.post sends" : "");
+    if (code_warns(runtime) && runtime->program->only_loads && code_forgets(code))
+        log_line(LOG_WARN, "%s/main.lua: %s", plan->source->directory, code_forgets_text);
     return true;
 }
 
 void code_discard(struct runtime *runtime)
 {
-    drop_code(runtime, runtime->next);
+    struct code *code = runtime->next;
     runtime->next = NULL;
+    drop_code(runtime, code);
 }
 
 /* ---- the switch ---- */
@@ -113,7 +152,7 @@ bool code_switch(struct runtime *runtime, bool reload, struct error *error)
     runtime->code = next;
     runtime->next = NULL;
     put_handlers(runtime, next);
-    code_tell_generation(runtime, next->generation);
+    environment_show(runtime, next->generation);
     switch_timers(runtime, next);
     if (reload) fine = call_at_switch(runtime, ON_LOAD, error) && fine;
     lua_pushnil(runtime->L);
@@ -124,7 +163,8 @@ bool code_switch(struct runtime *runtime, bool reload, struct error *error)
 
 void code_close(struct runtime *runtime)
 {
+    struct code *code = runtime->code;
     code_discard(runtime);
-    drop_code(runtime, runtime->code);
     runtime->code = NULL;
+    drop_code(runtime, code);
 }

@@ -21,8 +21,8 @@ struct plan {
 struct code {
     struct source *source; /* held */
     uint64_t generation;
-    int environment; /* in the registry: its globals */
-    int handlers;    /* in the registry: table, enum handler + 1 -> function */
+    struct environment *environment; /* NULL: it has none yet */
+    int handlers;                    /* in the registry: table, enum handler + 1 -> function */
     bool has[HANDLERS];
     struct list timers; /* made while it was loaded */
 };
@@ -49,6 +49,11 @@ bool code_switch(struct runtime *runtime, bool reload, struct error *error);
 /* At the end. */
 void code_close(struct runtime *runtime);
 
+/* It has an on_start, which a reload does not call, and no on_load: what the one keeps in variables is lost.
+ * The text says so. */
+bool code_forgets(const struct code *code);
+extern const char code_forgets_text[];
+
 /* ---- load.c: for code.c ---- */
 
 /* One worker warns for all, and none in a test of a script. */
@@ -60,23 +65,5 @@ static inline bool code_warns(const struct runtime *runtime)
 /* Runs main.lua in a new environment and finds its handlers. */
 bool code_load(struct runtime *runtime, struct code *code, const struct plan *plan,
                struct error *error);
-
-/* Sets server.generation. */
-void code_tell_generation(struct runtime *runtime, uint64_t generation);
-
-/* ---- environment.c: for load.c ---- */
-
-/* Pushes a new environment for scripts of this source: the globals, with a `require` that finds its
- * modules in the source and a `load` whose code shares the environment. Below it: a userdata that
- * keeps the source and knows which of its files have been loaded. May raise an error. */
-void environment_push(lua_State *L, struct source *source);
-
-/* Was this file loaded, by the userdata at `index`? */
-bool environment_has_loaded(lua_State *L, int index, const struct source_file *file);
-
-/* Compiles a file of the source; the function, with the environment at `environment`, or an error
- * message is pushed. Returns a status of Lua's. */
-int environment_compile(lua_State *L, const struct source *source, const struct source_file *file,
-                        int environment);
 
 #endif

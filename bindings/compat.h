@@ -29,9 +29,12 @@
 #define COMPAT_OR_COMPILED ""   /* what else no hook reaches */
 #define COMPAT_LUA_NAME LUA_RELEASE
 
+#define COMPAT_SEARCHERS "searchers" /* in `package` */
+
+/* As we want it, whatever a script has made of it. */
 static inline void compat_collector(lua_State *L)
 {
-    lua_gc(L, LUA_GCGEN, 0, 0);
+    lua_gc(L, LUA_GCGEN, 20, 100);
 }
 
 static inline int compat_resume(lua_State *L, lua_State *from, int arguments, int *results)
@@ -49,7 +52,7 @@ static inline int compat_reset(lua_State *L)
 static inline void compat_set_environment(lua_State *L, int index)
 {
     lua_pushvalue(L, index);
-    lua_setupvalue(L, -2, 1);
+    if (lua_setupvalue(L, -2, 1) == NULL) lua_pop(L, 1); /* code in bytes that has none */
 }
 
 /* Calls the function with the pointer; an error is left on the stack, and not LUA_OK returned. */
@@ -135,9 +138,12 @@ static inline bool compat_was_interrupted(lua_State *L)
     return false;
 }
 
+#define COMPAT_SEARCHERS "loaders"
+
 static inline void compat_collector(lua_State *L)
 {
-    (void)L; /* LuaJIT has only the incremental one */
+    lua_gc(L, LUA_GCSETPAUSE, 200);
+    lua_gc(L, LUA_GCSETSTEPMUL, 200);
 }
 
 static inline int compat_resume(lua_State *L, lua_State *from, int arguments, int *results)

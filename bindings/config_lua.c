@@ -1,6 +1,6 @@
 #include "config_lua.h"
 
-#include "code.h"
+#include "environment.h"
 #include "tokens.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* What one generation of scripts sees: globals of its own, modules of its own. */
+#include "environment.h"
+
 #include "code.h"
 
 #include <stdlib.h>
@@ -6,198 +7,370 @@
 
 #define BOX_META "moonport.source"
 
-/* Keeps the source for as long as a function of its code may ask for a module. */
-struct box {
-    struct source *source;
-    bool *loaded; /* by number of the file: it has been run, or runs */
-};
+/* ---- the box ---- */
 
 static int release_box(lua_State *L)
 {
-    struct box *box = lua_touserdata(L, 1);
+    struct box *box = luaL_checkudata(L, 1, BOX_META);
     if (box->source != NULL) source_drop(box->source);
     free(box->loaded);
     *box = (struct box){.source = NULL};
     return 0;
 }
 
-static void push_box(lua_State *L, struct source *source)
+static void push_box(lua_State *L, struct source *source, uint64_t serial)
 {
     struct box *box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = (struct box){.source = NULL};
     luaL_newmetatable(L, BOX_META);
     lua_pushcfunction(L, release_box); /* each time: the first may have found no memory for it */
     lua_setfield(L, -2, "__gc");
+    lua_pushliteral(L, "source");
+    lua_setfield(L, -2, "__metatable");
     lua_setmetatable(L, -2);
     box->loaded = calloc(source->count, sizeof *box->loaded);
     if (box->loaded == NULL) luaL_error(L, "not enough memory");
     source_hold(source);
     box->source = source;
+    box->serial = serial;
 }
 
-static bool *loaded_flag(const struct box *box, const struct source_file *file)
+struct box *environment_box(lua_State *L)
 {
-    return &box->loaded[file - box->source->files];
+    struct box *box = luaL_checkudata(L, -1, BOX_META);
+    lua_pop(L, 1);
+    return box;
 }
 
-bool environment_has_loaded(lua_State *L, int index, const struct source_file *file)
+bool environment_has_loaded(lua_State *L, const struct environment *environment,
+                            const struct source_file *file)
 {
-    return *loaded_flag(lua_touserdata(L, index), file);
+    environment_push(L, environment, RECORD_BOX);
+    const struct box *box = environment_box(L);
+    return box->source != NULL && box->loaded[file - box->source->files];
 }
 
-int environment_compile(lua_State *L, const struct source *source, const struct source_file *file,
-                        int environment)
+/* ---- copies ---- */
+
+void environment_push_closet(lua_State *L, const struct runtime *runtime, enum closet field)
 {
-    struct span code = source_code(file);
-    environment = lua_absindex(L, environment);
-    lua_pushfstring(L, "@%s/%s", source->directory, file->name);
-    int status = luaL_loadbufferx(L, (const char *)code.data, code.size, lua_tostring(L, -1), "t");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->closet);
+    lua_rawgeti(L, -1, (int)field);
     lua_remove(L, -2);
-    if (status == LUA_OK) compat_set_environment(L, environment);
-    return status;
 }
 
-/* ---- require ---- */
-
-enum { REQUIRE_BOX = 1, REQUIRE_LOADED, REQUIRE_ENVIRONMENT, REQUIRE_OUTSIDE };
-
-/* "game.rules" is game/rules.lua, or game/rules/init.lua. */
-static const struct source_file *find_module(lua_State *L, const struct source *source,
-                                             const char *name)
+void environment_put_closet(lua_State *L, const struct runtime *runtime, enum closet field)
 {
-    const char *path = luaL_gsub(L, name, ".", "/");
-    const struct source_file *file = source_find(source, lua_pushfstring(L, "%s.lua", path));
-    if (file == NULL) file = source_find(source, lua_pushfstring(L, "%s/init.lua", path));
-    return file;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->closet);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, (int)field);
+    lua_pop(L, 1);
 }
 
-static int load_module(lua_State *L, struct box *box, const struct source_file *file,
-                       const char *name)
+void environment_push_raw(lua_State *L, int table, const char *name)
 {
-    bool *loaded = loaded_flag(box, file);
-    if (environment_compile(L, box->source, file, lua_upvalueindex(REQUIRE_ENVIRONMENT)) != LUA_OK)
-        return lua_error(L);
-    if (*loaded)
-        return luaL_error(
-            L, "module '%s' is being loaded already: it requires itself, or it failed", name);
-    *loaded = true;
-    lua_pushvalue(L, 1);
-    lua_pushfstring(L, "%s/%s", box->source->directory, file->name);
-    lua_call(L, 2, 1);
+    table = lua_absindex(L, table);
+    lua_pushstring(L, name);
+    lua_rawget(L, table);
+}
+
+/* Copies the fields of the table at `from` to the one at `to`. */
+static void copy_fields(lua_State *L, int from, int to)
+{
+    from = lua_absindex(L, from), to = lua_absindex(L, to);
+    lua_pushnil(L);
+    while (lua_next(L, from) != 0) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, to);
+    }
+}
+
+/* Puts a copy in the place of the table on the top of the stack; in it are copies of all tables that it
+ * leads to. `seen`: table -> its copy. */
+static void copy_deeply(lua_State *L, int seen)
+{
+    luaL_checkstack(L, 8, "too many tables within each other");
+    lua_pushvalue(L, -1);
+    lua_rawget(L, seen);
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
-        lua_pushboolean(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, seen);
+        lua_pushnil(L);
+        while (lua_next(L, -3) != 0) {
+            if (lua_istable(L, -1)) copy_deeply(L, seen);
+            lua_pushvalue(L, -2);
+            lua_insert(L, -2);
+            lua_rawset(L, -4);
+        }
     }
-    lua_pushvalue(L, 1);
-    lua_pushvalue(L, -2);
-    lua_settable(L, lua_upvalueindex(REQUIRE_LOADED));
+    lua_remove(L, -2);
+}
+
+/* ---- before the first script ---- */
+
+void environment_open(struct runtime *runtime)
+{
+    lua_State *L = runtime->L;
+    lua_pushglobaltable(L);
+    runtime->base = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    runtime->closet = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    environment_put_closet(L, runtime, CLOSET_OUTSIDE);
+}
+
+/* Of the table on the top of the stack, and of those in it. */
+static void note_public(lua_State *L, int public, int depth)
+{
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        if (lua_iscfunction(L, -1)) {
+            lua_pushvalue(L, -1);
+            lua_pushboolean(L, 1);
+            lua_rawset(L, public);
+        } else if (lua_istable(L, -1) && depth > 1) {
+            note_public(L, public, depth - 1);
+        }
+        lua_pop(L, 1);
+    }
+}
+
+/* What the state has only once and scripts may change: as it is now. */
+static void keep_singles(lua_State *L, const struct runtime *runtime)
+{
+    lua_newtable(L);
+    lua_pushliteral(L, "");
+    if (lua_getmetatable(L, -1) != 0) {
+        copy_fields(L, -1, -3);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    environment_put_closet(L, runtime, CLOSET_STRINGS);
+    luaL_getmetatable(L, LUA_FILEHANDLE);
+    if (lua_istable(L, -1)) {
+        lua_newtable(L);
+        copy_fields(L, -2, -1);
+        environment_push_raw(L, -1, "__index");
+        if (lua_istable(L, -1)) {
+            lua_newtable(L);
+            copy_fields(L, -2, -1);
+            environment_put_closet(L, runtime, CLOSET_FILE_METHODS);
+        }
+        lua_pop(L, 1);
+        environment_put_closet(L, runtime, CLOSET_FILES);
+    }
+    lua_pop(L, 1);
+    environment_push_raw(L, LUA_REGISTRYINDEX, "_IO_input");
+    environment_put_closet(L, runtime, CLOSET_INPUT);
+    environment_push_raw(L, LUA_REGISTRYINDEX, "_IO_output");
+    environment_put_closet(L, runtime, CLOSET_OUTPUT);
+}
+
+void environment_seal(struct runtime *runtime)
+{
+    lua_State *L = runtime->L;
+    lua_newtable(L);
+    lua_pushglobaltable(L);
+    copy_deeply(L, lua_gettop(L) - 1);
+    environment_put_closet(L, runtime, CLOSET_GLOBALS);
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushglobaltable(L);
+    int public = lua_gettop(L) - 1;
+    note_public(L, public, 2);
+    static const char *const replaced[] = {"require", "load", "loadstring", "loadfile", "dofile"};
+    for (int i = 0; i < 5; i++) {
+        environment_push_raw(L, -1, replaced[i]);
+        lua_pushnil(L);
+        if (!lua_isnil(L, -2)) lua_rawset(L, -4);
+        lua_settop(L, public + 1);
+    }
+    lua_pop(L, 1);
+    environment_put_closet(L, runtime, CLOSET_PUBLIC);
+    keep_singles(L, runtime);
+    lua_getglobal(L, "server");
+    environment_push_raw(L, -1, "state");
+    environment_put_closet(L, runtime, CLOSET_STATE);
+    lua_pop(L, 1);
+    lua_getglobal(L, "package");
+    environment_push_raw(L, -1, COMPAT_SEARCHERS);
+    lua_rawgeti(L, -1, 3);
+    environment_put_closet(L, runtime, CLOSET_SEARCH_C);
+    lua_rawgeti(L, -1, 4);
+    environment_put_closet(L, runtime, CLOSET_SEARCH_ROOT);
+    lua_pop(L, 1);
+    environment_put_closet(L, runtime, CLOSET_PACKAGE);
+    modules_open_base(L, runtime);
+}
+
+/* ---- one generation's ---- */
+
+/* A global that modules from outside have defined; not one that there is from the beginning, which the script
+ * has taken away then. */
+static int find_behind(lua_State *L)
+{
+    lua_settop(L, 2);
+    environment_push_closet(L, runtime_of(L), CLOSET_GLOBALS);
+    lua_pushvalue(L, 2);
+    lua_rawget(L, 3);
+    if (!lua_isnil(L, -1)) return 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime_of(L)->base);
+    lua_pushvalue(L, 2);
+    lua_rawget(L, -2);
     return 1;
 }
 
-/* As Lua has it; that there is no such module is said of the place that asked for it, not of this, and
- * where it would have been among the scripts. */
-static int require_outside(lua_State *L, const struct source *source, const char *name)
-{
-    lua_pushvalue(L, lua_upvalueindex(REQUIRE_OUTSIDE));
-    lua_insert(L, 1);
-    if (lua_pcall(L, 1, LUA_MULTRET, 0) == LUA_OK) return lua_gettop(L);
-    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    const char *places = strchr(text, '\n');
-    if (strncmp(text, "module '", strlen("module '")) == 0 && places != NULL) {
-        luaL_where(L, 1);
-        lua_pushfstring(L, "module '%s' not found:\n\tno file '%s/%s.lua'%s", name,
-                        source->directory, luaL_gsub(L, name, ".", "/"), places);
-        lua_remove(L, -2);
-        lua_concat(L, 2);
-    }
-    return lua_error(L);
-}
-
-/* require(name): a module of the source, once in a generation; any other as Lua has it */
-static int require(lua_State *L)
-{
-    struct box *box = lua_touserdata(L, lua_upvalueindex(REQUIRE_BOX));
-    const char *name = luaL_checkstring(L, 1);
-    lua_settop(L, 1);
-    lua_pushvalue(L, 1);
-    lua_gettable(L, lua_upvalueindex(REQUIRE_LOADED));
-    if (!lua_isnil(L, -1)) return 1;
-    if (box->source == NULL) /* a finalizer still sees it */
-        return luaL_error(L, "module '%s' cannot be loaded: the script is garbage", name);
-    const struct source_file *file = find_module(L, box->source, name);
-    if (file != NULL) return load_module(L, box, file, name);
-    lua_settop(L, 1);
-    return require_outside(L, box->source, name);
-}
-
-/* ---- load ---- */
-
-enum { LOAD_OF_LUA = 1, LOAD_ENVIRONMENT };
-
-/* load(chunk [, name [, mode [, environment]]]): text, unless the mode asks for more; globals are the
- * script's */
-static int load(lua_State *L)
-{
-    int arguments = lua_gettop(L);
-    lua_pushvalue(L, lua_upvalueindex(LOAD_OF_LUA));
-    lua_insert(L, 1);
-    lua_settop(L, arguments < 4 ? 4 : arguments + 1);
-    if (lua_isnil(L, 4)) {
-        lua_pushliteral(L, "t");
-        lua_replace(L, 4);
-    }
-    if (arguments < 4) lua_pushvalue(L, lua_upvalueindex(LOAD_ENVIRONMENT));
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
-}
-
-/* ---- the globals ---- */
-
-static void copy_globals(lua_State *L)
-{
-    lua_pushglobaltable(L);
-    lua_pushnil(L);
-    while (lua_next(L, -2) != 0) {
-        lua_pushvalue(L, -2);
-        lua_insert(L, -2);
-        lua_rawset(L, -5);
-    }
-    lua_pop(L, 1);
-}
-
-/* What modules from outside define later is found behind the copy. */
-static void show_globals_behind(lua_State *L)
+static void show_globals_behind(lua_State *L, struct runtime *runtime, int globals)
 {
     lua_createtable(L, 0, 1);
-    lua_pushglobaltable(L);
+    lua_pushlightuserdata(L, runtime);
+    lua_pushcclosure(L, find_behind, 1);
     lua_setfield(L, -2, "__index");
-    lua_setmetatable(L, -2);
+    lua_setmetatable(L, globals);
 }
 
-void environment_push(lua_State *L, struct source *source)
+void environment_share_additions(lua_State *L, const struct runtime *runtime)
 {
-    push_box(L, source);
-    lua_createtable(L, 0, 48);
-    copy_globals(L);
-    show_globals_behind(L);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "_G");
-
-    lua_pushvalue(L, -2); /* the box */
-    lua_newtable(L);
-    lua_pushvalue(L, -3); /* the environment */
-    lua_getglobal(L, "require");
-    lua_pushcclosure(L, require, 4);
-    lua_setfield(L, -2, "require");
-
-    lua_getglobal(L, "load");
-    lua_pushvalue(L, -2);
-    lua_pushcclosure(L, load, 2);
-    lua_getfield(L, -2, "loadstring"); /* LuaJIT's name for a part of it */
-    if (!lua_isnil(L, -1)) {
-        lua_pushvalue(L, -2);
-        lua_setfield(L, -4, "loadstring");
+    int record = lua_gettop(L);
+    lua_rawgeti(L, record, RECORD_GLOBALS);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->base);
+    environment_push_closet(L, runtime, CLOSET_GLOBALS);
+    int own = record + 1, base = record + 2, first = record + 3;
+    lua_pushnil(L);
+    while (lua_next(L, first) != 0) { /* a library as it was at first, by its name */
+        int name = first + 1, was = first + 2;
+        lua_pushvalue(L, name);
+        lua_rawget(L, own);
+        lua_pushvalue(L, name);
+        lua_rawget(L, base);
+        bool all = lua_istable(L, was) && lua_istable(L, was + 1) && lua_istable(L, was + 2);
+        bool library = all && !lua_rawequal(L, was, first) && !lua_rawequal(L, was + 1, was + 2);
+        if (library) lua_pushnil(L);
+        while (library && lua_next(L, was + 2) != 0) {
+            int key = was + 3, value = was + 4;
+            lua_pushvalue(L, key);
+            lua_rawget(L, was);
+            lua_pushvalue(L, key);
+            lua_rawget(L, was + 1);
+            if (lua_isnil(L, -1) && lua_isnil(L, -2)) {
+                lua_pushvalue(L, key);
+                lua_pushvalue(L, value);
+                lua_rawset(L, was + 1);
+            }
+            lua_settop(L, key);
+        }
+        lua_settop(L, name);
     }
+    lua_settop(L, record);
+}
+
+/* Of strings: its methods are those of the generation's library. */
+static void set_metatables(lua_State *L, const struct runtime *runtime, int record, int globals)
+{
+    lua_newtable(L);
+    environment_push_closet(L, runtime, CLOSET_STRINGS);
+    copy_fields(L, -1, -2);
     lua_pop(L, 1);
-    lua_setfield(L, -2, "load");
+    environment_push_raw(L, globals, "string");
+    lua_setfield(L, -2, "__index");
+    lua_rawseti(L, record, RECORD_METATABLES + 3);
+}
+
+static void move_field(lua_State *L, int record, int table, const char *name, enum record field)
+{
+    environment_push_raw(L, table, name);
+    lua_rawseti(L, record, (int)field);
+}
+
+/* Pushes the record. */
+static void push_record(lua_State *L, struct runtime *runtime, struct source *source,
+                        uint64_t serial)
+{
+    luaL_checkstack(L, 24, NULL);
+    lua_createtable(L, RECORD_END, 0);
+    int record = lua_gettop(L);
+    push_box(L, source, serial);
+    lua_rawseti(L, record, RECORD_BOX);
+    lua_newtable(L);
+    environment_push_closet(L, runtime, CLOSET_GLOBALS);
+    copy_deeply(L, record + 1);
+    int globals = lua_gettop(L);
+    lua_pushvalue(L, globals);
+    lua_rawseti(L, record, RECORD_GLOBALS);
+    environment_push_raw(L, globals, "package");
+    int package = lua_gettop(L);
+    lua_pushvalue(L, package);
+    lua_rawseti(L, record, RECORD_PACKAGE);
+    move_field(L, record, package, "loaded", RECORD_LOADED);
+    move_field(L, record, package, "preload", RECORD_PRELOAD);
+    move_field(L, record, globals, "server", RECORD_SERVER);
+    environment_push_closet(L, runtime, CLOSET_INPUT);
+    lua_rawseti(L, record, RECORD_INPUT);
+    environment_push_closet(L, runtime, CLOSET_OUTPUT);
+    lua_rawseti(L, record, RECORD_OUTPUT);
+    lua_pushboolean(L, 1);
+    lua_rawseti(L, record, RECORD_COLLECTS);
+    set_metatables(L, runtime, record, globals);
+    show_globals_behind(L, runtime, globals);
+    chunks_open(L, runtime, globals);
+    modules_open(L, runtime, record);
+    lua_settop(L, record);
+    environment_share_additions(L, runtime);
+}
+
+/* What all generations share is at least as it was when a new one is loaded. */
+static void restore_files(lua_State *L, const struct runtime *runtime)
+{
+    luaL_getmetatable(L, LUA_FILEHANDLE);
+    environment_push_closet(L, runtime, CLOSET_FILES);
+    environment_push_closet(L, runtime, CLOSET_FILE_METHODS);
+    if (lua_istable(L, -3) && lua_istable(L, -2)) {
+        copy_fields(L, -2, -3);
+        environment_push_raw(L, -3, "__index");
+        if (lua_istable(L, -1) && lua_istable(L, -2)) copy_fields(L, -2, -1);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 3);
+}
+
+struct environment *environment_make(lua_State *L, struct runtime *runtime, struct source *source,
+                                     uint64_t generation)
+{
+    restore_files(L, runtime);
+    compat_collector(L);
+    push_record(L, runtime, source, ++runtime->environments_made);
+    int record = luaL_ref(L, LUA_REGISTRYINDEX);
+    struct environment *environment = calloc(1, sizeof *environment);
+    if (environment == NULL) {
+        luaL_unref(L, LUA_REGISTRYINDEX, record);
+        luaL_error(L, "not enough memory");
+        return NULL; /* not reached */
+    }
+    environment->generation = generation;
+    environment->serial = runtime->environments_made;
+    environment->record = record;
+    list_append(&runtime->environments, &environment->node);
+    return environment;
+}
+
+void environment_drop(struct runtime *runtime, struct environment *environment)
+{
+    if (runtime->shown == environment) {
+        runtime->shown = NULL;
+        runtime->shown_generation = 0;
+    }
+    luaL_unref(runtime->L, LUA_REGISTRYINDEX, environment->record);
+    list_remove(&environment->node);
+    free(environment);
+}
+
+void environment_push(lua_State *L, const struct environment *environment, enum record field)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, environment->record);
+    lua_rawgeti(L, -1, (int)field);
+    lua_remove(L, -2);
 }

@@ -161,13 +161,6 @@ static int rep(lua_State *L)
     return call_original(L);
 }
 
-/* debug.setmetatable(value, metatable): of a userdata it is what its functions know it by. */
-static int set_metatable(lua_State *L)
-{
-    luaL_argcheck(L, lua_type(L, 1) != LUA_TUSERDATA, 1, "a userdata keeps its metatable");
-    return call_original(L);
-}
-
 /* Puts the function in the place of the library's, which is its upvalue. */
 static void bound(lua_State *L, const char *library, const char *name, lua_CFunction function)
 {
@@ -198,7 +191,7 @@ void library_open(struct runtime *runtime)
     lua_pop(L, 1);
     coroutines_open(runtime);
     if (COMPAT_REPEATS_NOTHING) bound(L, "string", "rep", rep);
-    bound(L, "debug", "setmetatable", set_metatable);
+    library_open_debug(runtime);
     bound(L, "os", "execute", execute);
     remove_all(L, harmful, sizeof harmful / sizeof *harmful);
     find_modules_in(L, runtime->program->plan->source->directory);

@@ -1,5 +1,6 @@
 /* Runs main.lua in an environment of its own and finds the handlers. */
 #include "code.h"
+#include "environment.h"
 #include "findings.h"
 #include "settings.h"
 
@@ -10,10 +11,10 @@ struct loading {
     struct runtime *runtime;
     struct code *code;
     const struct plan *plan;
-    lua_State *answer;                /* main.lua's result is on its top */
-    int box, environment, main, kept; /* in the registry */
-    struct findings found;            /* of the suspects, what is wrong indeed */
-    struct findings warnings;         /* ... and what is only strange */
+    lua_State *answer;        /* main.lua's result is on its top */
+    int main, kept;           /* in the registry */
+    struct findings found;    /* of the suspects, what is wrong indeed */
+    struct findings warnings; /* ... and what is only strange */
 };
 
 static int keep(lua_State *L, int *reference)
@@ -31,12 +32,12 @@ static int compile(lua_State *L)
 {
     struct loading *loading = lua_touserdata(L, 1);
     struct source *source = loading->plan->source;
-    environment_push(L, source);
+    struct code *code = loading->code;
+    code->environment = environment_make(L, loading->runtime, source, code->generation);
+    environment_push(L, code->environment, RECORD_GLOBALS);
     if (environment_compile(L, source, source_find(source, "main.lua"), -1) != LUA_OK)
         return lua_error(L);
     keep(L, &loading->main);
-    keep(L, &loading->environment);
-    keep(L, &loading->box);
     return 0;
 }
 
@@ -106,13 +107,12 @@ static void find_misspelt(lua_State *L, struct loading *loading)
 static void find_unknown(lua_State *L, struct loading *loading)
 {
     const struct findings *suspects = loading->plan->suspects;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, loading->box);
-    int box = lua_gettop(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, loading->environment);
+    const struct environment *environment = loading->code->environment;
+    environment_push(L, environment, RECORD_GLOBALS);
     lua_replace(L, 2);
     for (size_t i = 0; i < suspects->count; i++) {
         const struct finding *suspect = &suspects->finding[i];
-        bool loaded = environment_has_loaded(L, box, suspect->file) ||
+        bool loaded = environment_has_loaded(L, environment, suspect->file) ||
                       strcmp(suspect->file->name, "main.lua") == 0;
         if (!loaded) continue;
         push_field(L, loading, suspect->name);
@@ -134,7 +134,7 @@ static int resolve(lua_State *L)
     lua_xmove(loading->answer, L, 1);
     bool globals = lua_isnil(L, 2);
     if (globals) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, loading->environment);
+        environment_push(L, code->environment, RECORD_GLOBALS);
         lua_replace(L, 2);
     }
     if (!lua_istable(L, 2))
@@ -159,21 +159,6 @@ static int resolve(lua_State *L)
 
 /* ---- all of it ---- */
 
-/* server.generation, as main.lua sees it while it runs. */
-static int set_generation(lua_State *L)
-{
-    const uint64_t *generation = lua_touserdata(L, 1);
-    lua_getglobal(L, "server");
-    lua_pushinteger(L, (lua_Integer)*generation);
-    lua_setfield(L, -2, "generation");
-    return 0;
-}
-
-void code_tell_generation(struct runtime *runtime, uint64_t generation)
-{
-    runtime_protect(runtime, set_generation, &generation);
-}
-
 static bool run_main(struct loading *loading, struct error *error)
 {
     struct runtime *runtime = loading->runtime;
@@ -183,10 +168,8 @@ static bool run_main(struct loading *loading, struct error *error)
     run->generation = loading->plan->generation;
     lua_rawgeti(run->L, LUA_REGISTRYINDEX, loading->main);
     runtime->loading = loading->code;
-    code_tell_generation(runtime, loading->plan->generation);
     bool fine = run_call(run, 0) == RUN_DONE;
     runtime->loading = NULL;
-    code_tell_generation(runtime, code_generation(runtime));
     if (fine) {
         lua_settop(run->L, 1);
         loading->answer = run->L;
@@ -206,17 +189,13 @@ bool code_load(struct runtime *runtime, struct code *code, const struct plan *pl
         .runtime = runtime,
         .code = code,
         .plan = plan,
-        .box = LUA_NOREF,
-        .environment = LUA_NOREF,
         .main = LUA_NOREF,
         .kept = LUA_NOREF,
     };
     bool fine = runtime_try(runtime, compile, &loading, error) && run_main(&loading, error);
-    forget(L, &loading.box);
     forget(L, &loading.main);
     findings_free(&loading.found);
     findings_free(&loading.warnings);
-    code->environment = loading.environment;
     code->handlers = loading.kept;
     return fine;
 }

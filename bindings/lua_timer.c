@@ -131,6 +131,8 @@ void lua_timer_open(struct runtime *runtime)
     lua_newtable(L);
     runtime_register(runtime, L, methods);
     lua_setfield(L, -2, "__index");
+    lua_pushliteral(L, "timer");
+    lua_setfield(L, -2, "__metatable");
     lua_pop(L, 1);
 }
 

@@ -130,6 +130,7 @@ static bool bring_in(struct reloader *reloader, struct source *source, struct re
         source_changes(reloader->kept[0], source, changes, sizeof changes);
         report_add(report, "%s%s\n", changes[0] != '\0' ? ": " : "", changes);
         tell_difference(reloader, &wanted, report);
+        rollout_tell(rollout, report);
         fine = rollout_switch(rollout, report);
         pthread_mutex_lock(&reloader->settings);
         reloader->config = rollout->config;

@@ -1,5 +1,7 @@
 #include "rollout.h"
 
+#include "environment.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,8 +55,12 @@ static void prepare(void *context, struct worker *worker, void *state)
     struct rollout *rollout = context;
     struct runtime *runtime = state;
     heap_lend(&runtime->heap, rollout->config.lua_memory);
-    struct error *error = &rollout->errors[worker_index(worker)];
-    if (code_prepare(runtime, &rollout->plan, error)) keeps_handlers(rollout, runtime, error);
+    uint32_t index = worker_index(worker);
+    struct error *error = &rollout->errors[index];
+    if (!code_prepare(runtime, &rollout->plan, error)) return;
+    if (!keeps_handlers(rollout, runtime, error) || index > 0) return;
+    modules_tell_outside(runtime, rollout->outside, sizeof rollout->outside);
+    rollout->forgets = code_forgets(runtime->next);
 }
 
 static void discard(void *context, struct worker *worker, void *state)
@@ -127,6 +133,14 @@ bool rollout_prepare(struct rollout *rollout, struct report *report)
     if (all_do(rollout, prepare, report)) return true;
     all_do(rollout, discard, NULL);
     return false;
+}
+
+void rollout_tell(const struct rollout *rollout, struct report *report)
+{
+    if (rollout->outside[0] != '\0')
+        report_add(report, "not loaded anew, because it is outside of %s: %s\n",
+                   rollout->plan.source->directory, rollout->outside);
+    if (rollout->forgets) report_add(report, "warning: %s\n", code_forgets_text);
 }
 
 bool rollout_switch(struct rollout *rollout, struct report *report)

@@ -19,6 +19,8 @@ struct rollout {
     struct review review;  /* to be filled in before it is prepared, as are plan.suspects */
     struct config config;  /* and this */
     bool keeps_handlers;   /* and this: code without any handler does not replace code with some */
+    char outside[512];     /* what worker 1 keeps of files that no reload loads anew: their names */
+    bool forgets;          /* there it has an on_start, and no on_load */
     struct error errors[]; /* of each worker */
 };
 
@@ -29,6 +31,9 @@ void rollout_close(struct rollout *rollout);
 /* Has every worker load it beside what runs. False, and the report says of which worker and why:
  * nothing has changed. */
 bool rollout_prepare(struct rollout *rollout, struct report *report);
+
+/* What has to be known of it, after it was prepared. */
+void rollout_tell(const struct rollout *rollout, struct report *report);
 
 /* Has every worker switch to it. False, and the report says so, if on_unload or on_load failed, or a
  * worker is busy and does it later. */

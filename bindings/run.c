@@ -1,5 +1,6 @@
 /* Handlers and timers run on pooled coroutines, so that any of them may wait. */
 #include "code.h"
+#include "environment.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,12 @@ enum { FREE_RUNS_MAX = 256 };
 #define START_LIMIT_NS UINT64_C(60000000000)
 
 static void wake(struct wheel_timer *timer);
+
+/* Its code sees what is its own. */
+static inline void show(struct runtime *runtime, uint64_t generation)
+{
+    if (generation != runtime->shown_generation) environment_show(runtime, generation);
+}
 
 static int make_coroutine(lua_State *L)
 {
@@ -102,7 +109,9 @@ static bool renew(struct run *run)
     bool has_hooks =
         (!run->interrupted || lua_status(run->L) == LUA_YIELD) && !compat_was_interrupted(run->L);
     if (COMPAT_REUSES_COROUTINES && has_hooks) {
+        show(runtime, run->generation);
         close_variables(run);
+        if (runtime->current != NULL) show(runtime, runtime->current->generation);
         return true;
     }
     return runtime_protect(runtime, make_coroutine, run);
@@ -186,12 +195,14 @@ enum run_state run_call(struct run *run, int arguments)
         return fail(run);
     }
     runtime->current = run;
+    show(runtime, run->generation);
     overtime_begin(&runtime->overtime, run->L, run_name(run), limit_of(run));
     runtime->overtime.first = run->L;
     int status = compat_resume(run->L, runtime->L, arguments, &results);
     run->interrupted = overtime_end(&runtime->overtime, run->L);
     runtime->overtime.first = NULL;
     runtime->current = previous;
+    if (previous != NULL) show(runtime, previous->generation);
     if (status == LUA_OK) return RUN_DONE;
     if (status != LUA_YIELD) return fail(run);
     if (!run->sleeping) {
@@ -291,6 +302,14 @@ static void cancel(struct list *waiting)
 void run_cancel_owned(struct runtime *runtime, const struct link *link)
 {
     cancel(&runtime->owned[link_slot(link)]);
+}
+
+bool run_any_of(const struct list *waiting, uint64_t generation)
+{
+    for (const struct list *node = waiting->next; node != waiting; node = node->next)
+        if (container_of((struct list *)node, struct run, node)->generation == generation)
+            return true;
+    return false;
 }
 
 int run_cancel_older(struct runtime *runtime, uint64_t generation)

@@ -80,6 +80,11 @@ struct runtime {
     struct code *code;    /* the generation that runs */
     struct code *next;    /* one that is loaded, and may take its place */
     struct code *loading; /* whose main.lua runs now: its timers wait until it is live */
+    int base, closet;     /* in the registry; these and all below are environment.c's */
+    struct list environments;
+    struct environment *shown; /* NULL: none is */
+    uint64_t shown_generation; /* its generation */
+    uint64_t environments_made;
     bool has[HANDLERS];
     bool started;             /* on_start is over */
     bool closing;             /* of Lua only finalizers run any more */
@@ -145,6 +150,9 @@ void run_cancel_owned(struct runtime *runtime, const struct link *link);
 int run_cancel_older(struct runtime *runtime, uint64_t generation);
 void run_cancel_all(struct runtime *runtime);
 
+/* Is any of those that wait in this list of this generation? */
+bool run_any_of(const struct list *waiting, uint64_t generation);
+
 /* ---- start.c, handlers.c ---- */
 
 /* A worker's Lua, from the context, a struct program. */
@@ -201,10 +209,11 @@ bool runtime_read_seconds(lua_State *L, int index, uint64_t *nanoseconds);
 int runtime_refuse_number(lua_State *L, lua_Number number, const char *expected);
 int runtime_refuse_seconds(lua_State *L, int index);
 
-/* ---- library.c, coroutines.c ---- */
+/* ---- library.c, library_debug.c, coroutines.c ---- */
 
 /* Lua's own libraries, but for what a script must not have. */
 void library_open(struct runtime *runtime);
+void library_open_debug(struct runtime *runtime);
 void coroutines_open(struct runtime *runtime);
 
 /* ---- lua_print.c ---- */

@@ -1,5 +1,6 @@
 /* How a worker's Lua begins and ends. */
 #include "code.h"
+#include "environment.h"
 
 #include <stdlib.h>
 
@@ -22,6 +23,7 @@ static void close_runtime(struct runtime *runtime)
 static int lay_out(lua_State *L)
 {
     struct runtime *runtime = lua_touserdata(L, 1);
+    environment_open(runtime);
     library_open(runtime);
     lua_newtable(L);
     runtime->conns = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -30,6 +32,7 @@ static int lay_out(lua_State *L)
     lua_group_open(runtime);
     lua_server_open(runtime);
     handlers_open(runtime);
+    environment_seal(runtime);
     return 0;
 }
 
@@ -96,6 +99,7 @@ static struct runtime *make_runtime(const struct program *program, struct worker
     list_init(&runtime->free_runs);
     list_init(&runtime->loose);
     list_init(&runtime->timers);
+    list_init(&runtime->environments);
     runtime->owned = calloc(worker_slots(worker), sizeof *runtime->owned);
     if (runtime->owned == NULL) goto failed;
     for (uint32_t i = 0; i < worker_slots(worker); i++) list_init(&runtime->owned[i]);

@@ -7,7 +7,12 @@
 #include <stdint.h>
 
 extern const char system_separators[]; /* between the names of a path, each of them */
-extern const char system_module[];     /* what the file of a module in C is called, ? is its name */
+enum { SYSTEM_PATH_MAX = 4096 };
+extern const char system_module[]; /* what the file of a module in C is called, ? is its name */
+
+/* Where the file is, from the root on: on Linux with all links followed. False: there is none, or its path
+ * is longer than there is room for. */
+bool system_full_path(const char *path, char full[SYSTEM_PATH_MAX]);
 
 /* First of all: a console shows UTF-8, errors show at once, and standard input, output and error are
  * there. */

@@ -1,8 +1,12 @@
 #include "system.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -15,6 +19,12 @@ const char system_module[] = "?.so";
 
 /* Whoever is started without standard input, output or error would have what is printed and logged go
  * to a socket, or what else gets its number. */
+bool system_full_path(const char *path, char full[SYSTEM_PATH_MAX])
+{
+    static_assert(SYSTEM_PATH_MAX >= PATH_MAX, "realpath counts on it");
+    return realpath(path, full) != NULL;
+}
+
 void system_begin(void)
 {
     int file;

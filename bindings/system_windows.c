@@ -22,6 +22,11 @@ static void restore_code_page(void)
     SetConsoleOutputCP(code_page_before);
 }
 
+bool system_full_path(const char *path, char full[SYSTEM_PATH_MAX])
+{
+    return _fullpath(full, path, SYSTEM_PATH_MAX) != NULL;
+}
+
 void system_begin(void)
 {
     setvbuf(stderr, NULL, _IONBF, 0);

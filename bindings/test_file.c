@@ -1,5 +1,6 @@
 #include "test_file.h"
 
+#include "environment.h"
 #include "lua_test.h"
 #include "shared.h"
 
@@ -19,7 +20,7 @@ static int load_file(lua_State *L)
     struct runtime *runtime = loading->testing->runtime;
     lua_newtable(L);
     lua_newtable(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->code->environment);
+    environment_push(L, runtime->code->environment, RECORD_GLOBALS);
     lua_setfield(L, -2, "__index");
     lua_setmetatable(L, -2);
     lua_test_push(loading->testing, L);

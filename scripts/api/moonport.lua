@@ -54,7 +54,8 @@
 -- ---- handlers: globals of main.lua, or fields of the table that it returns ----
 
 ---Once in each worker, before its first connection. An error stops the start. It is not called
----after a reload: start timers in main.lua itself, or in on_load. It may sleep.
+---after a reload: start timers in main.lua itself, or in on_load, and let on_load set the variables that it
+---sets. It may sleep.
 function on_start() end
 
 ---A new connection. `false` refuses it: its queue is flushed, it is closed, and no on_disconnect

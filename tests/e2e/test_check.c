@@ -56,12 +56,12 @@ Test(check, names_that_are_made_known_in_any_way_are_fine)
 {
     check_accept_script("rawset(_G, 'helper', function() end)\nhelper()\n");
     check_accept_script("setmetatable(_G, { __index = { anything = 1 } })\n"
-                        "function on_start() print(anything) end\n");
-    check_accept_script("load('function helper() end')()\nfunction on_start() helper() end\n");
+                        "function on_stop() print(anything) end\n");
+    check_accept_script("load('function helper() end')()\nfunction on_stop() helper() end\n");
     check_accept_script("for _, name in ipairs { 'one', 'two' } do _G[name] = name end\n"
-                        "function on_start() print(one, two) end\n");
-    check_accept_script("perhaps = nil\nfunction on_start() if perhaps then perhaps() end end\n");
-    check_accept_script("local function f() later() end\nfunction on_start() f() end\n"
+                        "function on_stop() print(one, two) end\n");
+    check_accept_script("perhaps = nil\nfunction on_stop() if perhaps then perhaps() end end\n");
+    check_accept_script("local function f() later() end\nfunction on_stop() f() end\n"
                         "function later() end\n");
     check_accept_script("do local _ENV = { x = 1 }; y = x; z = unheard end\n");
     check_accept(FILES("main.lua",
@@ -71,7 +71,7 @@ Test(check, names_that_are_made_known_in_any_way_are_fine)
 
 Test(check, names_of_any_lua_are_fine)
 {
-    check_accept_script("function on_start()\n"
+    check_accept_script("function on_stop()\n"
                         "  local unpack = table.unpack or unpack\n"
                         "  if jit then print(jit.version) end\n"
                         "  print(bit32, bit, loadstring, setfenv, utf8, warn, rawlen)\n"
@@ -81,10 +81,10 @@ Test(check, names_of_any_lua_are_fine)
 Test(check, a_function_that_is_called_by_the_script_is_no_handler)
 {
     check_accept_script("local function use() on_recieved() end\n"
-                        "function on_start() use() end\n"
+                        "function on_stop() use() end\n"
                         "function on_recieved() end\n");
     check_accept_script("function on_connected() end\n"
-                        "function on_start() server.after(1, on_connected) end\n");
+                        "function on_stop() server.after(1, on_connected) end\n");
     check_accept_script("on_duty = true\n");
     check_accept(
         FILES("main.lua", "return { on_receive = function() end, on_login = function() end }\n"));

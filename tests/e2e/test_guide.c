@@ -71,6 +71,10 @@ static const struct conversation conversations[] = {
     {"handing on", 1,
      "1> tea\n1< 1: tea\n1> cake\n1< 2: tea cake\nedit main.lua: of the old code => once\n"
      "log generation 2 runs\n1> list\n1< 2: tea cake\n"},
+    {"opened once", 1,
+     "1> tea\n1< 1 lines\nedit main.lua: \" lines\" => \" in all\"\nlog generation 2 runs\n1> "
+     "cake\n"
+     "1< 2 in all\n"},
     {"a timer that stays", 2,
      "1< tick\n2< tick\nedit main.lua: tick => tock\nlog generation 2 runs\n1~ tock\n2~ tock\n"
      "1> time\n1~ it is {h}:{m}\n"},

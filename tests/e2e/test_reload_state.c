@@ -87,7 +87,7 @@ Test(reload_state, what_is_queued_still_arrives)
     server_end(&server);
 }
 
-Test(reload_state, modules_and_globals_of_the_scripts_are_new_and_all_others_stay)
+Test(reload_state, modules_globals_and_libraries_are_new_and_modules_from_outside_stay)
 {
     char script[1000];
     char *directory = directory_make("outside.lua", "return {}\n", NULL);
@@ -106,8 +106,12 @@ Test(reload_state, modules_and_globals_of_the_scripts_are_new_and_all_others_sta
     server_reload(&server, script, 2);
     client_ask(client, "what?", "nil nil nil true nil");
     client_ask(client, "what?", "kept kept kept true kept");
-    server_command(&server, "reload", 0, "generation 3 runs\n");
-    client_ask(client, "what?", "kept kept nil true nil");
+    char said[400];
+    snprintf(said, sizeof said,
+             "generation 3 runs\nnot loaded anew, because it is outside of %s: %s/outside.lua\n",
+             server.directory, directory);
+    server_command(&server, "reload", 0, said);
+    client_ask(client, "what?", "kept nil nil true nil");
     directory_remove(directory);
     close(client);
     server_end(&server);

@@ -169,6 +169,186 @@ Test(sandbox, globals_may_be_strict_in_it)
                NULL);
 }
 
+/* ---- ways out ---- */
+
+enum ways {
+    OUT = 1,        /* outside a sandbox it gets out: it does try */
+    OUT_OF_5_4 = 2, /* that of Lua 5.4 does */
+    OUT_OF_JIT = 4, /* that of LuaJIT does */
+    PERHAPS = 8,    /* that hangs on what is installed */
+};
+
+/* A function's body, which is out if it returns something; an error is no way out. `outside` is a directory
+ * with canary.lua in it, which returns 'out', beside that of the scripts, and `link` leads there; `here`
+ * is that of the scripts, with a file notes.txt that is Lua, too; `got` is set by what runs elsewhere. */
+static const struct {
+    const char *name, *body;
+    int ways;
+} tried[] = {
+    {"io.open", "return io.open(outside .. '/canary.lua'):read '*a'", OUT},
+    {"io.lines", "return io.lines(outside .. '/canary.lua')()", OUT},
+    {"io.popen", "return io.popen('echo out'):read '*a'", OUT},
+    {"io, by its name", "return require 'io'", OUT},
+    {"io, loaded", "return package.loaded.io", OUT},
+    {"os.execute", "return os.execute 'true'", OUT},
+    {"os.remove", "return os.remove(outside .. '/victim')", OUT},
+    {"os.rename", "return os.rename(outside .. '/canary.lua', outside .. '/canary.lua')", OUT},
+    {"os.tmpname", "local name = os.tmpname() os.remove(name) return name", OUT},
+    {"os.getenv", "return os.getenv 'PATH'", OUT},
+    {"os.setlocale", "return os.setlocale()", OUT},
+    {"os.exit", "os.exit(0, true) return true", 0},
+    {"dofile", "return dofile(outside .. '/canary.lua')", OUT},
+    {"loadfile", "return loadfile(outside .. '/canary.lua')()", OUT},
+    {"package.loadlib", "return package.loadlib and select(3, package.loadlib('x', '*'))", OUT},
+    {"package.searchpath", "return package.searchpath('canary', outside .. '/?.lua')", OUT},
+    {"package.path", "package.path = outside .. '/?.lua' return require 'canary'", OUT},
+    {"package.path by a link", "package.path = link .. '/?.lua' return require 'canary'", OUT},
+    {"package.path by ..",
+     "package.path = here .. '/../' .. name .. '/?.lua' return require 'canary'", OUT},
+    {"package.path to another kind of file",
+     "package.path = here .. '/?.txt' return require 'notes'", OUT},
+    {"require of a path", "package.path = '?' return require(outside .. '/canary.lua')", 0},
+    {"require of ..", "return require('..' .. name .. '.canary') or require('../canary')", 0},
+    {"package.cpath",
+     "package.cpath = '/usr/lib/x86_64-linux-gnu/lua/5.4/?.so' return require 'lfs'", PERHAPS},
+    {"package.searchers",
+     "package.path = outside .. '/?.lua' "
+     "for _, search in ipairs(package.searchers or package.loaders) do "
+     "  local load, data = search 'canary' "
+     "  if type(load) == 'function' then return load('canary', data) end "
+     "end",
+     OUT},
+    {"more searchers", "return (package.searchers or package.loaders)[4]", OUT},
+    {"string.dump", "return string.dump(function() end)", OUT},
+    {"code in bytes", "return load(string.dump(function() return 'out' end), 'x', 'b')()", OUT},
+    {"code in bytes by the real load", "return package.loaded._G.load('\27Lua', 'x', 'b')", 0},
+    {"methods of strings", "return getmetatable('').__index.dump(function() end)", OUT},
+    {"methods of strings, set anew", "getmetatable('').__index = io return ('').open", OUT},
+    {"debug", "return debug.getinfo(1, 'f').func", OUT},
+    {"debug, by its name", "return require 'debug'", OUT},
+    {"ffi", "return require 'ffi'", OUT_OF_JIT},
+    {"jit", "return jit.version", OUT_OF_JIT},
+    {"getfenv", "return getfenv(0).io or getfenv(print).io or getfenv(server.log).io", OUT_OF_JIT},
+    {"setfenv", "return setfenv(function() return io end, getfenv(0))()", OUT_OF_JIT},
+    {"module", "module('m', package.seeall) return io", OUT_OF_JIT},
+    {"_G", "return package.loaded._G.io or _G._G.io or load 'return io'()", OUT},
+    {"behind _G",
+     "return getmetatable(_G).__index(_G, 'io') or getmetatable(_G).__index(_G, 'debug')", 0},
+    {"_ENV", "return load('return _ENV.io', 'x', 't', nil)()", 0},
+    {"coroutines",
+     "return coroutine.wrap(function() return coroutine.wrap(function() return io end)() end)()",
+     OUT},
+    {"a coroutine of another handler", "return coroutine.resume(coroutine.running())", 0},
+    {"__tostring, called by the server",
+     "server.after(0, function() error(setmetatable({}, { __tostring = function() "
+     "  got = io or debug or os.execute return 'x' end })) end) "
+     "server.sleep(0.02) return got",
+     OUT},
+    {"__tostring, called by server.log",
+     "server.log('info', '%s', setmetatable({}, { __tostring = function() got = io return 'x' end "
+     "})) "
+     "return got",
+     OUT},
+    {"__index, called by the server",
+     "pcall(broadcast, 'x', setmetatable({}, { __index = function() got = io end })) return got",
+     OUT},
+    {"__gc",
+     "setmetatable({}, { __gc = function() got = io end }) collectgarbage() collectgarbage() "
+     "return got",
+     OUT_OF_5_4},
+    {"__close",
+     "load [[local x <close> = setmetatable({}, { __close = function() got = io end })]]() return "
+     "got",
+     OUT_OF_5_4},
+    {"what is posted", "server.post('all', { io, debug }) return false", 0},
+    {"what is shared", "server.shared:set('k', load) return true", 0},
+    {"what an iterator keeps",
+     "local next_conn = server.connections() return next_conn(_G, 'io') == io and io", 0},
+    {"more memory by a collector that stands",
+     "collectgarbage 'stop' local all = {} "
+     "for i = 1, 1e6 do all[i] = ('x'):rep(1e5) .. i end return true",
+     0},
+    {"more memory by a long text", "return #('x'):rep(1e10) > 0", 0},
+    {"more time by no text", "return #('x'):rep(1e15, ('x'):rep(1e5)) > 0", 0},
+};
+
+/* Has the server try them all; which of them are out is what it answers, a line each. */
+static char *try_ways(const char *sandbox)
+{
+    static char script[40000];
+    char *outside = directory_make("canary.lua", "return 'out'\n", "victim", "", NULL), link[300];
+    snprintf(link, sizeof link, "%s-link", outside);
+    cr_assert_eq(symlink(outside, link), 0);
+    char *here = directory_make("notes.txt", "return 'out'\n", NULL);
+    size_t used = (size_t)snprintf(
+        script, sizeof script,
+        "outside, link, here, name, got = '%s', '%s', '%s', '%s', nil\nlocal ways = {\n", outside,
+        link, here, strrchr(outside, '/') + 1);
+    for (size_t i = 0; i < sizeof tried / sizeof *tried; i++)
+        used += (size_t)snprintf(script + used, sizeof script - used,
+                                 "{ '%s', function() %s end },\n", tried[i].name, tried[i].body);
+    used += (size_t)snprintf(script + used, sizeof script - used,
+                             "}\n"
+                             "function on_receive(conn)\n"
+                             "  local out = {}\n"
+                             "  for _, way in ipairs(ways) do\n"
+                             "    local path = package.path\n"
+                             "    got = nil\n"
+                             "    local fine, answer = pcall(way[2])\n"
+                             "    if fine and answer then out[#out + 1] = way[1] end\n"
+                             "    package.path = path\n"
+                             "    package.loaded.canary, package.loaded.notes = nil, nil\n"
+                             "    getmetatable('').__index = string\n"
+                             "    collectgarbage 'restart'\n"
+                             "  end\n"
+                             "  conn:send('\\n' .. table.concat(out, '\\n') .. '\\n')\n"
+                             "end\n");
+    cr_assert(used < sizeof script);
+    struct server server =
+        server_begin(&(struct begin){.script = script,
+                                     .flags = {"--workers", "1", "--sandbox", sandbox,
+                                               "--lua-memory", "32M", "--handler-timeout", "60"}});
+    size_t size;
+    int client = client_connect(&server);
+    client_put_text(client, "go");
+    char *answer = (char *)client_take(client, &size);
+    while (answer[0] != '\n') { /* one of them broadcasts */
+        free(answer);
+        answer = (char *)client_take(client, &size);
+    }
+    close(client);
+    server_end(&server);
+    char victim[600];
+    snprintf(victim, sizeof victim, "%s/victim", outside);
+    cr_assert_eq(access(victim, F_OK) == 0, strcmp(sandbox, "true") == 0);
+    unlink(link);
+    directory_remove(outside);
+    directory_remove(here);
+    return answer;
+}
+
+Test(sandbox, no_way_out_that_was_tried_leads_out)
+{
+    char *out = try_ways("true");
+    cr_assert_str_eq(out, "\n\n", "these led out:%s", out);
+    free(out);
+}
+
+/* And they do try: without a sandbox they lead out. */
+Test(sandbox, those_ways_lead_out_where_there_is_no_sandbox)
+{
+    if (on_windows()) cr_skip_test("NOT TESTED: the ways lead into Linux");
+    int here = OUT | (has_luajit() ? OUT_OF_JIT : OUT_OF_5_4);
+    char *out = try_ways("false"), line[100];
+    for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
+        snprintf(line, sizeof line, "\n%s\n", tried[i].name);
+        bool led_out = strstr(out, line) != NULL, leads_out = (tried[i].ways & here) != 0;
+        if (tried[i].ways == PERHAPS) continue;
+        cr_assert_eq(led_out, leads_out, "%s: out of them were%s", tried[i].name, out);
+    }
+    free(out);
+}
+
 /* ---- outside ---- */
 
 Test(sandbox, without_it_lua_is_whole_but_for_exit)

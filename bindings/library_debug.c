@@ -1,0 +1,126 @@
+/* Lua's `debug`, so that it gives nothing out that guards the server: what C functions keep, those of the
+ * server's own that stand on the stack, and the metatables that userdata are known by. */
+#include "code.h"
+#include "environment.h"
+
+/* debug.getupvalue(function, number): of functions of Lua's only */
+static int get_upvalue(lua_State *L)
+{
+    int number = (int)luaL_checkinteger(L, 2);
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    if (lua_iscfunction(L, 1)) return 0;
+    const char *name = lua_getupvalue(L, 1, number);
+    if (name == NULL) return 0;
+    lua_pushstring(L, name);
+    lua_insert(L, -2);
+    return 2;
+}
+
+static bool is_userdata(lua_State *L, int index)
+{
+    int type = lua_type(L, index);
+    return type == LUA_TUSERDATA || type == LUA_TLIGHTUSERDATA;
+}
+
+/* debug.setmetatable(value, metatable): of a userdata it is what its functions know it by; and all light
+ * ones have the same */
+static int set_metatable(lua_State *L)
+{
+    luaL_argcheck(L, !is_userdata(L, 1), 1, "a userdata keeps its metatable");
+    luaL_argcheck(L, lua_isnil(L, 2) || lua_istable(L, 2), 2, "expected nil or a table");
+    lua_settop(L, 2);
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+/* Puts a copy in the place of the table on the top of the stack. */
+static void copy_table(lua_State *L)
+{
+    lua_newtable(L);
+    lua_pushnil(L);
+    while (lua_next(L, -3) != 0) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_remove(L, -2);
+}
+
+/* debug.getmetatable(value): of a userdata and of a conn a copy, with copies of its methods */
+static int get_metatable(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    if (lua_getmetatable(L, 1) == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    luaL_getmetatable(L, "moonport.conn");
+    bool guarded = is_userdata(L, 1) || lua_rawequal(L, -1, -2);
+    lua_pop(L, 1);
+    if (!guarded) return 1;
+    copy_table(L);
+    environment_push_raw(L, -1, "__index");
+    if (lua_istable(L, -1)) {
+        copy_table(L);
+        lua_setfield(L, -2, "__index");
+    } else {
+        lua_pop(L, 1);
+    }
+    return 1;
+}
+
+/* The place of the level among the arguments of debug.getinfo, on this coroutine; 0: there is none. */
+static int place_of_level(lua_State *L)
+{
+    int place = lua_isthread(L, 1) ? 2 : 1;
+    bool elsewhere = place == 2 && lua_tothread(L, 1) != L;
+    return !elsewhere && lua_isnumber(L, place) && lua_tonumber(L, place) >= 0 ? place : 0;
+}
+
+/* debug.getinfo([thread,] function [, what]). On the stack stand functions in C that are no script's to
+ * call: those in whose place others stand, and those that take a pointer. */
+static int get_info(lua_State *L)
+{
+    struct runtime *runtime = runtime_of(L);
+    int level = place_of_level(L);
+    bool by_level = !lua_isfunction(L, lua_isthread(L, 1) ? 2 : 1);
+    if (level > 0) { /* this is one more */
+        lua_pushnumber(L, lua_tonumber(L, level) + 1);
+        lua_replace(L, level);
+    }
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    if (!by_level || !lua_istable(L, -1)) return 1;
+    environment_push_raw(L, -1, "func");
+    if (lua_iscfunction(L, -1)) {
+        environment_push_closet(L, runtime, CLOSET_PUBLIC);
+        lua_insert(L, -2);
+        lua_rawget(L, -2);
+        if (!lua_toboolean(L, -1)) {
+            lua_pushnil(L);
+            lua_setfield(L, -4, "func");
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return 1;
+}
+
+void library_open_debug(struct runtime *runtime)
+{
+    static const luaL_Reg functions[] = {
+        {"getupvalue", get_upvalue},
+        {"setmetatable", set_metatable},
+        {"getmetatable", get_metatable},
+        {NULL, NULL},
+    };
+    lua_State *L = runtime->L;
+    lua_getglobal(L, "debug");
+    runtime_register(runtime, L, functions);
+    lua_pushlightuserdata(L, runtime);
+    lua_getfield(L, -2, "getinfo");
+    lua_pushcclosure(L, get_info, 2);
+    lua_setfield(L, -2, "getinfo");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,283 @@
+/* What a script that has `debug` can do to what guards the server: nothing. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HEAD \
+    "local wrong = {}\n" \
+    "local function check(what, holds)\n" \
+    "  if not holds then wrong[#wrong + 1] = tostring(what) end\n" \
+    "end\n" \
+    "local function verdict() return #wrong == 0 and 'fine' or table.concat(wrong, '\\n') end\n"
+
+static void try_script(const char *script, const char *module)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = script,
+        .module = module,
+        .flags = {"--workers", "1", "--handler-timeout", "60", "--lua-memory", "64M"}});
+    int client = client_connect(&server);
+    client_ask(client, "go", "fine");
+    client_ask(client, "again", "fine");
+    close(client);
+    server_end(&server);
+}
+
+/* Functions of C have no upvalues that a script could see, wherever it finds them. */
+Test(debug, functions_of_c_keep_their_secrets)
+{
+    try_script(HEAD "local seen, count = {}, 0\n"
+                    "local function look(value)\n"
+                    "  if seen[value] then return end\n"
+                    "  if type(value) == 'table' then\n"
+                    "    seen[value] = true\n"
+                    "    for key, inner in next, value do look(key) look(inner) end\n"
+                    "    look(debug.getmetatable(value))\n"
+                    "  elseif type(value) == 'userdata' then\n"
+                    "    seen[value] = true\n"
+                    "    look(debug.getmetatable(value))\n"
+                    "    look((debug.getuservalue or debug.getmetatable)(value))\n"
+                    "  elseif type(value) == 'function' then\n"
+                    "    seen[value] = true\n"
+                    "    local in_c, i = debug.getinfo(value, 'S').what == 'C', 1\n"
+                    "    if in_c then count = count + 1 end\n"
+                    "    while true do\n"
+                    "      local name, inner = debug.getupvalue(value, i)\n"
+                    "      if not name then break end\n"
+                    "      check('an upvalue of C', not in_c)\n"
+                    "      look(inner)\n"
+                    "      i = i + 1\n"
+                    "    end\n"
+                    "  end\n"
+                    "  if type(value) == 'userdata' then\n"
+                    "    check('the source', getmetatable(value) ~= 'source')\n"
+                    "  end\n"
+                    "end\n"
+                    "function on_receive(conn)\n"
+                    "  look { _G, conn, server.group 'g', server.after(0, function() end),\n"
+                    "    server.shared, server.connections(), coroutine.wrap(function() end), '',\n"
+                    "    debug.getmetatable(''), debug.getmetatable(conn) }\n"
+                    "  check('functions', count > 100)\n"
+                    "  conn:send(verdict())\n"
+                    "end\n",
+               NULL);
+}
+
+/* `stack` looks at all that stands on the stack of whoever calls it. */
+#define STACK \
+    "local known = {}\n" \
+    "local function stack()\n" \
+    "  for level = 1, 30 do\n" \
+    "    local at = debug.getinfo(level, 'fS')\n" \
+    "    if not at then break end\n" \
+    "    check('a function of C that is not global', at.what ~= 'C' or not at.func or\n" \
+    "      known[at.func])\n" \
+    "    for i = 1, 60 do\n" \
+    "      local name, value = debug.getlocal(level, i)\n" \
+    "      if not name then break end\n" \
+    "      if type(value) == 'userdata' then\n" \
+    "        local text = tostring(value)\n" \
+    "        check(text, text:find '^userdata' or text:find '^light' or text:find '^file')\n" \
+    "      end\n" \
+    "      check('the source', getmetatable(value) ~= 'source')\n" \
+    "      if at.what == 'C' and type(value) == 'table' then\n" \
+    "        check('a record', not (rawget(value, 5) ~= nil and rawget(value, 'n') == nil and\n" \
+    "          type(rawget(value, 1)) == 'userdata'))\n" \
+    "      end\n" \
+    "    end\n" \
+    "  end\n" \
+    "end\n" \
+    "local function know(library)\n" \
+    "  for _, value in pairs(library) do\n" \
+    "    if type(value) == 'function' then known[value] = true end\n" \
+    "  end\n" \
+    "end\n" \
+    "for _, library in pairs(_G) do\n" \
+    "  if type(library) == 'table' then know(library) end\n" \
+    "end\n" \
+    "know(_G) know(package.searchers or package.loaders)\n"
+
+/* While a module is loaded, an error is told, load asks for text, xpcall calls, a coroutine is closed. */
+Test(debug, the_stack_shows_nothing_that_guards)
+{
+    try_script(HEAD STACK "looks = stack\n"
+                          "require 'module'\n"
+                          "looks = nil\n"
+                          "local tells = setmetatable({}, { __tostring = function()\n"
+                          "  stack() told = true return 'told'\n"
+                          "end })\n"
+                          "setmetatable(_G, { __index = function(_, name)\n"
+                          "  stack() if name:find('^on_') then asked = true end\n"
+                          "end })\n"
+                          "told, asked = false, false\n"
+                          "function on_receive(conn)\n"
+                          "  stack()\n"
+                          "  load(function() stack() end)\n"
+                          "  xpcall(stack, print)\n"
+                          "  xpcall(error, stack)\n"
+                          "  pcall(stack)\n"
+                          "  coroutine.wrap(stack)()\n"
+                          "  if _VERSION ~= 'Lua 5.1' then\n"
+                          "    local closed\n"
+                          "    local co = coroutine.create(load [[\n"
+                          "      local stack, done = ...\n"
+                          "      local x <close> = setmetatable({}, { __close = function()\n"
+                          "        stack() done()\n"
+                          "      end })\n"
+                          "      coroutine.yield() ]])\n"
+                          "    coroutine.resume(co, stack, function() closed = true end)\n"
+                          "    coroutine.close(co)\n"
+                          "    check('it is closed', closed)\n"
+                          "  end\n"
+                          "  server.after(0, function() error(tells) end)\n"
+                          "  while not told do server.sleep(0.001) end\n"
+                          "  check('asked', asked)\n"
+                          "  conn:send(verdict())\n"
+                          "end\n",
+               "looks()\n");
+}
+
+Test(debug, metatables_of_userdata_and_conns_are_copies_and_none_can_be_given)
+{
+    try_script(HEAD
+               "function on_receive(conn)\n"
+               "  local group, timer = server.group 'g', server.after(9, function() end)\n"
+               "  for _, value in ipairs { group, timer, server.shared, conn } do\n"
+               "    local metatable = debug.getmetatable(value)\n"
+               "    for name in pairs(metatable.__index) do metatable.__index[name] = nil end\n"
+               "    for name in pairs(metatable) do metatable[name] = nil end\n"
+               "    metatable.__gc = 5\n"
+               "  end\n"
+               "  check('group', group:add(conn) and group:count() == 1 and tostring(group) == "
+               "'group g')\n"
+               "  check('shared', server.shared:set('k', 1) and server.shared:get('k') == 1)\n"
+               "  check('timer', not pcall(timer.cancel) and pcall(timer.cancel, timer))\n"
+               "  check('conn', conn:pending() >= 0 and tostring(conn):find '^conn %d')\n"
+               "  local light = debug.upvalueid(check, 1)\n"
+               "  for _, value in ipairs { light, group, timer, server.shared, io.stdout } do\n"
+               "    for _, metatable in ipairs { {}, debug.getmetatable(group), "
+               "getmetatable(io.stdout) } do\n"
+               "      check('given', not pcall(debug.setmetatable, value, metatable))\n"
+               "    end\n"
+               "  end\n"
+               "  local stands = debug.setmetatable({}, debug.getmetatable(group))\n"
+               "  check('none', not pcall(group.count, stands) and not pcall(group.count, light))\n"
+               "  debug.setmetatable(stands, nil)\n"
+               "  check('own', debug.getmetatable(setmetatable({}, { __metatable = 1 "
+               "})).__metatable == 1)\n"
+               "  check('level', debug.getinfo(1, 'f').func == on_receive and\n"
+               "    debug.getinfo(1, 'l').currentline > 10 and debug.getinfo(0, 'n').name == "
+               "'getinfo' and\n"
+               "    debug.getinfo(coroutine.running(), 1, 'f').func == on_receive and\n"
+               "    debug.getinfo(check, 'S').what == 'Lua' and debug.getinfo(99) == nil)\n"
+               "  check('upvalue', select(2, debug.getupvalue(check, 1)) == wrong)\n"
+               "  check('hook', not debug.sethook and not debug.getregistry)\n"
+               "  conn:send(verdict())\n"
+               "end\n",
+               NULL);
+}
+
+/* Each function that is ours, and each metamethod, with three of these, in any order. A conn of somebody
+ * else is among them, who is closed by that. */
+Test(debug, any_function_with_any_arguments_raises_an_error_at_the_most)
+{
+    static const char script[] =
+        "local victim\n"
+        "local function values()\n"
+        "  local own = setmetatable({}, { __index = function() error 'index' end,\n"
+        "    __tostring = function() return 5 end, __gc = function() end })\n"
+        "  return { true, 0, 1, -1, 2 ^ 53, 1e300, 0 / 0, '', 'x', 'a\\0b', ('x'):rep(300), {}, "
+        "own,\n"
+        "    function() end, coroutine.create(function() end), victim, server.group 'g',\n"
+        "    server.after(9, function() end), server.shared, debug.upvalueid(values, 1), { 1, {} "
+        "},\n"
+        "    { except = victim }, { 'length', size = 99 } }\n"
+        "end\n"
+        "local all, names = {}, {}\n"
+        "local function add(name, value)\n"
+        "  if type(value) == 'function' and not names[value] then\n"
+        "    names[value] = name\n"
+        "    all[#all + 1] = value\n"
+        "  end\n"
+        "end\n"
+        "local function add_all(name, library, but)\n"
+        "  for key, value in pairs(library or {}) do\n"
+        "    if not (but or ''):find(key, 1, true) then add(name .. '.' .. key, value) end\n"
+        "  end\n"
+        "end\n"
+        "function on_connect(conn)\n"
+        "  if not victim then victim = conn return end\n"
+        "  add_all('server', server, 'sleep')\n"
+        "  add_all('debug', debug)\n"
+        "  add_all('coroutine', coroutine, 'yield')\n"
+        "  for i, value in ipairs { conn, server.group 'g', server.after(9, print), server.shared "
+        "} do\n"
+        "    local metatable = debug.getmetatable(value)\n"
+        "    add_all('methods ' .. i, metatable.__index)\n"
+        "    add_all('meta ' .. i, metatable)\n"
+        "  end\n"
+        "  for i, value in ipairs(package.searchers or package.loaders) do add('s ' .. i, value) "
+        "end\n"
+        "  add('send', send) add('broadcast', broadcast) add('require', require) add('load', "
+        "load)\n"
+        "  add('xpcall', xpcall) add('getmetatable', getmetatable)\n"
+        "  add('behind', debug.getmetatable(_G).__index)\n"
+        "  add('connections', server.connections())\n"
+        "  for _, f in ipairs { require, load, xpcall, coroutine.wrap(print), debug.getinfo } do\n"
+        "    for i = 1, 4 do\n"
+        "      local _, value = debug.getupvalue(f, i)\n"
+        "      add('upvalue', value)\n"
+        "      if type(value) == 'userdata' then add_all('box', debug.getmetatable(value)) end\n"
+        "    end\n"
+        "  end\n"
+        "  server.after(0, function() error(setmetatable({}, { __tostring = function()\n"
+        "    for level = 1, 9 do\n"
+        "      local at = debug.getinfo(level, 'fS')\n"
+        "      if at and at.what == 'C' then add('stack', at.func) end\n"
+        "    end\n"
+        "    return 'told'\n"
+        "  end })) end)\n"
+        "end\n"
+        "local function plain(f)\n"
+        "  for _, value in pairs { 0, true, print, coroutine.create(print) } do\n"
+        "    debug.setmetatable(value, nil)\n"
+        "  end\n"
+        "  debug.setmetatable(nil, nil)\n"
+        "  debug.setmetatable('', { __index = string })\n"
+        "end\n"
+        "function on_receive(conn)\n"
+        "  server.sleep(0.02)\n"
+        "  for i, f in ipairs(all) do\n"
+        "    local a = values()\n"
+        "    pcall(f)\n"
+        "    for j = 1, #a do\n"
+        "      pcall(f, a[j])\n"
+        "      pcall(f, nil, a[j])\n"
+        "      plain()\n"
+        "      for k = 1, #a do\n"
+        "        pcall(f, a[j], a[k])\n"
+        "        pcall(f, a[j], a[k], a[(j * k + i) % #a + 1])\n"
+        "        pcall(f, a[j], a[k], nil, a[(j + k + i) % #a + 1])\n"
+        "        plain()\n"
+        "      end\n"
+        "    end\n"
+        "  end\n"
+        "  collectgarbage()\n"
+        "  server.log('info', 'all %d were tried', #all > 50 and 1 or #all)\n"
+        "  send(victim, 'x')\n"
+        "end\n";
+    struct server server = server_begin(
+        &(struct begin){.script = script, .flags = {"--workers", "1", "--handler-timeout", "300"}});
+    int victim = client_connect(&server), client = client_connect(&server);
+    client_put_text(client, "go");
+    server_expect_log(&server, "all 1 were tried");
+    close(victim);
+    close(client);
+    int again = client_connect(&server);
+    client_put_text(again, "go");
+    server_expect_log_count(&server, "all 1 were tried", 2);
+    close(again);
+    server_end(&server);
+}

@@ -1,0 +1,232 @@
+/* Lua's libraries, and what a Lua state has only once, belong to each generation of scripts. */
+#include "reload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Every library, every function of it: taken away by one generation, there in the next. */
+Test(reload_library, what_a_script_takes_away_is_back_with_the_next)
+{
+    static const char takes[] =
+        "local all, names = _G, {}\n"
+        "for name, library in pairs(all) do\n"
+        "  if type(library) == 'table' and library ~= all and name ~= 'server' then\n"
+        "    for key in pairs(library) do names[#names + 1] = { library, key } end\n"
+        "  end\n"
+        "end\n"
+        "for _, name in ipairs(names) do name[1][name[2]] = nil end\n"
+        "server.log, server.stats, server.shared = nil, nil, nil\n"
+        "_G.print, _G.pcall = nil, nil\n"
+        "function on_receive(conn) conn:send(tostring(math.floor) .. tostring(print)) end\n";
+    static const char counts[] =
+        "local count = 0\n"
+        "for _, library in pairs(_G) do\n"
+        "  if type(library) == 'table' then\n"
+        "    for _ in pairs(library) do count = count + 1 end\n"
+        "  end\n"
+        "end\n"
+        "assert(print and pcall and ('x'):rep(2) == 'xx' and server.shared and server.log)\n"
+        "function on_receive(conn) conn:send('all ' .. count) end\n";
+    struct server server = server_begin_reloadable(counts, "1");
+    int client = client_connect(&server);
+    size_t size;
+    client_put_text(client, "?");
+    char *all = (char *)client_take(client, &size);
+    server_reload(&server, takes, 2);
+    client_ask(client, "?", "nilnil");
+    server_reload(&server, counts, 3);
+    client_ask(client, "?", all);
+    free(all);
+    close(client);
+    server_end(&server);
+}
+
+/* What both say at the same time, one of them in a handler that began before the reload. */
+Test(reload_library, a_handler_that_waits_keeps_the_methods_of_its_own_strings)
+{
+#define SAYS(word) \
+    "function string.word() return '" word "' end\n" \
+    "getmetatable('').__unm = function() return '-" word "' end\n" \
+    "function on_receive(conn, packet)\n" \
+    "  while packet == 'wait' and not server.state.go do server.sleep(0.001) end\n" \
+    "  for _ = 1, 3 do\n" \
+    "    conn:send(('x'):word() .. string.word() .. -'x')\n" \
+    "    server.sleep(0.002)\n" \
+    "  end\n" \
+    "  server.state.go = true\n" \
+    "end\n"
+    struct server server = server_begin_reloadable(SAYS("one"), "1");
+    int waits = client_connect(&server), client = client_connect(&server);
+    client_put_text(waits, "wait");
+    client_ask(client, "?", "oneone-one");
+    client_expect(client, "oneone-one");
+    client_expect(client, "oneone-one");
+    for (int i = 0; i < 3; i++) client_expect(waits, "oneone-one");
+    server_reload(&server, "server.state.go = nil\n" SAYS("one"), 2);
+    client_put_text(waits, "wait");
+    client_put_text(waits, "?");
+    server_reload(&server, SAYS("two"), 3);
+    server_reload(&server, "function on_receive(conn) conn:send(tostring(('').word)) end\n", 4);
+    client_ask(client, "?", "nil");
+    server_reload(&server, SAYS("three"), 5);
+    client_ask(client, "?", "threethree-three");
+    for (int i = 0; i < 3; i++) client_expect(waits, "oneone-one");
+    for (int i = 0; i < 3; i++) client_expect(waits, "threethree-three");
+    close(waits);
+    close(client);
+    server_end(&server);
+#undef SAYS
+}
+
+/* A loop that looks whether it is old, and a whole new table of state from code that is old. */
+Test(reload_library, server_state_and_generation_are_the_same_to_all_code)
+{
+    struct server server =
+        server_begin_reloadable("local mine, server = server.generation, server\n"
+                                "function on_receive(conn)\n"
+                                "  while server.generation == mine do server.sleep(0.001) end\n"
+                                "  server.state = { from = 'old ' .. mine .. server.generation }\n"
+                                "  conn:send('done')\n"
+                                "end\n",
+                                "1");
+    int waits = client_connect(&server), client = client_connect(&server);
+    client_put_text(waits, "wait");
+    client_put_text(client, "wait");
+    server_command(&server, "reload", 0, "generation 2 runs");
+    client_expect(waits, "done");
+    client_expect(client, "done");
+    server_reload(&server,
+                  "function on_receive(conn) conn:send(server.state.from .. server.generation) end",
+                  3);
+    client_ask(client, "?", "old 123");
+    script_write(&server, "main.lua", "server.state = { from = 'refused' }\nerror 'refused'\n");
+    server_command(&server, "reload", INPUT, "nothing has changed");
+    client_ask(client, "?", "old 123");
+    close(waits);
+    close(client);
+    server_end(&server);
+}
+
+Test(reload_library, the_collector_runs_again_and_metatables_of_plain_values_are_gone)
+{
+    static const char odd[] =
+        "collectgarbage('stop')\n"
+        "debug.setmetatable(nil, { __index = function() return 'of nil' end })\n"
+        "debug.setmetatable(0, { __index = { half = function(n) return n / 2 end } })\n"
+        "debug.setmetatable(print, { __index = { name = 'function' } })\n"
+        "function on_receive(conn)\n"
+        "  conn:send((nil).x .. (8):half() .. print.name)\n"
+        "end\n";
+    static const char plain[] =
+        "local function running()\n"
+        "  local before, top = collectgarbage('count'), 0\n"
+        "  for i = 1, 300000 do\n"
+        "    local t = { i }\n"
+        "    if i % 1000 == 0 then top = math.max(top, collectgarbage('count')) end\n"
+        "    t = nil\n"
+        "  end\n"
+        "  return top - before < 10000\n"
+        "end\n"
+        "function on_receive(conn)\n"
+        "  conn:send(tostring(pcall(function() return (nil).x end)) ..\n"
+        "    tostring(pcall(function() return (0).half end)) .. tostring(running()))\n"
+        "end\n";
+    struct server server = server_begin_reloadable(plain, "1");
+    int client = client_connect(&server);
+    client_ask(client, "?", "falsefalsetrue");
+    server_reload(&server, odd, 2);
+    client_ask_for_part(client, "?", "of nil4");
+    server_reload(&server, plain, 3);
+    client_ask(client, "?", "falsefalsetrue");
+    script_write(&server, "main.lua", "collectgarbage('stop')\nerror 'refused'\n");
+    server_command(&server, "reload", INPUT, "nothing has changed");
+    client_ask(client, "?", "falsefalsetrue");
+    close(client);
+    server_end(&server);
+}
+
+Test(reload_library, what_a_module_from_outside_adds_to_a_library_stays)
+{
+    char script[800];
+    char *directory = directory_make(
+        "adds.lua", "function string.twice(s) return s .. s end\nadded = 'global'\n", NULL);
+    snprintf(script, sizeof script,
+             "package.path = '%s/?.lua'\n"
+             "require 'adds'\n"
+             "function on_receive(conn) conn:send(('ab'):twice() .. added) end\n",
+             directory);
+    struct server server = server_begin_reloadable(script, "1");
+    int client = client_connect(&server);
+    client_ask(client, "?", "ababglobal");
+    server_command(&server, "reload", 0, "generation 2 runs");
+    client_ask(client, "?", "ababglobal");
+    directory_remove(directory);
+    close(client);
+    server_end(&server);
+}
+
+Test(reload_library, code_from_files_has_the_globals_of_its_generation)
+{
+    char *directory =
+        directory_make("counts.txt", "count = (count or 0) + 1\nreturn count\n", NULL);
+    char script[800];
+    snprintf(script, sizeof script,
+             "count = 10\n"
+             "function on_receive(conn)\n"
+             "  local path = '%s/counts.txt'\n"
+             "  local first, second = dofile(path), loadfile(path)()\n"
+             "  local apart = loadfile(path, 't', {})()\n"
+             "  conn:send(first .. ' ' .. second .. ' ' .. apart .. ' ' .. count)\n"
+             "end\n",
+             directory);
+    struct server server = server_begin_reloadable(script, "1");
+    int client = client_connect(&server);
+    client_ask(client, "?", "11 12 1 12");
+    server_command(&server, "reload", 0, "generation 2 runs");
+    client_ask(client, "?", "11 12 1 12");
+    directory_remove(directory);
+    close(client);
+    server_end(&server);
+}
+
+/* ---- what on_start has kept ---- */
+
+#define FORGETS \
+    "on_start is defined and on_load is not: a reload does not call on_start, and variables that " \
+    "it " \
+    "has set are nil in the new code."
+
+Test(reload_library, a_reload_warns_when_on_start_has_no_on_load)
+{
+    static const char keeps[] = "local kept\n"
+                                "function on_start() kept = 'a handle' end\n"
+                                "function on_receive(conn) conn:send(tostring(kept)) end\n";
+    struct server server = server_begin_reloadable(keeps, "2");
+    int client = client_connect(&server);
+    client_ask(client, "?", "a handle");
+    cr_assert_eq(server_log_count(&server, FORGETS), 0);
+    server_command(&server, "reload", 0, "generation 2 runs\nwarning: " FORGETS);
+    client_ask(client, "?", "nil");
+    char mended[400];
+    snprintf(mended, sizeof mended, "%sfunction on_load() on_start() end\n", keeps);
+    server_reload(&server, mended, 3);
+    cr_assert_eq(server_log_count(&server, FORGETS), 1);
+    client_ask(client, "?", "a handle");
+    close(client);
+    server_end(&server);
+}
+
+Test(reload_library, check_warns_of_it_too)
+{
+    char *out, *err,
+        *directory = directory_make("main.lua",
+                                    "function on_start() end\nfunction on_receive() end\n", NULL);
+    cr_assert_eq(program_run(&out, &err, WORDS("check", directory)), 0);
+    cr_assert_not_null(strstr(err, FORGETS), "%s", err);
+    cr_assert_not_null(strstr(out, "no errors"), "%s", out);
+    free(out);
+    free(err);
+    directory_remove(directory);
+}
