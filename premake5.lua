@@ -233,6 +233,7 @@ local led_there = {
   "malloc", "calloc", "realloc", "free", "lua_newstate", "time", "clock_gettime",
   "pthread_cond_timedwait", "log_line", "link_next",
   "link_decide", "link_set_frame", "link_set_idle", "link_decide_idle", "link_send", "link_send_chunk",
+  "link_fail",
   "worker_broadcast", "worker_group_broadcast", "worker_broadcast_here", "worker_task_post",
 }
 

@@ -113,7 +113,8 @@ struct link {
     struct list parked;   /* received behind it: landing blocks, or what was spilled of them */
     struct outbox outbox;
     struct list touched, starved, woken, closing; /* nodes in the home's lists */
-    uint64_t received_ns, sent_ns;                /* when something last came, and last went */
+    uint64_t received_ns;                         /* when something last came */
+    uint64_t offered_ns; /* when it was last offered what is queued: at once when some has gone */
     uint64_t connected_ns, starved_ns;
     uint64_t gathered_ns; /* since when the gather holds what it holds */
     uint64_t idle_limit_ns;
@@ -137,9 +138,11 @@ struct link_origin {
 /* Takes over a connected socket, or closes it. NULL when no link is free. */
 struct link *link_open(struct link_home *home, const struct link_origin *origin);
 
-/* Events of its port. */
+/* Events of its port. What was sent is taken from the queues of all before anything is done about any of
+ * it, or about what else has come: scripts send, and by then it must be known what waits to be sent. */
 void link_received(struct link *link, const struct port_event *event);
-void link_sent(struct link *link, const struct port_event *event);
+void link_take_sent(struct link *link, const struct port_event *event);
+void link_sent(struct link *link, const struct port_event *event); /* after that */
 
 /* Hands on what has been received, as far as the gates allow. */
 void link_pump(struct link *link);
@@ -201,6 +204,12 @@ void link_drop_input(struct link *link);
 
 /* The input waits, and receiving stops, until pressure_relieve finds blocks or memory for it. */
 void link_starve(struct link *link);
+
+/* Its queue has drained: it is listened to again, and its script may send more. */
+void link_tell_drained(struct link *link);
+
+/* link_pump_woken goes on with it. */
+void link_wake(struct link *link);
 
 /* The input waits for the worker's next turn. */
 void link_yield(struct link *link);

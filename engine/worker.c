@@ -57,6 +57,8 @@ static int finish(struct link_home *home)
 static int hear(struct worker *worker, struct port_event *events, uint64_t deadline_ns)
 {
     int count = port_harvest(worker->home.port, events, EVENTS_PER_TURN, deadline_ns);
+    for (int i = 0; i < count; i++)
+        if (events[i].kind == PORT_SENT) link_take_sent(link_of(events[i].socket), &events[i]);
     for (int i = 0; i < count; i++) handle(worker, &events[i]);
     return count;
 }

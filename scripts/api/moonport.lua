@@ -23,7 +23,7 @@
 ---* `timeout`: what was sent last did not get through
 ---* `framing`: its bytes are no packets
 ---* `oversize`: it announced, or sent, a packet larger than `max_packet`
----* `slow`: it did not read what it was sent, up to `hard_mark`
+---* `slow`: it did not read what it was offered, up to `hard_mark`
 ---* `memory`: `memory` is used up
 ---* `script`: a handler closed it without a word, or failed
 ---* `shutdown`: the server stops
@@ -42,7 +42,7 @@
 
 ---What is wrong with a packet to send, or with whom it is for.
 ---* `closed`: there is no such connection, any more
----* `full`: its queue has reached `hard_mark`, or has and was not drained since
+---* `full`: its queue has reached `hard_mark` and its peer takes no more, or did and was not drained since
 ---* `toobig`: the packet is larger than `max_packet`
 ---* `badsize`: it is not of a size that the framing carries
 ---* `memory`: `memory` is used up

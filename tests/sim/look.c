@@ -6,19 +6,22 @@
 
 /* ---- what must hold at any time ---- */
 
-/* Nobody is kept for longer than it takes. */
+/* Nobody is kept for longer than it takes: first to send what is queued, then to hear the peer's end. The
+ * second one begins when the first is over, however late the clock says that this was. */
 static void look_at_end(const struct world *world, const struct link *link, struct sim_peer *peer)
 {
-    bool draining = link->state == LINK_STATE_DRAINING;
-    uint64_t limit_ns = world->drain_ns_max + (LINK_LINGER_MS + 2) * WHEEL_TICK_NS;
-    if (draining && peer->draining_ns == 0) peer->draining_ns = world->now_ns;
-    promise(!draining || !link->shut || !link->ended,
-            "peer %u: both ways are at their ends, and it is not closed", peer->number);
     bool timers_wait =
         !list_empty(&link->home->wheel.due); /* for the next turn, which comes at once */
-    promise(!draining || timers_wait || world->now_ns - peer->draining_ns <= limit_ns,
+    if (link->state != LINK_STATE_DRAINING) return;
+    if (peer->draining_ns == 0) peer->draining_ns = world->now_ns;
+    if (link->shut && peer->shut_ns == 0) peer->shut_ns = world->now_ns;
+    promise(!link->shut || !link->ended,
+            "peer %u: both ways are at their ends, and it is not closed", peer->number);
+    uint64_t since_ns = link->shut ? peer->shut_ns : peer->draining_ns;
+    uint64_t limit_ns = link->shut ? LINK_LINGER_MS * WHEEL_TICK_NS : world->drain_ns_max;
+    promise(timers_wait || world->now_ns - since_ns <= limit_ns + 2 * WHEEL_TICK_NS,
             "peer %u: it has been closed for %.3f s", peer->number,
-            (double)(world->now_ns - peer->draining_ns) / 1e9);
+            (double)(world->now_ns - since_ns) / 1e9);
 }
 
 /* Its silence will be noticed, and in time. */
@@ -39,7 +42,7 @@ static void look_at_idle(const struct world *world, const struct link *link,
 static bool begins_anew(const struct link *link)
 {
     uint64_t now_ns = port_now(link->home->port);
-    return link->starved_ns == now_ns && link->sent_ns == now_ns;
+    return link->starved_ns == now_ns && pipe_of(&link->socket)->told_ns == now_ns;
 }
 
 static void look_at_links(struct world *world, const struct link_home *home)
@@ -64,8 +67,12 @@ static void look_at_links(struct world *world, const struct link_home *home)
                 "peer %u: its bytes are received, and nobody wants them", peer->number);
         promise(!(link->gates & GATE_SLOW) || link->drain_owed || link->state == LINK_STATE_CLOSING,
                 "peer %u: it is to read first, and nobody will see when it has", peer->number);
+        promise(!link->drain_owed || link->outbox.pending > 0 || !list_empty(&link->woken) ||
+                    link->state != LINK_STATE_OPEN,
+                "peer %u: all that was queued has gone, and nobody is told", peer->number);
         promise(link->gates & GATE_STARVED || list_empty(&link->parked),
                 "peer %u: it keeps blocks of the port's, and waits", peer->number);
+        peer->starves = peer->starves || link->gates & GATE_STARVED;
         if (!(link->gates & GATE_STARVED))
             peer->starved_ns = 0;
         else if (peer->starved_ns == 0 || begins_anew(link))
@@ -129,6 +136,7 @@ void oracle_look(struct world *world, uint32_t worker)
     const struct link_home *home = &world->server->workers[worker].home;
     const struct runtime *runtime = world->runtimes[worker];
     size_t used = budget_used(&home->budget), *seen = &world->budget_seen[worker];
+    world->ran_low = world_is_low(world);
     promise(used <= home->budget.limit || used <= *seen,
             "worker %u: %zu bytes of its budget of %zu are used", worker, used, home->budget.limit);
     *seen = used;

@@ -69,7 +69,9 @@ struct sim_peer {
     enum peer_stage stage;
     char reason[32];
     uint64_t draining_ns; /* since when it is being closed; 0: it is not */
+    uint64_t shut_ns;     /* since when it is told that no more will come; 0: it is not */
     uint64_t starved_ns;  /* since when it waits for memory; 0: it does not */
+    bool starves;         /* it has waited for memory since it asked */
     uint64_t idle_set_ns; /* when its limit was set */
     bool idles_its_way;   /* the script has set a limit for it alone */
     bool idles;           /* on_idle waits */

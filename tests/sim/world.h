@@ -26,6 +26,7 @@ struct world {
     bool serves; /* from when it listens until it was told to end */
     bool told_end, told_abort;
     bool memory_failed; /* an allocation did: some things may not have been done */
+    bool ran_low;       /* blocks or memory did, in some worker, at some time */
     uint64_t drain_ns;  /* the shortest drain timeout there was */
     uint64_t drain_ns_max;
     size_t soft_mark_max; /* the largest there was */
@@ -55,6 +56,10 @@ static inline uint64_t world_now(const struct world *world)
 
 /* Those of the run, none while it is calm. */
 const struct faults *world_faults(void);
+
+/* May blocks or memory have run out by now? They do where the seed wants them to, and where a few peers that
+ * do not read keep many. */
+bool world_is_low(const struct world *world);
 
 /* One run, from the first allocation to the last. */
 void world_run(struct world *world, uint64_t seed, const struct source *scripts);
