@@ -42,7 +42,7 @@
 
 ---What is wrong with a packet to send, or with whom it is for.
 ---* `closed`: there is no such connection, any more
----* `full`: its queue has reached `hard_mark` and its peer takes no more, or did and was not drained since
+---* `full`: its queue is at `hard_mark` and its peer takes no more, or was and has not drained
 ---* `toobig`: the packet is larger than `max_packet`
 ---* `badsize`: it is not of a size that the framing carries
 ---* `memory`: `memory` is used up
