@@ -43,7 +43,6 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
         .gates = GATE_DECIDING,
         .close_when_full = origin->close_when_full,
         .received_ns = now_ns,
-        .sent_ns = now_ns,
         .waits_ns = now_ns,
         .gated_ns = now_ns,
         .connected_ns = port_now(home->port),
@@ -121,7 +120,6 @@ void link_gate_close(struct link *link, enum link_gate gate)
         link->gated_ns = now_ns;
         link_update_deadline(link);
     }
-    if (is_new && gate == GATE_SLOW) link->slow_ns = now_ns;
     link_update_receiving(link);
 }
 
@@ -157,14 +155,14 @@ bool link_home_look(struct link_home *home)
     return late;
 }
 
-static void wake_later(struct link *link)
+void link_wake(struct link *link)
 {
     if (list_empty(&link->woken)) list_append(&link->home->woken, &link->woken);
 }
 
 void link_yield(struct link *link)
 {
-    wake_later(link);
+    link_wake(link);
     link_gate_close(link, GATE_TURN);
 }
 
@@ -173,7 +171,7 @@ static void gate_open_later(struct link *link, enum link_gate gate)
 {
     if (!(link->gates & gate)) return;
     note_open(link, gate);
-    wake_later(link);
+    link_wake(link);
 }
 
 void link_pump_woken(struct link_home *home)
@@ -185,6 +183,7 @@ void link_pump_woken(struct link_home *home)
     while ((node = list_take_first(&turn)) != NULL) {
         struct link *link = container_of(node, struct link, woken);
         if (link->gates & GATE_TURN) note_open(link, GATE_TURN);
+        if (link->drain_owed && link->outbox.pending == 0) link_tell_drained(link);
         link_pump(link);
     }
 }
@@ -225,7 +224,8 @@ void link_end(struct link *link, enum link_reason reason)
     link->reason = (uint8_t)reason;
     move(link, LINK_STATE_DRAINING);
     wheel_stop(&home->wheel, &link->idle_timer);
-    set_deadline(link, home->limits.drain_ns);
+    /* What is queued is offered at the end of this turn, so the deadline comes after that. */
+    set_deadline(link, home->limits.drain_ns > 0 ? home->limits.drain_ns : WHEEL_TICK_NS);
     link_drop_input(link);
     link_update_receiving(link);
     link_touch(link);
@@ -452,8 +452,10 @@ static void on_idle_timer(struct wheel_timer *timer)
     uint64_t since_ns = now_ns - link->received_ns;
     uint64_t next_ns = link->received_ns + link->idle_limit_ns;
     if (link->gates & GATE_SLOW) { /* we do not listen, so its silence is ours; but does it read? */
-        uint64_t offered_ns = link->slow_ns > link->sent_ns ? link->slow_ns : link->sent_ns;
-        if (offered_ns > link->received_ns) since_ns = now_ns - offered_ns;
+        if (!port_send_waits(&link->socket))
+            since_ns = 0; /* it has taken all that it was offered */
+        else if (link->offered_ns > link->received_ns)
+            since_ns = now_ns - link->offered_ns;
         if (since_ns >= link->idle_limit_ns) {
             link_log(link, LOG_INFO,
                      "closed: it has read nothing for %llu.%llu s, with %zu bytes queued",
@@ -530,7 +532,7 @@ void link_set_frame(struct link *link, const struct frame *frame)
     link->cursor = (struct frame_cursor){0};
     link->cut = false;
     /* What has been gathered may hold packets of the new framing. */
-    wake_later(link);
+    link_wake(link);
 }
 
 void *link_data(const struct link *link)

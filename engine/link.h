@@ -131,11 +131,10 @@ struct link {
     struct outbox outbox;
     struct list touched, starved, woken, closing; /* nodes in the home's lists */
     /* Times are link_home_now's, but for connected_ns, which is the port's. */
-    uint64_t received_ns,
-        sent_ns; /* when something last came (or it was last listened to again), went */
+    uint64_t received_ns; /* when something last came, or it was last listened to again */
+    uint64_t offered_ns;  /* when it was last offered what is queued: at once when some has gone */
     uint64_t connected_ns, starved_ns;
     uint64_t gathered_ns; /* since when the gather holds what it holds */
-    uint64_t slow_ns;     /* since when GATE_SLOW stands */
     uint64_t waits_ns;    /* since when a handler waits */
     uint64_t gated_ns;    /* when one of GATES_BOUNDED was last closed */
     uint64_t ending_ns;   /* since when the peer's end is known */
@@ -162,9 +161,11 @@ struct link_origin {
 /* Takes over a connected socket, or closes it. NULL when no link is free. */
 struct link *link_open(struct link_home *home, const struct link_origin *origin);
 
-/* Events of its port. */
+/* Events of its port. What was sent is taken from the queues of all before anything is done about any of
+ * it, or about what else has come: scripts send, and by then it must be known what waits to be sent. */
 void link_received(struct link *link, const struct port_event *event);
-void link_sent(struct link *link, const struct port_event *event);
+void link_take_sent(struct link *link, const struct port_event *event);
+void link_sent(struct link *link, const struct port_event *event); /* after that */
 void link_peer_ended(struct link *link, const struct port_event *event);
 
 /* Hands on what has been received, as far as the gates allow. */
@@ -246,6 +247,12 @@ void link_drop_input(struct link *link);
 
 /* The input waits, and receiving stops, until pressure_relieve finds blocks or memory for it. */
 void link_starve(struct link *link);
+
+/* Its queue has drained: it is listened to again, and its script may send more. */
+void link_tell_drained(struct link *link);
+
+/* link_pump_woken goes on with it. */
+void link_wake(struct link *link);
 
 /* The input waits for the worker's next turn. */
 void link_yield(struct link *link);

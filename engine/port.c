@@ -109,6 +109,14 @@ void port_end_send(struct port *port, struct port_socket *socket, size_t size,
     list_append(&port->sent, &socket->send_node);
 }
 
+bool port_take_sent_of(struct port_socket *socket, struct port_event *event)
+{
+    if (list_empty(&socket->send_node)) return false;
+    list_remove(&socket->send_node);
+    *event = port_sent(socket, socket->send_size, socket->send_error);
+    return true;
+}
+
 int port_take_sent(struct port *port, struct port_event *events, int count_max)
 {
     int count = 0;

@@ -62,7 +62,8 @@ struct port_socket {
     uint8_t readiness;      /* the backend's own, as is all below */
     uint8_t recv_error, send_error, watch_error; /* enum port_error */
     size_t send_size;                            /* bytes */
-    struct list recv_node, send_node, watch_node;
+    struct list recv_node, watch_node;
+    struct list send_node; /* in port->sent, when its send has a result already */
     /* Backends that post receives: */
     struct list posted;               /* blocks not yielded yet, in the order of their numbers */
     struct list done_node, warm_node; /* in the port's lists */
@@ -184,6 +185,9 @@ static inline bool port_behind(const struct port *port)
  * without asking the system. What is not taken comes with the next harvest. */
 int port_take_sent(struct port *port, struct port_event *events, int count_max);
 
+/* The same for one socket; false if it has no such send. */
+bool port_take_sent_of(struct port_socket *socket, struct port_event *event);
+
 /* The time now, for figures: monotonic nanoseconds. Any thread. */
 static inline uint64_t port_clock(const struct port *port)
 {
@@ -271,6 +275,13 @@ static inline void port_shutdown(struct port *port, struct port_socket *socket)
 {
     check(!socket->sending);
     port->operations->shutdown(port, socket);
+}
+
+/* A send is in flight of which nothing is known yet: the peer has been offered something that it has not
+ * taken. */
+static inline bool port_send_waits(const struct port_socket *socket)
+{
+    return socket->sending && list_empty(&socket->send_node);
 }
 
 static inline void port_cancel(struct port *port, struct port_socket *socket)

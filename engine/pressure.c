@@ -1,5 +1,7 @@
 #include "pressure.h"
 
+enum { OFFERED_MAX = 1024 }; /* sends that are acted on */
+
 static struct link *first_starved(const struct link_home *home)
 {
     return list_empty(&home->starved) ? NULL
@@ -89,12 +91,13 @@ static struct link *greatest(struct link_home *home, size_t (*measure)(const str
     return greatest;
 }
 
-/* Blocks that its unread queue keeps, if it is a queue worth the name. */
+/* Blocks that its unread queue keeps, if it is a queue worth the name, and it was offered some of it. */
 static size_t unread_blocks(const struct link *link)
 {
     const struct list *head = &link->outbox.blocks;
     size_t count = 0;
     if (link->state != LINK_STATE_OPEN && link->state != LINK_STATE_DRAINING) return 0;
+    if (!port_send_waits(&link->socket)) return 0;
     for (const struct list *node = head->next; node != head; node = node->next) count++;
     return count > 1 ? count : 0;
 }
@@ -145,16 +148,14 @@ static void close_somebody(struct link_home *home, struct link *first)
 
 /* One at a time: what the last one held may not have come home yet. Only when nobody can be heard any more,
  * because the blocks to receive into are all kept, nobody waits. */
-static void lose_patience(struct link_home *home)
+static bool is_patient(const struct link_home *home)
 {
-    struct link *first = first_starved(home);
-    if (first == NULL) return;
+    const struct link *first = first_starved(home);
+    if (first == NULL) return true;
     bool deaf = !link_home_starving(home) && home->parked_blocks >= home->port->landing_blocks;
     bool in_time = is_over(home, first->starved_ns, PRESSURE_PATIENCE_MS) &&
                    is_over(home, home->closed_ns, PRESSURE_RETRY_MS);
-    if (!in_time && !deaf) return;
-    home->closed_ns = link_home_now(home);
-    close_somebody(home, first);
+    return !in_time && !deaf;
 }
 
 static bool blocks_are_back(const struct link_home *home)
@@ -168,11 +169,41 @@ static bool all_is_well(const struct link_home *home)
            !home->of_memory.lasts;
 }
 
+static void resume(struct link_home *home)
+{
+    if (blocks_are_back(home)) atomic_store_explicit(&home->starving, false, memory_order_relaxed);
+    resume_starved(home);
+}
+
+/* Whoever has taken something, or was sent something in this turn, is offered what is left: afterwards it is
+ * known who does not read, and that may bring what the first in line waits for. */
+static void offer_all(struct link_home *home)
+{
+    struct port_event event;
+    int sent = 0;
+    while (port_take_sent(home->port, &event, 1) > 0) {
+        link_take_sent(link_of(event.socket), &event);
+        link_sent(link_of(event.socket), &event);
+    }
+    do { /* one that is drained may queue more */
+        sent += link_flush_touched(home, OFFERED_MAX - sent);
+    } while (!list_empty(&home->touched));
+}
+
+static void lose_patience(struct link_home *home)
+{
+    if (is_patient(home)) return;
+    offer_all(home);
+    resume(home);
+    if (is_patient(home)) return;
+    home->closed_ns = link_home_now(home);
+    close_somebody(home, first_starved(home));
+}
+
 void pressure_relieve(struct link_home *home)
 {
     if (all_is_well(home)) return;
-    if (blocks_are_back(home)) atomic_store_explicit(&home->starving, false, memory_order_relaxed);
-    resume_starved(home);
+    resume(home);
     note_blocks(home);
     note_memory(home);
     lose_patience(home);

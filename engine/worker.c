@@ -78,6 +78,8 @@ static int hear(struct worker *worker, struct port_event *events, uint64_t deadl
     int count = port_harvest(home->port, events, EVENTS_PER_TURN, deadline_ns), i = 0;
     if (!worker->draining)
         note_gap(home, before_ns, deadline_ns); /* the end has a time of its own */
+    for (int k = 0; k < count; k++)
+        if (events[k].kind == PORT_SENT) link_take_sent(link_of(events[k].socket), &events[k]);
     while (i < count && events[i].kind == PORT_POSTED) handle(worker, &events[i++]);
     worker_read_mail(worker);
     while (i < count) handle(worker, &events[i++]);

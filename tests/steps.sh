@@ -145,12 +145,13 @@ count_instructions() {
     [ "$word" != ok ] || cat "$log"
 }
 
-# Sanitized, it is only fewer seeds.
+# Sanitized, it is only fewer seeds. Some are new each time: it is told which, should they come to matter.
 sim_briefly() { # STEP SANITIZE COUNT HOW
     prepare "$1" lua5.4 "$2" sim || return
     describe_sim
     export MOONPORT_SIM_COUNT="$3"
     counted "$1" tests/sim/run.sh "$4"
+    grep '^new seeds ' "$log"
 }
 
 # Both steps, built for Windows; the others go on without when there is nothing to run them on.

@@ -24,7 +24,7 @@
 ---* `timeout`: the network did not deliver what was sent
 ---* `framing`: its bytes do not fit the framing
 ---* `oversize`: it announced, or sent, a packet larger than `max_packet`
----* `slow`: it did not read what it was sent, up to `hard_mark`
+---* `slow`: it did not read what it was offered, up to `hard_mark`
 ---* `memory`: `memory` is used up
 ---* `script`: the script closed or refused it, without a word of its own
 ---* `error`: a handler failed on it; the log says how
@@ -45,7 +45,7 @@
 
 ---Why a packet was not sent.
 ---* `closed`: there is no such connection, or no longer
----* `full`: the queue has reached `hard_mark`, and has not drained since
+---* `full`: the queue is at `hard_mark` and the peer takes no more, or was and has not drained since
 ---* `toobig`: the packet is larger than `max_packet`
 ---* `badsize`: the framing cannot carry a packet of this size
 ---* `memory`: `memory` is used up

@@ -123,16 +123,19 @@ Test(reload_config, a_lower_hard_mark_refuses_what_was_queued_before)
                                  "soft_mark = '%s', hard_mark = '%s' }\n";
     char text[200];
     snprintf(text, sizeof text, config, "1M", "4M");
-    struct server server = begin("function on_receive(conn)\n"
-                                 "  for i = 1, 40 do\n"
+    struct server server = begin("function on_receive(conn, packet)\n"
+                                 "  for i = 1, tonumber(packet) do\n"
                                  "    local _, code = conn:send(('x'):rep(50000))\n"
-                                 "    if code then return server.log('info', code) end\n"
+                                 "    if code then\n"
+                                 "      local most = conn:pending() <= 256 * 1024\n"
+                                 "      return server.log('info', '%s: %s', code, most)\n"
+                                 "    end\n"
                                  "  end\n"
                                  "  server.log('info', 'all is queued')\n"
                                  "end\n",
                                  text);
     int client = client_connect(&server);
-    client_put_text(client, "go");
+    client_put_text(client, "40");
     server_expect_log(&server, "all is queued\n");
     for (int i = 0; i < 40; i++) {
         size_t size;
@@ -141,8 +144,8 @@ Test(reload_config, a_lower_hard_mark_refuses_what_was_queued_before)
     }
     snprintf(text, sizeof text, config, "64K", "256K");
     configure(&server, text, "settings changed: soft_mark, hard_mark\n");
-    client_put_text(client, "go");
-    server_expect_log(&server, "full\n");
+    client_put_text(client, "2000"); /* more than the system takes of what nobody reads */
+    server_expect_log(&server, "full: true\n");
     close(client);
     server_end(&server);
 }

@@ -42,7 +42,7 @@ static void expect(const struct worker *worker, const struct group *group, struc
 static void promise_offered(const struct worker *worker, enum send_result result)
 {
     const struct list *head = &worker->home.table.live;
-    if (result == SEND_NO_MEMORY || sim_world->memory_failed || sim_world->swarm.scarce) return;
+    if (result == SEND_NO_MEMORY || sim_world->memory_failed || world_is_low(sim_world)) return;
     for (const struct list *node = head->next; node != head; node = node->next) {
         const struct link *link = container_of((struct list *)node, struct link, entry.node);
         promise(peer_at(link)->offered, "peer %u is not told what is said to all",

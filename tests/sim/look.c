@@ -9,23 +9,29 @@
 
 /* ---- what must hold at any time ---- */
 
-/* Nobody is kept for longer than it takes. */
+/* Nobody is kept for longer than it takes: first to send what is queued, then to hear the peer's end. The
+ * second one begins when the first is over, however late the clock says that this was. */
 static void look_at_end(const struct world *world, const struct link *link, struct sim_peer *peer)
 {
-    bool draining = link->state == LINK_STATE_DRAINING;
-    uint64_t limit_ns = world->drain_ns_max + (LINK_LINGER_MS + 2) * WHEEL_TICK_NS;
-    if (draining && peer->draining_ns == 0) {
+    bool timers_wait = /* for the next turn, which comes at once */
+        wheel_next_ns(&link->home->wheel) <= world->now_ns;
+    if (link->state != LINK_STATE_DRAINING) return;
+    if (peer->draining_ns == 0) {
         peer->draining_ns = world->now_ns;
         peer->draining_stalled_ns = world->stalled_ns;
     }
-    uint64_t excused_ns = world->stalled_ns - peer->draining_stalled_ns;
-    promise(!draining || !link->shut || !link->ended,
+    if (link->shut && peer->shut_ns == 0) {
+        peer->shut_ns = world->now_ns;
+        peer->draining_stalled_ns = world->stalled_ns;
+    }
+    promise(!link->shut || !link->ended,
             "peer %u: both ways are at their ends, and it is not closed", peer->number);
-    bool timers_wait = /* for the next turn, which comes at once */
-        wheel_next_ns(&link->home->wheel) <= world->now_ns;
-    promise(!draining || timers_wait || world->now_ns - peer->draining_ns <= limit_ns + excused_ns,
+    uint64_t excused_ns = world->stalled_ns - peer->draining_stalled_ns;
+    uint64_t since_ns = link->shut ? peer->shut_ns : peer->draining_ns;
+    uint64_t limit_ns = link->shut ? LINK_LINGER_MS * WHEEL_TICK_NS : world->drain_ns_max;
+    promise(timers_wait || world->now_ns - since_ns <= limit_ns + 2 * WHEEL_TICK_NS + excused_ns,
             "peer %u: it has been closed for %.3f s", peer->number,
-            (double)(world->now_ns - peer->draining_ns) / 1e9);
+            (double)(world->now_ns - since_ns) / 1e9);
 }
 
 /* However late a worker comes to it: the end has a time, which is counted from when it was asked for. */
@@ -34,7 +40,8 @@ static void look_at_last(const struct world *world, const struct link *link,
 {
     const uint64_t moment_ns = 2 * WHEEL_TICK_NS;
     if (!world->told_end || link->state != LINK_STATE_DRAINING || link->shut) return;
-    promise(!list_empty(&link->home->wheel.due) || world->now_ns - peer->draining_ns <= moment_ns ||
+    promise(wheel_next_ns(&link->home->wheel) <= world->now_ns ||
+                world->now_ns - peer->draining_ns <= moment_ns ||
                 world->now_ns - world->told_end_ns <= world->drain_ns_max + moment_ns,
             "peer %u: it is there %.3f s after the end was asked for", peer->number,
             (double)(world->now_ns - world->told_end_ns) / 1e9);
@@ -81,8 +88,8 @@ static void look_at_gone(const struct world *world, const struct link *link, str
 /* It went on in this turn, and after what was sent at its end it waits again. */
 static bool begins_anew(const struct link *link)
 {
-    uint64_t now_ns = link_home_now(link->home);
-    return link->starved_ns == now_ns && link->sent_ns == now_ns;
+    return link->starved_ns == link_home_now(link->home) &&
+           pipe_of(&link->socket)->told_ns == port_now(link->home->port);
 }
 
 static void look_at_links(struct world *world, const struct link_home *home)
@@ -107,8 +114,12 @@ static void look_at_links(struct world *world, const struct link_home *home)
                 "peer %u: its bytes are received, and nobody wants them", peer->number);
         promise(!(link->gates & GATE_SLOW) || link->drain_owed || link->state == LINK_STATE_CLOSING,
                 "peer %u: it is to read first, and nobody will see when it has", peer->number);
+        promise(!link->drain_owed || link->outbox.pending > 0 || !list_empty(&link->woken) ||
+                    link->state != LINK_STATE_OPEN,
+                "peer %u: all that was queued has gone, and nobody is told", peer->number);
         promise(link->gates & GATE_STARVED || list_empty(&link->parked),
                 "peer %u: it keeps blocks of the port's, and waits", peer->number);
+        peer->starves = peer->starves || link->gates & GATE_STARVED;
         if (!(link->gates & GATE_STARVED))
             peer->starved_ns = 0;
         else if (peer->starved_ns == 0 || begins_anew(link))
@@ -200,6 +211,7 @@ void oracle_look(struct world *world, uint32_t worker)
             "worker %u: the end was asked for before this turn, and it has not heard of that",
             worker);
     size_t used = budget_used(&home->budget), *seen = &world->budget_seen[worker];
+    world->ran_low = world_is_low(world);
     promise(used <= home->budget.limit || used <= *seen,
             "worker %u: %zu bytes of its budget of %zu are used", worker, used, home->budget.limit);
     *seen = used;

@@ -4,7 +4,7 @@
 # seeds. DIRECTORY: of the programs that premake's MAKEFILES have made.
 set -u
 
-SEEDS=1000
+SEEDS=3000
 tests=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
 root=$(CDPATH='' cd -- "$tests/../.." && pwd) || exit 1
 programs=$1 makefiles=$2

@@ -151,9 +151,8 @@ static enum script_verdict idle(void *state, struct link *link, double seconds)
     return verdict;
 }
 
-/* Nobody else's doing ends a healthy peer: it ends itself, keeps silent, or more is said to all than its
- * queue may hold. Whoever keeps to the framing is not told that he does not; who is silent is asked
- * about first. */
+/* Nobody else's doing ends a healthy peer, nor how much it is sent: it ends itself, or keeps silent. Whoever
+ * keeps to the framing is not told that he does not; who is silent is asked about first. */
 static bool may_end(const struct sim_peer *peer, const char *reason)
 {
     const struct world *world = sim_world;
@@ -161,9 +160,8 @@ static bool may_end(const struct sim_peer *peer, const char *reason)
     if (misframed && !peer->garbled) return false;
     bool may_wait_out = world->swarm.config.wait_timeout_ns > 0 && !peer->healthy;
     if (strcmp(reason, "idle") == 0 && !peer->idle_ends && !may_wait_out) return false;
-    bool own =
-        strcmp(reason, "eof") == 0 || strcmp(reason, "idle") == 0 || strcmp(reason, "slow") == 0;
-    return !peer->healthy || own || world->told_end || world->swarm.scarce || world->memory_failed;
+    bool own = strcmp(reason, "eof") == 0 || strcmp(reason, "idle") == 0;
+    return !peer->healthy || own || world->told_end || world_is_low(world) || world->memory_failed;
 }
 
 /* Its end had been known for so long that a gate which was closed did not keep it. */
@@ -237,6 +235,15 @@ void __wrap_link_decide(struct link *link, enum script_verdict verdict)
     __real_link_decide(link, verdict);
 }
 
+/* Of those that end it for not reading, the ones that other files of the engine find. */
+void __real_link_fail(struct link *link, enum link_reason reason);
+void __wrap_link_fail(struct link *link, enum link_reason reason)
+{
+    promise(reason != LINK_SLOW || port_send_waits(&link->socket),
+            "peer %u is said not to read, and has taken all it was offered", peer_at(link)->number);
+    __real_link_fail(link, reason);
+}
+
 void __real_link_set_idle(struct link *link, uint64_t limit_ns);
 void __wrap_link_set_idle(struct link *link, uint64_t limit_ns)
 {
@@ -276,20 +283,23 @@ static void note_refused(struct sim_peer *peer, struct span packet)
     peer_refused(peer, number);
 }
 
-/* After one was refused none is queued until on_drain, so that there is no gap that nobody knows of.
- * before: bytes that were queued. */
+/* After one was refused none is queued until on_drain, so that there is no gap that nobody knows of. It is
+ * refused first while something is offered to its peer that the peer has not taken. size: its bytes, framed,
+ * if it is queued; they may be more than the mark allows if they are all that is. */
 static void note_result(struct sim_peer *peer, const struct link *link, enum send_result result,
-                        size_t before)
+                        size_t size)
 {
+    size_t pending = link->outbox.pending;
     peer->offered = true;
     peer->drain_owed = peer->drain_owed || link->drain_owed;
     promise(result != SEND_OK || !peer->refusing,
             "peer %u: a packet is queued behind a refused one", peer->number);
-    promise(result != SEND_OK || before == 0 ||
-                link->outbox.pending <= link->home->limits.hard_mark,
-            "peer %u: %zu bytes are queued for it", peer->number, link->outbox.pending);
+    promise(result != SEND_OK || pending <= link->home->limits.hard_mark || pending <= size,
+            "peer %u: %zu bytes are queued for it", peer->number, pending);
     if (result != SEND_FULL && result != SEND_NO_MEMORY) return;
-    peer->refusing = link->outbox.pending > 0;
+    promise(result != SEND_FULL || peer->refusing || port_send_waits(&link->socket),
+            "peer %u: its queue is full, and it was not offered what is in it", peer->number);
+    peer->refusing = peer->refusing || pending > 0;
     promise(!link->close_when_full || !link_is_open(link),
             "peer %u: its queue is full, and it is not closed", peer->number);
 }
@@ -304,30 +314,27 @@ static void note_queued(struct sim_peer *peer, size_t before)
 enum send_result __real_link_send(struct link *link, struct span packet);
 enum send_result __wrap_link_send(struct link *link, struct span packet)
 {
-    size_t pending = link->outbox.pending;
     enum send_result result = __real_link_send(link, packet);
     struct sim_peer *peer = peer_at(link);
     size_t before = buffer_size(&peer->expected);
-    note_result(peer, link, result, pending);
-    if (result != SEND_OK) {
+    if (result == SEND_OK) wire_append(&peer->expected, link_frame(link), packet);
+    note_result(peer, link, result, buffer_size(&peer->expected) - before);
+    if (result == SEND_OK)
+        note_queued(peer, before);
+    else
         note_refused(peer, packet);
-        return result;
-    }
-    wire_append(&peer->expected, link_frame(link), packet);
-    note_queued(peer, before);
     return result;
 }
 
 enum send_result __real_link_send_chunk(struct link *link, struct chunk *encoded);
 enum send_result __wrap_link_send_chunk(struct link *link, struct chunk *encoded)
 {
-    size_t pending = link->outbox.pending;
     enum send_result result = __real_link_send_chunk(link, encoded);
     struct sim_peer *peer = peer_at(link);
     size_t before = buffer_size(&peer->expected);
     promise(result != SEND_OK || peer->stage != STAGE_DECIDING,
             "peer %u is not let in yet, and gets what is said to all", peer->number);
-    note_result(peer, link, result, pending);
+    note_result(peer, link, result, encoded->size);
     if (result != SEND_OK) return result;
     wire_append_bytes(&peer->expected, span_of(encoded->data, encoded->size));
     note_queued(peer, before);

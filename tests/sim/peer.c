@@ -252,10 +252,12 @@ void peer_await(struct sim_peer *peer)
         peer->answered = peer->asked;
         peer->asked_ns = 0;
     }
+    if (peer->asked_ns == 0) peer->starves = false;
     if (peer->asked_ns == 0 || peer->over || peer->stage >= STAGE_GONE) return;
     uint64_t now_ns = world_now(sim_world);
     uint64_t waited_ns = now_ns > peer->asked_ns ? now_ns - peer->asked_ns : 0;
-    uint64_t limit_ns = sim_world->swarm.scarce ? SERVED_SCARCE_NS : SERVED_NS;
+    bool is_short = sim_world->swarm.scarce || peer->starves;
+    uint64_t limit_ns = is_short ? SERVED_SCARCE_NS : SERVED_NS;
     promise(waited_ns <= limit_ns, "peer %u, which is healthy, has waited for %.3f s", peer->number,
             (double)waited_ns / 1e9);
 }

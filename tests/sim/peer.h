@@ -72,12 +72,14 @@ struct sim_peer {
     uint64_t draining_stalled_ns; /* the world's stalled_ns then */
     uint64_t gone_ns; /* since when a gate keeps it although its peer has ended; 0: none does */
     uint64_t gone_stalled_ns, gated_ns; /* the world's stalled_ns, and the link's gated_ns, then */
-    uint64_t starved_ns;                /* since when it waits for memory; 0: it does not */
-    uint64_t idle_set_ns;               /* when its limit was set */
-    uint64_t idle_set_taken_ns;         /* its worker's taken_ns then */
-    bool idles_its_way;                 /* the script has set a limit for it alone */
-    bool idles;                         /* on_idle waits */
-    bool idle_ends;                     /* it has answered that this is the end */
+    uint64_t shut_ns;           /* since when it is told that no more will come; 0: it is not */
+    bool starves;               /* it has waited for memory since it asked */
+    uint64_t starved_ns;        /* since when it waits for memory; 0: it does not */
+    uint64_t idle_set_ns;       /* when its limit was set */
+    uint64_t idle_set_taken_ns; /* its worker's taken_ns then */
+    bool idles_its_way;         /* the script has set a limit for it alone */
+    bool idles;                 /* on_idle waits */
+    bool idle_ends;             /* it has answered that this is the end */
     bool refusing;   /* a packet to it was refused, and on_drain has not been called since */
     bool drain_owed; /* its queue was long, and on_drain has not been called since */
     bool offered;    /* what is said to many was said to it, too */

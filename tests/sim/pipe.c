@@ -248,6 +248,7 @@ void pipe_try_send(struct sim_pipe *pipe)
     progress_sending(pipe);
     if (!sending->decided) return;
     sending->told = true;
+    pipe->told_ns = world_now(sim_world);
     port_end_send(&pipe->port->port, pipe->socket, sending->size, sending->error);
 }
 
@@ -255,6 +256,7 @@ static struct port_event harvest_sent(struct sim_pipe *pipe)
 {
     const struct pipe_sending *sending = &pipe->sending;
     promise_unchanged(sending);
+    pipe->told_ns = world_now(sim_world);
     pipe->socket->sending = false;
     return (struct port_event){
         .kind = PORT_SENT, .socket = pipe->socket, .size = sending->size, .error = sending->error};

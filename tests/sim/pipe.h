@@ -56,6 +56,7 @@ struct sim_pipe {
     bool closed;             /* the server has closed its end */
     bool failed;             /* the server was told of an error of the network */
     uint64_t sent;           /* bytes that the server's sends took, in all */
+    uint64_t told_ns;        /* when it was told last what was sent */
     uint64_t heard_ns;       /* when the server was handed bytes last, all bytes before them, too */
     uint64_t heard_taken_ns; /* its worker's taken_ns then */
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { BACKLOG_MAX = 64, GIVEN_BACK = 0xa5 };
-enum { TRIED_AT_ONCE = 500 }; /* of a thousand sends */
+enum { TRIED_AT_ONCE = 500 }; /* of a thousand sends; those to who reads at once always */
 #define STALL_NS_MAX (8 * SECOND)
 
 /* What the server listens on. */
@@ -46,6 +46,7 @@ static bool sim_attach(struct port *port, struct port_socket *socket, intptr_t h
     check(!pipe->closed);
     if (chance(world_faults()->attach)) return false;
     *socket = (struct port_socket){.handle = handle};
+    list_init(&socket->send_node);
     pipe->socket = socket;
     pipe->port = port_sim_of(port);
     list_append(&pipe->port->pipes, &pipe->node);
@@ -92,7 +93,7 @@ static void sim_send(struct port *port, struct port_socket *socket, const struct
     if (!pipe->smooth && chance(world_faults()->stall))
         sending->not_before = world_now(sim_world) + draw_below(&sim_world->draw, STALL_NS_MAX);
     trace_note("pipe %u sends %zu bytes", pipe->number, sending->total);
-    if (draw_chance(&sim_world->draw, TRIED_AT_ONCE)) pipe_try_send(pipe);
+    if (pipe->smooth || draw_chance(&sim_world->draw, TRIED_AT_ONCE)) pipe_try_send(pipe);
 }
 
 static void sim_shutdown(struct port *port, struct port_socket *socket)
@@ -319,8 +320,9 @@ static int sim_harvest(struct port *port, struct port_event *events, int count_m
         there;
     self->mail_left = port_mail_waiting(port);
     if (count > 0) trace_note("mail: %d", count);
-    count +=
+    int sent =
         port_take_sent(port, events + count, (int)draw_size(draw, (uint64_t)(count_max - count)));
+    for (int i = 0; i < sent; i++) pipe_of(events[count++].socket)->told_ns = port->now_ns;
     int most = (int)draw_size(draw, (uint64_t)(count_max - count));
     for (; most > 0 && (there = due(self, -1, NULL)) > 0; most--) {
         due(self, (int)draw_below(draw, (uint64_t)there), &events[count]);

@@ -22,6 +22,16 @@ const struct faults *world_faults(void)
     return sim_world->calm || !sim_world->serves ? &none : &sim_world->swarm.faults;
 }
 
+bool world_is_low(const struct world *world)
+{
+    bool low = world->swarm.scarce || world->ran_low;
+    for (uint32_t i = 0; i < world->server->worker_count; i++) {
+        const struct link_home *home = &world->server->workers[i].home;
+        low = low || link_home_starving(home) || !list_empty(&home->starved);
+    }
+    return low;
+}
+
 /* ---- turns ---- */
 
 enum turn_kind { TURN_CONTROL, TURN_WORKER, TURN_PEER_ACTS, TURN_PEER_READS };
@@ -263,7 +273,7 @@ static bool owes_all(const struct world *world, const struct sim_peer *peer)
     uint64_t counted_ns = world->now_ns - peer->draining_ns + LINK_TURN_LONG_MS * WHEEL_TICK_NS;
     bool late = peer->draining_ns != 0 && counted_ns >= world->drain_ns;
     if (world->told_end && world->now_ns - world->told_end_ns >= world->drain_ns) late = true;
-    if (late || peer->pipe.failed || world->server->aborting || world->swarm.scarce) return false;
+    if (late || peer->pipe.failed || world->server->aborting || world_is_low(world)) return false;
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (strcmp(peer->reason, reasons[i]) == 0) return true;
     return false;
@@ -448,8 +458,9 @@ static void run_server(struct world *world)
 static void promise_answered(const struct world *world, const struct sim_peer *peer)
 {
     const struct faults *faults = &world->swarm.faults;
-    bool excused = world->memory_failed || world->swarm.scarce || peer->raw || faults->attach > 0 ||
-                   faults->accept > 0 || faults->jump > 0 || faults->drain > 0 || faults->abort > 0;
+    bool excused = world->memory_failed || world->swarm.scarce || world->ran_low || peer->raw ||
+                   faults->attach > 0 || faults->accept > 0 || faults->jump > 0 ||
+                   faults->drain > 0 || faults->abort > 0;
     promise(!peer->healthy || excused || peer->answered > 0,
             "peer %u, which is healthy, was never answered", peer->number);
 }

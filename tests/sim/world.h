@@ -27,6 +27,7 @@ struct world {
     bool told_end, told_abort;
     uint64_t told_end_ns;
     bool memory_failed; /* an allocation did: some things may not have been done */
+    bool ran_low;       /* blocks or memory did, in some worker, at some time */
     uint64_t turn_ns;   /* when the present turn of a worker began */
     uint64_t
         taken_ns[WORKERS_MAX]; /* what turns of each worker took that may count against nobody */
@@ -63,6 +64,9 @@ const struct faults *world_faults(void);
 
 /* taken_ns of the worker whose port that is. */
 uint64_t world_taken_ns(const struct world *world, const struct sim_port *port);
+/* May blocks or memory have run out by now? They do where the seed wants them to, and where a few peers that
+ * do not read keep many. */
+bool world_is_low(const struct world *world);
 
 /* One run, from the first allocation to the last. */
 void world_run(struct world *world, uint64_t seed, const struct source *scripts);
