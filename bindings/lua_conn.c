@@ -1,10 +1,10 @@
-/* conn: one connection as scripts see it. Two tables:
+/* conn: one connection as scripts see it. What is used most is its own; what is looked up and not there is
+ * found one table further, or two, without a call; and what is assigned to a name that it does not have
+ * itself is an error.
  *
- *     conn       { [1] = id, data = {}, send = }
- *     behind it  { id =, ip =, port =, listener =, connected_at =, close =, ..., __index = itself, ... }
- *
- * The second one is the metatable of the first, and a connection's own: what is looked up in conn and is not
- * there is found one step further, without a call, and what is assigned to it is an error.
+ *     conn                       { [1] = id, data = {}, send = }
+ *     its metatable, its own     { id =, ip =, port =, connected_at =, __index = itself, __newindex =, ... }
+ *     that one's, a listener's   { __index = { listener =, close =, abort =, ... }, ... }
  *
  * Methods know the conn that the running handler is about, as most calls are; they find the link of any other
  * by conn[1], so that a conn that is kept too long, or tampered with, is answered nil, "closed". */
@@ -14,9 +14,11 @@
 
 #include <stdlib.h>
 
-#define CONN_BEHIND "moonport.conn"    /* in the registry: what stands behind each conn */
-#define CONN_SEND "moonport.conn.send" /* and what it has itself */
-#define ID_END 9007199254740992.0      /* 2^53 */
+/* In the registry: what conns have, what their metatables have, a list of those of the listeners. */
+#define CONN_SEND "moonport.conn.send"
+#define CONN_META "moonport.conn.meta"
+#define CONN_LISTENERS "moonport.conn.listeners"
+#define ID_END 9007199254740992.0 /* 2^53 */
 
 /* ---- sending ---- */
 
@@ -273,12 +275,48 @@ struct addition {
     struct link *link;
 };
 
-/* A copy of what stands behind all of them. With the five of its own these are 16 names, and a table has room
- * for that without loss. */
-static void push_behind(lua_State *L)
+static void set_methods(struct runtime *runtime, lua_State *L)
 {
-    lua_getfield(L, LUA_REGISTRYINDEX, CONN_BEHIND);
-    lua_createtable(L, 0, 16);
+    static const luaL_Reg methods[] = {
+        {"close", conn_close},     {"abort", conn_abort},
+        {"pending", conn_pending}, {"pause", conn_pause},
+        {"resume", conn_resume},   {"idle", conn_idle},
+        {"framing", conn_framing}, {NULL, NULL},
+    };
+    runtime_register(runtime, L, methods);
+}
+
+/* What stands behind all connections of a listener: made for the first of them. */
+static void push_listeners_own(struct runtime *runtime, lua_State *L, uint32_t listener)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct address local;
+    int index = (int)listener + 1;
+    lua_getfield(L, LUA_REGISTRYINDEX, CONN_LISTENERS);
+    lua_rawgeti(L, -1, index);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        server_address(worker_server(runtime->worker), listener, &local);
+        lua_createtable(L, 0, 2);
+        lua_createtable(L, 0, 8);
+        set_methods(runtime, L);
+        lua_pushstring(L, address_format(&local, text));
+        lua_setfield(L, -2, "listener");
+        lua_setfield(L, -2, "__index");
+        lua_pushliteral(L, "conn");
+        lua_setfield(L, -2, "__metatable");
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, index);
+    }
+    lua_remove(L, -2);
+}
+
+/* The metatable of a conn, but for what is about its peer. All its names are eight, and a table has room for that
+ * without loss. */
+static void push_metatable(struct runtime *runtime, lua_State *L, uint32_t listener)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, CONN_META);
+    lua_createtable(L, 0, 8);
     lua_pushnil(L);
     while (lua_next(L, -3) != 0) {
         lua_pushvalue(L, -2);
@@ -288,6 +326,8 @@ static void push_behind(lua_State *L)
     lua_remove(L, -2);
     lua_pushvalue(L, -1);
     lua_setfield(L, -2, "__index");
+    push_listeners_own(runtime, L, listener);
+    lua_setmetatable(L, -2);
 }
 
 static int add_conn(lua_State *L)
@@ -297,25 +337,22 @@ static int add_conn(lua_State *L)
     struct link *link = addition->link;
     char text[ADDRESS_TEXT_MAX];
     const struct address *peer = link_peer(link);
-    struct address local;
     lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->conns);
     lua_createtable(L, 1, 2);
     lua_pushinteger(L, (lua_Integer)link_id(link));
     lua_rawseti(L, -2, 1);
+    lua_getfield(L, LUA_REGISTRYINDEX,
+                 CONN_SEND); /* what is called most is found at once: it is first */
+    lua_setfield(L, -2, "send");
     lua_newtable(L);
     lua_setfield(L, -2, "data");
-    lua_getfield(L, LUA_REGISTRYINDEX, CONN_SEND); /* what is called most is found at once */
-    lua_setfield(L, -2, "send");
-    push_behind(L);
+    push_metatable(runtime, L, link_listener(link));
     lua_pushinteger(L, (lua_Integer)link_id(link));
     lua_setfield(L, -2, "id");
     lua_pushstring(L, address_format_host(peer, text));
     lua_setfield(L, -2, "ip");
     lua_pushinteger(L, peer->port);
     lua_setfield(L, -2, "port");
-    server_address(worker_server(runtime->worker), link_listener(link), &local);
-    lua_pushstring(L, address_format(&local, text));
-    lua_setfield(L, -2, "listener");
     lua_pushnumber(L, link_connected_at(link));
     lua_setfield(L, -2, "connected_at");
     lua_setmetatable(L, -2);
@@ -337,12 +374,6 @@ void lua_conn_remove(struct runtime *runtime, struct link *link)
 
 void lua_conn_open(struct runtime *runtime)
 {
-    static const luaL_Reg methods[] = {
-        {"close", conn_close},     {"abort", conn_abort},
-        {"pending", conn_pending}, {"pause", conn_pause},
-        {"resume", conn_resume},   {"idle", conn_idle},
-        {"framing", conn_framing}, {NULL, NULL},
-    };
     static const luaL_Reg own[] = {{CONN_SEND, conn_send}, {NULL, NULL}};
     static const luaL_Reg globals[] = {
         {"send", lua_send}, {"broadcast", lua_broadcast}, {NULL, NULL}};
@@ -350,14 +381,15 @@ void lua_conn_open(struct runtime *runtime)
     lua_pushvalue(L, LUA_REGISTRYINDEX);
     runtime_register(runtime, L, own);
     lua_newtable(L);
-    runtime_register(runtime, L, methods);
+    lua_setfield(L, -2, CONN_LISTENERS);
+    lua_newtable(L);
     lua_pushliteral(L, "conn");
     lua_setfield(L, -2, "__metatable");
     lua_pushcfunction(L, conn_tostring);
     lua_setfield(L, -2, "__tostring");
     lua_pushcfunction(L, conn_newindex);
     lua_setfield(L, -2, "__newindex");
-    lua_setfield(L, -2, CONN_BEHIND);
+    lua_setfield(L, -2, CONN_META);
     lua_pop(L, 1);
     lua_pushglobaltable(L);
     runtime_register(runtime, L, globals);
