@@ -60,7 +60,7 @@ static int hear(struct worker *worker, struct port_event *events, uint64_t deadl
     int count = port_harvest(worker->home.port, events, EVENTS_PER_TURN, deadline_ns);
     int i = 0;
     while (i < count && events[i].kind == PORT_POSTED) handle(worker, &events[i++]);
-    worker_read_mail(worker);
+    if (worker->unread != NULL || worker->drain_mail_ns != 0) worker_read_mail(worker);
     while (i < count) handle(worker, &events[i++]);
     return count;
 }

@@ -254,8 +254,8 @@ function server.group(name) end
 
 ---Hands a copy of a value to on_message of another worker. What one worker posts to another
 ---arrives in order; a reload does not wait for what was posted before it, and what a worker has not
----read when the server stops is lost. A function, a userdata, a coroutine, tables in a circle, or more than 16 MiB
----raise an error.
+---read when the server stops is lost. A function, a userdata, a coroutine, tables in a circle, or
+---more than 16 MiB raise an error.
 ---@param worker integer|"all" its number; "all": every worker, this one too
 ---@param value any nil, a boolean, a number, a string, or a table of those
 ---@return true? posted
@@ -396,7 +396,7 @@ function Timer:cancel() end
 ---@field recv_depth? 1|2|4|8|16 receives posted at once per connection, on Windows (4)
 ---@field memory? integer|string * for large packets and long queues, beyond the blocks ("512M")
 ---@field idle_timeout? number * seconds without a packet until on_idle; 0: never (60)
----@field drain_timeout? number * seconds to send what is queued, at a close and when the server stops (10)
+---@field drain_timeout? number * seconds to send what is queued, at a close and at a stop (10)
 ---@field soft_mark? integer|string * with more queued a connection is not received from ("64K")
 ---@field hard_mark? integer|string * beyond it a send is refused; 0: twice max_packet, or 4M (0)
 ---@field on_full? "close"|"refuse" what a send beyond hard_mark does to its connection ("close")
