@@ -24,8 +24,9 @@ static int no_exit(lua_State *L)
 static int execute(lua_State *L)
 {
     const char *command = luaL_optstring(L, 1, NULL);
-    if (command != NULL) return compat_executed(L, system_execute(command));
-    return call_original(L);
+    int status;
+    if (command == NULL || !system_execute(command, &status)) return call_original(L);
+    return compat_executed(L, status);
 }
 
 struct removed {

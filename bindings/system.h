@@ -58,7 +58,8 @@ void system_catch_hangup(void (*function)(void *context), void *context);
  * negative. */
 bool system_wait_for_stop(int milliseconds);
 
-/* As system() of C, which ignores ^C and ^\ for the whole program while it waits; this does not. */
-int system_execute(const char *command);
+/* As system() of C, which on Linux ignores ^C and ^\ for the whole program while it waits; this does not.
+ * False: that one does as well here. */
+bool system_execute(const char *command, int *status);
 
 #endif

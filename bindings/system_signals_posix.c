@@ -188,13 +188,18 @@ static pid_t start_shell(const char *command)
     return errno == 0 ? child : -1;
 }
 
-int system_execute(const char *command)
+static int await(pid_t child)
 {
     int status;
-    pid_t child = start_shell(command);
-    if (child < 0) return -1;
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR) return -1;
-    errno = 0;
+    errno = 0; /* which Lua looks at as well */
     return status;
+}
+
+bool system_execute(const char *command, int *status)
+{
+    pid_t child = start_shell(command);
+    *status = child < 0 ? -1 : await(child);
+    return true;
 }

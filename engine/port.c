@@ -44,6 +44,7 @@ int port_take_mail(struct port *port, struct port_event *events, int count_max)
     int count = 0;
     struct mail *mail;
     int share = count_max < 4 ? count_max : count_max / 4;
+    if (!port_mail_waiting(port)) return 0;
     while (count < share && ((mail = mailbox_take(&port->orders)) != NULL ||
                              (mail = mailbox_take(&port->mailbox)) != NULL))
         events[count++] = (struct port_event){.kind = PORT_POSTED, .mail = mail};

@@ -81,7 +81,7 @@ static int hear(struct worker *worker, struct port_event *events, uint64_t deadl
     for (int k = 0; k < count; k++)
         if (events[k].kind == PORT_SENT) link_take_sent(link_of(events[k].socket), &events[k]);
     while (i < count && events[i].kind == PORT_POSTED) handle(worker, &events[i++]);
-    worker_read_mail(worker);
+    if (worker->unread != NULL || worker->drain_mail_ns != 0) worker_read_mail(worker);
     while (i < count) handle(worker, &events[i++]);
     return count;
 }

@@ -130,7 +130,7 @@ void worker_abort(struct worker *worker);
 /* For worker.c, mail that was harvested: an order is acted on at once, all else waits in a line, of which
  * a turn reads as much as it has time for. */
 void worker_take_mail(struct worker *worker, struct mail *mail);
-void worker_read_mail(struct worker *worker);
+void worker_read_mail(struct worker *worker); /* if any is unread, or the worker is to drain */
 
 /* For worker.c, the last thing that a worker does: it reads no mail any more. */
 void worker_leave(struct worker *worker);

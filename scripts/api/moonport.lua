@@ -421,7 +421,7 @@ function Timer:cancel() end
 ---@field recv_depth? 1|2|4|8|16 receives posted at once per connection, on Windows (4)
 ---@field memory? integer|string * for large packets and long queues, beyond the blocks ("512M")
 ---@field idle_timeout? number * seconds without a packet until on_idle; 0: never (60)
----@field drain_timeout? number * seconds to send what is queued, at a close and when the server stops (10)
+---@field drain_timeout? number * seconds to send what is queued, at a close and at a stop (10)
 ---@field wait_timeout? number * seconds a handler may sleep before its connection is closed; 0: no limit (0)
 ---@field on_end? "finish"|"close" * whether a handler that sleeps when its peer ends may finish ("finish")
 ---@field soft_mark? integer|string * with more bytes queued, receiving pauses ("64K")

@@ -55,17 +55,19 @@ static intptr_t begin_with(struct server **server, uint64_t drain_ns, intptr_t *
     struct config config = config_of("127.0.0.1:0");
     intptr_t clients[WORKERS];
     int of_reader = 0;
+    bool found = false;
     config.workers = WORKERS;
     config.drain_timeout_ns = drain_ns;
     *server = begin(&config, &script);
     for (int i = 0; i < WORKERS; i++) {
         clients[i] = connect_to(*server);
         while (connected_count <= i) sched_yield();
-        if (reader_id != 0 && of_reader == 0) of_reader = i + 1;
+        if (reader_id != 0 && !found) of_reader = i;
+        found = reader_id != 0;
     }
-    cr_assert(of_reader > 0);
-    *other = clients[WORKERS - of_reader];
-    return clients[of_reader - 1];
+    cr_assert(found);
+    *other = clients[1 - of_reader];
+    return clients[of_reader];
 }
 
 static void get_stuck(void *context, struct worker *worker, void *state)
