@@ -47,9 +47,8 @@ uint64_t system_prepare(uint64_t files)
     return files; /* sockets are limited by memory alone */
 }
 
-void system_keep_memory(uint64_t packet_max)
+void system_bound_heap(void)
 {
-    (void)packet_max;
 }
 
 /* Services are told of every user who leaves, and go on. */
