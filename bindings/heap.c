@@ -1,5 +1,7 @@
 #include "heap.h"
 
+#include "piece.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,18 +116,50 @@ static void *allocate(void *state, void *old, size_t old_size, size_t new_size)
     return block;
 }
 
+static bool in_pages(size_t size)
+{
+    return !PIECE_ENDS_SEEN && size >= HEAP_PAGED_FROM;
+}
+
+static void release(void *block, size_t size)
+{
+    if (in_pages(size))
+        pages_give(block, size);
+    else
+        free(block);
+}
+
+/* Long strings and tables are in pages of their own, so that they leave no holes when they go. */
+static void *allocate_pages(void *old, size_t old_size, size_t new_size)
+{
+    if (in_pages(old_size) && in_pages(new_size)) return pages_resize(old, old_size, new_size, 0);
+    void *block = in_pages(new_size) ? pages_take(new_size, 0) : malloc(new_size);
+    if (block == NULL || old == NULL) return block;
+    memcpy(block, old, old_size < new_size ? old_size : new_size);
+    release(old, old_size);
+    return block;
+}
+
+/* Of Lua 5.4. A block that shrinks may be refused a new place: it stays, as long as it is. */
 static void *system_allocate(void *state, void *old, size_t old_size, size_t new_size)
 {
-    (void)state;
-    (void)old_size;
-    if (new_size > 0) return realloc(old, new_size);
-    free(old);
-    return NULL;
+    struct heap *heap = state;
+    size_t before = in_pages(old_size) ? old_size : 0, after = in_pages(new_size) ? new_size : 0;
+    if (before == 0 && after == 0 && new_size > 0) return realloc(old, new_size);
+    if (new_size == 0) {
+        release(old, old_size);
+        trim_note(&heap->trim, heap->used - heap->paged);
+    } else {
+        old = allocate_pages(old, old_size, new_size);
+        if (old == NULL) return NULL;
+    }
+    heap->paged += after - before;
+    return new_size == 0 ? NULL : old;
 }
 
 lua_State *heap_open(struct heap *heap, size_t limit)
 {
-    *heap = (struct heap){.inner = system_allocate};
+    *heap = (struct heap){.inner = system_allocate, .inner_state = heap};
     heap->L = compat_newstate(allocate, heap);
     heap->limit = limit;
     if (heap->L == NULL) {

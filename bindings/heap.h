@@ -9,6 +9,7 @@
 #define MOONPORT_HEAP_H
 
 #include "compat.h"
+#include "trim.h"
 
 /* Packets and what scripts make of them are many small blocks that live for a moment. Up to
  * HEAP_KEPT_MAX bytes of those that Lua gave back are kept for it, by class of size: that costs less
@@ -24,6 +25,8 @@ enum {
     HEAP_KEPT_SIZE_MAX = 8 + (HEAP_CLASSES - 1) * HEAP_CLASS_STEP,
 };
 
+enum { HEAP_PAGED_FROM = 64 << 10 }; /* bytes: larger blocks are in whole pages, with Lua 5.4 */
+
 struct heap_kept {
     struct heap_kept *next; /* of the same size */
 };
@@ -37,6 +40,8 @@ struct heap {
     bool refused;       /* some, since heap_collect */
     struct heap_kept *kept[HEAP_CLASSES];
     size_t kept_bytes; /* not in `used` */
+    size_t paged;      /* bytes of blocks that are in whole pages */
+    struct trim trim;  /* of the others */
 };
 
 /* For what is about to be told of an error, and similar small things. */

@@ -38,7 +38,7 @@ static void prepare_system(const struct config *config)
 {
     uint64_t files = (uint64_t)config->max_connections + FILES_BESIDE;
     uint64_t may_open = system_prepare(files);
-    system_keep_memory(config->max_packet);
+    system_bound_heap();
     if (may_open < files)
         log_line(LOG_WARN,
                  "only %llu files may be open, too few for max_connections = %u: raise the limit "

@@ -1,6 +1,7 @@
 #include "shared.h"
 
 #include "shared_table.h"
+#include "trim.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ enum { SCAN_ROOM = 16384 }; /* bytes at first */
 struct shared {
     pthread_mutex_t mutex;
     struct shared_table table;
+    struct trim trim; /* of what it has in use */
 };
 
 const char *shared_result_text(enum shared_result result)
@@ -93,8 +95,13 @@ static void leave(struct shared *shared, uint64_t now_ns, struct shared_waste *w
 {
     shared_table_sweep(&shared->table, now_ns, SWEEP_ALWAYS, waste);
     shared_table_settle(&shared->table, waste);
+    bool trims = trim_is_due(&shared->trim, shared->table.used);
     pthread_mutex_unlock(&shared->mutex);
     shared_waste_free(waste);
+    if (!trims || !pages_trim_heap()) return;
+    pthread_mutex_lock(&shared->mutex);
+    shared->trim.peak = shared->table.used;
+    pthread_mutex_unlock(&shared->mutex);
 }
 
 static bool has_expired(const struct shared_entry *entry, uint64_t now_ns)

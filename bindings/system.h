@@ -30,9 +30,9 @@ uint64_t system_prepare(uint64_t files);
  * unlike those that are ignored, such signals are what they were for a program that is started. */
 void system_take_signals(void);
 
-/* With glibc: memory that large packets have freed is kept for the next ones, the more the larger a packet
- * may be. Before there are threads. */
-void system_keep_memory(uint64_t packet_max);
+/* With glibc: what is large and has been freed goes back to the system, however large the pieces were that went
+ * before it. Before there are threads. */
+void system_bound_heap(void);
 
 /* From here on a stop request does not end the program but waits to be asked for. On Linux it is
  * TERM, INT or QUIT; on Windows ^C, ^Break, the end of the console, of the session or of the system.

@@ -10,9 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What each thread keeps of freed memory at the end of its heap: so many of the largest packets, up to so
- * many bytes. And up to what size pieces come from there. */
-enum { KEPT_PACKETS = 8, KEPT_MAX = 16 << 20, MAPPED_BYTES = 32 << 20 };
+/* Pieces from that size on are mapped one by one; and what each thread keeps at the end of its heap. */
+enum { MAPPED_BYTES = 256 << 10, KEPT_BYTES = 1 << 20 };
 
 const char system_separators[] = "/";
 const char system_module[] = "?.so";
@@ -38,13 +37,12 @@ void system_show_output(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
 }
 
-/* Left alone, glibc comes to keep a little more than the largest piece that was freed. What large packets
- * need beyond that goes to the system and comes back all the time, page by page, which takes longer than
- * all else. */
-void system_keep_memory(uint64_t packet_max)
+/* Left alone, glibc maps no piece that is smaller than the largest that was freed, up to 32 MiB, and keeps twice
+ * as much at the end of each thread's heap. */
+void system_bound_heap(void)
 {
-    uint64_t kept = packet_max > KEPT_MAX / KEPT_PACKETS ? KEPT_MAX : packet_max * KEPT_PACKETS;
-    if (mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES) != 0) mallopt(M_TRIM_THRESHOLD, (int)kept);
+    mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 }
 
 uint64_t system_prepare(uint64_t files)

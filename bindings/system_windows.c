@@ -59,9 +59,8 @@ void system_take_signals(void)
 {
 }
 
-void system_keep_memory(uint64_t packet_max)
+void system_bound_heap(void)
 {
-    (void)packet_max;
 }
 
 /* Services are told of every user who leaves, and go on. */

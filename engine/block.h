@@ -5,7 +5,8 @@
  *     head -> [free] -> [free] -> [free] <- tail        taken at the head, given back at the head,
  *                                                       so that the warmest memory is used first
  *
- * When a pool is dry a block may be grown on a budget; giving it back frees it. */
+ * When a pool is dry a block may be grown on a budget, which pays for it until it is given back: a slab of
+ * several blocks at once, as long as one of them is in use. */
 #ifndef MOONPORT_BLOCK_H
 #define MOONPORT_BLOCK_H
 
@@ -43,6 +44,8 @@ struct block_pool {
     uint32_t grown_count;  /* blocks beyond them that live now */
     uint32_t block_size;   /* data bytes of each */
     struct budget *budget; /* what grown blocks draw on; NULL: none may be grown */
+    struct list slabs;     /* of grown blocks: those that have a free one */
+    size_t slab_size;      /* bytes of each; 0: they are grown one by one */
     size_t stride;         /* bytes from one block to the next */
     uint8_t *memory;
     struct block_pool *large; /* a few blocks of many times the size, for sends; or NULL */

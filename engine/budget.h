@@ -10,8 +10,9 @@
 #include <stddef.h>
 
 struct budget {
-    _Atomic size_t used; /* bytes */
-    size_t limit;        /* bytes */
+    _Atomic size_t used;  /* bytes */
+    _Atomic size_t paged; /* of those, in whole pages (piece.h); the rest is the C library's */
+    size_t limit;         /* bytes */
 };
 
 static inline size_t budget_used(const struct budget *budget)
@@ -32,6 +33,21 @@ static inline void budget_give(struct budget *budget, size_t size)
 {
     size_t used = atomic_fetch_sub_explicit(&budget->used, size, memory_order_relaxed);
     check(used >= size);
+}
+
+/* Some that is in whole pages was taken, is about to be given, or changes its size. */
+static inline void budget_note_paged(struct budget *budget, size_t before, size_t after)
+{
+    if (before != after)
+        atomic_fetch_add_explicit(&budget->paged, after - before, memory_order_relaxed);
+}
+
+/* Bytes of small pieces. */
+static inline size_t budget_small(const struct budget *budget)
+{
+    size_t paged = atomic_load_explicit(&budget->paged, memory_order_relaxed);
+    size_t used = budget_used(budget);
+    return used > paged ? used - paged : 0; /* another thread may be between both */
 }
 
 #endif

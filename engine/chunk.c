@@ -1,17 +1,16 @@
 #include "chunk.h"
 
-#include <stdlib.h>
+#include "piece.h"
+
+/* Rounded up, it has a third that is not used, at most; beneath, that would be half. */
+enum { PAGED_FROM = 8192 };
 
 struct chunk *chunk_make(struct budget *budget, size_t size)
 {
     if (size > SIZE_MAX - sizeof(struct chunk)) return NULL;
     size_t size_all = sizeof(struct chunk) + size;
-    if (!budget_take(budget, size_all)) return NULL;
-    struct chunk *chunk = malloc(size_all);
-    if (chunk == NULL) {
-        budget_give(budget, size_all);
-        return NULL;
-    }
+    struct chunk *chunk = piece_take(budget, size_all, 0, PAGED_FROM);
+    if (chunk == NULL) return NULL;
     atomic_init(&chunk->holders, 1);
     chunk->budget = budget;
     chunk->size = size;
@@ -32,7 +31,5 @@ void chunk_drop(struct chunk *chunk)
     check(before > 0);
     if (before > 1) return;
     struct budget *budget = chunk->budget;
-    size_t size_all = sizeof(struct chunk) + chunk->size;
-    free(chunk);
-    budget_give(budget, size_all);
+    piece_give(budget, chunk, sizeof(struct chunk) + chunk->size, PAGED_FROM);
 }

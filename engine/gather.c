@@ -1,6 +1,9 @@
 #include "gather.h"
 
-#include <stdlib.h>
+#include "piece.h"
+
+/* Sizes that a block could have; larger ones double, and would leave holes that nothing fits into. */
+enum { PAGED_FROM = 2048 };
 
 static void move_to_front(struct gather *gather)
 {
@@ -12,14 +15,11 @@ static void move_to_front(struct gather *gather)
 }
 
 /* The bytes held are in the block still, or there are none. */
-static bool leave_block(struct gather *gather, struct budget *budget, size_t capacity)
+static bool leave_block(struct gather *gather, struct budget *budget, size_t capacity,
+                        size_t wanted)
 {
-    if (!budget_take(budget, capacity)) return false;
-    uint8_t *data = malloc(capacity);
-    if (data == NULL) {
-        budget_give(budget, capacity);
-        return false;
-    }
+    uint8_t *data = piece_take(budget, capacity, wanted, PAGED_FROM);
+    if (data == NULL) return false;
     size_t held = gather->end - gather->begin;
     if (held != 0) memcpy(data, gather->data + gather->begin, held);
     if (gather->block != NULL) block_give(gather->block);
@@ -27,25 +27,23 @@ static bool leave_block(struct gather *gather, struct budget *budget, size_t cap
     return true;
 }
 
-static bool enlarge(struct gather *gather, struct budget *budget, size_t capacity)
+static bool enlarge(struct gather *gather, struct budget *budget, size_t capacity, size_t wanted)
 {
-    size_t added = capacity - gather->capacity;
-    if (!budget_take(budget, added)) return false;
-    move_to_front(gather);
-    uint8_t *data = realloc(gather->data, capacity);
-    if (data == NULL) {
-        budget_give(budget, added);
-        return false;
-    }
+    uint8_t *data =
+        piece_grow(budget, gather->data, gather->capacity, capacity, wanted, PAGED_FROM);
+    if (data == NULL) return false;
     gather->data = data;
     gather->capacity = capacity;
+    move_to_front(gather);
     return true;
 }
 
-static bool grow_to(struct gather *gather, struct budget *budget, size_t capacity)
+static bool grow_to(struct gather *gather, struct budget *budget, size_t capacity, size_t wanted)
 {
-    bool on_heap = gather->data != NULL && gather->block == NULL;
-    return on_heap ? enlarge(gather, budget, capacity) : leave_block(gather, budget, capacity);
+    bool has_piece = gather->data != NULL && gather->block == NULL;
+    capacity = piece_round(capacity, PAGED_FROM);
+    return has_piece ? enlarge(gather, budget, capacity, wanted)
+                     : leave_block(gather, budget, capacity, wanted);
 }
 
 /* Doubling makes the copying cheap; when the budget is nearly used up, what is needed will do. */
@@ -54,8 +52,8 @@ static bool grow(struct gather *gather, struct budget *budget, size_t needed, si
     if (budget == NULL) return false;
     size_t ahead = 2 * gather->capacity; /* capacity < needed */
     if (wanted >= needed && wanted < ahead) ahead = wanted;
-    if (ahead > needed && grow_to(gather, budget, ahead)) return true;
-    return grow_to(gather, budget, needed);
+    if (ahead > needed && grow_to(gather, budget, ahead, wanted)) return true;
+    return grow_to(gather, budget, needed, wanted);
 }
 
 static bool begin_in_block(struct gather *gather, struct block_pool *pool, size_t needed)
@@ -89,8 +87,7 @@ void gather_clear(struct gather *gather, struct block_pool *pool)
     if (gather->block != NULL) {
         block_give(gather->block);
     } else if (gather->data != NULL) {
-        free(gather->data);
-        budget_give(pool->budget, gather->capacity);
+        piece_give(pool->budget, gather->data, gather->capacity, PAGED_FROM);
     }
     *gather = (struct gather){0};
 }

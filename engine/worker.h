@@ -10,6 +10,7 @@
 #define MOONPORT_WORKER_H
 
 #include "link.h"
+#include "trim.h"
 
 #include <pthread.h>
 
@@ -75,6 +76,7 @@ struct worker {
 
     struct worker_gate *gate;
     enum worker_phase phase; /* written by its thread alone, and under the gate's mutex */
+    struct trim trim;        /* of the small pieces that its budget has paid for */
     bool start_waits;        /* the script has said so, and not yet how it ended */
     struct error error;      /* in phase FAILED */
 

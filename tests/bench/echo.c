@@ -40,7 +40,7 @@ int main(int count, char **words)
 
     system_take_signals();
     system_prepare(config.max_connections);
-    system_keep_memory(config.max_packet);
+    system_bound_heap();
     struct server *server = server_start(&config, &script, &error);
     if (server == NULL) return fail(&error);
     system_catch_stops();

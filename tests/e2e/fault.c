@@ -169,14 +169,19 @@ long fault_ticks(const struct server *server)
     return (user + system) * 100 / sysconf(_SC_CLK_TCK);
 }
 
-void fault_note_memory(const struct server *server, struct growth *growth)
+size_t fault_resident(const struct server *server)
 {
     size_t pages;
-    cr_assert(growth->count <= ROUNDS);
     char *text = read_proc(server, "statm");
     cr_assert_eq(sscanf(text, "%*u %zu", &pages), 1, "%s", text);
     free(text);
-    growth->bytes[growth->count++] = pages * (size_t)sysconf(_SC_PAGESIZE);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void fault_note_memory(const struct server *server, struct growth *growth)
+{
+    cr_assert(growth->count <= ROUNDS);
+    growth->bytes[growth->count++] = fault_resident(server);
 }
 
 void fault_check_growth(const struct growth *growth, size_t held)

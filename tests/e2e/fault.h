@@ -39,6 +39,8 @@ long fault_ticks(const struct server *server); /* of CPU time used, 100 in a sec
 /* Waits until there are no more than so many. */
 void fault_await_descriptors(const struct server *server, int count);
 
+size_t fault_resident(const struct server *server); /* bytes */
+
 /* Memory that is resident, after each round of the same fault. The first makes pools and heaps as
  * large as they get; the others must add next to nothing, apart from what the heap has not given back
  * of that which a round held. What a sanitizer keeps, and what Wine needs, is not looked at. */

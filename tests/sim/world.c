@@ -2,6 +2,7 @@
 
 #include "../../bindings/runtime.h"
 #include "oracle.h"
+#include "pages.h"
 #include "shared.h"
 
 #include <string.h>
@@ -471,6 +472,7 @@ void world_run(struct world *world, uint64_t seed, const struct source *scripts)
     struct draw swarm_draws = draw_begin(seed, 1), memory_draws = draw_begin(seed, 2);
     int64_t live = allocations.live;
     sim_world = world;
+    pages_keep(seed % 4 * 64 * 1024);
     swarm_draw(&world->swarm, &swarm_draws);
     world->memory_failed = world->swarm.lua_scarce;
     world->drain_ns = world->drain_ns_max = world->swarm.config.drain_timeout_ns;

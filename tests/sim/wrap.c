@@ -100,6 +100,25 @@ void __wrap_free(void *block)
     release(block);
 }
 
+void *__real_pages_take(size_t size, size_t expected);
+void *__wrap_pages_take(size_t size, size_t expected)
+{
+    return fails() ? NULL : made(__real_pages_take(size, expected));
+}
+
+void *__real_pages_resize(void *piece, size_t old_size, size_t new_size, size_t expected);
+void *__wrap_pages_resize(void *piece, size_t old_size, size_t new_size, size_t expected)
+{
+    return fails() ? NULL : __real_pages_resize(piece, old_size, new_size, expected);
+}
+
+void __real_pages_give(void *piece, size_t size);
+void __wrap_pages_give(void *piece, size_t size)
+{
+    allocations.live--;
+    __real_pages_give(piece, size);
+}
+
 /* Not by the functions above: Lua allocates far more often than all others. */
 static void *allocate(void *old, size_t new_size)
 {

@@ -61,9 +61,8 @@ judge() { # FINE WORDS...
 echo "seed $seed: $minutes minutes, $connections connections, $backend"
 listen=127.0.0.1:$port admin=127.0.0.1:$((port + 1))
 # A broadcast to all takes a block for each: as many must be free when receiving pauses, or those
-# are closed who did nothing. glibc keeps freed memory as it sees fit, which may be 20 MiB; told to
-# give large pieces back at once, it lets growth be seen.
-SOAK_FAULT=$fault MALLOC_MMAP_THRESHOLD_=65536 MALLOC_TRIM_THRESHOLD_=65536 \
+# are closed who did nothing.
+SOAK_FAULT=$fault \
     "$MOONPORT_PROGRAM" serve "$made.scripts" --listen "$listen" --admin "$admin" \
     --max-connections "$connections" --blocks $((10 * connections)) --backend "$backend" \
     >"$log" 2>&1 &

@@ -1,4 +1,5 @@
 #include "block.h"
+#include "piece.h"
 #include "random.h"
 
 #include <criterion/criterion.h>
@@ -188,6 +189,51 @@ Test(block, keeps_its_bytes_while_others_come_and_go)
     while (count > 0) block_give(held[--count]);
     block_pool_close(&pool);
     cr_assert_eq(budget_used(&budget), 0);
+}
+
+/* The pages of those that are grown come home, whatever else was taken meanwhile. */
+Test(block, of_a_usual_size_grow_in_slabs_that_the_budget_pays_for)
+{
+    enum { GROWN = 200, USUAL = 2048 };
+    struct budget budget = {.limit = 1 << 20};
+    struct block_pool pool;
+    struct block *blocks[GROWN];
+    cr_assert(block_pool_open(&pool, 0, USUAL, &budget));
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < GROWN; i++) {
+            cr_assert_not_null(blocks[i] = block_take_or_grow(&pool));
+            cr_assert_eq(blocks[i]->capacity, USUAL);
+            fill(blocks[i], (uint8_t)i);
+            cr_assert(budget_used(&budget) >= pool.grown_count * pool.stride);
+        }
+        cr_assert(budget_used(&budget) <= GROWN * pool.stride * 5 / 4);
+        cr_assert(PIECE_ENDS_SEEN || pages_figures().taken == budget_used(&budget));
+        for (int i = 0; i < GROWN; i++) {
+            int k = round == 0 ? i : round == 1 ? GROWN - 1 - i : i * 7 % GROWN; /* 7: each once */
+            cr_assert(filled(blocks[k], (uint8_t)k), "round %d, block %d", round, k);
+            block_give(blocks[k]);
+        }
+        cr_assert_eq(budget_used(&budget), 0);
+        cr_assert_eq(pages_figures().taken, 0);
+    }
+    block_pool_close(&pool);
+}
+
+Test(block, that_are_large_grow_one_by_one)
+{
+    struct budget budget = {.limit = 1 << 20};
+    struct block_pool pool;
+    cr_assert(block_pool_open(&pool, 0, 65536, &budget));
+    struct block *one = block_take_or_grow(&pool), *other = block_take_or_grow(&pool);
+    fill(one, 1);
+    fill(other, 2);
+    cr_assert_eq(budget_used(&budget), 2 * pages_round(pool.stride));
+    cr_assert(filled(one, 1));
+    block_give(one);
+    cr_assert(filled(other, 2));
+    block_give(other);
+    cr_assert_eq(budget_used(&budget), 0);
+    block_pool_close(&pool);
 }
 
 Test(block, given_twice_is_a_bug, .signal = SIGABRT)

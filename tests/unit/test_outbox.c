@@ -1,4 +1,5 @@
 #include "outbox_desk.h"
+#include "pages.h"
 #include "random.h"
 
 #include <inttypes.h>
@@ -107,15 +108,16 @@ Test(outbox, without_room_nothing_is_added_and_a_send_makes_room_again)
 Test(outbox, a_large_packet_without_memory_or_a_block_to_refer_to_it_changes_nothing)
 {
     struct desk desk;
-    desk_open(&desk, 1, 64, 20000);
-    cr_assert_not(append(&desk, 20000, 2)); /* the chunk's own head is beyond the budget */
+    desk_open(&desk, 1, 64, pages_round(20000) + 400);
+    cr_assert_not(append(&desk, pages_round(20000) + 400, 2)); /* the chunk's head is beyond it */
     cr_assert_eq(desk.pool.free_count, 1);
     cr_assert(append(&desk, 64, 1));
     cr_assert(append(&desk, OUTBOX_COPY_MAX + 1, 1));
     cr_assert_eq(desk.pool.grown_count, 1);
     send_all(&desk);
 
-    desk.budget.limit = OUTBOX_COPY_MAX + 100; /* room for the chunk, not for another block */
+    desk.budget.limit =
+        pages_round(OUTBOX_COPY_MAX + 100); /* room for the chunk, not for another block */
     cr_assert(append(&desk, 64, 1));
     cr_assert_not(append(&desk, OUTBOX_COPY_MAX + 1, 1));
     cr_assert_eq(budget_used(&desk.budget), 0);

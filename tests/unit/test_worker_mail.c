@@ -5,7 +5,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-enum { WORKERS = 3, POSTS = 300, MEMORY = 1 << 20 };
+enum { WORKERS = 3, POSTS = 300, MEMORY = (1 << 20) + 200 };
 #define FOR_EVER UINT64_MAX
 
 /* One worker's state. */
@@ -182,7 +182,8 @@ Test(worker_mail, posted_to_a_worker_that_there_is_not_is_refused)
     server_stop(server);
 }
 
-/* Smaller and smaller, so that somewhere there is room for the bytes, but not for every letter. */
+/* Smaller and smaller, so that somewhere there is room for the bytes, which take whole pages, but not for every
+ * letter. */
 static void post_as_much_as_there_is_room_for(void *context, struct worker *worker, void *state)
 {
     static uint8_t bytes[MEMORY];

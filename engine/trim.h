@@ -1,0 +1,31 @@
+/* trim.h - when the C library is to give back what it has free: it keeps a page as long as anything is in the
+ * heap behind it, for the next piece that fits. That is right until much less is in use than was. */
+#ifndef MOONPORT_TRIM_H
+#define MOONPORT_TRIM_H
+
+#include "pages_system.h"
+
+enum { TRIM_LEAST = 4 << 20, TRIM_PART = 4 }; /* bytes; or that part of what was in use at most */
+
+struct trim {
+    size_t peak; /* bytes: the most that were in use since the last time */
+};
+
+/* So many bytes of small pieces are in use now. True: it is time to trim. */
+static inline bool trim_is_due(struct trim *trim, size_t used)
+{
+    if (used >= trim->peak) {
+        trim->peak = used;
+        return false;
+    }
+    size_t fallen = trim->peak - used;
+    return fallen >= TRIM_LEAST && fallen >= trim->peak / TRIM_PART;
+}
+
+/* ... and does it, unless that was just done: then it is time still. */
+static inline void trim_note(struct trim *trim, size_t used)
+{
+    if (trim_is_due(trim, used) && pages_trim_heap()) trim->peak = used;
+}
+
+#endif

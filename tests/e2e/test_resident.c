@@ -1,0 +1,131 @@
+/* What is resident is what the settings say, however often and in whatever sizes it is used; and it goes
+ * back. */
+#include "fault.h"
+#include "harness_process.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MIB = 1 << 20, CLIENTS = 300, DEAF = 12, DECLARED = 4 * MIB, PATIENCE_MS = 30000 };
+
+/* `memory`, a tenth of it for what cannot be used of the last page and for tables; and what the README says of
+ * each of two workers: blocks, those to receive into, and what is kept. */
+enum { MEMORY = 48 * MIB, BLOCKS = 1024, BLOCK = 2176, WORKER = 8 * MIB };
+enum { AT_REST = BLOCKS * BLOCK + 2 * WORKER, AT_MOST = MEMORY + MEMORY / 10 + AT_REST };
+
+static const char config[] =
+    "return { memory = '48M', max_packet = '4M', blocks = 1024, max_connections = 400 }";
+
+/* What fault.h asks for, by means that take no memory. */
+static const char script[] =
+    "function on_receive(conn, packet)\n"
+    "  if packet == 'large' then packet = ('x'):rep(2^20) end\n"
+    "  if packet ~= 'figures' then return conn:send(packet) end\n"
+    "  local stats = server.stats()\n"
+    "  conn:send(('%d %d %d'):format(stats.connections, stats.blocks_used, stats.memory_used))\n"
+    "end\n";
+
+struct scene {
+    struct server server;
+    int watching;
+    size_t fresh, most; /* bytes that are resident: at first, and in this wave */
+    uint64_t deadline_ms;
+};
+
+static struct scene begin(void)
+{
+    struct scene scene = {.server = server_begin(&(struct begin){
+                              .script = script, .config = config, .flags = {"--workers", "2"}})};
+    scene.watching = fault_watch(&scene.server);
+    fault_await_rest(scene.watching);
+    scene.fresh = fault_resident(&scene.server);
+    return scene;
+}
+
+static void end(struct scene *scene)
+{
+    close(scene->watching);
+    server_end(&scene->server);
+}
+
+/* Bytes that the server counts, after a look at those that it takes. */
+static size_t look(struct scene *scene)
+{
+    struct figures figures = fault_figures(scene->watching);
+    size_t resident = fault_resident(&scene->server);
+    if (resident > scene->most) scene->most = resident;
+    cr_assert(now_ms() < scene->deadline_ms, "it counts %zu bytes, and takes %zu", figures.memory,
+              resident);
+    return figures.memory;
+}
+
+static void begin_wave(struct scene *scene)
+{
+    scene->most = 0;
+    scene->deadline_ms = now_ms() + (uint64_t)(PATIENCE_MS * patience());
+}
+
+static void end_wave(struct scene *scene, const int *clients, int count)
+{
+    for (int i = 0; i < count; i++) fault_reset(clients[i]);
+    fault_await_rest(scene->watching);
+    if (patience() > 1 || on_windows())
+        return; /* sanitizers keep what is freed; Wine has its own */
+    cr_assert_leq(scene->most, scene->fresh + AT_MOST);
+    begin_wave(scene); /* small pieces go back once a second at most */
+    size_t most = scene->fresh + AT_REST, rest;
+    while ((rest = fault_resident(&scene->server)) > most) look(scene);
+    cr_log_info("%zu K at first, %zu K in the end", scene->fresh >> 10, rest >> 10);
+}
+
+/* Each client begins a packet of 4 MiB, and sends so many bytes of it. */
+static void wave_of_halves(struct scene *scene, size_t size)
+{
+    static uint8_t bytes[MIB] = {0, 0, DECLARED >> 16};
+    static size_t sent[CLIENTS];
+    int clients[CLIENTS];
+    size_t wanted = size * CLIENTS < MEMORY ? size * CLIENTS : MEMORY;
+    begin_wave(scene);
+    memset(sent, 0, sizeof sent);
+    for (int i = 0; i < CLIENTS; i++) clients[i] = client_connect(&scene->server);
+    do {
+        for (int i = 0; i < CLIENTS; i++) {
+            ssize_t more =
+                send(clients[i], bytes + sent[i], size - sent[i], MSG_DONTWAIT | MSG_NOSIGNAL);
+            if (more > 0) sent[i] += (size_t)more;
+        }
+    } while (look(scene) < wanted / 4 * 3);
+    for (int i = 0; i < 10; i++) look(scene);
+    end_wave(scene, clients, CLIENTS);
+}
+
+/* Each asks for large packets, and does not read. */
+static void wave_of_deaf(struct scene *scene, size_t wanted)
+{
+    int clients[DEAF];
+    begin_wave(scene);
+    for (int i = 0; i < DEAF; i++) clients[i] = client_connect(&scene->server);
+    do
+        for (int i = 0; i < DEAF; i++) client_put_text(clients[i], "large");
+    while (look(scene) < wanted);
+    end_wave(scene, clients, DEAF);
+}
+
+Test(resident, memory_of_packets_that_never_end_is_bounded_and_comes_back_wave_after_wave)
+{
+    static const size_t sizes[] = {65536, 3000, 200000, 20000, 65536, 900000};
+    struct scene scene = begin();
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) wave_of_halves(&scene, sizes[i]);
+    end(&scene);
+}
+
+Test(resident, memory_of_queues_makes_room_for_that_of_packets)
+{
+    struct scene scene = begin();
+    for (int i = 0; i < 2; i++) {
+        wave_of_deaf(&scene, 10 * MIB);
+        wave_of_halves(&scene, 100000);
+    }
+    end(&scene);
+}
