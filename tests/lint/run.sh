@@ -112,6 +112,10 @@ look() { # TOOL
         files=$(count find engine bindings -name '*.[ch]')
         tests/lint/layers_test.sh && tests/lint/layers.sh
         ;;
+    mutants)
+        files=$(count find engine bindings -name '*.[ch]')
+        tests/mutants/run.sh --check
+        ;;
     *)
         echo "run.sh: no such tool: $1" >&2
         exit 2
@@ -120,7 +124,7 @@ look() { # TOOL
 }
 
 if [ $# -eq 0 ]; then
-    echo format clang-tidy cppcheck gcc-analyzer shellcheck luacheck layers
+    echo format clang-tidy cppcheck gcc-analyzer shellcheck luacheck layers mutants
     exit
 fi
 

@@ -27,6 +27,11 @@ count() { # WHETHER WHAT
     [ "$1" -eq 0 ] || echo "FAILED $2"
 }
 
+mutants() { # NAME...
+    MOONPORT_PROGRAMS="$MOONPORT_SIM_PROGRAMS" MOONPORT_MAKEFILES="$MOONPORT_SIM_MAKEFILES" \
+        "$here/../mutants/run.sh" --sim "$@"
+}
+
 # Seeds have no violation, are the same again, and each mutant is found.
 prove() {
     simulate --count "${MOONPORT_SIM_COUNT:-2000}"
@@ -34,9 +39,9 @@ prove() {
     first=$(simulate --count 500 --jobs 1) again=$(simulate --count 500 --jobs 2)
     [ -n "$first" ] && [ "$first" = "$again" ]
     count $? "the same seeds have not run the same: $first; $again"
-    found=$("$here/mutants.sh" "$MOONPORT_SIM_PROGRAMS" "$MOONPORT_SIM_MAKEFILES")
+    found=$(mutants)
     echo "$found"
-    good=$(echo "$found" | grep -c '^found ') bad=$(echo "$found" | grep -c '^FAILED ')
+    good=$(echo "$found" | grep -c '^found ') bad=$(echo "$found" | grep -cE '^(FAILED|SURVIVED) ')
     [ $((good + bad)) -ge 10 ] || bad=$((bad + 1))
     passed=$((passed + good)) failed=$((failed + bad))
     echo "sim: $passed passed, $failed failed"
@@ -53,7 +58,7 @@ case ${1-} in
     ;;
 --mutants)
     shift
-    exec "$here/mutants.sh" "$MOONPORT_SIM_PROGRAMS" "$MOONPORT_SIM_MAKEFILES" "$@"
+    mutants "$@"
     ;;
 --debug)
     shift
