@@ -14,6 +14,7 @@ enum {
     SOCKET_READABLE = 1, /* an edge came, and nothing has said "empty" since */
     SOCKET_HUNG_UP = 2, /* the end, an error or urgent data is near: a short read is not the last */
     SOCKET_BLOCKED = 4, /* a send waits for room */
+    SOCKET_LOCAL = 8,   /* a unix socket: a read ends behind bytes that carry a descriptor */
 };
 
 enum { EVENTS_MAX = 256, TAG_ACCEPTOR = 1 };
@@ -79,7 +80,8 @@ static bool read_socket(struct port_socket *socket, struct block *block, struct 
         return true;
     }
     /* A short read has emptied the socket: what comes next makes a new edge. */
-    if ((size_t)size < block->capacity) socket->readiness &= (uint8_t)~SOCKET_READABLE;
+    if ((size_t)size < block->capacity && !(socket->readiness & SOCKET_LOCAL))
+        socket->readiness &= (uint8_t)~SOCKET_READABLE;
     block->end = (uint32_t)size;
     block->sequence = socket->sequence_next++;
     event->block = block;
@@ -220,7 +222,7 @@ static bool epoll_attach(struct port *port, struct port_socket *socket, intptr_t
 {
     struct epoll_event interest = {.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                    .data.u64 = (uintptr_t)socket};
-    posix_attach(socket, handle);
+    if (!posix_attach(socket, handle)) socket->readiness = SOCKET_LOCAL;
     return epoll_ctl(self(port)->epoll_fd, EPOLL_CTL_ADD, (int)handle, &interest) == 0;
 }
 

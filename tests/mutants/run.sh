@@ -69,7 +69,7 @@ compile() { # PROGRAM
     for object in $(objects_of "$1"); do
         source=$(sed -n 's/.*[ :]\.\.\/\.\.\/\([^ ]*\.c\).*/\1/p' "${object%.o}.d" | head -n 1)
         # shellcheck disable=SC2046 # words
-        ${CC:-gcc} -std=gnu11 -O1 -g -w -ffile-prefix-map="$tree/=" -D_GNU_SOURCE -I"$tree/engine" -I"$tree/bindings" \
+        ${CC:-gcc} -std=gnu11 -O0 -w -ffile-prefix-map="$tree/=" -D_GNU_SOURCE -I"$tree/engine" -I"$tree/bindings" \
             $(pkg-config --cflags lua5.4) -c "$tree/$source" -o "$tree/made/$1/${object##*/}" \
             >>"$tree/log" 2>&1 || return
     done
@@ -82,7 +82,7 @@ build() { # PROGRAM
     for object in "$base/$1.objects"/*.o; do
         [ -f "$tree/made/$1/${object##*/}" ] || ours="$ours $object"
     done
-    make -s --no-print-directory -C "$MOONPORT_MAKEFILES" -f "$1.make" config="${config:-release}" \
+    make -s --no-print-directory -C "$MOONPORT_MAKEFILES" -f "$base/$1.make" config="${config:-release}" \
         TARGET="$tree/$1" OBJECTS="$(echo "$ours" | tr '\n' ' ')" >>"$tree/log" 2>&1
 }
 
@@ -96,12 +96,14 @@ failed_test() { # STATUS
     how="$kind ${test:=$filter}"
 }
 
+# shellcheck disable=SC2317 # called by its name
 run_unit() { # PROGRAM FILTER
     patience=60
     [ "$2" != '*' ] || patience=200
-    timeout -k 5 $patience "$1" --verbose -j2 --timeout 30 --fail-fast --filter "$2" </dev/null
+    timeout -k 5 "$patience" "$1" --verbose -j2 --timeout 30 --fail-fast --filter "$2" </dev/null
 }
 
+# shellcheck disable=SC2317 # likewise
 run_e2e() { # PROGRAM FILTER
     backend=epoll
     [ "$kind" != uring ] || backend=uring
@@ -215,7 +217,7 @@ try() { # NAME FILE look: WHERE... | unseen: WHY...
     [ "$3" != unseen: ] || { say unseen "${4-}" && return; }
     mkdir -p "$tree" && cp -rs "$base/source/." "$tree" || return
     rm "$tree/$file"
-    if ! lists weave -v wanted="$name" >"$tree/$file"; then
+    if ! (cd "$base/source" && lists weave -v wanted="$name") >"$tree/$file"; then
         say FAILED "its lines do not stand once in $file: write it anew"
     elif [ "$again" = no ] && remembered; then
         say found "$how (before)"
@@ -228,7 +230,7 @@ try() { # NAME FILE look: WHERE... | unseen: WHY...
 
 # A test that is stopped leaves its processes, and the server that it has started.
 end_programs() {
-    for exe in $(find /proc -maxdepth 2 -name exe -lname "$tree/*" 2>/dev/null); do
+    find /proc -maxdepth 2 -name exe -lname "$tree/*" 2>/dev/null | while read -r exe; do
         pid=${exe%/exe}
         kill -KILL "${pid#/proc/}" 2>/dev/null
     done
@@ -240,10 +242,12 @@ end_programs() {
 prepare() {
     base=$run/base
     mkdir -p "$out/found" "$base/source/tests" || exit 3
-    cp -r engine bindings "$base/source" && cp -r tests/unit tests/sim "$base/source/tests" || exit 3
+    cp -r engine bindings "$base/source" || exit 3
+    cp -r tests/unit tests/sim tests/mutants "$base/source/tests" || exit 3
     for program in engine unit sim moonport; do
         [ ! -d "$MOONPORT_PROGRAMS/$program.objects" ] || [ "$only $program" = 'sim unit' ] ||
-            cp -r "$MOONPORT_PROGRAMS/$program.objects" "$base" || exit 3
+            cp -r "$MOONPORT_PROGRAMS/$program.objects" "$MOONPORT_MAKEFILES/$program.make" "$base" ||
+            exit 3
     done
     for program in unit moonport e2e bench-echo; do
         [ "$only" = sim ] || cp "$MOONPORT_PROGRAMS/$program" "$base" || exit 3
@@ -251,61 +255,66 @@ prepare() {
     export MOONPORT_ECHO="$base/bench-echo" MOONPORT_SCRIPTS="$root/scripts"
 }
 
-only='' again=no jobs=$(nproc) todo=run
-cd "$root" || exit 3
-if [ "${1-}" = --one ]; then
-    run=$2 base=$2/base only=$3 again=$4 chosen=$5
+# A job of the run, for xargs.
+one() { # RUN ONLY AGAIN LISTS "NAME FILE look: WHERE"
+    run=$1 base=$1/base only=$2 again=$3 chosen=$4
     read -r name file how where <<EOF
-$6
+$5
 EOF
     try "$name" "$file" "$how" "$where"
-    exit
-fi
-while [ $# -gt 0 ]; do
-    case $1 in
-    --list) todo=list ;;
-    --check) todo=check ;;
-    --again) again=yes ;;
-    --sim) only=sim again=yes ;;
-    --jobs)
-        [ $# -gt 1 ] || die 2 '--jobs takes a number'
-        jobs=$2 && shift
-        ;;
-    --help | -h) help && exit ;;
-    -*) die 2 "no such flag: $1; --help names them" ;;
-    *) break ;;
-    esac
-    shift
-done
+}
 
-chosen=tests/sim/mutants.txt
-[ "$only" = sim ] || chosen=$(find tests/mutants tests/sim -name '*.txt' | sort | tr '\n' ' ')
-if [ "$todo" = check ]; then
-    check_lists || exit 1
-    echo "$(lists names | wc -l) mutants fit"
-    exit
-fi
+run_all() {
+    run=$out/run.$$
+    trap 'rm -rf "$run"' EXIT
+    trap 'exit 130' INT TERM
+    prepare
+    echo "$wanted" | tr '\n' '\0' |
+        xargs -0 -P "$jobs" -n 1 "$0" --one "$run" "$only" "$again" "$chosen" | tee "$out/last"
+    found=$(grep -c '^found ' "$out/last") unseen=$(grep -c '^unseen ' "$out/last")
+    total=$(($(echo "$wanted" | wc -l) - unseen))
+    [ "$unseen" -eq 0 ] || echo "mutants: $unseen that nobody could see"
+    echo "mutants: $found of $total found"
+    [ "$found" -eq "$total" ]
+}
 
-wanted=$(lists names) || die 1 "$wanted"
-if [ $# -gt 0 ]; then
-    wanted=$(for word in "$@"; do
-        echo "$wanted" | awk -v word="$word" '$1 == word || $2 == word' | grep . ||
-            die 2 "no mutant and no file of one: $word; --list names them"
-    done) || exit 2
-fi
-if [ "$todo" = list ]; then
-    echo "$wanted"
-    exit
-fi
+main() {
+    only='' again=no jobs=$(nproc) todo=run
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --one) shift && one "$@" && exit ;;
+        --list) todo=list ;;
+        --check) todo=check ;;
+        --again) again=yes ;;
+        --sim) only=sim again=yes ;;
+        --jobs)
+            [ $# -gt 1 ] || die 2 '--jobs takes a number'
+            jobs=$2 && shift
+            ;;
+        --help | -h) help && exit ;;
+        -*) die 2 "no such flag: $1; --help names them" ;;
+        *) break ;;
+        esac
+        shift
+    done
 
-run=$out/run.$$
-trap 'rm -rf "$run"' EXIT
-trap 'exit 130' INT TERM
-prepare
-echo "$wanted" | tr '\n' '\0' |
-    xargs -0 -P "$jobs" -n 1 "$0" --one "$run" "$only" "$again" "$chosen" | tee "$out/last"
-found=$(grep -c '^found ' "$out/last") unseen=$(grep -c '^unseen ' "$out/last")
-total=$(($(echo "$wanted" | wc -l) - unseen))
-[ "$unseen" -eq 0 ] || echo "mutants: $unseen that nobody could see"
-echo "mutants: $found of $total found"
-[ "$found" -eq "$total" ]
+    chosen=tests/sim/mutants.txt
+    [ "$only" = sim ] || chosen=$(find tests/mutants tests/sim -name '*.txt' | sort | tr '\n' ' ')
+    if [ "$todo" = check ]; then
+        check_lists || exit 1
+        echo "$(lists names | wc -l) mutants fit"
+        exit
+    fi
+    wanted=$(lists names) || die 1 "$wanted"
+    if [ $# -gt 0 ]; then
+        wanted=$(for word in "$@"; do
+            echo "$wanted" | awk -v word="$word" '$1 == word || $2 == word' | grep . ||
+                die 2 "no mutant and no file of one: $word; --list names them"
+        done) || exit 2
+    fi
+    if [ "$todo" = list ]; then echo "$wanted"; else run_all; fi
+}
+
+cd "$root" || exit 3
+main "$@" # all of it is read by now: it may be changed while it runs
+exit
