@@ -240,7 +240,7 @@ local not_simulated = {
 local led_there = {
   "malloc", "calloc", "realloc", "free", "lua_newstate", "time", "clock_gettime",
   "pthread_cond_timedwait", "log_line", "link_next",
-  "link_decide", "link_set_frame", "link_set_idle", "link_decide_idle", "link_send", "link_send_chunk",
+  "link_decide", "link_set_frame", "link_set_idle", "link_follow_idle", "link_decide_idle", "link_send", "link_send_chunk",
   "worker_broadcast", "worker_group_broadcast", "worker_broadcast_here", "worker_task_post",
 }
 

@@ -326,8 +326,6 @@ void worker_set_limits(struct worker *worker, const struct link_limits *limits, 
     home->limits = *limits;
     home->budget.limit = memory;
     if (limits->idle_ns == idle_ns) return;
-    for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {
-        struct link *link = container_of(node, struct link, entry.node);
-        if (link->idle_limit_ns == idle_ns) link_set_idle(link, limits->idle_ns);
-    }
+    for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next)
+        link_follow_idle(container_of(node, struct link, entry.node));
 }

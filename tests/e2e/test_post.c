@@ -136,6 +136,8 @@ Test(post, what_is_not_handed_on_raises_an_error_that_says_where_it_is)
         {"1, { a = { [{}] = 1 } }", "cannot post a table as a key (at .a)"},
         {"1, { [print] = 1 }", "cannot post a function as a key"},
         {"1, circle", "cannot post tables inside each other 32 deep, or in a circle (at .me.me"},
+        {"1, nest(33)", "cannot post tables inside each other 32 deep, or in a circle (at [1][1]"},
+        {"1, { key = nest(32) }", "cannot post tables inside each other 32 deep"},
         {"1, ('x'):rep(2^24)", "cannot post more than 16 MiB at once"},
         {"1, { ('x'):rep(2^23), { ('x'):rep(2^23) } }",
          "cannot post more than 16 MiB at once (at [2][1])"},
@@ -152,6 +154,9 @@ Test(post, what_is_not_handed_on_raises_an_error_that_says_where_it_is)
     };
     static const char script[] = RUN_PACKETS "circle = {}\n"
                                              "circle.me = circle\n"
+                                             "function nest(depth)\n"
+                                             "  return depth == 0 and 1 or { nest(depth - 1) }\n"
+                                             "end\n"
                                              "function bush(depth)\n"
                                              "  local below = depth > 0 and bush(depth - 1) or 1\n"
                                              "  return { below, below }\n"

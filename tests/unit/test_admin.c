@@ -309,6 +309,37 @@ Test(admin, a_line_longer_than_any_command_is_not_waited_for)
     finish(&test);
 }
 
+/* Each has room for a line of its own, however many pieces it comes in. */
+Test(admin, a_line_is_too_long_by_all_of_its_pieces)
+{
+    static char bytes[ADMIN_LINE_MAX];
+    struct test test;
+    begin(&test);
+    memset(bytes, 'x', sizeof bytes);
+    intptr_t long_one = say(&test, bytes, sizeof bytes - 1), other = say_text(&test, "hel");
+    expect_hello(&test);
+    peer_send(long_one, "xy", 2);
+    expect(long_one, "error\n");
+    peer_send(other, "lo\n", 3);
+    expect(other, "ok\nhello,\nyou\n");
+    finish(&test);
+}
+
+/* The longest unused place is used again: so all of them are. */
+Test(admin, nothing_is_left_of_a_line_when_its_place_is_used_again)
+{
+    struct test test;
+    begin(&test);
+    for (int i = 0; i < 2 * SILENT; i++) {
+        intptr_t peer = say_text(&test, "hello");
+        peer_finish(peer);
+        expect(peer, "");
+    }
+    cr_assert_eq(atomic_load(&test.runs), 0);
+    for (int i = 0; i < SILENT; i++) expect_hello(&test);
+    finish(&test);
+}
+
 Test(admin, those_who_say_nothing_do_not_keep_others_out)
 {
     struct test test;

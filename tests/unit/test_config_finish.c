@@ -160,6 +160,18 @@ Test(config, the_blocks_wanted_give_every_worker_two_for_each_of_its_links)
     }
 }
 
+/* A worker has something to answer with when each of its connections keeps all that it may. */
+Test(config, the_blocks_wanted_leave_some_between_what_comes_and_what_goes)
+{
+    struct config config = fresh();
+    config.workers = 3;
+    config.max_connections = 100;
+    cr_assert_eq(config_blocks_wanted(&config), 3 * (2 * 34 + 16));
+    config.workers = 1;
+    config.max_connections = 1;
+    cr_assert_eq(config_blocks_wanted(&config), 2 + 16);
+}
+
 Test(config, shares_round_so_that_nothing_is_promised_twice)
 {
     struct config config = fresh();
