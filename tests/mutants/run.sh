@@ -82,8 +82,9 @@ build() { # PROGRAM
     for object in "$base/$1.objects"/*.o; do
         [ -f "$tree/made/$1/${object##*/}" ] || ours="$ours $object"
     done
-    make -s --no-print-directory -C "$MOONPORT_MAKEFILES" -f "$base/$1.make" config="${config:-release}" \
-        TARGET="$tree/$1" OBJECTS="$(echo "$ours" | tr '\n' ' ')" >>"$tree/log" 2>&1
+    ours="$(echo "$ours" | tr '\n' ' ') $base/libengine.a"
+    LIBRARY_PATH=$base make -s --no-print-directory -C "$MOONPORT_MAKEFILES" -f "$base/$1.make" \
+        config="${config:-release}" TARGET="$tree/$1" OBJECTS="$ours" LDDEPS= >>"$tree/log" 2>&1
 }
 
 # ---- where bugs are looked for ----
@@ -98,8 +99,8 @@ failed_test() { # STATUS
 
 # shellcheck disable=SC2317 # called by its name
 run_unit() { # PROGRAM FILTER
-    patience=60
-    [ "$2" != '*' ] || patience=200
+    patience=300
+    [ "$2" != '*' ] || patience=1200
     timeout -k 5 "$patience" "$1" --verbose -j2 --timeout 30 --fail-fast --filter "$2" </dev/null
 }
 
@@ -254,6 +255,7 @@ prepare() {
     mkdir -p "$out/found" "$base/source/tests" || exit 3
     cp -r engine bindings "$base/source" || exit 3
     cp -r tests/unit tests/sim tests/mutants "$base/source/tests" || exit 3
+    cp "$MOONPORT_PROGRAMS/libengine.a" "$base" || exit 3
     for program in engine unit sim moonport; do
         [ ! -d "$MOONPORT_PROGRAMS/$program.objects" ] || [ "$only $program" = 'sim unit' ] ||
             cp -r "$MOONPORT_PROGRAMS/$program.objects" "$MOONPORT_MAKEFILES/$program.make" "$base" ||
