@@ -32,6 +32,10 @@ Test(config, an_address_is_listened_on_once)
     for (int i = 0; i < 2; i++)
         cr_assert_not_null(config_add_listener(&config, "127.0.0.1:0", &error));
     finish(&config); /* each has a port of its own */
+    config = fresh();
+    for (int i = 0; i < 2; i++)
+        cr_assert_not_null(config_add_listener(&config, "unix:/run/moonport.sock", &error));
+    unfinished(&config, "listen has unix:/run/moonport.sock twice");
 }
 
 Test(config, memory_that_nobody_set_is_enough_for_any_number_of_workers)
