@@ -82,9 +82,9 @@ build() { # PROGRAM
     for object in "$base/$1.objects"/*.o; do
         [ -f "$tree/made/$1/${object##*/}" ] || ours="$ours $object"
     done
-    ours="$(echo "$ours" | tr '\n' ' ') $base/libengine.a"
     LIBRARY_PATH=$base make -s --no-print-directory -C "$MOONPORT_MAKEFILES" -f "$base/$1.make" \
-        config="${config:-release}" TARGET="$tree/$1" OBJECTS="$ours" LDDEPS= >>"$tree/log" 2>&1
+        config="${config:-release}" TARGET="$tree/$1" OBJECTS="$(echo "$ours" | tr '\n' ' ')" \
+        RESOURCES="$base/libengine.a" LDDEPS= >>"$tree/log" 2>&1
 }
 
 # ---- where bugs are looked for ----
