@@ -4,7 +4,7 @@
 
 enum { PEERS = 16, BLOCK = 64 };
 
-static struct seen seen;
+static struct seen noted;
 static struct offline *offline;
 static struct offline_peer *peers[PEERS];
 static struct link *links[PEERS];
@@ -12,7 +12,7 @@ static int connected;
 
 static void begin(const char *blocks, const char *memory)
 {
-    offline = open_set(&seen, (const char *const[]){"workers", "1", "blocks", blocks, "block_size",
+    offline = open_set(&noted, (const char *const[]){"workers", "1", "blocks", blocks, "block_size",
                                                     "64", "max_packet", "64K", "memory", memory,
                                                     "idle_timeout", "0", "soft_mark", "64K", NULL});
 }
@@ -20,7 +20,7 @@ static void begin(const char *blocks, const char *memory)
 static int join(void)
 {
     peers[connected] = connect_to(offline);
-    links[connected] = seen.link;
+    links[connected] = noted.link;
     return connected++;
 }
 
@@ -52,10 +52,10 @@ static void begin_packet(int peer, uint32_t size, uint32_t sent)
 /* Time passes until the first has to go. */
 static void await_first_end(void)
 {
-    int before = seen.disconnected;
-    for (int i = 0; i < 1000 && seen.disconnected == before; i++)
+    int before = noted.disconnected;
+    for (int i = 0; i < 1000 && noted.disconnected == before; i++)
         cr_assert(offline_advance(offline, 10 * MS));
-    cr_assert_eq(seen.disconnected, before + 1, "one at a time");
+    cr_assert_eq(noted.disconnected, before + 1, "one at a time");
 }
 
 static void expect_gone(int peer)
@@ -76,7 +76,7 @@ Test(pressure, whose_queue_keeps_the_most_blocks_goes_first)
     expect_nothing(peers[asking]);
     await_first_end();
     expect_gone(1);
-    cr_assert_str_eq(seen.reason, "slow");
+    cr_assert_str_eq(noted.reason, "slow");
     cr_assert(offline_run(offline));
     expect(peers[asking], span_text("is there room?"));
     offline_close(offline);
@@ -90,9 +90,9 @@ Test(pressure, nobody_is_closed_for_a_queue_of_one_block_or_before_its_time)
     hoard(large, 56);
     say(offline, peers[asking], "is there room?");
     cr_assert(offline_advance(offline, 5000 * MS - 1));
-    cr_assert_eq(seen.disconnected, 0);
+    cr_assert_eq(noted.disconnected, 0);
     cr_assert(offline_advance(offline, 1));
-    cr_assert_eq(seen.disconnected, 1);
+    cr_assert_eq(noted.disconnected, 1);
     expect_gone(large);
     offline_close(offline);
 }
@@ -116,7 +116,7 @@ Test(pressure, who_is_paused_does_not_dawdle)
     say(offline, peers[join()], "is there room?");
     await_first_end();
     expect_gone(DAWDLER);
-    cr_assert_str_eq(seen.reason, "memory");
+    cr_assert_str_eq(noted.reason, "memory");
     offline_close(offline);
 }
 
@@ -149,6 +149,6 @@ Test(pressure, whose_packet_keeps_the_most_memory_goes_first)
     begin_packet(asking, 65000, 64000);
     await_first_end();
     expect_gone(1);
-    cr_assert_str_eq(seen.reason, "memory");
+    cr_assert_str_eq(noted.reason, "memory");
     offline_close(offline);
 }
