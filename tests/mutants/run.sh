@@ -20,6 +20,7 @@ help() {
   --list       name them, and say where each is looked for
   --check      only look whether each still fits its file, and every file has three
   --again      look for those as well that were found before
+  --near       only in the unit suites that are named for it, which is quick
   --sim        those of tests/sim/mutants.txt, by the simulation alone
   --jobs N     so many at once (default: as many as there are processors)
 EOF
@@ -164,6 +165,7 @@ look_in() { # KIND [FILTER]
 places() { # LOOK
     [ "$1" != sim ] || { echo sim && return; }
     echo "$1" | tr ';' '\n' | sed 's/^ *//' | grep '^unit '
+    [ "$only" != near ] || return
     echo 'unit *'
     echo sim
     echo "$1" | tr ';' '\n' | sed 's/^ *//' | grep -E '^(e2e|uring) '
@@ -298,6 +300,7 @@ main() {
         --list) todo=list ;;
         --check) todo=check ;;
         --again) again=yes ;;
+        --near) only=near ;;
         --sim) only=sim again=yes ;;
         --jobs)
             [ $# -gt 1 ] || die 2 '--jobs takes a number'
