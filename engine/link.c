@@ -63,7 +63,7 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
     group_member_init(&link->groups, &home->budget, home->table.worker);
     move(link, LINK_STATE_OPEN);
     counter_add(&home->counters.links_opened, 1);
-    link_set_idle(link, home->limits.idle_ns);
+    link_follow_idle(link);
     log_link(link, "opened");
 
     enum script_verdict verdict = home->script->connected == NULL
@@ -474,7 +474,7 @@ static void on_idle_timer(struct wheel_timer *timer)
     start_idle_timer(link, next_ns);
 }
 
-void link_set_idle(struct link *link, uint64_t limit_ns)
+static void set_idle(struct link *link, uint64_t limit_ns)
 {
     struct link_home *home = link->home;
     link->idle_limit_ns = limit_ns;
@@ -482,6 +482,17 @@ void link_set_idle(struct link *link, uint64_t limit_ns)
     wheel_stop(&home->wheel, &link->idle_timer);
     if (limit_ns > 0 && link->state == LINK_STATE_OPEN)
         start_idle_timer(link, link->received_ns + limit_ns);
+}
+
+void link_set_idle(struct link *link, uint64_t limit_ns)
+{
+    link->idle_is_own = true;
+    set_idle(link, limit_ns);
+}
+
+void link_follow_idle(struct link *link)
+{
+    if (!link->idle_is_own) set_idle(link, link->home->limits.idle_ns);
 }
 
 /* ---- what a script may ask ---- */

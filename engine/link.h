@@ -124,6 +124,7 @@ struct link {
     bool pumping;         /* inside link_pump */
     bool cut;             /* a packet was cut from its input, with this framing */
     bool took;            /* ... by this link_pump */
+    bool idle_is_own;     /* the script has set its idle limit: that of the settings may change */
     bool drain_owed;      /* it was above the soft mark, or refused a packet */
     bool refusing;        /* a packet was refused: none is taken until the queue has drained */
     struct gather gather; /* received, not used yet */
@@ -175,6 +176,9 @@ void link_pump(struct link *link);
 void link_gate_close(struct link *link, enum link_gate gate);
 void link_gate_open(struct link *link, enum link_gate gate);
 void link_update_receiving(struct link *link);
+
+/* Gives it the idle limit of the settings, unless the script has set one of its own. Counts from now. */
+void link_follow_idle(struct link *link);
 
 /* Ends it for a reason of ours: flushing first, or at once. */
 void link_end(struct link *link, enum link_reason reason);

@@ -16,6 +16,7 @@ enum {
     SOCKET_BLOCKED = 4, /* a send waits for room */
     SOCKET_ENDING = 8,  /* the peer has ended its stream */
     SOCKET_BROKEN = 16, /* nothing goes either way any more, perhaps for an error */
+    SOCKET_LOCAL = 32,  /* a unix socket: a read ends behind bytes that carry a descriptor */
 };
 
 enum { EVENTS_MAX = 256, TAG_ACCEPTOR = 1 };
@@ -98,7 +99,8 @@ static bool read_socket(struct port_socket *socket, struct block *block, struct 
         return true;
     }
     /* A short read has emptied the socket: what comes next makes a new edge. */
-    if ((size_t)size < block->capacity) socket->readiness &= (uint8_t)~SOCKET_READABLE;
+    if ((size_t)size < block->capacity && !(socket->readiness & SOCKET_LOCAL))
+        socket->readiness &= (uint8_t)~SOCKET_READABLE;
     block->end = (uint32_t)size;
     block->sequence = socket->sequence_next++;
     event->block = block;
@@ -252,7 +254,7 @@ static bool epoll_attach(struct port *port, struct port_socket *socket, intptr_t
 {
     struct epoll_event interest = {.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                    .data.u64 = (uintptr_t)socket};
-    posix_attach(socket, handle);
+    if (!posix_attach(socket, handle)) socket->readiness = SOCKET_LOCAL;
     return epoll_ctl(self(port)->epoll_fd, EPOLL_CTL_ADD, (int)handle, &interest) == 0;
 }
 

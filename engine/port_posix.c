@@ -174,14 +174,14 @@ void posix_close_handle(intptr_t handle)
     close((int)handle);
 }
 
-void posix_attach(struct port_socket *socket, intptr_t handle)
+bool posix_attach(struct port_socket *socket, intptr_t handle)
 {
     const int on = 1;
     *socket = (struct port_socket){.handle = handle};
     list_init(&socket->recv_node);
     list_init(&socket->send_node);
     list_init(&socket->watch_node);
-    setsockopt((int)handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a unix socket declines */
+    return setsockopt((int)handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
 }
 
 void posix_detach(struct port *port, struct port_socket *socket)

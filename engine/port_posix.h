@@ -25,8 +25,8 @@ intptr_t posix_listen(const struct address *address, int backlog, struct error *
 bool posix_peer_address(const struct port_event *accepted, struct address *address);
 void posix_close_handle(intptr_t handle);
 
-/* Sets up a new socket's fields, and TCP_NODELAY. */
-void posix_attach(struct port_socket *socket, intptr_t handle);
+/* Sets up a new socket's fields, and TCP_NODELAY. False: it is a unix socket, which has no such option. */
+bool posix_attach(struct port_socket *socket, intptr_t handle);
 void posix_detach(struct port *port, struct port_socket *socket);
 void posix_shutdown(struct port *port, struct port_socket *socket);
 

@@ -408,8 +408,7 @@ void worker_set_limits(struct worker *worker, const struct link_limits *limits, 
     home->budget.limit = memory;
     for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {
         struct link *link = container_of(node, struct link, entry.node);
-        bool follows = link->idle_limit_ns == before.idle_ns;
-        if (follows && limits->idle_ns != before.idle_ns) link_set_idle(link, limits->idle_ns);
+        if (limits->idle_ns != before.idle_ns) link_follow_idle(link);
         link_update_deadline(link);
     }
 }

@@ -1,5 +1,5 @@
 /* The bound on the memory of a Lua state: a handler that needs more fails, and nothing else does. */
-#include "harness.h"
+#include "reload.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -291,4 +291,40 @@ Test(memory, main_lua_that_needs_too_much_is_an_error_of_the_start)
     free(out);
     free(err);
     directory_remove(directory);
+}
+
+/* While there are both generations there is room for both: and when one was refused, for one. */
+Test(memory, what_was_lent_to_code_that_was_refused_is_taken_back)
+{
+    need_lua_5_4(REFUSAL);
+    struct server server = server_begin(&(struct begin){
+        .script = "local function take(megabytes)\n"
+                  "  local all = {}\n"
+                  "  for i = 1, megabytes * 10 do all[i] = ('x'):rep(1e5) .. i end\n"
+                  "  return all\n"
+                  "end\n"
+                  "local kept\n"
+                  "function on_receive(conn, packet)\n"
+                  "  if packet == 'keep' then kept = kept or take(4) end\n"
+                  "  conn:send(tostring((pcall(take, 4))))\n"
+                  "end\n",
+        .admin = true,
+        .flags = {"--workers", "1", "--lua-memory", "8M", "--reload", "signal", "--handler-timeout",
+                  "100"}});
+    int client = client_connect(&server);
+    client_ask(client, "may I?", "true");
+    client_ask(client, "keep", "false");
+    for (int i = 0; i < 2; i++) {
+        script_write(&server, "main.lua", i == 0 ? "error('no luck')\n" : "error('bad luck')\n");
+        server_command(&server, "reload", INPUT, "luck");
+        client_ask(client, "may I now?", "false");
+    }
+    server_reload(&server,
+                  "function on_receive(conn)\n"
+                  "  conn:send(tostring((pcall(string.rep, 'x', 10e6))))\n"
+                  "end\n",
+                  2);
+    client_ask(client, "and now?", "false");
+    close(client);
+    server_end(&server);
 }

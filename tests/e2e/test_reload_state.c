@@ -47,6 +47,41 @@ Test(reload_state, what_scripts_have_kept_is_there_for_the_new_code)
     server_end(&server);
 }
 
+#define BOTH_KINDS \
+    "if packet == 'line' then conn:framing('line') end\n" \
+    "if packet == 'idle' then conn:idle(0) end\n"
+
+/* Settings may change with the code: what one connection has set is its own. */
+Test(reload_state, what_a_connection_has_set_stays)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = "function on_receive(conn, packet)\n" BOTH_KINDS "  conn:send(packet)\nend\n",
+        .config = "return { idle_timeout = 0 }\n",
+        .admin = true,
+        .flags = {"--workers", "1", "--reload", "signal"}});
+    int lines = client_connect(&server), idle = client_connect(&server);
+    int follower = client_connect(&server);
+    client_ask(idle, "idle", "idle"); /* as the settings have it, for now */
+    client_ask(follower, "hello", "hello");
+    client_put_text(lines, "line");
+    client_expect_line(lines, "line");
+    client_send_text(lines, "idle\n");
+    client_expect_line(lines, "idle");
+    script_write(&server, "config.lua", "return { idle_timeout = 0.05 }\n");
+    server_reload(&server,
+                  "function on_receive(conn, packet)\n" BOTH_KINDS "  conn:send('two ' .. packet)\n"
+                  "end\n",
+                  2);
+    cr_assert_eq(client_await_end(follower), CLIENT_EOF);
+    client_send_text(lines, "still in lines\n");
+    client_expect_line(lines, "two still in lines");
+    client_ask(idle, "still there", "two still there");
+    close(lines);
+    close(idle);
+    close(follower);
+    server_end(&server);
+}
+
 Test(reload_state, half_a_packet_is_completed_for_the_new_code)
 {
     struct server server = begin("function on_receive(conn, packet) conn:send('one') end\n");

@@ -156,6 +156,122 @@ Test(wait, every_handler_and_timer_may_sleep)
     server_end(&server);
 }
 
+/* ---- handlers other than on_receive ---- */
+
+#define MEGABYTES "for i = 1, 30 do conn:send(('x'):rep(2^20)) end\n"
+
+static struct server begin_draining(const char *script)
+{
+    return server_begin(&(struct begin){.script = script,
+                                        .config = "return { soft_mark = '64K', hard_mark = '64M' }",
+                                        .flags = {"--workers", "1"}});
+}
+
+static void take_megabytes(int client)
+{
+    for (int i = 0; i < 30; i++) free(client_take(client, &(size_t){0}));
+}
+
+Test(wait, packets_wait_for_an_on_drain_that_waits)
+{
+    struct server server = begin_draining("function on_receive(conn, packet)\n"
+                                          "  if packet ~= 'go' then return conn:send(packet) end\n"
+                                          "  " MEGABYTES "end\n"
+                                          "function on_drain(conn)\n"
+                                          "  conn:send('drain begins')\n"
+                                          "  server.sleep(0.05)\n"
+                                          "  conn:send('drain ends')\n"
+                                          "end\n");
+    int client = client_connect(&server);
+    client_put_text(client, "go");
+    client_put_text(client, "behind it");
+    take_megabytes(client);
+    client_expect(client, "drain begins");
+    client_expect(client, "drain ends");
+    client_expect(client, "behind it");
+    client_ask(client, "and then", "and then");
+    close(client);
+    server_end(&server);
+}
+
+/* Two of its handlers wait at once; packets wait for both, whichever ends first. */
+Test(wait, packets_wait_until_on_receive_and_on_drain_have_both_waited)
+{
+    static const char script[] = "local drains, may_end\n"
+                                 "local function wait_for(name)\n"
+                                 "  while may_end ~= name do server.sleep(0.001) end\n"
+                                 "end\n"
+                                 "function on_receive(conn, packet)\n"
+                                 "  if packet == 'go' then\n" MEGABYTES "    wait_for('receive')\n"
+                                 "    return conn:send('receive ends')\n"
+                                 "  elseif packet == 'drains?' then\n"
+                                 "    while not drains do server.sleep(0.001) end\n"
+                                 "  elseif packet == 'receive' or packet == 'drain' then\n"
+                                 "    may_end = packet\n"
+                                 "    server.sleep(0.02)\n"
+                                 "  elseif packet == 'anew' then\n"
+                                 "    drains, may_end = nil, nil\n"
+                                 "  end\n"
+                                 "  conn:send(packet)\n"
+                                 "end\n"
+                                 "function on_drain(conn)\n"
+                                 "  drains = true\n"
+                                 "  wait_for('drain')\n"
+                                 "  conn:send('drain ends')\n"
+                                 "end\n";
+    static const char *const orders[][2] = {{"receive", "drain"}, {"drain", "receive"}};
+    struct server server = begin_draining(script);
+    int client = client_connect(&server), other = client_connect(&server);
+    for (int i = 0; i < 2; i++) {
+        client_ask(other, "anew", "anew");
+        client_put_text(client, "go");
+        client_put_text(client, "behind them");
+        take_megabytes(client);
+        client_ask(other, "drains?", "drains?");
+        for (int which = 0; which < 2; which++) {
+            char ends[32];
+            client_ask(other, orders[i][which], orders[i][which]);
+            snprintf(ends, sizeof ends, "%s ends", orders[i][which]);
+            client_expect(client, ends);
+        }
+        client_expect(client, "behind them");
+    }
+    close(client);
+    close(other);
+    server_end(&server);
+}
+
+/* ... while messages and timers that wait hold up nobody's packets. */
+Test(wait, packets_do_not_wait_for_timers_and_messages_that_wait)
+{
+    struct server server = server_begin_script("local waiting, go_on = 0\n"
+                                               "local function wait()\n"
+                                               "  waiting = waiting + 1\n"
+                                               "  while not go_on do server.sleep(0.001) end\n"
+                                               "  waiting = waiting - 1\n"
+                                               "end\n"
+                                               "function on_message() wait() end\n"
+                                               "function on_receive(conn, packet)\n"
+                                               "  if packet == 'begin' then\n"
+                                               "    server.after(0, wait)\n"
+                                               "    server.post(1, true)\n"
+                                               "    while waiting < 2 do server.sleep(0.001) end\n"
+                                               "  elseif packet == 'end' then\n"
+                                               "    go_on = true\n"
+                                               "    while waiting > 0 do server.sleep(0.001) end\n"
+                                               "  end\n"
+                                               "  conn:send(packet)\n"
+                                               "end\n");
+    int client = client_connect(&server);
+    client_ask(client, "begin", "begin");
+    client_ask(client, "meanwhile", "meanwhile");
+    client_ask(client, "end", "end");
+    close(client);
+    server_end(&server);
+}
+
+/* ---- the end ---- */
+
 Test(wait, a_sleeping_handler_does_not_hold_up_the_end)
 {
     struct server server =

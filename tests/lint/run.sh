@@ -121,6 +121,10 @@ look() { # TOOL
         files=$(count find engine bindings -name '*.[ch]')
         tests/lint/layers_test.sh && tests/lint/layers.sh
         ;;
+    mutants)
+        files=$(count find engine bindings -name '*.[ch]')
+        tests/mutants/run.sh --check
+        ;;
     *)
         echo "run.sh: no such tool: $1" >&2
         exit 2
@@ -129,7 +133,7 @@ look() { # TOOL
 }
 
 if [ $# -eq 0 ]; then
-    echo format clang-tidy cppcheck gcc-analyzer shellcheck luacheck dev layers clocks
+    echo format clang-tidy cppcheck gcc-analyzer shellcheck luacheck dev layers clocks mutants
     exit
 fi
 

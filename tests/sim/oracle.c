@@ -253,6 +253,13 @@ void __wrap_link_set_idle(struct link *link, uint64_t limit_ns)
     __real_link_set_idle(link, limit_ns);
 }
 
+void __real_link_follow_idle(struct link *link);
+void __wrap_link_follow_idle(struct link *link)
+{
+    if (!peer_at(link)->idles_its_way) peer_at(link)->idle_set_ns = world_now(sim_world);
+    __real_link_follow_idle(link);
+}
+
 void __real_link_decide_idle(struct link *link, enum script_verdict verdict);
 void __wrap_link_decide_idle(struct link *link, enum script_verdict verdict)
 {

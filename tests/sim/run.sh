@@ -54,6 +54,11 @@ conclude() {
     [ "$failed" -eq 0 ]
 }
 
+mutants() { # NAME...
+    MOONPORT_PROGRAMS="$MOONPORT_SIM_PROGRAMS" MOONPORT_MAKEFILES="$MOONPORT_SIM_MAKEFILES" \
+        "$here/../mutants/run.sh" --sim "$@"
+}
+
 # Seeds have no violation, are the same again, and each mutant is found.
 prove() {
     try --count "${MOONPORT_SIM_COUNT:-2000}"
@@ -61,9 +66,9 @@ prove() {
     once=$(simulate --count 500 --jobs 1) again=$(simulate --count 500 --jobs 2)
     [ -n "$once" ] && [ "$once" = "$again" ]
     count $? "the same seeds have not run the same: $once; $again"
-    found=$("$here/mutants.sh" "$MOONPORT_SIM_PROGRAMS" "$MOONPORT_SIM_MAKEFILES")
+    found=$(mutants)
     echo "$found"
-    good=$(echo "$found" | grep -c '^found ') bad=$(echo "$found" | grep -c '^FAILED ')
+    good=$(echo "$found" | grep -c '^found ') bad=$(echo "$found" | grep -cE '^(FAILED|SURVIVED) ')
     [ $((good + bad)) -ge 10 ] || bad=$((bad + 1))
     passed=$((passed + good)) failed=$((failed + bad))
     conclude
@@ -77,7 +82,7 @@ case ${1-} in
     ;;
 --mutants)
     shift
-    exec "$here/mutants.sh" "$MOONPORT_SIM_PROGRAMS" "$MOONPORT_SIM_MAKEFILES" "$@"
+    mutants "$@"
     ;;
 --debug)
     shift

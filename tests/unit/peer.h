@@ -30,7 +30,7 @@ void peer_reset(intptr_t peer);
 
 /* Each platform's own: */
 bool peer_end_overtakes(void); /* the end is seen although bytes before it were not received */
-void peer_start(void); /* before the first socket */
+void peer_start(void);         /* before the first socket */
 void peer_set_blocking(intptr_t peer, bool blocking);
 void peer_close(intptr_t peer);
 

@@ -1,5 +1,5 @@
 /* port_talk.h - a port of each backend to try, and one connection of it: what came of it, whatever
- * order its blocks were yielded in. For test_port.c. */
+ * order its blocks were yielded in. For test_port.c and its kin. */
 #ifndef MOONPORT_PORT_TALK_H
 #define MOONPORT_PORT_TALK_H
 
@@ -13,7 +13,7 @@
 enum { LANDINGS = 4, LANDING_SIZE = 4096, DEPTH = 4 };
 #define TICK_NS UINT64_C(10000000)
 
-static void on_backend(enum port_backend wanted, void (*test)(struct port *port))
+static inline void on_backend(enum port_backend wanted, void (*test)(struct port *port))
 {
     struct error error;
     enum port_backend chosen;
@@ -36,7 +36,7 @@ static void on_backend(enum port_backend wanted, void (*test)(struct port *port)
     }
 
 #ifdef _WIN32
-static void shuffled(void (*test)(struct port *port))
+static inline void shuffled(void (*test)(struct port *port))
 {
     for (int seed = 1; seed <= 20; seed++) {
         char setting[32];
@@ -73,7 +73,7 @@ struct talk {
     uint8_t watch_error;
 };
 
-static void begin(struct talk *talk, struct port *port)
+static inline void begin(struct talk *talk, struct port *port)
 {
     intptr_t ends[2];
     *talk = (struct talk){.port = port};
@@ -85,7 +85,7 @@ static void begin(struct talk *talk, struct port *port)
     list_init(&talk->arrived);
 }
 
-static void arrive(struct talk *talk, struct block *block)
+static inline void arrive(struct talk *talk, struct block *block)
 {
     if (!reorder_put(&talk->reorder, block->sequence, block)) return;
     for (; block != NULL; block = reorder_take(&talk->reorder)) {
@@ -96,7 +96,7 @@ static void arrive(struct talk *talk, struct block *block)
     }
 }
 
-static void take(const struct port_event *event)
+static inline void take(const struct port_event *event)
 {
     struct talk *talk = container_of(event->socket, struct talk, socket);
     if (event->kind == PORT_SENT) {
@@ -125,7 +125,7 @@ static void take(const struct port_event *event)
 }
 
 /* One harvest, which waits for a moment. */
-static void turn(struct talk *talk)
+static inline void turn(struct talk *talk)
 {
     struct port_event events[DEPTH];
     int count = port_harvest(talk->port, events, DEPTH, port_clock(talk->port) + TICK_NS);
@@ -139,27 +139,27 @@ static void turn(struct talk *talk)
         cr_assert(condition, "this does not come"); \
     } while (0)
 
-static bool nothing_comes(struct talk *talk)
+static inline bool nothing_comes(struct talk *talk)
 {
     int ends = talk->ends, sends = talk->sends;
     for (int turns = 0; turns < 3; turns++) turn(talk);
     return list_empty(&talk->arrived) && talk->ends == ends && talk->sends == sends;
 }
 
-static struct block *next_block(struct talk *talk)
+static inline struct block *next_block(struct talk *talk)
 {
     AWAIT(talk, !list_empty(&talk->arrived));
     return block_of(list_take_first(&talk->arrived));
 }
 
-static void drop_arrived(struct talk *talk)
+static inline void drop_arrived(struct talk *talk)
 {
     struct list *node;
     while ((node = list_take_first(&talk->arrived)) != NULL)
         port_recv_done(talk->port, block_of(node));
 }
 
-static void finish(struct talk *talk)
+static inline void finish(struct talk *talk)
 {
     struct block *block;
     port_cancel(talk->port, &talk->socket);
@@ -170,7 +170,7 @@ static void finish(struct talk *talk)
     if (talk->peer >= 0) peer_close(talk->peer);
 }
 
-static void expect_bytes(struct talk *talk, const char *text)
+static inline void expect_bytes(struct talk *talk, const char *text)
 {
     for (size_t done = 0; done < strlen(text);) {
         struct block *block = next_block(talk);
@@ -182,7 +182,7 @@ static void expect_bytes(struct talk *talk, const char *text)
     cr_assert(list_empty(&talk->arrived));
 }
 
-static void peer_says(struct talk *talk, const char *text)
+static inline void peer_says(struct talk *talk, const char *text)
 {
     peer_send(talk->peer, text, strlen(text));
 }

@@ -136,6 +136,21 @@ Test(address, a_unix_path_is_as_long_as_the_system_takes)
     refused("unix:", "path of the socket is missing");
 }
 
+/* As long as the longest there is, and longer by one, by two, ... */
+Test(address, a_host_that_is_too_long_is_refused_whole)
+{
+    for (size_t size = 40; size < 60; size++) {
+        char text[80];
+        memset(text, '1', size);
+        memcpy(text + size, ":7000", sizeof ":7000");
+        refused(text, "is not an IPv4 address");
+        text[0] = '[';
+        memset(text + 1, '1', size);
+        memcpy(text + 1 + size, "]:7000", sizeof "]:7000");
+        refused(text, "is not an IPv6 address");
+    }
+}
+
 Test(address, an_address_of_any_length_is_refused_whole)
 {
     char text[5000];

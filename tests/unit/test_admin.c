@@ -309,6 +309,37 @@ Test(admin, a_line_longer_than_any_command_is_not_waited_for)
     finish(&test);
 }
 
+/* Each has room for a line of its own, however many pieces it comes in. */
+Test(admin, a_line_is_too_long_by_all_of_its_pieces)
+{
+    static char bytes[ADMIN_LINE_MAX];
+    struct test test;
+    begin(&test);
+    memset(bytes, 'x', sizeof bytes);
+    intptr_t long_one = say(&test, bytes, sizeof bytes - 1), other = say_text(&test, "hel");
+    expect_hello(&test);
+    peer_send(long_one, "xy", 2);
+    expect(long_one, "error\n");
+    peer_send(other, "lo\n", 3);
+    expect(other, "ok\nhello,\nyou\n");
+    finish(&test);
+}
+
+/* The longest unused place is used again: so all of them are. */
+Test(admin, nothing_is_left_of_a_line_when_its_place_is_used_again)
+{
+    struct test test;
+    begin(&test);
+    for (int i = 0; i < 2 * SILENT; i++) {
+        intptr_t peer = say_text(&test, "hello");
+        peer_finish(peer);
+        expect(peer, "");
+    }
+    cr_assert_eq(atomic_load(&test.runs), 0);
+    for (int i = 0; i < SILENT; i++) expect_hello(&test);
+    finish(&test);
+}
+
 Test(admin, those_who_say_nothing_do_not_keep_others_out)
 {
     struct test test;
@@ -432,4 +463,40 @@ Test(admin, its_log_lines_are_told_from_those_of_the_main_server)
     }
     cr_assert(admins > 2, "each connection is told of");
     cr_assert_eq(others, 1);
+}
+
+/* Opens it there, and closes it; how many warnings there were, -1 if that address cannot be had. */
+static int warnings_of(const char *text)
+{
+    static char log[1 << 14];
+    struct test test = {.runs = 0};
+    struct address address;
+    struct error error;
+    cr_assert(address_parse(text, &address, &error), "%s", error.text);
+    FILE *file = temporary_file();
+    cr_assert_not_null(file);
+    int real_stderr = dup(2), count = 0;
+    fflush(stderr);
+    dup2(fileno(file), 2);
+    log_set_level(LOG_INFO);
+    test.admin = admin_open(&address, PORT_AUTO, commands, &test, &error);
+    if (test.admin != NULL) admin_close(test.admin);
+    dup2(real_stderr, 2);
+    close(real_stderr);
+    rewind(file);
+    log[fread(log, 1, sizeof log - 1, file)] = '\0';
+    fclose(file);
+    for (const char *at = log; (at = strstr(at, "whoever reaches that address")) != NULL; at++)
+        count++;
+    return test.admin == NULL ? -1 : count;
+}
+
+Test(admin, it_is_warned_of_an_address_that_others_reach)
+{
+    cr_assert_eq(warnings_of("127.0.0.1:0"), 0);
+    cr_assert_eq(warnings_of("127.9.9.9:0"), 0);
+    cr_assert_eq(warnings_of("0.0.0.0:0"), 1);
+    if (warnings_of("[::1]:0") < 0) cr_skip_test("this machine has no IPv6");
+    cr_assert_eq(warnings_of("[::1]:0"), 0);
+    cr_assert_eq(warnings_of("[::]:0"), 1);
 }

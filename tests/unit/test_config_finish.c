@@ -32,6 +32,10 @@ Test(config, an_address_is_listened_on_once)
     for (int i = 0; i < 2; i++)
         cr_assert_not_null(config_add_listener(&config, "127.0.0.1:0", &error));
     finish(&config); /* each has a port of its own */
+    config = fresh();
+    for (int i = 0; i < 2; i++)
+        cr_assert_not_null(config_add_listener(&config, "unix:/run/moonport.sock", &error));
+    unfinished(&config, "listen has unix:/run/moonport.sock twice");
 }
 
 Test(config, memory_that_nobody_set_is_enough_for_any_number_of_workers)
@@ -158,6 +162,18 @@ Test(config, the_blocks_wanted_give_every_worker_two_for_each_of_its_links)
         cr_assert(config_blocks_per_worker(&config) >= 2 * links, "seed %llu, round %d",
                   (unsigned long long)seed, round);
     }
+}
+
+/* A worker has something to answer with when each of its connections keeps all that it may. */
+Test(config, the_blocks_wanted_leave_some_between_what_comes_and_what_goes)
+{
+    struct config config = fresh();
+    config.workers = 3;
+    config.max_connections = 100;
+    cr_assert_eq(config_blocks_wanted(&config), 3 * (2 * 34 + 16));
+    config.workers = 1;
+    config.max_connections = 1;
+    cr_assert_eq(config_blocks_wanted(&config), 2 + 16);
 }
 
 Test(config, shares_round_so_that_nothing_is_promised_twice)

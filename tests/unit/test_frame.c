@@ -282,3 +282,45 @@ Test(frame_guess, says_nothing_when_nothing_fits)
     cr_assert_str_eq(GUESS("length,size=varint", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), "");
     cr_assert_str_eq(GUESS("fixed,size=9", "\x03\0\0\0abc"), "");
 }
+
+/* Whatever differs in what is cut or wrapped makes them two. */
+Test(frame, framings_are_the_same_when_all_that_they_say_is)
+{
+    static const char *const texts[] = {
+        "length",
+        "length,size=2",
+        "length,order=big",
+        "length,offset=4",
+        "length,adjustment=1",
+        "length,adjustment=2",
+        "length,counts_header=false",
+        "length,max=1K",
+        "line",
+        "line,strip=false",
+        "line,delimiter=\\r\\n",
+        "line,delimiter=ab",
+        "line,delimiter=ac",
+        "line,delimiter=abc",
+        "line,max=1K",
+        "fixed,size=8",
+        "fixed,size=9",
+        "raw",
+        "raw,max=1K",
+    };
+    enum { TEXTS = sizeof texts / sizeof *texts };
+    for (int i = 0; i < TEXTS; i++)
+        for (int j = 0; j < TEXTS; j++) {
+            const struct frame one = described(texts[i]), other = described(texts[j]);
+            cr_assert_eq(frame_is_same(&one, &other), i == j, "%s and %s", texts[i], texts[j]);
+        }
+}
+
+Test(frame, a_description_is_as_long_as_there_is_room_for_and_no_longer)
+{
+    for (size_t size = 250; size < 262; size++) {
+        char text[300] = "line";
+        memset(text + 4, ',', size - 4); /* settings without a name */
+        text[size] = '\0';
+        refused(text, size < 256 ? "is not a setting" : "too long");
+    }
+}

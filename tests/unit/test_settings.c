@@ -186,6 +186,8 @@ Test(settings, the_nearest_of_several_wins)
     cr_assert_str_eq(nearest("block_"), "blocks");
     cr_assert_str_eq(nearest("block_s"), "blocks");
     cr_assert_str_eq(nearest("block_si"), "block_size");
+    static const char *const alike[] = {"cat", "rat", "hat"};
+    cr_assert_str_eq(settings_nearest("bat", alike, 3), "cat", "the first of those equally near");
 }
 
 Test(settings, what_resembles_nothing_finds_nothing)
@@ -194,6 +196,9 @@ Test(settings, what_resembles_nothing_finds_nothing)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         cr_assert_str_eq(nearest(cases[i]), "nothing", "\"%s\"", cases[i]);
     cr_assert_null(settings_nearest("workers", NULL, 0));
+    static const char *const letters[] = {"a", "b"};
+    cr_assert_null(settings_nearest("x", letters, 2), "nothing of it is left");
+    cr_assert_null(settings_nearest("", letters, 2));
 }
 
 Test(settings, a_name_of_any_length_may_be_typed)

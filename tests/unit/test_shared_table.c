@@ -93,6 +93,34 @@ Test(shared, all_memory_comes_back)
     shared_close(shared);
 }
 
+static void change_many(struct shared *shared, bool there)
+{
+    char key[32];
+    for (int i = 0; i < 3000; i++) {
+        snprintf(key, sizeof key, "%d", i);
+        if (there)
+            set(shared, key, integer(i), 0, NEVER);
+        else
+            shared_delete(shared, span_text(key), 0);
+    }
+    go_on(shared, 0, 3000);
+}
+
+/* It grows and shrinks as if nobody had asked. */
+Test(shared, a_list_of_the_keys_changes_nothing)
+{
+    static int seen[3000];
+    struct shared *asked = open_one(MEMORY), *other = open_one(MEMORY);
+    for (int round = 0; round < 4; round++) {
+        list_keys(asked, 0, SIZE_MAX, seen, 3000);
+        change_many(asked, round % 2 == 0);
+        change_many(other, round % 2 == 0);
+        cr_assert_eq(used_by(asked), used_by(other), "round %d", round);
+    }
+    shared_close(asked);
+    shared_close(other);
+}
+
 /* ---- all of them ---- */
 
 Test(shared, lists_each_key_that_lives_once)

@@ -1,0 +1,127 @@
+/* What has changed from one configuration to another, and what of it is taken over. */
+#include "config_try.h"
+
+struct told {
+    int count;
+    char names[256]; /* of what differs: "workers,listen," */
+};
+
+static void note(void *context, const struct config_name *setting)
+{
+    struct told *told = context;
+    size_t size = strlen(told->names);
+    told->count++;
+    snprintf(told->names + size, sizeof told->names - size, "%s,", setting->name);
+}
+
+static void expect_told(const struct config *before, const struct config *after, const char *names)
+{
+    struct told told = {.count = 0};
+    config_compare(before, after, note, &told);
+    cr_assert_str_eq(told.names, names);
+    told = (struct told){.count = 0};
+    config_compare(after, before, note, &told);
+    cr_assert_str_eq(told.names, names, "the other way round");
+}
+
+static struct config_listener *listen_on(struct config *config, const char *address)
+{
+    struct error error;
+    struct config_listener *listener = config_add_listener(config, address, &error);
+    cr_assert_not_null(listener, "%s", error.text);
+    return listener;
+}
+
+/* One that nothing was set in, but for one name. */
+static struct config with(const char *name, const char *value)
+{
+    struct config config = fresh();
+    listen_on(&config, "127.0.0.1:7000");
+    set(&config, "workers", "2");
+    set(&config, "framing", "line");
+    if (name != NULL) set(&config, name, value);
+    finish(&config);
+    return config;
+}
+
+Test(config_compare, each_setting_that_differs_is_named_and_no_other)
+{
+    static const char *const changes[][2] = {
+        {"workers", "3"},          {"max_connections", "17"},
+        {"blocks", "2000"},        {"block_size", "4096"},
+        {"recv_depth", "8"},       {"memory", "600M"},
+        {"idle_timeout", "7"},     {"drain_timeout", "7"},
+        {"soft_mark", "32K"},      {"hard_mark", "40M"},
+        {"handler_timeout", "7"},  {"lua_memory", "100M"},
+        {"shared_memory", "100M"}, {"sandbox", "true"},
+        {"reload", "signal"},      {"admin", "127.0.0.1:7999"},
+        {"backend", "epoll"},      {"log", "debug"},
+    };
+    const struct config before = with(NULL, NULL);
+    expect_told(&before, &before, "");
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const struct config after = with(changes[i][0], changes[i][1]);
+        char wanted[64];
+        snprintf(wanted, sizeof wanted, "%s,", changes[i][0]);
+        expect_told(&before, &after, wanted);
+    }
+    const struct config framing = with("framing", "length"), full = with("on_full", "refuse");
+    expect_told(&before, &framing, "framing,listen,");
+    expect_told(&before, &full, "on_full,listen,");
+}
+
+Test(config_compare, the_admin_is_compared_while_there_is_one)
+{
+    struct config on = with(NULL, NULL), off = with("admin", "false");
+    expect_told(&on, &off, "admin,");
+    struct config elsewhere = off;
+    elsewhere.admin.port++;
+    expect_told(&off, &elsewhere, "");
+}
+
+Test(config_compare, listeners_differ_by_number_address_framing_and_policy)
+{
+    const struct config before = with(NULL, NULL);
+    struct config after = fresh();
+    listen_on(&after, "127.0.0.1:7000");
+    listen_on(&after, "127.0.0.1:7010");
+    set(&after, "workers", "2");
+    set(&after, "framing", "line");
+    finish(&after);
+    expect_told(&before, &after, "listen,");
+
+    after = before;
+    after.listeners[0].address.port++;
+    expect_told(&before, &after, "listen,");
+    after = before;
+    after.listeners[0].on_full = ON_FULL_REFUSE;
+    expect_told(&before, &after, "listen,");
+    after = before;
+    after.listeners[0].frame.line.keep = true;
+    expect_told(&before, &after, "listen,");
+}
+
+Test(config_compare, what_takes_a_restart_is_not_taken_over)
+{
+    size_t count;
+    const struct config_name *names = config_names(&count);
+    struct config config = with(NULL, NULL);
+    const struct config before = config;
+    struct config other = with("idle_timeout", "7");
+    set(&other, "workers", "3");
+    set(&other, "blocks", "2000");
+    set(&other, "log", "debug");
+    set(&other, "lua_memory", "100M");
+    config_take_live(&config, &other);
+    cr_assert_eq(config.idle_timeout_ns, other.idle_timeout_ns);
+    cr_assert_eq(config.log, other.log);
+    cr_assert_eq(config.lua_memory, other.lua_memory);
+    cr_assert_eq(config.workers, before.workers);
+    cr_assert_eq(config.blocks, before.blocks);
+    for (size_t i = 0; i < count; i++) {
+        const struct config *wanted = names[i].live ? &other : &before;
+        cr_assert_eq(memcmp((const char *)&config + names[i].offset,
+                            (const char *)wanted + names[i].offset, names[i].field_size),
+                     0, "%s", names[i].name);
+    }
+}

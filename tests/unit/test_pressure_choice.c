@@ -1,0 +1,155 @@
+/* Who has to go when blocks or memory have run out: who keeps the most of what is wanted, and is to blame
+ * for it. */
+#include "offline_talk.h"
+
+enum { PEERS = 16, BLOCK = 64 };
+
+static struct seen noted;
+static struct offline *offline;
+static struct offline_peer *peers[PEERS];
+static struct link *links[PEERS];
+static int connected;
+
+static void begin(const char *blocks, const char *memory)
+{
+    offline =
+        open_set(&noted, (const char *const[]){"workers", "1", "blocks", blocks, "block_size", "64",
+                                               "max_packet", "64K", "memory", memory,
+                                               "idle_timeout", "0", "soft_mark", "64K", NULL});
+}
+
+static int join(void)
+{
+    peers[connected] = connect_to(offline);
+    links[connected] = noted.link;
+    return connected++;
+}
+
+static bool is_there(int peer)
+{
+    return !offline_ended(peers[peer]) && !offline_closed(peers[peer]);
+}
+
+/* Its queue keeps so many blocks. */
+static void hoard(int peer, int blocks)
+{
+    uint8_t bytes[BLOCK - 4] = {0};
+    offline_set_deaf(peers[peer], true);
+    for (int i = 0; i < blocks; i++) put(peers[peer], span_of(bytes, sizeof bytes));
+    cr_assert(offline_run(offline));
+    cr_assert_eq(link_pending(links[peer]), blocks * BLOCK);
+}
+
+/* It has begun a packet of that size and sent so much of it. */
+static void begin_packet(int peer, uint32_t size, uint32_t sent)
+{
+    static uint8_t bytes[1 << 16];
+    uint32_t declared = size + 4;
+    memcpy(bytes, &declared, 4);
+    cr_assert(offline_send(peers[peer], span_of(bytes, sent)));
+    cr_assert(offline_run(offline));
+}
+
+/* Time passes until the first has to go. */
+static void await_first_end(void)
+{
+    int before = noted.disconnected;
+    for (int i = 0; i < 1000 && noted.disconnected == before; i++)
+        cr_assert(offline_advance(offline, 10 * MS));
+    cr_assert_eq(noted.disconnected, before + 1, "one at a time");
+}
+
+static void expect_gone(int peer)
+{
+    for (int i = 0; i < connected; i++)
+        cr_assert_eq(is_there(i), i != peer, "peer %d, when %d should be the one", i, peer);
+}
+
+Test(pressure, whose_queue_keeps_the_most_blocks_goes_first)
+{
+    begin("64", "512M");
+    for (int i = 0; i < 3; i++) join();
+    int asking = join();
+    hoard(0, 14);
+    hoard(1, 28);
+    hoard(2, 15);
+    say(offline, peers[asking], "is there room?");
+    expect_nothing(peers[asking]);
+    await_first_end();
+    expect_gone(1);
+    cr_assert_str_eq(noted.reason, "slow");
+    cr_assert(offline_run(offline));
+    expect(peers[asking], span_text("is there room?"));
+    offline_close(offline);
+}
+
+Test(pressure, nobody_is_closed_for_a_queue_of_one_block_or_before_its_time)
+{
+    begin("64", "512M");
+    int small = join(), large = join(), asking = join();
+    hoard(small, 1);
+    hoard(large, 56);
+    say(offline, peers[asking], "is there room?");
+    cr_assert(offline_advance(offline, 5000 * MS - 1));
+    cr_assert_eq(noted.disconnected, 0);
+    cr_assert(offline_advance(offline, 1));
+    cr_assert_eq(noted.disconnected, 1);
+    expect_gone(large);
+    offline_close(offline);
+}
+
+/* Each keeps one block for the beginning of a packet. */
+static void all_begin(void)
+{
+    begin("16", "512M");
+    for (int i = 0; i < PEERS - 1; i++) {
+        join();
+        begin_packet(i, 40, 10);
+    }
+}
+
+Test(pressure, who_is_paused_does_not_dawdle)
+{
+    enum { DAWDLER = 9 };
+    all_begin();
+    for (int i = 0; i < connected; i++)
+        if (i != DAWDLER) link_pause(links[i]);
+    say(offline, peers[join()], "is there room?");
+    await_first_end();
+    expect_gone(DAWDLER);
+    cr_assert_str_eq(noted.reason, "memory");
+    offline_close(offline);
+}
+
+/* ... nor who has begun only now, or waits for us. */
+Test(pressure, who_has_begun_a_moment_ago_does_not_dawdle)
+{
+    enum { DAWDLER = 9 };
+    all_begin();
+    int asking = join();
+    say(offline, peers[asking], "is there room?");
+    cr_assert(offline_advance(offline, 4000 * MS));
+    for (int i = 0; i < asking; i++) {
+        if (i == DAWDLER) continue;
+        link_hold(links[i]); /* a handler of its waits */
+    }
+    await_first_end();
+    expect_gone(DAWDLER);
+    offline_close(offline);
+}
+
+Test(pressure, whose_packet_keeps_the_most_memory_goes_first)
+{
+    begin("64", "200K");
+    for (int i = 0; i < 3; i++) join();
+    begin_packet(0, 40000, 39000);
+    begin_packet(1, 60000, 59000);
+    begin_packet(2, 50000, 49000);
+    cr_assert(offline_advance(offline, 4000 * MS));
+    int asking = join();
+    begin_packet(asking, 65000, 64000);
+    await_first_end();
+    expect_gone(1);
+    cr_assert_str_eq(noted.reason, "memory");
+    offline_close(offline);
+}

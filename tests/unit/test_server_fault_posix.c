@@ -1,0 +1,77 @@
+/* A whole server on ports whose system calls fail: it serves everybody all the same. */
+#include "port_fault_posix.h"
+#include "server_talk.h"
+
+#include <errno.h>
+
+static void *start(void *context, struct worker *worker, struct error *error)
+{
+    (void)worker, (void)error;
+    return context;
+}
+
+static void received(void *state, struct link *link, struct span packet)
+{
+    (void)state;
+    cr_assert_eq(link_send(link, packet), SEND_OK);
+}
+
+static void serve(const char *backend, int clients)
+{
+    enum { CLIENTS_MAX = 50, PACKETS = 20 };
+    struct script script = {.context = &script, .worker_start = start, .received = received};
+    struct config config = config_of("127.0.0.1:0");
+    enum port_backend chosen;
+    char why[256];
+    intptr_t peers[CLIENTS_MAX];
+    set(&config, "backend", backend);
+    if (!port_choose(config.backend, &chosen, why, sizeof why)) cr_skip_test("%s", why);
+    struct server *server = begin(&config, &script);
+    for (int i = 0; i < clients; i++) peers[i] = connect_to(server);
+    for (int packet = 0; packet < PACKETS; packet++) {
+        for (int i = 0; i < clients; i++) put(peers[i], "all the same");
+        for (int i = 0; i < clients; i++) expect(peers[i], "all the same");
+    }
+    for (int i = 0; i < clients; i++) peer_close(peers[i]);
+    server_stop(server);
+}
+
+Test(server_fault, accepts_when_descriptors_are_back)
+{
+    fault_fail(FAULT_ACCEPT, FAULT_ANY, EMFILE, 3);
+    serve("epoll", 5);
+    cr_assert_eq(fault_left(FAULT_ACCEPT), 0);
+}
+
+Test(server_fault, accepts_those_who_stay_when_many_have_left)
+{
+    fault_fail(FAULT_ACCEPT, FAULT_ANY, ECONNABORTED, 100);
+    serve("epoll", 5);
+    cr_assert_eq(fault_left(FAULT_ACCEPT), 0);
+}
+
+Test(server_fault, serves_when_the_kernel_stops_after_each_completion)
+{
+    fault_stop_multishots();
+    serve("uring", 50);
+}
+
+Test(server_fault, serves_though_waits_are_interrupted)
+{
+    fault_fail(FAULT_WAIT, FAULT_ANY, EINTR, 500);
+    serve("epoll", 10);
+}
+
+Test(server_fault, serves_though_the_kernel_is_busy)
+{
+    fault_fail(FAULT_WAIT, FAULT_ANY, EBUSY, 500);
+    serve("uring", 10);
+}
+
+Test(server_fault, loses_nothing_of_sends_that_fall_short)
+{
+    fault_shorten(FAULT_SEND, FAULT_ANY, 3, 2000);
+    serve("epoll", 10);
+    fault_shorten(FAULT_SEND, FAULT_ANY, 3, 2000);
+    serve("uring", 10);
+}
