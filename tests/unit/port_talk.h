@@ -188,7 +188,7 @@ static inline void peer_says(struct talk *talk, const char *text)
 }
 
 /* Fills all the blocks that there are, and keeps them. */
-static void hold_all(struct talk *talk, struct block *held[LANDINGS])
+static inline void hold_all(struct talk *talk, struct block *held[LANDINGS])
 {
     char bytes[LANDING_SIZE];
     memset(bytes, 'x', sizeof bytes);
