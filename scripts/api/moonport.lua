@@ -145,13 +145,13 @@ local Conn = {}
 function Conn:send(packet) end
 
 ---Ends it when what is queued has gone, after `drain_timeout` at the latest. No more packets come.
----@param reason? string what on_disconnect is told: 31 bytes of it, the rest is cut; "script" if missing
+---@param reason? string what on_disconnect is told, cut at 31 bytes; "script" if missing
 ---@return true? closed
 ---@return "closed"? code it has ended already
 function Conn:close(reason) end
 
 ---Ends it at once; what is queued is lost.
----@param reason? string what on_disconnect is told: 31 bytes of it, the rest is cut; "script" if missing
+---@param reason? string what on_disconnect is told, cut at 31 bytes; "script" if missing
 ---@return true? closed
 ---@return "closed"? code
 function Conn:abort(reason) end
@@ -178,8 +178,9 @@ function Conn:resume() end
 ---@return string? why
 function Conn:idle(seconds) end
 
----Its own framing from the next packet on, both ways. Unknown names in a spec raise an error; a value
----that does not fit is `badframing`. `full`: it would be the 65th different framing of this worker.
+---Its own framing from the next packet on, both ways. Unknown names in a spec raise an error; a
+---value that does not fit is `badframing`. `full`: it would be the 65th different framing of this
+---worker.
 ---@param spec Framing|FramingName|string
 ---@return true? set
 ---@return "closed"|"badframing"|"full"|"memory"? code
@@ -270,13 +271,13 @@ function server.group(name) end
 ---@param worker integer|"all" its number; "all": every worker, this one too
 ---@param value any nil, a boolean, a number, a string, or a table of those
 ---@return true? posted
----@return "closed"|"memory"|"toobig"|"toodeep"? code `closed`: there is no such worker, or it has ended;
----`toobig`: it is more than 16 MiB; `toodeep`: tables are more than 32 deep, or in a circle
+---@return "closed"|"memory"|"toobig"|"toodeep"? code `closed`: there is no such worker, or it has
+---ended; `toobig`: it is more than 16 MiB; `toodeep`: tables more than 32 deep, or in a circle
 ---@return string? why
 function server.post(worker, value) end
 
----Writes a line to the log, if the setting `log` does not leave it out. With arguments behind it, the text
----is a format; alone it is written as it stands. Control bytes are written as \xNN.
+---Writes a line to the log, if the setting `log` does not leave it out. With arguments behind it,
+---the text is a format; alone it is written as it stands. Control bytes are written as \xNN.
 ---@param level "error"|"warn"|"info"|"debug"
 ---@param format string as string.format takes it, or the text
 ---@param ... any
@@ -313,8 +314,8 @@ function Group:count() end
 ---@alias SharedValue string|number|boolean
 
 ---One dictionary for all workers, of at most `shared_memory` bytes. Each call is one step that no
----other worker comes between. Keys are strings of 1 to 256 bytes, others are `badkey`; a time to live that
----is not above 0 is `badnumber`.
+---other worker comes between. Keys are strings of 1 to 256 bytes, others are `badkey`; a time to
+---live that is not above 0 is `badnumber`.
 ---@class Shared
 local Shared = {}
 
@@ -328,8 +329,8 @@ function Shared:get(key) end
 ---@param value SharedValue? nil deletes it
 ---@param ttl? number seconds until it expires; nil: never
 ---@return true? set
----@return "badkey"|"badnumber"|"full"|"memory"? code `full`: `shared_memory` is used up; what was there is as
----it was
+---@return "badkey"|"badnumber"|"full"|"memory"? code `full`: `shared_memory` is used up; what was
+---there is as it was
 ---@return string? why
 function Shared:set(key, value, ttl) end
 
