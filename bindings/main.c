@@ -18,9 +18,12 @@ static const struct command {
     bool helps;                          /* it has a --help of its own */
     bool runs_lua;                       /* on its own thread, without a server's workers */
 } commands[] = {
-    {"serve", serve_main, false, false},        {"check", check_main, false, true},
-    {"test", test_main, false, true},           {"talk", talk_main, true, false},
-    {"reload", admin_client_main, true, false}, {"rollback", admin_client_main, true, false},
+    {"serve", serve_main, false, false},
+    {"check", check_main, true, true},
+    {"test", test_main, true, true},
+    {"talk", talk_main, true, false},
+    {"reload", admin_client_main, true, false},
+    {"rollback", admin_client_main, true, false},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -13,8 +13,10 @@
 --     ---@param packet string
 --     function on_receive(conn, packet)
 --
--- Run-time failures return nil, code, and so do sizes and numbers that a peer may have sent; sometimes
--- a third value says what is wrong. Wrong types raise an error. Times are in seconds, 0 to 1e9, and may
+-- Run-time failures return nil, code, and so do sizes and numbers that a peer may have sent;
+-- sometimes
+-- a third value says what is wrong. Wrong types raise an error. Times are in seconds, 0 to 1e9, and
+-- may
 -- have a fraction; sizes are bytes.
 
 ---Why a connection ended: one of these, or the word given to `conn:close`.
@@ -45,7 +47,8 @@
 
 ---Why a packet was not sent.
 ---* `closed`: there is no such connection, or no longer
----* `full`: the queue is at `hard_mark` and the peer takes no more, or was and has not drained since
+---* `full`: the queue is at `hard_mark` and the peer takes no more, or was and has not drained
+---since
 ---* `toobig`: the packet is larger than `max_packet`
 ---* `badsize`: the framing cannot carry a packet of this size
 ---* `memory`: `memory` is used up
@@ -54,7 +57,8 @@
 -- ---- handlers: globals of main.lua, or fields of the table that it returns ----
 
 ---Once in each worker, before its first connection. An error stops the start. It is not called
----after a reload: start timers in main.lua itself, or in on_load, and let on_load set the variables that it
+---after a reload: start timers in main.lua itself, or in on_load, and let on_load set the variables
+---that it
 ---sets. It may sleep.
 function on_start() end
 
@@ -146,13 +150,15 @@ function Conn:send(packet) end
 
 ---Closes it when its queue is flushed, after `drain_timeout` at the latest. No more packets are
 ---received.
----@param reason? string what on_disconnect is told, 31 bytes of it, the rest is cut; "script" if missing
+---@param reason? string what on_disconnect is told, 31 bytes of it, the rest is cut; "script" if
+---missing
 ---@return true? closed
 ---@return "closed"? code it has ended already
 function Conn:close(reason) end
 
 ---Closes it at once; what is queued is lost.
----@param reason? string what on_disconnect is told, 31 bytes of it, the rest is cut; "script" if missing
+---@param reason? string what on_disconnect is told, 31 bytes of it, the rest is cut; "script" if
+---missing
 ---@return true? closed
 ---@return "closed"? code
 function Conn:abort(reason) end
@@ -179,8 +185,10 @@ function Conn:resume() end
 ---@return string? why
 function Conn:idle(seconds) end
 
----Sets a framing of its own from the next packet on, in both directions. Unknown names in a spec raise an
----error; a value that does not fit is `badframing`. `full`: it would be the 65th different framing of this
+---Sets a framing of its own from the next packet on, in both directions. Unknown names in a spec
+---raise an
+---error; a value that does not fit is `badframing`. `full`: it would be the 65th different framing
+---of this
 ---worker.
 ---@param spec Framing|FramingName|string
 ---@return true? set
@@ -239,7 +247,8 @@ function server.every(seconds, action) end
 
 ---Sleeps, in a handler, a timer, on_start or on_message. The next packets of the handler's
 ---connection wait meanwhile, other connections go on. If the connection breaks meanwhile, the
----handler is stopped where it is; if its peer has ended the stream, it has `drain_timeout` to finish.
+---handler is stopped where it is; if its peer has ended the stream, it has `drain_timeout` to
+---finish.
 ---
 ---It raises an error where nothing can sleep: in main.lua itself, on_unload, on_load and on_stop,
 ---in a coroutine of the script's own, inside table.sort and the like.
@@ -268,17 +277,19 @@ function server.connections() end
 function server.group(name) end
 
 ---Passes a copy of a value to on_message of another worker. Values that one worker posts to
----another arrive in order; a reload does not wait for what was posted before it, and what a worker has
+---another arrive in order; a reload does not wait for what was posted before it, and what a worker
+---has
 ---not read when the server stops is lost. A function, a userdata or a coroutine raises an error.
 ---@param worker integer|"all" its number; "all": every worker, this one too
 ---@param value any nil, a boolean, a number, a string, or a table of those
 ---@return true? posted
----@return "closed"|"memory"|"toobig"|"toodeep"? code `closed`: there is no such worker, or it has ended;
----`toobig`: it is more than 16 MiB; `toodeep`: tables are more than 32 deep, or in a circle
+---@return "closed"|"memory"|"toobig"|"toodeep"? code `closed`: there is no such worker, or it has
+---ended; `toobig`: it is more than 16 MiB; `toodeep`: tables more than 32 deep, or in a circle
 ---@return string? why
 function server.post(worker, value) end
 
----Writes a line to the log, unless the setting `log` excludes its level. With arguments behind it, the text
+---Writes a line to the log, unless the setting `log` excludes its level. With arguments behind it,
+---the text
 ---is a format; alone it is written as it stands. Control bytes are written as \xNN.
 ---@param level "error"|"warn"|"info"|"debug"
 ---@param format string as string.format takes it, or the text
@@ -316,7 +327,8 @@ function Group:count() end
 ---@alias SharedValue string|number|boolean
 
 ---One dictionary for all workers, of at most `shared_memory` bytes. Each call is atomic.
----Keys are strings of 1 to 256 bytes, others are `badkey`; a time to live that is not above 0 is `badnumber`.
+---Keys are strings of 1 to 256 bytes, others are `badkey`; a time to live that is not above 0 is
+---`badnumber`.
 ---@class Shared
 local Shared = {}
 
@@ -330,7 +342,8 @@ function Shared:get(key) end
 ---@param value SharedValue? nil deletes it
 ---@param ttl? number seconds until it expires; nil: never
 ---@return true? set
----@return "badkey"|"badnumber"|"full"|"memory"? code `full`: `shared_memory` is used up; the old value is kept
+---@return "badkey"|"badnumber"|"full"|"memory"? code `full`: `shared_memory` is used up; the old
+---value is kept
 ---@return string? why
 function Shared:set(key, value, ttl) end
 
@@ -422,8 +435,8 @@ function Timer:cancel() end
 ---@field memory? integer|string * for large packets and long queues, beyond the blocks ("512M")
 ---@field idle_timeout? number * seconds without a packet until on_idle; 0: never (60)
 ---@field drain_timeout? number * seconds to send what is queued, at a close and at a stop (10)
----@field wait_timeout? number * seconds a handler may sleep before its connection is closed; 0: no limit (0)
----@field on_end? "finish"|"close" * whether a handler that sleeps when its peer ends may finish ("finish")
+---@field wait_timeout? number * seconds a handler may sleep, then its connection is closed (0)
+---@field on_end? "finish"|"close" * may a handler that sleeps when its peer ends finish? ("finish")
 ---@field soft_mark? integer|string * with more bytes queued, receiving pauses ("64K")
 ---@field hard_mark? integer|string * with more, a send is refused; 0: twice max_packet, or 4M (0)
 ---@field on_full? "close"|"refuse" what a refused send does to its connection ("close")
