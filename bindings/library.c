@@ -55,15 +55,6 @@ static void set_nil(lua_State *L, const char *name)
     lua_setfield(L, -2, name);
 }
 
-/* Stands in the place of those that look outside: its answer is a line of the error. */
-static int tell_of_sandbox(lua_State *L)
-{
-    lua_pushliteral(L, COMPAT_SEARCHER_LINE
-                    "the sandbox (sandbox = true) loads no modules in C, and nothing from outside "
-                    "the script's directory");
-    return 1;
-}
-
 /* Nothing is looked for outside the script's directory, in Lua or in C. */
 static void close_paths(lua_State *L)
 {
@@ -74,10 +65,6 @@ static void close_paths(lua_State *L)
         for (int j = (int)(lua_istable(L, -1) ? lua_rawlen(L, -1) : 0); j > 1; j--) {
             lua_pushnil(L); /* the first one knows package.preload */
             lua_rawseti(L, -2, j);
-        }
-        if (lua_istable(L, -1)) {
-            lua_pushcfunction(L, tell_of_sandbox);
-            lua_rawseti(L, -2, 2);
         }
         lua_pop(L, 1);
     }

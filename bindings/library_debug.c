@@ -54,10 +54,7 @@ static int get_metatable(lua_State *L)
         lua_pushnil(L);
         return 1;
     }
-    luaL_getmetatable(L, "moonport.conn");
-    bool guarded = is_userdata(L, 1) || lua_rawequal(L, -1, -2);
-    lua_pop(L, 1);
-    if (!guarded) return 1;
+    if (!is_userdata(L, 1) && !lua_conn_is_metatable(L)) return 1;
     copy_table(L);
     environment_push_raw(L, -1, "__index");
     if (lua_istable(L, -1)) {

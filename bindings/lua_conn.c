@@ -360,6 +360,15 @@ static int add_conn(lua_State *L)
     return 0;
 }
 
+bool lua_conn_is_metatable(lua_State *L)
+{
+    lua_pushliteral(L, "__newindex");
+    lua_rawget(L, -2);
+    bool is = lua_tocfunction(L, -1) == conn_newindex;
+    lua_pop(L, 1);
+    return is;
+}
+
 bool lua_conn_add(struct runtime *runtime, struct link *link)
 {
     struct addition addition = {.runtime = runtime, .link = link};

@@ -92,6 +92,15 @@ static int require(lua_State *L)
 
 /* ---- opening ---- */
 
+/* Stands in the place of those that look outside: its answer is a line of the error. */
+static int tell_of_sandbox(lua_State *L)
+{
+    lua_pushliteral(L, COMPAT_SEARCHER_LINE
+                    "the sandbox (sandbox = true) loads no modules in C, and nothing from outside "
+                    "the script's directory");
+    return 1;
+}
+
 /* Pushes the function, which keeps the record; 0: it takes that of the generation that is shown. */
 static void push_function(lua_State *L, struct runtime *runtime, lua_CFunction function, int record)
 {
@@ -111,6 +120,10 @@ void modules_open(lua_State *L, struct runtime *runtime, int record)
     for (int i = 0; i < count; i++) {
         push_function(L, runtime, modules_searchers[i], record);
         lua_rawseti(L, -2, i + 1);
+    }
+    if (runtime->program->sandbox) {
+        lua_pushcfunction(L, tell_of_sandbox);
+        lua_rawseti(L, -2, count + 1);
     }
     lua_setfield(L, -2, COMPAT_SEARCHERS);
     lua_pop(L, 2);

@@ -233,6 +233,9 @@ void lua_conn_open(struct runtime *runtime); /* metatable, send, broadcast */
 bool lua_conn_add(struct runtime *runtime, struct link *link);
 void lua_conn_remove(struct runtime *runtime, struct link *link);
 
+/* Is the table on the top of the stack the metatable of a conn? */
+bool lua_conn_is_metatable(lua_State *L);
+
 /* For functions that take a conn: its link, NULL when it has ended, an error when it is no conn; the
  * one in { except = conn }, which may be missing; true, or nil and why it was not sent. */
 struct link *lua_conn_check(lua_State *L, int index);
