@@ -218,7 +218,7 @@ static const struct {
      "  if type(load) == 'function' then return load('canary', data) end "
      "end",
      OUT},
-    {"more searchers", "return (package.searchers or package.loaders)[4]", OUT},
+    {"more searchers", "return (package.searchers or package.loaders)[5]", OUT},
     {"string.dump", "return string.dump(function() end)", OUT},
     {"code in bytes", "return load(string.dump(function() return 'out' end), 'x', 'b')()", OUT},
     {"code in bytes by the real load", "return package.loaded._G.load('\27Lua', 'x', 'b')", 0},
