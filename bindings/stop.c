@@ -9,15 +9,21 @@
 
 #define MILLISECOND UINT64_C(1000000)
 enum { POLL_MS = 20 };
-/* After drain_timeout what still lingers is cut, and then scripts have this long to hear of it. After a
- * second request it is all the time there is. */
-enum { LINGER_MS = 500, HEAR_MS = 500, CLOSE_MS = 2000 };
+/* After drain_timeout what still lingers is cut, and then scripts have this long to hear of it: in all it is
+ * the second that was promised. Those who asked twice wait for scripts that do not return, and nothing else,
+ * a little longer, lest a machine that is busy ends others with them. */
+enum { LINGER_MS = 250, HEAR_MS = 750, HEAR_AGAIN_MS = 2000, CLOSE_MS = 2000 };
 
 static atomic_bool over;
 
 static uint64_t later(uint64_t time_ns, uint64_t duration_ns)
 {
     return duration_ns < UINT64_MAX - time_ns ? time_ns + duration_ns : UINT64_MAX;
+}
+
+static uint64_t after_ms(uint64_t duration_ms)
+{
+    return clock_after_ns(duration_ms * MILLISECOND);
 }
 
 /* No connection is left, only on_stop of some workers runs. */
@@ -73,7 +79,7 @@ static void begin_to_close(uint64_t deadline_ns)
 {
     static uint64_t end_ns;
     pthread_t thread;
-    uint64_t soonest_ns = clock_after_ns(CLOSE_MS * MILLISECOND);
+    uint64_t soonest_ns = after_ms(CLOSE_MS);
     end_ns = deadline_ns > soonest_ns ? deadline_ns : soonest_ns;
     if (pthread_create(&thread, NULL, see_to_the_end, &end_ns) == 0) pthread_detach(thread);
 }
@@ -98,9 +104,10 @@ void stop_when_asked(struct server *server, struct reloader *reloader)
              (double)config.drain_timeout_ns / 1e9);
     server_drain(server);
     if (!await_end(server, deadline_ns, on_stop_ns, true)) {
+        bool asked_again = clock_now_ns() < deadline_ns;
         log_line(LOG_WARN, "stopping at once");
         server_abort(server);
-        if (!await_end(server, clock_after_ns(HEAR_MS * MILLISECOND), 0, false)) {
+        if (!await_end(server, after_ms(asked_again ? HEAR_AGAIN_MS : HEAR_MS), 0, false)) {
             tell_stuck(server);
             end_without();
         }
