@@ -46,6 +46,21 @@ static void copy_table(lua_State *L)
     lua_remove(L, -2);
 }
 
+/* Adds to the table on the top of the stack what the metatable of the one at `index` finds beside it. */
+static void add_inherited(lua_State *L, int index)
+{
+    if (lua_getmetatable(L, index) == 0) return;
+    environment_push_raw(L, -1, "__index");
+    lua_pushnil(L);
+    while (lua_istable(L, -2) && lua_next(L, -2) != 0) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -6);
+    }
+    if (!lua_istable(L, -1)) lua_pop(L, 1);
+    lua_pop(L, 2);
+}
+
 /* debug.getmetatable(value): of a userdata and of a conn a copy, with copies of its methods */
 static int get_metatable(lua_State *L)
 {
@@ -55,10 +70,13 @@ static int get_metatable(lua_State *L)
         return 1;
     }
     if (!is_userdata(L, 1) && !lua_conn_is_metatable(L)) return 1;
+    lua_pushvalue(L, -1);
+    int original = lua_gettop(L) - 1;
     copy_table(L);
     environment_push_raw(L, -1, "__index");
     if (lua_istable(L, -1)) {
         copy_table(L);
+        add_inherited(L, original);
         lua_setfield(L, -2, "__index");
     } else {
         lua_pop(L, 1);

@@ -36,7 +36,8 @@ struct area {
 };
 
 static_assert(sizeof(struct area) <= sizeof(struct extent), "it takes the place of an entry");
-static_assert(AREA_PAGES * sizeof(struct extent) <= TABLE_PAGES * PAGES_SIZE, "the table fits");
+static_assert(AREA_PAGES * sizeof(struct extent) <= (size_t)TABLE_PAGES * PAGES_SIZE,
+              "the table fits");
 static_assert(((size_t)PAGES_SIZE << (ORDERS - 1)) == PAGES_PIECE_MAX, "the largest extent");
 
 static struct {
@@ -182,7 +183,7 @@ static bool add_area(void)
 {
     struct area *area = pages_reserve(AREA_SIZE, AREA_SIZE);
     if (area == NULL) return false;
-    if (!pages_commit(area, TABLE_PAGES * PAGES_SIZE)) {
+    if (!pages_commit(area, (size_t)TABLE_PAGES * PAGES_SIZE)) {
         pages_release(area, AREA_SIZE);
         return false;
     }

@@ -19,7 +19,18 @@ static const char config[] =
 
 /* What fault.h asks for, by means that take no memory. */
 static const char script[] =
+    "local kept, calls = nil, {}\n"
+    "function calls.fill()\n"
+    "  kept = {}\n"
+    "  for i = 1, 100000 do kept[i] = { i, 'small ' .. i } end\n"
+    "end\n"
+    "function calls.drop() kept = nil collectgarbage() collectgarbage() end\n"
+    "function calls.share()\n"
+    "  for i = 1, 50000 do server.shared:set('key ' .. i, ('x'):rep(400)) end\n"
+    "end\n"
+    "function calls.delete() for i = 1, 50000 do server.shared:delete('key ' .. i) end end\n"
     "function on_receive(conn, packet)\n"
+    "  if calls[packet] then calls[packet]() end\n"
     "  if packet == 'large' then packet = ('x'):rep(2^20) end\n"
     "  if packet ~= 'figures' then return conn:send(packet) end\n"
     "  local stats = server.stats()\n"
@@ -66,6 +77,13 @@ static void begin_wave(struct scene *scene)
     scene->deadline_ms = now_ms() + (uint64_t)(PATIENCE_MS * patience());
 }
 
+/* Small pieces go back once a second at most. */
+static void await_resident(struct scene *scene, size_t most)
+{
+    begin_wave(scene);
+    while (fault_resident(&scene->server) > most) look(scene);
+}
+
 static void end_wave(struct scene *scene, const int *clients, int count)
 {
     for (int i = 0; i < count; i++) fault_reset(clients[i]);
@@ -73,10 +91,7 @@ static void end_wave(struct scene *scene, const int *clients, int count)
     if (patience() > 1 || on_windows())
         return; /* sanitizers keep what is freed; Wine has its own */
     cr_assert_leq(scene->most, scene->fresh + AT_MOST);
-    begin_wave(scene); /* small pieces go back once a second at most */
-    size_t most = scene->fresh + AT_REST, rest;
-    while ((rest = fault_resident(&scene->server)) > most) look(scene);
-    cr_log_info("%zu K at first, %zu K in the end", scene->fresh >> 10, rest >> 10);
+    await_resident(scene, scene->fresh + AT_REST);
 }
 
 /* Each client begins a packet of 4 MiB, and sends so many bytes of it. */
@@ -126,6 +141,23 @@ Test(resident, memory_of_queues_makes_room_for_that_of_packets)
     for (int i = 0; i < 2; i++) {
         wave_of_deaf(&scene, 10 * MIB);
         wave_of_halves(&scene, 100000);
+    }
+    end(&scene);
+}
+
+/* Lua's, and what workers share. */
+Test(resident, memory_of_scripts_goes_back_when_it_is_not_used_any_more)
+{
+    need_lua_5_4("LuaJIT has an allocator of its own");
+    static const char *const calls[][2] = {{"fill", "drop"}, {"share", "delete"}};
+    struct scene scene = begin();
+    for (int i = 0; i < 4; i++) {
+        client_ask(scene.watching, calls[i % 2][0], calls[i % 2][0]);
+        size_t full = fault_resident(&scene.server);
+        client_ask(scene.watching, calls[i % 2][1], calls[i % 2][1]);
+        if (patience() > 1 || on_windows()) continue;
+        cr_assert_gt(full, scene.fresh + 16 * MIB);
+        await_resident(&scene, scene.fresh + 10 * MIB);
     }
     end(&scene);
 }

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CLIENTS = 100, SLEEP_US = 1000000, MEGABYTES = 20 };
+enum { CLIENTS = 100, SLEEP_US = 999999, MEGABYTES = 20 };
 
 #define TELLS_THE_END \
     "function on_disconnect(conn, reason) server.log('info', 'ended ' .. reason) end\n"

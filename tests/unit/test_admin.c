@@ -486,7 +486,8 @@ static int warnings_of(const char *text)
     rewind(file);
     log[fread(log, 1, sizeof log - 1, file)] = '\0';
     fclose(file);
-    for (const char *at = log; (at = strstr(at, "anybody who can reach that address")) != NULL; at++)
+    for (const char *at = log; (at = strstr(at, "anybody who can reach that address")) != NULL;
+         at++)
         count++;
     return test.admin == NULL ? -1 : count;
 }
