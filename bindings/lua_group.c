@@ -4,13 +4,35 @@
 #include "group.h"
 #include "server.h"
 
+#include <stdlib.h>
+
 #define GROUP_META "moonport.group"
+
+/* What a script's value holds. It is in a list of the runtime's, for a finalizer that finds no memory to run in
+ * is not called again. */
+struct held {
+    struct list node;
+    struct group *group;
+};
+
+static void let_go(struct held *held)
+{
+    list_remove(&held->node);
+    group_drop(held->group);
+    free(held);
+}
+
+void lua_group_close(struct runtime *runtime)
+{
+    while (!list_empty(&runtime->groups))
+        let_go(container_of(runtime->groups.next, struct held, node));
+}
 
 static struct group *check_group(lua_State *L)
 {
-    struct group **held = luaL_checkudata(L, 1, GROUP_META);
-    if (*held == NULL) luaL_error(L, "the group is garbage"); /* a finalizer still sees it */
-    return *held;
+    struct held **value = luaL_checkudata(L, 1, GROUP_META);
+    if (*value == NULL) luaL_error(L, "the group is garbage"); /* a finalizer still sees it */
+    return (*value)->group;
 }
 
 /* server.group(name): the group of that name, which is made when somebody asks for it */
@@ -21,20 +43,27 @@ int lua_group_get(lua_State *L)
     if (size > GROUP_NAME_MAX) return runtime_refuse(L, "badname");
     /* What a finalizer makes at the end of a Lua state is never collected. */
     if (runtime_of(L)->closing) return luaL_error(L, "the worker has ended");
-    struct group **held = lua_newuserdatauv(L, sizeof *held, 0);
-    *held = NULL;
+    struct held **value = lua_newuserdatauv(L, sizeof *value, 0);
+    *value = NULL;
     luaL_getmetatable(L, GROUP_META);
     lua_setmetatable(L, -2); /* before there is a group: it may want memory */
-    *held = server_group(worker_server(runtime_of(L)->worker), span_of(name, size));
-    if (*held == NULL) return runtime_refuse(L, "memory");
+    struct held *held = malloc(sizeof *held);
+    if (held == NULL) return runtime_refuse(L, "memory");
+    held->group = server_group(worker_server(runtime_of(L)->worker), span_of(name, size));
+    if (held->group == NULL) {
+        free(held);
+        return runtime_refuse(L, "memory");
+    }
+    list_append(&runtime_of(L)->groups, &held->node);
+    *value = held;
     return 1;
 }
 
 static int release(lua_State *L)
 {
-    struct group **held = luaL_checkudata(L, 1, GROUP_META);
-    if (*held != NULL) group_drop(*held);
-    *held = NULL;
+    struct held **value = luaL_checkudata(L, 1, GROUP_META);
+    if (*value != NULL) let_go(*value);
+    *value = NULL;
     return 0;
 }
 

@@ -97,6 +97,7 @@ struct runtime {
     struct list loose;          /* waiting runs that no connection owns */
     struct list *owned;         /* worker_slots of them: waiting runs of each connection */
     struct list timers;         /* struct lua_timer that run */
+    struct list groups;         /* what scripts hold of them: lua_group.c */
     struct frame *framings[64]; /* made by conn:framing; kept for good */
     int framing_count;
     uint64_t full_ns; /* the turn in which Lua's memory was full in spite of a collection */
@@ -265,6 +266,7 @@ bool lua_setting_text(lua_State *L, int index, const char *name, char *text, siz
 void lua_server_open(struct runtime *runtime); /* the table `server` */
 int lua_group_get(lua_State *L);
 void lua_group_open(struct runtime *runtime);
+void lua_group_close(struct runtime *runtime); /* after its Lua state */
 int lua_timer_after(lua_State *L);
 int lua_timer_every(lua_State *L);
 void lua_timer_open(struct runtime *runtime);

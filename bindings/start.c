@@ -13,6 +13,7 @@ static void close_runtime(struct runtime *runtime)
         code_close(runtime);
         runtime->closing = true;
         heap_close(&runtime->heap);
+        lua_group_close(runtime);
     }
     if (runtime->overtime.thread != NULL) overtime_close(&runtime->overtime);
     for (int i = 0; i < runtime->framing_count; i++) free(runtime->framings[i]);
@@ -99,6 +100,7 @@ static struct runtime *make_runtime(const struct program *program, struct worker
     list_init(&runtime->free_runs);
     list_init(&runtime->loose);
     list_init(&runtime->timers);
+    list_init(&runtime->groups);
     list_init(&runtime->environments);
     runtime->owned = calloc(worker_slots(worker), sizeof *runtime->owned);
     if (runtime->owned == NULL) goto failed;
