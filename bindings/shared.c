@@ -98,7 +98,8 @@ static void leave(struct shared *shared, uint64_t now_ns, struct shared_waste *w
     bool trims = trim_is_due(&shared->trim, shared->table.used);
     pthread_mutex_unlock(&shared->mutex);
     shared_waste_free(waste);
-    if (!trims || !pages_trim_heap()) return;
+    if (!trims) return;
+    if (!pages_trim_heap()) atomic_store_explicit(&trim_is_owed, true, memory_order_relaxed);
     pthread_mutex_lock(&shared->mutex);
     shared->trim.peak = shared->table.used;
     pthread_mutex_unlock(&shared->mutex);

@@ -3,11 +3,14 @@
 #include "check.h"
 #include "list.h"
 #include "pages_system.h"
+#include "trim.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
+
+_Atomic bool trim_is_owed;
 
 enum {
     ORDERS = 14,                    /* extents have 2^0 to 2^13 pages */

@@ -5,6 +5,8 @@
 
 #include "pages_system.h"
 
+#include <stdatomic.h>
+
 enum { TRIM_LEAST = 4 << 20, TRIM_PART = 4 }; /* bytes; or that part of what was in use at most */
 
 struct trim {
@@ -22,10 +24,21 @@ static inline bool trim_is_due(struct trim *trim, size_t used)
     return fallen >= TRIM_LEAST && fallen >= trim->peak / TRIM_PART;
 }
 
-/* ... and does it, unless that was just done: then it is time still. */
+/* It was time, and had just been done: of any thread. Whoever has turns comes back to it (trim_owed). */
+extern _Atomic bool trim_is_owed;
+
+/* ... and does it, unless that was just done. */
 static inline void trim_note(struct trim *trim, size_t used)
 {
-    if (trim_is_due(trim, used) && pages_trim_heap()) trim->peak = used;
+    if (!trim_is_due(trim, used)) return;
+    trim->peak = used;
+    if (!pages_trim_heap()) atomic_store_explicit(&trim_is_owed, true, memory_order_relaxed);
+}
+
+static inline void trim_owed(void)
+{
+    if (atomic_load_explicit(&trim_is_owed, memory_order_relaxed) && pages_trim_heap())
+        atomic_store_explicit(&trim_is_owed, false, memory_order_relaxed);
 }
 
 #endif

@@ -36,6 +36,7 @@ static void publish(struct worker *worker, int events)
     counter_set(&worker->memory_used, budget_used(&home->budget));
     counter_set(&worker->memory_max, home->budget.limit);
     trim_note(&worker->trim, budget_small(&home->budget));
+    trim_owed();
 }
 
 uint64_t worker_next_ns(const struct worker *worker)

@@ -157,7 +157,7 @@ Test(resident, memory_of_scripts_goes_back_when_it_is_not_used_any_more)
         client_ask(scene.watching, calls[i % 2][1], calls[i % 2][1]);
         if (patience() > 1 || on_windows()) continue;
         cr_assert_gt(full, scene.fresh + 16 * MIB);
-        await_resident(&scene, scene.fresh + 10 * MIB);
+        await_resident(&scene, scene.fresh + 12 * MIB);
     }
     end(&scene);
 }
