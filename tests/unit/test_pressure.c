@@ -12,9 +12,10 @@ static int connected;
 
 static void begin(const char *blocks, const char *memory)
 {
-    offline = open_set(&noted, (const char *const[]){"workers", "1", "blocks", blocks, "block_size",
-                                                    "64", "max_packet", "64K", "memory", memory,
-                                                    "idle_timeout", "0", "soft_mark", "64K", NULL});
+    offline =
+        open_set(&noted, (const char *const[]){"workers", "1", "blocks", blocks, "block_size", "64",
+                                               "max_packet", "64K", "memory", memory,
+                                               "idle_timeout", "0", "soft_mark", "64K", NULL});
 }
 
 static int join(void)
@@ -150,5 +151,41 @@ Test(pressure, whose_packet_keeps_the_most_memory_goes_first)
     await_first_end();
     expect_gone(1);
     cr_assert_str_eq(noted.reason, "memory");
+    offline_close(offline);
+}
+
+/* All that it has sent waits for us: what it begins behind that, it begins when we go on. */
+Test(pressure, who_was_held_up_by_us_has_begun_only_now)
+{
+    all_begin();
+    for (int i = 1; i < connected; i++) link_pause(links[i]);
+    link_hold(links[0]);
+    noted.silent = true;
+    begin_packet(0, 40, 34); /* ends the packet that it has begun, */
+    begin_packet(0, 40, 10); /* and begins another */
+    int asking = join();
+    say(offline, peers[asking], "is there room?");
+    cr_assert(offline_advance(offline, 4900 * MS));
+    link_release(links[0]);
+    await_first_end();
+    expect_gone(asking);
+    offline_close(offline);
+}
+
+/* Only when all that can be received into is kept there is no time to lose: what was kept before does not
+ * count. */
+Test(pressure, who_finds_no_memory_has_all_of_the_time_whatever_came_before)
+{
+    static uint8_t bytes[40];
+    begin("64", "200K");
+    int asking = join();
+    for (int i = 0; i < 100; i++) say(offline, peers[asking], "another");
+    offline_take(peers[asking], offline_received(peers[asking]).size);
+    for (int i = 0; i < 3; i++) begin_packet(join(), 50000, 49000);
+    begin_packet(asking, 65000, 64000);
+    put(peers[asking], span_of(bytes, sizeof bytes));
+    cr_assert(offline_advance(offline, 4999 * MS));
+    cr_assert_eq(noted.disconnected, 0);
+    await_first_end();
     offline_close(offline);
 }
