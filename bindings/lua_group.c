@@ -24,15 +24,20 @@ static void let_go(struct held *held)
 
 void lua_group_close(struct runtime *runtime)
 {
-    while (!list_empty(&runtime->groups))
-        let_go(container_of(runtime->groups.next, struct held, node));
+    for (struct list *node = runtime->groups.next; node != &runtime->groups;) {
+        struct held *held = container_of(node, struct held, node);
+        node = node->next;
+        let_go(held);
+    }
 }
 
 static struct group *check_group(lua_State *L)
 {
     struct held **value = luaL_checkudata(L, 1, GROUP_META);
-    if (*value == NULL) luaL_error(L, "the group is garbage"); /* a finalizer still sees it */
-    return (*value)->group;
+    struct held *held = *value;
+    if (held != NULL) return held->group;
+    luaL_error(L, "the group is garbage"); /* a finalizer still sees it */
+    return NULL;
 }
 
 /* server.group(name): the group of that name, which is made when somebody asks for it */

@@ -65,7 +65,7 @@ static void look_at_idle(const struct world *world, const struct link *link,
 static void look_at_gone(const struct world *world, const struct link *link, struct sim_peer *peer)
 {
     const struct sim_pipe *pipe = pipe_of(&link->socket);
-    uint64_t end_ns = pipe_end_ns(pipe), limit_ns = GONE_NS, since_ns = end_ns;
+    uint64_t end_ns = pipe_end_ns(pipe), limit_ns = GONE_NS;
     bool broken = pipe->in.end == STREAM_BROKEN;
     uint8_t gates = broken ? GATES_WATCHED : GATES_BOUNDED;
     if (end_ns == UINT64_MAX || link->state != LINK_STATE_OPEN || !(link->gates & gates) ||
@@ -79,10 +79,10 @@ static void look_at_gone(const struct world *world, const struct link *link, str
         peer->gone_ns = world->now_ns;
         peer->gone_stalled_ns = world->stalled_ns;
     }
-    since_ns = peer->gone_ns;
-    promise(world->now_ns - since_ns <= limit_ns + world->stalled_ns - peer->gone_stalled_ns,
+    uint64_t kept_ns = world->now_ns - peer->gone_ns;
+    promise(kept_ns <= limit_ns + world->stalled_ns - peer->gone_stalled_ns,
             "peer %u has %s, and is kept for %.3f s", peer->number,
-            broken ? "gone" : "ended its stream", (double)(world->now_ns - since_ns) / 1e9);
+            broken ? "gone" : "ended its stream", (double)kept_ns / 1e9);
 }
 
 /* It went on in this turn, and after what was sent at its end it waits again. */

@@ -10,7 +10,7 @@
 
 enum fault_call {
     FAULT_RECV,   /* recv: epoll alone */
-    FAULT_SEND,   /* send, sendmsg */
+    FAULT_SEND,   /* send, sendmsg; those of the tests' peers go through */
     FAULT_ACCEPT, /* accept4: epoll alone */
     FAULT_WAIT,   /* epoll_wait; io_uring_submit_and_wait, io_uring_submit_and_get_events */
     FAULT_SUBMIT, /* io_uring_submit */

@@ -273,6 +273,35 @@ Test(frame_guess, sees_a_length_that_does_not_count_its_header)
     cr_assert_str_eq(GUESS("length,counts_header=false", "\x03\0\0\0abc"), "");
 }
 
+Test(frame_guess, takes_a_beginning_for_what_it_begins)
+{
+    cr_assert_str_eq(GUESS("length", "GET "), "this looks like HTTP");
+    cr_assert_str_eq(GUESS("length", "SSH-"), "this looks like SSH");
+    cr_assert_str_eq(GUESS("length", "\x16\x03"), "this looks like TLS");
+    cr_assert_str_eq(GUESS("length", "GET"), "this looks like text: framing = \"line\"?");
+    cr_assert_str_eq(GUESS("length", "hello\x7f"), "");
+    cr_assert_str_eq(GUESS("length", "hello~"), "this looks like text: framing = \"line\"?");
+}
+
+/* What may be right as it is needs no guess. */
+Test(frame_guess, says_nothing_of_a_length_that_fits)
+{
+    cr_assert_str_eq(GUESS("length", "\x04\0\0\0\x04\0\0\0"), "");
+    cr_assert_str_eq(GUESS("length,size=2", "\x03\x04"), "");
+    cr_assert_str_eq(GUESS("length,size=2,order=big", "\x04\x03"), "");
+}
+
+Test(frame_guess, shows_the_first_bytes_and_no_more)
+{
+    char text[FRAME_BYTES_TEXT_MAX];
+    static const char all[] = "first bytes: 61 61 61 61 61 61 61 61 61 61 61 61 61 61 61 61";
+    uint8_t bytes[100];
+    memset(bytes, 'a', sizeof bytes);
+    cr_assert_str_eq(frame_bytes_text(span_of(bytes, sizeof bytes), "", text), all);
+    cr_assert_str_eq(frame_bytes_text(span_of(bytes, 16), "", text), all);
+    cr_assert_str_eq(frame_bytes_text(span_of(bytes, 1), "odd", text), "first bytes: 61; odd");
+}
+
 Test(frame_guess, says_nothing_when_nothing_fits)
 {
     cr_assert_str_eq(GUESS("length", "\xff\xfe\xfd\xfc\xfb"), "");

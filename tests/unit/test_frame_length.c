@@ -55,6 +55,28 @@ Test(frame_length, every_possible_combination_is_accepted_and_no_other)
     }
 }
 
+/* Where one packet is possible still, and where none is. */
+Test(frame_length, a_description_that_leaves_one_packet_is_accepted)
+{
+    static const char *const possible[] = {
+        "length,counts_header=false,adjustment=10,max=10",
+        "length,size=1,offset=254",
+        "length,size=1,offset=10,max=10,counts_header=false",
+    };
+    static const char *const impossible[] = {
+        "length,counts_header=false,adjustment=11,max=10",
+        "length,size=1,offset=255",
+        "length,size=1,offset=11,max=10,counts_header=false",
+    };
+    for (size_t i = 0; i < sizeof possible / sizeof *possible; i++) {
+        struct frame frame;
+        struct error error = {0};
+        cr_assert(frame_parse(&frame, possible[i], 1000, &error), "%s: %s", possible[i],
+                  error.text);
+        cr_assert_not(frame_parse(&frame, impossible[i], 1000, &error), "%s", impossible[i]);
+    }
+}
+
 Test(frame_length, packets_come_out_as_they_went_in_wherever_the_stream_is_cut)
 {
     static struct wire wire;

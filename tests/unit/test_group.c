@@ -57,6 +57,27 @@ Test(group, is_gone_with_its_last_holder)
     group_registry_close(&registry);
 }
 
+Test(group, takes_all_that_the_limit_leaves_and_not_a_byte_more)
+{
+    open_registry();
+    group_drop(get("lobby"));
+    struct group *lobby = get("lobby");
+    size_t size = registry.used;
+    group_drop(lobby);
+    group_registry_close(&registry);
+    group_registry_open(&registry, WORKERS, 2 * size);
+    lobby = get("lobby");
+    struct group *other = get("other");
+    cr_assert_eq(registry.used, 2 * size);
+    cr_assert_null(group_get(&registry, span_text("")));
+    group_drop(lobby);
+    group_drop(other);
+    group_registry_close(&registry);
+    group_registry_open(&registry, WORKERS, size - 1);
+    cr_assert_null(group_get(&registry, span_text("lobby")));
+    group_registry_close(&registry);
+}
+
 Test(group, may_have_any_name_that_is_not_too_long)
 {
     uint8_t bytes[GROUP_NAME_MAX + 1];
@@ -324,6 +345,23 @@ Test(group, may_lose_all_members_while_it_is_walked)
     for (int i = 0; i < CROWD; i++) group_leave_all(&crowd[i]);
     cr_assert_null(group_walk_next(&walk));
     group_walk_end(&walk);
+    dissolve(lobby);
+}
+
+Test(group, is_walked_past_the_place_of_another_walk)
+{
+    struct group *lobby = make_crowd();
+    struct group_walk walk, other;
+    int count = 0;
+    group_walk_begin(&walk, lobby, 1);
+    for (int steps = 0; steps < 3; steps++) cr_assert(meet(&walk) >= 0);
+    group_walk_begin(&other, lobby, 1);
+    while (group_walk_next(&other) != NULL) count++;
+    group_walk_end(&other);
+    cr_assert_eq(count, CROWD - 1);
+    while (meet(&walk) >= 0) continue;
+    group_walk_end(&walk);
+    cr_assert_eq(met_count(), CROWD - 1);
     dissolve(lobby);
 }
 

@@ -47,6 +47,25 @@ Test(link_idle, who_takes_nothing_is_slow_when_the_limit_is_over)
     offline_close(offline);
 }
 
+/* Nothing has been sent to it for long, for it had asked nothing. */
+Test(link_idle, who_has_just_asked_has_all_of_the_limit_to_read)
+{
+    struct seen seen = {.idle_answer = SCRIPT_YES};
+    struct offline *offline =
+        open_set(&seen, (const char *const[]){"soft_mark", "1K", "idle_timeout", "60", NULL});
+    struct offline_peer *peer = connect_to(offline);
+    uint8_t bytes[2000] = {0};
+    offline_set_deaf(peer, true);
+    cr_assert(offline_advance(offline, 50 * SECOND));
+    put(peer, span_of(bytes, sizeof bytes));
+    put(peer, span_of(bytes, sizeof bytes));
+    cr_assert(offline_advance(offline, 60 * SECOND - 1));
+    cr_assert_eq(seen.disconnected, 0);
+    cr_assert(offline_advance(offline, 1));
+    cr_assert_str_eq(seen.reason, "slow");
+    offline_close(offline);
+}
+
 /* The settings change; what one connection has set does not, even if it was set to what they said. */
 Test(link_idle, a_limit_of_its_own_stays_when_the_settings_change)
 {

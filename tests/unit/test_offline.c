@@ -253,3 +253,48 @@ Test(offline, has_its_share_of_new_memory_by_the_workers_that_there_are)
     cr_assert_eq(stats.memory_max, config.memory);
     offline_close(offline);
 }
+
+Test(offline, gives_each_client_a_port_of_its_own)
+{
+    struct seen seen = {.worker = NULL};
+    struct offline *offline = open_with(&seen, NULL, NULL);
+    uint16_t before = 0;
+    for (int i = 0; i < 10; i++) {
+        connect_to(offline);
+        const struct address *address = link_peer(seen.link);
+        cr_assert_eq(address->family, ADDRESS_IPV4);
+        cr_assert_eq(memcmp(address->ip, "\x7f\0\0\1", 4), 0);
+        cr_assert(address->port > before);
+        before = address->port;
+    }
+    offline_close(offline);
+}
+
+/* What many workers can use together is more than one can. */
+Test(offline, has_as_many_blocks_as_one_worker_can_use)
+{
+    struct seen seen = {.worker = NULL};
+    struct offline *offline = open_set(
+        &seen, (const char *const[]){"workers", "4", "blocks", "200000", "block_size", "64", NULL});
+    struct offline_peer *peer = connect_to(offline);
+    say(offline, peer, "hello");
+    expect(peer, span_text("hello"));
+    cr_assert_eq(seen.link->home->blocks.total, BLOCK_COUNT_MAX);
+    offline_close(offline);
+}
+
+Test(offline, sends_nothing_to_a_client_that_has_more_than_it_wants)
+{
+    struct seen seen = {.worker = NULL};
+    struct offline *offline = open_with(&seen, NULL, NULL);
+    struct offline_peer *peer = connect_to(offline);
+    say(offline, peer, "more than it wants");
+    size_t size = offline_received(peer).size;
+    offline_set_room(peer, 10);
+    say(offline, peer, "and more");
+    cr_assert_eq(offline_received(peer).size, size);
+    offline_take(peer, size);
+    cr_assert(offline_run(offline));
+    cr_assert_eq(offline_received(peer).size, 10);
+    offline_close(offline);
+}

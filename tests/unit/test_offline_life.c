@@ -136,6 +136,30 @@ Test(offline, tells_why_a_connection_ended)
     cr_assert_eq(seen.released, 6);
 }
 
+/* Whatever comes while it is closed. */
+Test(offline, tells_the_first_reason_for_which_a_connection_ends)
+{
+    struct seen seen = {.worker = NULL};
+    struct offline *offline = open_with(&seen, NULL, NULL);
+    connect_to(offline);
+    link_close(seen.link, "first");
+    link_close(seen.link, "second");
+    link_abort(seen.link, "third");
+    cr_assert(offline_run(offline));
+    cr_assert_str_eq(seen.reason, "first");
+
+    struct offline_peer *peer = connect_to(offline);
+    offline_set_deaf(peer, true);
+    say(offline, peer, "not read");
+    link_close(seen.link, NULL);
+    cr_assert(offline_run(offline));
+    offline_reset(peer);
+    cr_assert(offline_run(offline));
+    cr_assert_str_eq(seen.reason, "script");
+    cr_assert(offline_closed(peer));
+    offline_close(offline);
+}
+
 Test(offline, lets_go_of_clients_that_nobody_wants_any_more)
 {
     struct seen seen = {.worker = NULL};

@@ -36,6 +36,9 @@ Test(outbox, large_blocks_are_not_for_what_fits_a_small_one_or_no_block_or_waits
     cr_assert(append(&desk, 1001, 1));
     cr_assert_eq(desk.large.free_count, 1);
     send_all(&desk);
+    cr_assert(append(&desk, 1000, 1));
+    cr_assert_eq(desk.large.free_count, 0, "it fits exactly");
+    send_all(&desk);
     desk_close(&desk);
 }
 

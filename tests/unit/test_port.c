@@ -68,13 +68,13 @@ static void many_share_few_blocks(struct port *port)
 ON_EACH_BACKEND(lets_many_connections_share_few_blocks, many_share_few_blocks)
 
 /* Those who always have more to say than there are blocks for. */
-static void floods_leave_room(struct port *port)
+static void hear_beside(struct port *port, int count)
 {
-    enum { FLOODS = LANDINGS - 1, BLOCKS = 12 };
+    enum { FLOODS_MAX = 3 * LANDINGS, BLOCKS = 12 };
     static const char bytes[BLOCKS * LANDING_SIZE];
-    struct talk floods[FLOODS], talk;
-    size_t come = 0;
-    for (int i = 0; i < FLOODS; i++) {
+    struct talk floods[FLOODS_MAX], talk;
+    size_t come = 0, all = (size_t)count * sizeof bytes;
+    for (int i = 0; i < count; i++) {
         begin(&floods[i], port);
         peer_send(floods[i].peer, bytes, sizeof bytes);
         port_recv_start(port, &floods[i].socket);
@@ -82,22 +82,34 @@ static void floods_leave_room(struct port *port)
     begin(&talk, port);
     peer_says(&talk, "me too");
     port_recv_start(port, &talk.socket);
-    while (list_empty(&talk.arrived) && come < FLOODS * sizeof bytes) {
+    while (list_empty(&talk.arrived) && come < all) {
         turn(&talk);
-        for (int i = 0; i < FLOODS; i++) {
+        for (int i = 0; i < count; i++) {
             const struct list *head = &floods[i].arrived;
             for (const struct list *node = head->next; node != head; node = node->next)
                 come += block_bytes(block_of((struct list *)node)).size;
             drop_arrived(&floods[i]);
         }
     }
-    cr_assert(come < FLOODS * sizeof bytes, "it had to wait for all that the others have sent");
+    cr_assert(come < all, "it had to wait for all that the others have sent");
     expect_bytes(&talk, "me too");
-    for (int i = 0; i < FLOODS; i++) finish(&floods[i]);
+    for (int i = 0; i < count; i++) finish(&floods[i]);
     finish(&talk);
 }
 
+static void floods_leave_room(struct port *port)
+{
+    hear_beside(port, LANDINGS - 1);
+}
+
+/* Not all of them are reached in one harvest. */
+static void many_floods_leave_room(struct port *port)
+{
+    hear_beside(port, 3 * LANDINGS);
+}
+
 ON_EACH_BACKEND(hears_one_beside_others_that_fill_all_blocks, floods_leave_room)
+ON_EACH_BACKEND(hears_one_beside_more_than_there_are_blocks_for, many_floods_leave_room)
 
 static void waits_for_blocks(struct port *port)
 {
@@ -211,6 +223,31 @@ static void goes_on_when_read(struct port *port)
 }
 
 ON_EACH_BACKEND(goes_on_sending_when_a_full_peer_reads, goes_on_when_read)
+
+static void goes_on_by_itself(struct port *port)
+{
+    enum { SIZE = 1 << 22, PIECE = 1 << 16 };
+    struct talk talk;
+    uint8_t *bytes = calloc(1, SIZE);
+    struct span part = span_of(bytes, SIZE);
+    begin(&talk, port);
+    do { /* until one finds no room */
+        port_send(port, &talk.socket, &part, 1);
+        for (int turns = 0; turns < 10 && talk.socket.sending; turns++) turn(&talk);
+    } while (!talk.socket.sending);
+    int sends = talk.sends;
+    for (size_t left = talk.sent; left > 0;) {
+        size_t size = left < PIECE ? left : PIECE;
+        peer_receive_all(talk.peer, bytes, size);
+        left -= size;
+    }
+    AWAIT(&talk, talk.sends == sends + 1);
+    cr_assert_eq(talk.send_error, PORT_OK);
+    finish(&talk);
+    free(bytes);
+}
+
+ON_EACH_BACKEND(says_when_there_is_room_for_a_send_again, goes_on_by_itself)
 
 static void many_bytes_in_order(struct port *port)
 {
@@ -328,6 +365,37 @@ static void takes_mail(struct port *port)
 }
 
 ON_EACH_BACKEND(is_woken_by_mail_of_another_thread, takes_mail)
+
+/* More of it than one harvest has room for, and bytes behind it. */
+static void mail_leaves_room(struct port *port)
+{
+    enum { LETTERS = 1000, EVENTS = 8 };
+    static struct letter letters[LETTERS];
+    struct talk talk;
+    int taken = 0;
+    begin(&talk, port);
+    port_recv_start(port, &talk.socket);
+    cr_assert(nothing_comes(&talk));
+    peer_says(&talk, "me too");
+    for (int i = 0; i < LETTERS; i++) port_post(port, &letters[i].mail);
+    while (taken < LETTERS) {
+        struct port_event events[EVENTS];
+        int count = port_harvest(port, events, EVENTS, port_clock(port) + TICK_NS);
+        for (int i = 0; i < count; i++) {
+            if (events[i].kind != PORT_POSTED) {
+                cr_assert(taken < LETTERS / 2, "it had to wait for all of the mail");
+                take(&events[i]);
+                continue;
+            }
+            cr_assert_eq(events[i].mail, &letters[taken].mail);
+            taken++;
+        }
+    }
+    expect_bytes(&talk, "me too");
+    finish(&talk);
+}
+
+ON_EACH_BACKEND(hears_bytes_beside_more_mail_than_it_can_take, mail_leaves_room)
 
 static void accepts(struct port *port)
 {

@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -240,25 +241,55 @@ static void stopped_as_it_stops(struct port *port)
     finish(&talk);
 }
 
+struct poster {
+    struct port *port;
+    struct mail mail;
+};
+
+static void *post_later(void *argument)
+{
+    struct poster *poster = argument;
+    const struct timespec moment = {.tv_nsec = 20000000};
+    nanosleep(&moment, NULL);
+    port_post(poster->port, &poster->mail);
+    return NULL;
+}
+
+/* By somebody else, while it waits for nothing that would wake it. */
 static void wakes_though_stopped(struct port *port)
 {
-    struct mail mail;
+    struct poster poster = {.port = port};
+    fault_stop_multishots();
+    for (int round = 0; round < 5; round++) {
+        pthread_t thread;
+        struct port_event event;
+        uint64_t deadline_ns = port_clock(port) + 500 * TICK_NS;
+        int count = 0;
+        cr_assert_eq(pthread_create(&thread, NULL, post_later, &poster), 0);
+        while (count == 0 && port_now(port) < deadline_ns)
+            count = port_harvest(port, &event, 1, deadline_ns);
+        cr_assert_eq(count, 1, "it is woken by nobody");
+        cr_assert_eq(event.kind, PORT_POSTED);
+        cr_assert_eq(event.mail, &poster.mail);
+        pthread_join(thread, NULL);
+    }
+}
+
+static void is_in_time_though_stopped(struct port *port)
+{
     struct port_event event;
     fault_stop_multishots();
     for (int round = 0; round < 5; round++) {
         uint64_t deadline_ns = port_clock(port) + TICK_NS;
         while (port_now(port) < deadline_ns)
             cr_assert_eq(port_harvest(port, &event, 1, deadline_ns), 0);
-        port_post(port, &mail);
-        cr_assert_eq(port_harvest(port, &event, 1, UINT64_MAX), 1);
-        cr_assert_eq(event.kind, PORT_POSTED);
-        cr_assert_eq(event.mail, &mail);
     }
 }
 
 ON_BACKEND(port_uring, PORT_URING, goes_on_receiving_when_the_kernel_stops, receives_though_stopped)
 ON_BACKEND(port_uring, PORT_URING, stops_once_when_the_kernel_stops_too, stopped_as_it_stops)
 ON_BACKEND(port_uring, PORT_URING, is_woken_again_when_the_kernel_stops, wakes_though_stopped)
+ON_BACKEND(port_uring, PORT_URING, keeps_its_time_when_the_kernel_stops, is_in_time_though_stopped)
 
 /* ---- sending ---- */
 

@@ -73,6 +73,24 @@ Test(port_uring_landing, of_large_pieces_it_has_a_few_and_of_small_ones_all_agai
     finish();
 }
 
+/* So that the memory that was used last is used again, and not all of it. */
+Test(port_uring_landing, large_pieces_come_into_the_same_few_again_and_again)
+{
+    bool used[BLOCKS] = {false};
+    int count = 0;
+    begin();
+    receive(SIZE, 9);
+    for (int i = 0; i < 10 * BLOCKS; i++) {
+        struct block *block = fill(SIZE);
+        count += !used[block->index];
+        used[block->index] = true;
+        landing_done(&landing, block);
+        landing_offer(&landing);
+    }
+    cr_assert(count <= BLOCKS / 4, "%d", count);
+    finish();
+}
+
 Test(port_uring_landing, what_is_not_handled_yet_is_replaced_from_those_that_are_at_hand)
 {
     begin();

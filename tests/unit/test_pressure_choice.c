@@ -153,3 +153,96 @@ Test(pressure, whose_packet_keeps_the_most_memory_goes_first)
     cr_assert_str_eq(noted.reason, "memory");
     offline_close(offline);
 }
+
+/* All that it has sent waits for us: what it begins behind that, it begins when we go on. */
+Test(pressure, who_was_held_up_by_us_has_begun_only_now)
+{
+    all_begin();
+    for (int i = 1; i < connected; i++) link_pause(links[i]);
+    link_hold(links[0]);
+    noted.silent = true;
+    begin_packet(0, 40, 34); /* ends the packet that it has begun, */
+    begin_packet(0, 40, 10); /* and begins another */
+    int asking = join();
+    say(offline, peers[asking], "is there room?");
+    cr_assert(offline_advance(offline, 4900 * MS));
+    link_release(links[0]);
+    await_first_end();
+    expect_gone(asking);
+    offline_close(offline);
+}
+
+/* Only when all that can be received into is kept there is no time to lose: what was kept before does not
+ * count. */
+Test(pressure, who_finds_no_memory_has_all_of_the_time_whatever_came_before)
+{
+    static uint8_t bytes[40];
+    begin("64", "200K");
+    int asking = join();
+    for (int i = 0; i < 100; i++) say(offline, peers[asking], "another");
+    offline_take(peers[asking], offline_received(peers[asking]).size);
+    for (int i = 0; i < 3; i++) begin_packet(join(), 50000, 49000);
+    begin_packet(asking, 65000, 64000);
+    put(peers[asking], span_of(bytes, sizeof bytes));
+    cr_assert(offline_advance(offline, 4999 * MS));
+    cr_assert_eq(noted.disconnected, 0);
+    await_first_end();
+    offline_close(offline);
+}
+
+/* A queue of one block is no hoard: then the first in the line has to go. */
+Test(pressure, who_has_waited_longest_goes_when_nobody_is_to_blame)
+{
+    begin("16", "512M");
+    for (int i = 0; i < PEERS; i++) join();
+    int asking = PEERS - 1;
+    for (int i = 0; i < asking; i++) hoard(i, 1);
+    say(offline, peers[asking], "is there room?");
+    await_first_end();
+    expect_gone(asking);
+    cr_assert_str_eq(noted.reason, "memory");
+    offline_close(offline);
+}
+
+Test(pressure, who_begins_while_others_wait_for_memory_does_not_dawdle_yet)
+{
+    begin("64", "200K");
+    for (int i = 0; i < 3; i++) {
+        begin_packet(join(), 50000, 48000);
+        link_pause(links[i]);
+    }
+    int asking = join(), late = join();
+    begin_packet(asking, 65000, 64000);
+    cr_assert(offline_advance(offline, 4000 * MS));
+    begin_packet(late, 200, 150);
+    await_first_end();
+    expect_gone(asking);
+    offline_close(offline);
+}
+
+/* Blocks run out and come back. */
+static void run_short(int hoarder, int asking)
+{
+    hoard(hoarder, 57);
+    say(offline, peers[asking], "is there room?");
+    cr_assert_eq(offline_received(peers[asking]).size, 0);
+    offline_set_deaf(peers[hoarder], false);
+    cr_assert(offline_run(offline));
+    expect(peers[asking], span_text("is there room?"));
+}
+
+Test(pressure, many_shortages_in_a_second_are_one)
+{
+    begin("64", "512M");
+    int hoarder = join(), asking = join();
+    const counter *starved = &links[hoarder]->home->counters.starved;
+    for (int i = 0; i < 5; i++) {
+        run_short(hoarder, asking);
+        cr_assert_eq(counter_get(starved), 1);
+        cr_assert(offline_advance(offline, 900 * MS));
+    }
+    cr_assert(offline_advance(offline, 1200 * MS));
+    run_short(hoarder, asking);
+    cr_assert_eq(counter_get(starved), 2);
+    offline_close(offline);
+}

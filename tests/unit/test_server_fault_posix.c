@@ -3,6 +3,7 @@
 #include "server_talk.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 static void *start(void *context, struct worker *worker, struct error *error)
 {
@@ -74,4 +75,54 @@ Test(server_fault, loses_nothing_of_sends_that_fall_short)
     serve("epoll", 10);
     fault_shorten(FAULT_SEND, FAULT_ANY, 3, 2000);
     serve("uring", 10);
+}
+
+/* ---- why a connection ended ---- */
+
+static char reason[32];
+static atomic_int ended;
+
+static void disconnected(void *state, struct link *link, const char *why)
+{
+    (void)state, (void)link;
+    snprintf(reason, sizeof reason, "%s", why);
+    atomic_store(&ended, 1);
+}
+
+/* A client asks, and that call fails. */
+static void expect_reason(enum fault_call call, int number, const char *wanted)
+{
+    struct script script = {.context = &script,
+                            .worker_start = start,
+                            .received = received,
+                            .disconnected = disconnected};
+    struct config config = config_of("127.0.0.1:0");
+    const struct timespec moment = {.tv_nsec = 1000000};
+    set(&config, "backend", "epoll");
+    struct server *server = begin(&config, &script);
+    intptr_t peer = connect_to(server);
+    atomic_store(&ended, 0);
+    fault_fail(call, FAULT_ANY, number, 1);
+    peer_send(peer, "\x09\0\0\0hello", 9);
+    for (int i = 0; i < 10000 && !atomic_load(&ended); i++) nanosleep(&moment, NULL);
+    cr_assert(atomic_load(&ended));
+    cr_assert_str_eq(reason, wanted);
+    cr_assert_eq(fault_left(call), 0);
+    peer_close(peer);
+    server_stop(server);
+}
+
+Test(server_fault, tells_why_it_could_not_receive)
+{
+    expect_reason(FAULT_RECV, ECONNRESET, "reset");
+    expect_reason(FAULT_RECV, ECONNABORTED, "reset");
+    expect_reason(FAULT_RECV, ETIMEDOUT, "timeout");
+    expect_reason(FAULT_RECV, ENOMEM, "memory");
+}
+
+Test(server_fault, tells_why_it_could_not_send)
+{
+    expect_reason(FAULT_SEND, EPIPE, "reset");
+    expect_reason(FAULT_SEND, ETIMEDOUT, "timeout");
+    expect_reason(FAULT_SEND, EHOSTUNREACH, "timeout");
 }
