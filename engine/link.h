@@ -177,15 +177,9 @@ void link_gate_close(struct link *link, enum link_gate gate);
 void link_gate_open(struct link *link, enum link_gate gate);
 void link_update_receiving(struct link *link);
 
-/* Gives it the idle limit of the settings, unless the script has set one of its own. Counts from now. */
-void link_follow_idle(struct link *link);
-
 /* Ends it for a reason of ours: flushing first, or at once. */
 void link_end(struct link *link, enum link_reason reason);
 void link_fail(struct link *link, enum link_reason reason);
-
-/* One that is being flushed already has no more than the drain timeout from now on. */
-void link_hasten(struct link *link);
 
 /* The same as link_end where the peer is silent or has ended; if a packet of its is not complete, the log
  * says so. */
@@ -243,9 +237,6 @@ bool link_has_packet(const struct link *link);
 /* The peer has ended its stream while a gate is closed: a handler that waits has drain_ns to finish. */
 void link_await_end(struct link *link);
 
-/* After a gate was closed, or the limits have changed: when its waits are over, if they have a limit. */
-void link_update_deadline(struct link *link);
-
 /* Gives back all input that waits. */
 void link_drop_input(struct link *link);
 
@@ -273,6 +264,22 @@ static inline void link_touch(struct link *link)
     list_append(&link->home->touched, &link->touched);
     link->home->touches++;
 }
+
+/* ---- link_time.c ---- */
+
+void link_time_init(struct link *link);
+
+/* Gives it the idle limit of the settings, unless the script has set one of its own. Counts from now. */
+void link_follow_idle(struct link *link);
+
+/* After a gate was closed, or the limits have changed: when its waits are over, if they have a limit. */
+void link_update_deadline(struct link *link);
+
+/* It is no longer open, and fails when so much time has passed. */
+void link_set_deadline(struct link *link, uint64_t delay_ns);
+
+/* One that is being flushed already has no more than the drain timeout from now on. */
+void link_hasten(struct link *link);
 
 /* ---- link_log.c ---- */
 
