@@ -183,6 +183,10 @@ Test(debug, metatables_of_userdata_and_conns_are_copies_and_none_can_be_given)
  * else is among them, who is closed by that. */
 Test(debug, any_function_with_any_arguments_raises_an_error_at_the_most)
 {
+    if (patience() == THREAD_SANITIZED)
+        cr_skip_test(
+            "NOT TESTED: the thread sanitizer does not see __longjmp_chk, by which Lua raises "
+            "errors: after 60,000 its own stack is full");
     static const char script[] =
         "local victim\n"
         "local function values()\n"
