@@ -117,7 +117,9 @@ static int fire_timers(struct worker *worker, struct port_event *events)
     uint64_t until_ns = heard_ns(home, count);
     if (until_ns == 0) return count;
     wheel_collect(&home->wheel, until_ns);
-    while (wheel_fire(&home->wheel) && !link_home_late(home, TIMER_WEIGHT)) continue;
+    do /* whose connection has ended does not go on, though its time has come, too */
+        link_settle_closing(home);
+    while (wheel_fire(&home->wheel) && !link_home_late(home, TIMER_WEIGHT));
     return count;
 }
 

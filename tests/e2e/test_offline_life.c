@@ -67,6 +67,23 @@ Test(offline, a_handler_that_sleeps_is_stopped_when_its_client_has_gone)
 
 #define SAYS_TWICE "function on_receive(conn, packet) conn:send(packet) conn:send(#packet) end\n"
 
+Test(offline, a_handler_whose_time_comes_with_an_abort_does_not_go_on)
+{
+    offline_pass("function on_receive(conn, packet)\n"
+                 "  server.after(0.05, function() conn:abort() end)\n"
+                 "  server.sleep(0.05)\n"
+                 "  server.state.went_on = true\n"
+                 "end\n",
+                 "return {}\n",
+                 "test(\"an abort\", function()\n"
+                 "  local conn = test.connect()\n"
+                 "  conn:receive('?')\n"
+                 "  test.advance(1)\n"
+                 "  assert(conn.closed)\n"
+                 "  test.equal(server.state.went_on, nil)\n"
+                 "end)\n");
+}
+
 Test(offline, packets_are_cut_as_the_configuration_says)
 {
     offline_pass(SAYS_TWICE, "return {}\n",
