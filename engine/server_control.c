@@ -192,6 +192,16 @@ static void refuse(struct server *server, const struct address *peer, bool full)
         server->tell_ns = log_limit_tell(&server->refusals, now_ns);
 }
 
+/* It is counted before its worker can serve it: who has been answered is found in the figures. */
+static bool hand_over(struct server *server, struct worker *worker,
+                      const struct link_origin *origin)
+{
+    counter_add(&server->accepted, 1);
+    if (worker_adopt(worker, origin)) return true;
+    counter_add(&server->accepted, UINT64_MAX); /* one less */
+    return false;
+}
+
 bool server_admit(struct server *server, uint32_t index, intptr_t handle,
                   const struct address *peer)
 {
@@ -203,14 +213,13 @@ bool server_admit(struct server *server, uint32_t index, intptr_t handle,
                                  .close_when_full = listener->on_full == ON_FULL_CLOSE};
     bool full = is_full(server);
     struct worker *worker = full ? NULL : choose_worker(server);
-    if (worker == NULL || !worker_adopt(worker, &origin)) {
+    if (worker == NULL || !hand_over(server, worker, &origin)) {
         refuse(server, peer, full);
         server->port->operations->close_handle(handle);
         return false;
     }
     server->refusing = false;
     server->admitted++;
-    counter_add(&server->accepted, 1);
     return true;
 }
 
