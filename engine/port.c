@@ -39,6 +39,23 @@ uint64_t port_turn_ended(struct port *port)
     return now_ns;
 }
 
+uint64_t port_heard(struct port *port)
+{
+    if (!port_behind(port)) {
+        port->heard_ns = port->asked_ns;
+    } else if (port->mark_ns == 0) {
+        port->mark_ns = port->asked_ns;
+        port->operations->mark(port);
+    }
+    return port->heard_ns;
+}
+
+void port_pass_mark(struct port *port)
+{
+    if (port->mark_ns > port->heard_ns) port->heard_ns = port->mark_ns;
+    port->mark_ns = 0;
+}
+
 int port_take_mail(struct port *port, struct port_event *events, int count_max)
 {
     int count = 0;

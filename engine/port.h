@@ -21,8 +21,8 @@
  *     PORT_CANCELLED, some of it in spite of that with success.
  *  5. A socket may be closed when nothing is in flight on it (port_idle).
  *  6. Time is the port's: monotonic nanoseconds, read before a harvest asks the system (asked_ns) and
- *     after it (now_ns). A port that is not behind then (port_behind) has brought all that had come by
- *     asked_ns, but for streams that find no block. One that stays behind serves its sockets in turn.
+ *     after it (now_ns). What had come by a time is soon heard (port_heard), whoever floods the port: it
+ *     serves its sockets in turn, but for streams that find no block.
  *  7. Errors are this file's own.
  *  8. Watching tells of the peer's end without receiving: of the end of its stream as soon as the
  *     system knows, whatever waits to be received before it, and of a connection that breaks.
@@ -109,6 +109,8 @@ struct port {
     const struct port_operations *operations;
     uint64_t now_ns;                /* the time of the last harvest */
     uint64_t asked_ns;              /* ... and when it began to ask the system */
+    uint64_t heard_ns;              /* see port_heard */
+    uint64_t mark_ns;               /* what had come by then is on its way to be heard; 0: no mark */
     uint64_t busy_ns;               /* spent between harvests, in all */
     uint32_t landing_blocks;        /* it receives into so many */
     struct mailbox orders, mailbox; /* what is in the first overtakes what is in the other */
@@ -121,6 +123,7 @@ struct port_operations {
     int (*harvest)(struct port *port, struct port_event *events, int count_max,
                    uint64_t deadline_ns);
     bool (*behind)(const struct port *port);
+    void (*mark)(struct port *port);
     void (*wake)(struct port *port);
     bool (*attach)(struct port *port, struct port_socket *socket, intptr_t handle);
     void (*recv_start)(struct port *port, struct port_socket *socket);
@@ -180,6 +183,11 @@ static inline bool port_behind(const struct port *port)
 {
     return port->operations->behind(port);
 }
+
+/* By this time all that has come was brought, or from each stream at least its beginning; but for streams
+ * that find no block. Asked like port_behind: a port that is behind makes a mark, which some later harvest
+ * comes to, and tells that time from then on. */
+uint64_t port_heard(struct port *port);
 
 /* Takes up to count_max sends that have completed since the last harvest, as far as that is known
  * without asking the system. What is not taken comes with the next harvest. */

@@ -12,6 +12,9 @@ void port_init(struct port *port, const struct port_operations *operations, uint
  * harvest's asked_ns. */
 uint64_t port_turn_ended(struct port *port);
 
+/* A harvest has come to the mark: what had come before it is heard. */
+void port_pass_mark(struct port *port);
+
 /* Mail is taken first, orders before all other, and has a share of its own, however busy the sockets
  * are. */
 static inline bool port_mail_waiting(const struct port *port)

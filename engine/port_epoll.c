@@ -30,6 +30,9 @@ struct port_epoll {
     struct list ended;      /* sockets whose stream was stopped */
     struct list watched;    /* sockets whose watch is over */
     bool unasked;           /* the system may know more than it has told */
+    uint32_t attached;      /* sockets */
+    uint32_t asks_left;     /* before the mark: then the system has told all that it knew */
+    struct list mark;       /* in `readable`, behind those that had something to say */
     struct list acceptable; /* acceptors that may have a connection */
 };
 
@@ -107,16 +110,27 @@ static bool read_socket(struct port_socket *socket, struct block *block, struct 
     return true;
 }
 
+static void pass_mark(struct port_epoll *epoll)
+{
+    list_remove(&epoll->mark);
+    port_pass_mark(&epoll->port);
+}
+
 /* Reads once from each socket that may have bytes, as far as there are blocks to read into. */
 static int take_received(struct port_epoll *epoll, struct port_event *events, int count_max)
 {
     int count = 0;
     struct list turn;
     struct list *node;
+    if (epoll->landing.free_count == 0 && !list_empty(&epoll->mark)) pass_mark(epoll);
     list_init(&turn);
     list_move_all(&turn, &epoll->readable);
     while (count < count_max && epoll->landing.free_count > 0 &&
            (node = list_take_first(&turn)) != NULL) {
+        if (node == &epoll->mark) {
+            pass_mark(epoll);
+            continue;
+        }
         struct port_socket *socket = socket_of(node);
         struct block *block = block_take(&epoll->landing);
         struct port_event *event = &events[count];
@@ -205,6 +219,20 @@ static bool at_hand(const struct port_epoll *epoll)
            !list_empty(&epoll->port.sent) || !list_empty(&epoll->acceptable);
 }
 
+/* The system tells of each socket once, those first that have waited longest. */
+static void note_asked(struct port_epoll *epoll)
+{
+    epoll->asks_left = epoll->unasked ? epoll->asks_left - 1 : 0;
+    if (epoll->asks_left == 0) list_append(&epoll->readable, &epoll->mark);
+}
+
+static void epoll_mark(struct port *port)
+{
+    struct port_epoll *epoll = self(port);
+    epoll->asks_left = epoll->attached / EVENTS_MAX + 2;
+    if (!epoll->unasked) note_asked(epoll);
+}
+
 static void wait_kernel(struct port_epoll *epoll, uint64_t deadline_ns)
 {
     struct epoll_event ready[EVENTS_MAX];
@@ -226,6 +254,7 @@ static void wait_kernel(struct port_epoll *epoll, uint64_t deadline_ns)
             note_socket(epoll, (struct port_socket *)data, ready[i].events);
         }
     }
+    if (epoll->asks_left > 0 && count >= 0) note_asked(epoll);
 }
 
 static int epoll_harvest(struct port *port, struct port_event *events, int count_max,
@@ -255,7 +284,9 @@ static bool epoll_attach(struct port *port, struct port_socket *socket, intptr_t
     struct epoll_event interest = {.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                    .data.u64 = (uintptr_t)socket};
     if (!posix_attach(socket, handle)) socket->readiness = SOCKET_LOCAL;
-    return epoll_ctl(self(port)->epoll_fd, EPOLL_CTL_ADD, (int)handle, &interest) == 0;
+    if (epoll_ctl(self(port)->epoll_fd, EPOLL_CTL_ADD, (int)handle, &interest) != 0) return false;
+    self(port)->attached++;
+    return true;
 }
 
 static void epoll_cancel(struct port *port, struct port_socket *socket)
@@ -266,6 +297,12 @@ static void epoll_cancel(struct port *port, struct port_socket *socket)
         socket->readiness &= (uint8_t)~SOCKET_BLOCKED;
         port_end_send(port, socket, 0, PORT_CANCELLED);
     }
+}
+
+static void epoll_detach(struct port *port, struct port_socket *socket)
+{
+    self(port)->attached--;
+    posix_detach(port, socket);
 }
 
 static void epoll_wake(struct port *port)
@@ -288,6 +325,7 @@ static const struct port_operations epoll_operations = {
     .close = epoll_close,
     .harvest = epoll_harvest,
     .behind = epoll_behind,
+    .mark = epoll_mark,
     .wake = epoll_wake,
     .attach = epoll_attach,
     .recv_start = epoll_recv_start,
@@ -298,7 +336,7 @@ static const struct port_operations epoll_operations = {
     .unread = posix_unread,
     .shutdown = posix_shutdown,
     .cancel = epoll_cancel,
-    .detach = posix_detach,
+    .detach = epoll_detach,
     .listen = posix_listen,
     .accept_start = epoll_accept_start,
     .accept_stop = epoll_accept_stop,
@@ -314,6 +352,7 @@ struct port *port_epoll_open(const struct port_options *options, struct error *e
     if (epoll == NULL) goto no_memory;
     port_init(&epoll->port, &epoll_operations, posix_now_ns(), options->landing_blocks);
     list_init(&epoll->readable);
+    list_init(&epoll->mark);
     list_init(&epoll->ended);
     list_init(&epoll->watched);
     list_init(&epoll->acceptable);

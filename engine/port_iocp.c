@@ -6,6 +6,7 @@
  *                    one in socket->watch            a watch        port_iocp_watch.c
  *     key: acceptor  OVERLAPPED in an iocp_ahead     an AcceptEx    port_iocp_accept.c
  *     key: 0         none                            a wake: mail waits
+ *     key: KEY_MARK  none                            what was queued before has been taken
  *
  * Operations that complete at once make no packet in the system's queue
  * (FILE_SKIP_COMPLETION_PORT_ON_SUCCESS): they wait in lists for the next harvest. That pays for
@@ -67,6 +68,10 @@ static bool complete(struct port_iocp *iocp, const OVERLAPPED_ENTRY *entry,
     OVERLAPPED *overlapped = entry->lpOverlapped;
     uintptr_t key = entry->lpCompletionKey;
     if (key == 0) return false; /* woken: the mail is taken with the rest */
+    if (key == KEY_MARK) {
+        iocp->mark_came = true;
+        return false;
+    }
     if (key & KEY_ACCEPTOR)
         return iocp_complete_accept((struct port_acceptor *)(key - KEY_ACCEPTOR), overlapped,
                                     event);
@@ -128,7 +133,8 @@ static DWORD timeout_ms(const struct port_iocp *iocp, uint64_t now_ns, uint64_t 
 static void wait_system(struct port_iocp *iocp, uint64_t deadline_ns)
 {
     uint64_t now_ns = port_turn_ended(&iocp->port);
-    if (iocp->batch_next < iocp->batch_count) return;
+    iocp->unasked = iocp->batch_next < iocp->batch_count;
+    if (iocp->unasked) return;
     iocp_feed(iocp, now_ns);
     iocp_accept_ahead(iocp);
     iocp->batch_next = iocp->batch_count = 0;
@@ -156,6 +162,10 @@ static int iocp_harvest(struct port *port, struct port_event *events, int count_
     count += iocp_take_received(iocp, events + count, (count_max - count + 1) / 2);
     count += port_take_sent(port, events + count, count_max - count);
     count += take_batch(iocp, events + count, count_max - count);
+    if (iocp->mark_came && iocp->batch_next == iocp->batch_count) { /* whose order may be any */
+        iocp->mark_came = false;
+        port_pass_mark(port);
+    }
     return count;
 }
 
@@ -163,16 +173,27 @@ static int iocp_harvest(struct port *port, struct port_event *events, int count_
 static bool iocp_behind(const struct port *port)
 {
     const struct port_iocp *iocp = iocp_of((struct port *)port);
-    return iocp->batch_next < iocp->batch_count || iocp->batch_count == IOCP_BATCH ||
-           !list_empty(&iocp->received) || !list_empty(&iocp->port.sent) ||
-           !list_empty(&iocp->ended) || !list_empty(&iocp->watched) || !list_empty(&iocp->hungry) ||
+    return iocp->unasked || iocp->batch_next < iocp->batch_count ||
+           iocp->batch_count == IOCP_BATCH || !list_empty(&iocp->received) ||
+           !list_empty(&iocp->port.sent) || !list_empty(&iocp->ended) ||
+           !list_empty(&iocp->watched) || !list_empty(&iocp->hungry) ||
            (!list_empty(&iocp->stalled) && iocp->landing.free_count > 0);
+}
+
+static void post(struct port *port, uintptr_t key)
+{
+    while (!PostQueuedCompletionStatus(iocp_of(port)->handle, 0, key, NULL))
+        Sleep(1); /* the system is out of memory for the moment */
+}
+
+static void iocp_mark(struct port *port)
+{
+    post(port, KEY_MARK);
 }
 
 static void iocp_wake(struct port *port)
 {
-    while (!PostQueuedCompletionStatus(iocp_of(port)->handle, 0, 0, NULL))
-        Sleep(1); /* the system is out of memory for the moment */
+    post(port, 0);
 }
 
 /* ---- sockets ---- */
@@ -236,6 +257,7 @@ static const struct port_operations iocp_operations = {
     .close = iocp_close,
     .harvest = iocp_harvest,
     .behind = iocp_behind,
+    .mark = iocp_mark,
     .wake = iocp_wake,
     .attach = iocp_attach,
     .recv_start = iocp_recv_start,

@@ -16,7 +16,7 @@ enum {
 };
 
 /* A completion key is a socket, or an acceptor with this in its low bit, or 0: a wake. */
-enum { KEY_ACCEPTOR = 1 };
+enum { KEY_ACCEPTOR = 1, KEY_MARK = 2 };
 
 struct port_iocp {
     struct port port;
@@ -26,6 +26,8 @@ struct port_iocp {
     uint64_t shuffle; /* the state of a random sequence; 0: do not shuffle */
     OVERLAPPED_ENTRY batch[IOCP_BATCH];
     ULONG batch_count, batch_next; /* those not turned into events yet */
+    bool unasked;                  /* the system, by the last harvest: the batch was not taken yet */
+    bool mark_came;                /* in a batch that was not taken yet */
     struct list hungry;            /* sockets that want receives posted */
     struct list stalled;           /* and found no block */
     struct list warm;              /* sockets by when bytes last came, the longest ago first */

@@ -11,6 +11,7 @@ struct port_memory {
     uint64_t clock_ns;
     struct block_pool landing;
     struct list readable; /* sockets whose stream is on and for which bytes have arrived */
+    struct list mark;     /* in it, behind those who had something to say */
     struct list ended;    /* sockets whose stream has ended or was stopped */
     struct list watched;  /* sockets whose watch is over */
 };
@@ -170,17 +171,27 @@ static struct port_event receive(struct port_memory *memory, struct port_socket 
     return (struct port_event){.kind = PORT_RECEIVED, .socket = socket, .block = block};
 }
 
+static void pass_mark(struct port_memory *memory)
+{
+    list_remove(&memory->mark);
+    port_pass_mark(&memory->port);
+}
+
 /* Once for each socket that has bytes, as far as there are blocks to receive into. */
 static int take_received(struct port_memory *memory, struct port_event *events, int count_max)
 {
     int count = 0;
     struct list turn;
     struct list *node;
+    if (memory->landing.free_count == 0 && !list_empty(&memory->mark)) pass_mark(memory);
     list_init(&turn);
     list_move_all(&turn, &memory->readable);
     while (count < count_max && memory->landing.free_count > 0 &&
            (node = list_take_first(&turn)) != NULL)
-        events[count++] = receive(memory, container_of(node, struct port_socket, recv_node));
+        if (node == &memory->mark)
+            pass_mark(memory);
+        else
+            events[count++] = receive(memory, container_of(node, struct port_socket, recv_node));
     list_move_all(&turn, &memory->readable); /* those not reached come first next time */
     list_move_all(&memory->readable, &turn);
     return count;
@@ -267,6 +278,11 @@ static bool memory_behind(const struct port *port)
     return at_hand(self(port));
 }
 
+static void memory_mark(struct port *port)
+{
+    list_append(&self(port)->readable, &self(port)->mark);
+}
+
 /* Posting needs nobody woken here: the driver asks port_memory_ready. */
 static void memory_wake(struct port *port)
 {
@@ -332,6 +348,7 @@ static const struct port_operations memory_operations = {
     .close = memory_close,
     .harvest = memory_harvest,
     .behind = memory_behind,
+    .mark = memory_mark,
     .wake = memory_wake,
     .attach = memory_attach,
     .recv_start = memory_recv_start,
@@ -354,6 +371,7 @@ struct port *port_memory_open(const struct port_options *options, uint64_t now_n
     port_init(&memory->port, &memory_operations, now_ns, options->landing_blocks);
     memory->clock_ns = now_ns;
     list_init(&memory->readable);
+    list_init(&memory->mark);
     list_init(&memory->ended);
     list_init(&memory->watched);
     if (block_pool_open(&memory->landing, options->landing_blocks, options->landing_size, NULL))

@@ -24,6 +24,7 @@ enum tag {
     TAG_WAKE,
     TAG_TIMER,
     TAG_NOTHING,
+    TAG_MARK,
     TAG_MASK = 7,
 };
 
@@ -33,10 +34,16 @@ enum {
     SOCKET_FED = 2,   /* which has brought bytes */
 };
 
+/* How far the mark has come. The kernel does what it was woken for in order, and an eventfd wakes it like
+ * anybody else: what was to be received before is in the ring before that, or its socket waits for a block. */
+enum mark { MARK_NONE, MARK_IN_KERNEL, MARK_BEHIND_WAITING, MARK_AGAIN_IN_KERNEL };
+
 struct port_uring {
     struct port port;
     struct io_uring ring;
-    int wake_fd;
+    int wake_fd, mark_fd;
+    enum mark mark;
+    struct list mark_node; /* MARK_BEHIND_WAITING: in `stalled` */
     struct landing landing;
     struct list hungry;  /* sockets whose receive found no buffer, and had brought nothing; */
     struct list stalled; /* those that had, and those that begin while others wait */
@@ -213,6 +220,28 @@ static bool received(struct port_uring *uring, struct port_socket *socket,
     return true;
 }
 
+/* It is made, or has come to where it was to come. */
+static void move_mark(struct port_uring *uring)
+{
+    switch (uring->mark) {
+    case MARK_IN_KERNEL:
+        if (any_waits(uring)) {
+            list_append(&uring->stalled, &uring->mark_node);
+            uring->mark = MARK_BEHIND_WAITING;
+            break;
+        } /* fallthrough */
+    case MARK_AGAIN_IN_KERNEL:
+        uring->mark = MARK_NONE;
+        port_pass_mark(&uring->port);
+        break;
+    case MARK_NONE:
+    case MARK_BEHIND_WAITING:
+        uring->mark = uring->mark == MARK_NONE ? MARK_IN_KERNEL : MARK_AGAIN_IN_KERNEL;
+        posix_wake(uring->mark_fd);
+        break;
+    }
+}
+
 /* Turns a completion of a watch into an event; false if it goes on. */
 static bool watched(struct port_uring *uring, struct port_socket *socket,
                     const struct io_uring_cqe *completion, struct port_event *event)
@@ -269,6 +298,10 @@ static bool complete(struct port_uring *uring, const struct io_uring_cqe *comple
     case TAG_TIMER:
         if (!(completion->flags & IORING_CQE_F_MORE)) watch(uring, uring->timer.fd, TAG_TIMER);
         return false;
+    case TAG_MARK:
+        if (!(completion->flags & IORING_CQE_F_MORE)) watch(uring, uring->mark_fd, TAG_MARK);
+        move_mark(uring);
+        return false;
     default: return false;
     }
 }
@@ -305,7 +338,16 @@ static void restart_waiting(struct port_uring *uring)
 {
     for (uint32_t i = uring->landing.free; i > 0 && any_waits(uring); i--) {
         struct list *first = list_empty(&uring->hungry) ? &uring->stalled : &uring->hungry;
-        arm_receive(uring, container_of(list_take_first(first), struct port_socket, recv_node));
+        struct list *node = list_take_first(first);
+        if (node == &uring->mark_node)
+            move_mark(uring);
+        else
+            arm_receive(uring, container_of(node, struct port_socket, recv_node));
+    }
+    /* There is no block for those who wait: they are not waited for. */
+    if (uring->landing.free == 0 && !list_empty(&uring->mark_node)) {
+        list_remove(&uring->mark_node);
+        move_mark(uring);
     }
 }
 
@@ -339,6 +381,11 @@ static bool uring_behind(const struct port *port)
     return uring->unasked || at_hand(uring);
 }
 
+static void uring_mark(struct port *port)
+{
+    move_mark(self(port));
+}
+
 static bool uring_attach(struct port *port, struct port_socket *socket, intptr_t handle)
 {
     (void)port;
@@ -362,6 +409,7 @@ static void uring_close(struct port *port)
     struct port_uring *uring = self(port);
     close_ring(uring);
     close(uring->timer.fd);
+    close(uring->mark_fd);
     close(uring->wake_fd);
     free(uring);
 }
@@ -371,6 +419,7 @@ static const struct port_operations uring_operations = {
     .close = uring_close,
     .harvest = uring_harvest,
     .behind = uring_behind,
+    .mark = uring_mark,
     .wake = uring_wake,
     .attach = uring_attach,
     .recv_start = uring_recv_start,
@@ -430,16 +479,25 @@ struct port *port_uring_open(const struct port_options *options, struct error *e
     if (result < 0) goto no_ring;
     uring->wake_fd = posix_wake_open();
     if (uring->wake_fd < 0) goto no_wake;
+    uring->mark_fd = posix_wake_open();
+    if (uring->mark_fd < 0) goto no_mark;
     if (!posix_timer_open(&uring->timer)) goto no_timer;
     port_init(&uring->port, &uring_operations, posix_now_ns(), options->landing_blocks);
     list_init(&uring->hungry);
     list_init(&uring->stalled);
     list_init(&uring->ended);
+    list_init(&uring->mark_node);
     watch(uring, uring->wake_fd, TAG_WAKE);
+    watch(uring, uring->mark_fd, TAG_MARK);
     watch(uring, uring->timer.fd, TAG_TIMER);
     return &uring->port;
 
 no_timer:
+    result = -errno;
+    close(uring->mark_fd);
+    close(uring->wake_fd);
+    goto no_wake_fd;
+no_mark:
     result = -errno;
     close(uring->wake_fd);
     goto no_wake_fd;

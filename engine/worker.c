@@ -5,7 +5,6 @@
 enum { EVENTS_PER_TURN = 256, MANY_SENDS = 64, SENT_PER_TURN = 1024 };
 enum { TIMER_WEIGHT = LINK_LOOK_AFTER }; /* the clock is looked at after each */
 /* Most are sent before the next one is taken. */
-enum { HEARD_ROUNDS = 4 }; /* io_uring may bring several of one socket in a row */
 enum { LARGE_BLOCKS = 4, LARGE_BLOCK_SIZE = 128 << 10 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -68,9 +67,10 @@ static void note_gap(struct link_home *home, uint64_t before_ns, uint64_t deadli
     uint64_t due_ns = deadline_ns > port->asked_ns ? deadline_ns : port->asked_ns;
     uint64_t own_ns = port->asked_ns - before_ns;
     if (port->now_ns > due_ns) own_ns += port->now_ns - due_ns;
+    if (own_ns <= LINK_GAP_MS * WHEEL_TICK_NS) return;
     /* Not all of it, or one that is always busy would never judge anybody. */
-    if (own_ns > LINK_GAP_MS * WHEEL_TICK_NS)
-        home->gap_ns += own_ns - LINK_TURN_LONG_MS * WHEEL_TICK_NS;
+    home->gap_ns += own_ns - LINK_TURN_LONG_MS * WHEEL_TICK_NS;
+    if (home->unheard_ns == 0) home->unheard_ns = port->asked_ns;
 }
 
 static int hear(struct worker *worker, struct port_event *events, uint64_t deadline_ns)
@@ -88,34 +88,15 @@ static int hear(struct worker *worker, struct port_event *events, uint64_t deadl
     return count;
 }
 
-/* Everything that had come by this time has been heard; 0: not yet. A port that is flooded may stay behind
- * for ever, but serves its sockets in turn: then so many events are enough. count: of the last harvest. */
-static uint64_t heard_ns(struct link_home *home, int count)
-{
-    if (!port_behind(home->port)) {
-        home->mark_ns = 0;
-        return home->port->asked_ns;
-    }
-    if (home->mark_ns == 0) {
-        home->mark_ns = home->port->asked_ns;
-        home->mark_events = HEARD_ROUNDS * (home->table.live_count + EVENTS_PER_TURN);
-    }
-    uint32_t events = (uint32_t)count;
-    home->mark_events -= events < home->mark_events ? events : home->mark_events;
-    if (home->mark_events > 0) return 0;
-    uint64_t marked_ns = home->mark_ns;
-    home->mark_ns = 0;
-    return marked_ns;
-}
-
-/* What a timer may judge is that nothing has come. So before any fires, what has come is heard, of however
- * many; and after one that took long, the rest waits until that has been done again. */
+/* What a timer may judge is that nothing has come. So before any fires, what has come by its time is heard,
+ * of however many; and after one that took long, the rest waits until that has been done again. */
 static int fire_timers(struct worker *worker, struct port_event *events)
 {
     struct link_home *home = &worker->home;
     int count = hear(worker, events, 0);
-    uint64_t until_ns = heard_ns(home, count);
-    if (until_ns == 0) return count;
+    uint64_t until_ns = port_heard(home->port);
+    if (until_ns < home->unheard_ns) return count;
+    home->unheard_ns = 0;
     wheel_collect(&home->wheel, until_ns);
     do /* whose connection has ended does not go on, though its time has come, too */
         link_settle_closing(home);

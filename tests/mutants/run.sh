@@ -7,7 +7,7 @@
 # is compiled there, and the programs are linked with it before anything else.
 set -u
 
-SEEDS=3000
+SEEDS=6000
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 3
 root=$(CDPATH='' cd -- "$here/../.." && pwd) || exit 3
 out=$root/build/mutants

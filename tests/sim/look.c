@@ -34,13 +34,14 @@ static void look_at_end(const struct world *world, const struct link *link, stru
             (double)(world->now_ns - since_ns) / 1e9);
 }
 
-/* However late a worker comes to it: the end has a time, which is counted from when it was asked for. */
+/* However late a worker comes to it: the end has a time, which is counted from when it was asked for. Who
+ * hears of it after that has a tick of the wheel. */
 static void look_at_last(const struct world *world, const struct link *link,
                          const struct sim_peer *peer)
 {
     const uint64_t moment_ns = 2 * WHEEL_TICK_NS;
     if (!world->told_end || link->state != LINK_STATE_DRAINING || link->shut) return;
-    promise(wheel_next_ns(&link->home->wheel) <= world->now_ns ||
+    promise(wheel_next_ns(&link->home->wheel) <= world->now_ns + WHEEL_TICK_NS ||
                 world->now_ns - peer->draining_ns <= moment_ns ||
                 world->now_ns - world->told_end_ns <= world->drain_ns_max + moment_ns,
             "peer %u: it is there %.3f s after the end was asked for", peer->number,
@@ -180,14 +181,16 @@ static void look_at_lua(struct world *world, const struct runtime *runtime, uint
     *generation = code_generation(runtime);
 }
 
-/* Timers judge that nothing has come: so all that had come when the turn began was heard. */
+/* Timers judge that nothing has come: so all that had come by their time was heard. */
 static void look_at_unheard(const struct world *world, const struct wheel *wheel)
 {
+    const struct wheel_timer *timer = container_of(wheel->due.next, struct wheel_timer, node);
+    uint64_t due_ns = timer->due_tick * WHEEL_TICK_NS;
     for (uint32_t i = 0; i < world->peer_count; i++) {
         const struct sim_pipe *pipe = &world->peers[i].pipe;
         if (pipe->socket == NULL) continue;
         const struct link *link = link_of(pipe->socket);
-        promise(&link->home->wheel != wheel || !pipe_unheard(pipe, world->turn_ns),
+        promise(&link->home->wheel != wheel || !pipe_unheard(pipe, due_ns),
                 "peer %u: a timer fires, and what it had sent was not heard",
                 world->peers[i].number);
     }

@@ -306,6 +306,20 @@ static void note_event(const struct port_event *event)
     }
 }
 
+/* Nothing has to be made: it knows what had come by any time. */
+static void sim_mark(struct port *port)
+{
+    (void)port;
+}
+
+static bool mark_is_passed(struct sim_port *port)
+{
+    for (struct list *node = port->pipes.next; node != &port->pipes; node = node->next)
+        if (pipe_unheard(container_of(node, struct sim_pipe, node), port->port.mark_ns))
+            return false;
+    return true;
+}
+
 static int sim_harvest(struct port *port, struct port_event *events, int count_max,
                        uint64_t deadline_ns)
 {
@@ -316,7 +330,8 @@ static int sim_harvest(struct port *port, struct port_event *events, int count_m
     port->asked_ns = self->rests_ns != 0 ? self->rests_ns : port->now_ns;
     self->rests_ns = 0;
     self->woken = false;
-    int count = port_take_mail(port, events, (int)draw_between(draw, 1, (uint64_t)count_max)),
+    /* All orders that there may be at a time, and any number of what else is in the mail. */
+    int count = port_take_mail(port, events, (int)draw_between(draw, 16, (uint64_t)count_max)),
         there;
     self->mail_left = port_mail_waiting(port);
     if (count > 0) trace_note("mail: %d", count);
@@ -328,6 +343,7 @@ static int sim_harvest(struct port *port, struct port_event *events, int count_m
         due(self, (int)draw_below(draw, (uint64_t)there), &events[count]);
         note_event(&events[count++]);
     }
+    if (port->mark_ns != 0 && mark_is_passed(self)) port_pass_mark(port);
     return count;
 }
 
@@ -358,6 +374,7 @@ static const struct port_operations sim_operations = {
     .close = sim_close,
     .harvest = sim_harvest,
     .behind = sim_behind,
+    .mark = sim_mark,
     .wake = sim_wake,
     .attach = sim_attach,
     .recv_start = sim_recv_start,

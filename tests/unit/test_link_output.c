@@ -49,7 +49,7 @@ static void say_much_to_all(struct link *link)
     (void)link;
     for (int i = 0; i < MANY; i++) {
         cr_assert_eq(worker_broadcast(desk.worker, packet_of(SIZE), NULL, &count), SEND_OK);
-        cr_assert_eq(count, desk.connected, "packet %d", i);
+        cr_assert_eq(count, (size_t)desk.connected, "packet %d", i);
     }
 }
 

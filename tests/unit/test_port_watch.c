@@ -196,3 +196,53 @@ static void without_blocks(struct port *port)
 }
 
 ON_EACH_BACKEND(is_not_behind_for_want_of_blocks, without_blocks)
+
+/* ---- beside a flood ---- */
+
+enum { FLOODS = 3, QUIET = 4 * LANDINGS, FLOOD_TURNS = 40 };
+
+static void flood(struct talk *talks, int blocks)
+{
+    static const char bytes[LANDING_SIZE];
+    for (int i = 0; i < FLOODS; i++) {
+        drop_arrived(&talks[i]);
+        for (int k = 0; k < blocks; k++) peer_send(talks[i].peer, bytes, sizeof bytes);
+    }
+}
+
+static void take_all(struct talk *talks, bool *heard)
+{
+    for (int i = 0; i < QUIET; i++) {
+        if (list_empty(&talks[i].arrived)) continue;
+        expect_bytes(&talks[i], "here");
+        heard[i] = true;
+    }
+}
+
+/* They have more to say at every turn, so that it stays behind. */
+static void hears_all(struct port *port)
+{
+    struct talk floods[FLOODS], talks[QUIET];
+    bool heard[QUIET] = {false};
+    int turns = 0;
+    for (int i = 0; i < FLOODS; i++) begin(&floods[i], port);
+    for (int i = 0; i < QUIET; i++) begin(&talks[i], port);
+    for (int i = 0; i < FLOODS; i++) port_recv_start(port, &floods[i].socket);
+    for (int i = 0; i < QUIET; i++) port_recv_start(port, &talks[i].socket);
+    AWAIT(&talks[0], !port_behind(port));
+    flood(floods, 16);
+    for (int i = 0; i < QUIET; i++) peer_says(&talks[i], "here");
+    uint64_t said_ns = port_clock(port);
+    while (port_heard(port) < said_ns && turns++ < FLOOD_TURNS) {
+        flood(floods, 1);
+        turn(&floods[0]);
+        take_all(talks, heard);
+    }
+    cr_assert(turns < FLOOD_TURNS, "what has come is heard, whoever floods it");
+    for (int i = 0; i < QUIET; i++)
+        cr_assert(heard[i], "it has heard all that had come, and has not told of %d", i);
+    for (int i = 0; i < FLOODS; i++) finish(&floods[i]);
+    for (int i = 0; i < QUIET; i++) finish(&talks[i]);
+}
+
+ON_EACH_BACKEND(hears_all_that_has_come_beside_a_flood, hears_all)
