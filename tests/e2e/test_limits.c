@@ -54,6 +54,24 @@ Test(limits, more_connections_than_allowed_are_refused_until_one_leaves)
     server_end(&server);
 }
 
+Test(limits, the_figures_count_who_was_refused)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = "function on_receive(conn)\n"
+                  "  local stats = server.stats()\n"
+                  "  conn:send(('%d of %d, %d refused, busy %s'):format(stats.connections,\n"
+                  "    stats.accepted, stats.refused, stats.busy < stats.uptime))\n"
+                  "end\n",
+        .flags = {"--max-connections", "1", "--workers", "1"},
+    });
+    int client = client_connect(&server);
+    client_ask(client, "how many?", "1 of 1, 0 refused, busy true");
+    for (int i = 0; i < 3; i++) expect_refused(&server);
+    client_ask(client, "how many?", "1 of 1, 3 refused, busy true");
+    close(client);
+    server_end(&server);
+}
+
 /* ---- the soft mark ---- */
 
 static const char watched_echo[] =
