@@ -345,7 +345,7 @@ Test(reload_state, what_no_connection_owns_ends_when_it_is_four_generations_old)
 
 #define HANDS_OVER(word) \
     "local log, at = { '" word "' }, 1\n" \
-    "function on_unload() return log end\n" \
+    "function on_unload() return log, 'and no more' end\n" \
     "function on_load(value)\n" \
     "  for i = 1, #(value or '') do log[#log + 1] = value[i] end\n" \
     "  if not value then log[#log + 1] = tostring(value) end\n" \

@@ -230,7 +230,7 @@ Test(script, handlers_may_stand_in_a_table_that_is_returned)
         "function handlers.on_receive(conn, packet) conn:send(packet) end\n"
         "function on_receive(conn) conn:send('a global') end\n"
         "function on_connect(conn) conn:send('a global') end\n"
-        "return handlers\n";
+        "return handlers, { on_receive = on_receive }\n";
     struct server server = server_begin(&(struct begin){.script = script});
     int client = client_connect(&server);
     client_ask(client, "hello", "hello");
