@@ -88,8 +88,8 @@ Test(check, a_function_that_is_called_by_the_script_is_no_handler)
     check_accept_script("on_duty = true\n");
     check_accept(
         FILES("main.lua", "return { on_receive = function() end, on_login = function() end }\n"));
-    check_accept(FILES("main.lua", "return { on_receive = print, connect = function() end,\n"
-                                   "  onData = function() end, on_conect = 'a word' }\n"));
+    check_accept(FILES("main.lua", "return { on_receive = print, is_idle = function() end,\n"
+                                   "  do_stop = function() end, on_conect = 'a word' }\n"));
     check_accept_script("function on_close() end\non_close = nil\n");
     /* Nearly the same, but what it is nearly the same as is there. */
     check_accept(FILES("main.lua", "return { on_receive = print, on_recieve = function() end }\n"));

@@ -55,7 +55,7 @@ Test(command, help_and_version_are_printed)
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         cr_assert_not_null(strstr(out, settings[i]), "no %s in:\n%s", settings[i], out);
     cr_assert_not_null(strstr(out, "moonport talk ADDRESS"));
-    cr_assert_not_null(strstr(out, "is closed; 0: never [60]\n"), "%s", out);
+    cr_assert_not_null(strstr(out, "0: one per processor [0]\n"), "%s", out);
     cr_assert_str_eq(err, "");
     free(out);
     free(err);
@@ -104,6 +104,7 @@ Test(command, an_unknown_flag_names_the_nearest)
     expect_of_flags(USAGE, WORDS("--bind=0.0.0.0"), "--bind", "did you mean --listen?");
     expect_of_flags(USAGE, WORDS("--threads", "2"), "--threads", "did you mean --workers?");
     expect_of_flags(USAGE, WORDS("--log-level", "2"), "--log-level", "did you mean --log?");
+    expect_of_flags(USAGE, WORDS("--on-en", "close"), "--on-en", "did you mean --on-end?");
     expect_of_flags(USAGE, WORDS("--nothing-like-it"), "--nothing-like-it", "moonport --help");
     expect_of_flags(USAGE, WORDS("-w"), "-w", "moonport --help");
     program_fail(USAGE, WORDS("--wrokers", "2"), "--wrokers", "did you mean --workers?");

@@ -311,7 +311,8 @@ Test(reload, what_is_broken_is_refused_with_its_file_and_line)
 /* Each would take a megabyte with it. */
 Test(reload, code_that_is_refused_leaves_nothing)
 {
-    static const char *const ends[] = {"error('no luck')\n", "return { on_recieve = f }\n"};
+    static const char *const ends[] = {"error('no luck')\n",
+                                       "return { on_receive = f, on_conect = f }\n"};
     struct server server = server_begin(
         &(struct begin){.script = SAYS("one"),
                         .admin = true,
@@ -320,12 +321,12 @@ Test(reload, code_that_is_refused_leaves_nothing)
     for (int i = 0; i < 30; i++) {
         char script[300];
         snprintf(script, sizeof script,
-                 "local ballast = ('%d'):rep(2^20)\n"
+                 "ballast = ('%d'):rep(2^20)\n"
                  "local function f() return ballast end\n"
                  "server.every(1, f)\n%s",
                  i, ends[i % 2]);
         script_write(&server, "main.lua", script);
-        server_command(&server, "reload", INPUT, i % 2 == 0 ? "no luck" : "on_recieve");
+        server_command(&server, "reload", INPUT, i % 2 == 0 ? "no luck" : "on_conect");
     }
     client_ask(client, "what?", "one");
     server_reload(&server, SAYS("two"), 2);

@@ -394,9 +394,10 @@ Test(reload_state, an_error_in_on_load_or_on_unload_is_told_and_the_new_code_run
 /* ---- the number ---- */
 
 #define TELLS_GENERATION \
-    "local loaded = server.generation\n" \
+    "local loaded, before = server.generation, server.stats().generation\n" \
     "function on_receive(conn, packet)\n" \
-    "  conn:send(('%d %d %d'):format(loaded, server.generation, server.stats().generation))\n" \
+    "  local now = server.stats().generation\n" \
+    "  conn:send(('%d %d %d %d'):format(before, loaded, server.generation, now))\n" \
     "  if packet == 'fail' then error('on purpose') end\n" \
     "end\n"
 
@@ -404,15 +405,15 @@ Test(reload_state, the_generation_stands_in_scripts_figures_and_errors)
 {
     struct server server = begin(TELLS_GENERATION);
     int client = client_connect(&server), failing = client_connect(&server);
-    client_ask(client, "what?", "1 1 1");
-    client_ask(failing, "fail", "1 1 1");
+    client_ask(client, "what?", "0 1 1 1");
+    client_ask(failing, "fail", "0 1 1 1");
     server_expect_log(&server, ", generation 1): ");
     close(failing);
     script_write(&server, "main.lua", TELLS_GENERATION "error('no luck')\n");
     server_command(&server, "reload", INPUT, "no luck");
-    client_ask(client, "what?", "1 1 1");
+    client_ask(client, "what?", "0 1 1 1");
     server_reload(&server, TELLS_GENERATION, 2);
-    client_ask(client, "fail", "2 2 2");
+    client_ask(client, "fail", "1 2 2 2");
     server_expect_log(&server, ", generation 2): ");
     close(client);
     server_end(&server);
