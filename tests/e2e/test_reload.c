@@ -335,6 +335,28 @@ Test(reload, code_that_is_refused_leaves_nothing)
     server_end(&server);
 }
 
+Test(reload, code_that_is_replaced_leaves_nothing)
+{
+    struct server server = server_begin(
+        &(struct begin){.script = SAYS("one"),
+                        .admin = true,
+                        .flags = {"--workers", "1", "--reload", "signal", "--lua-memory", "8M"}});
+    int client = client_connect(&server);
+    for (int generation = 2; generation < 30; generation++) {
+        char script[300], answer[16];
+        snprintf(script, sizeof script,
+                 "ballast = ('x'):rep(2^20) .. %d\n"
+                 "server.every(1, function() return ballast end)\n"
+                 "function on_receive(conn) conn:send(ballast:match('%%d+')) end\n",
+                 generation);
+        snprintf(answer, sizeof answer, "%d", generation);
+        server_reload(&server, script, generation);
+        client_ask(client, "what?", answer);
+    }
+    close(client);
+    server_end(&server);
+}
+
 static void expect_bounded(const char *timeout, const struct broken *broken)
 {
     struct server server = server_begin(

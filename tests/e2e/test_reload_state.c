@@ -266,6 +266,8 @@ Test(reload_state, that_the_new_code_starts_no_timer_is_warned_of)
     server_reload(&server, better, 3);
     server_command(&server, "reload", 0, "generation 4 runs\n");
     cr_assert_eq(server_log_count(&server, warning), 1, "%s", server_log(&server));
+    server_reload(&server, script, 5);
+    server_expect_log_count(&server, warning, 2);
     server_end(&server);
 }
 
@@ -355,10 +357,11 @@ Test(reload_state, what_no_connection_owns_ends_when_it_is_four_generations_old)
 Test(reload_state, on_unload_hands_a_value_to_on_load)
 {
     struct server server = begin("function on_receive() end\n"
-                                 "function on_load() error('there was nothing before') end\n");
+                                 "function on_load() server.log('info', 'nothing before') end\n");
     int client = client_connect(&server);
     server_reload(&server, HANDS_OVER("two"), 2);
     client_ask(client, "what?", "two nil");
+    cr_assert_eq(server_log_count(&server, "nothing before"), 0);
     server_reload(&server, HANDS_OVER("three"), 3);
     client_ask(client, "what?", "three two nil");
     server_reload(&server, HANDS_OVER("four"), 4);
