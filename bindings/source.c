@@ -51,8 +51,8 @@ static bool walk_entry(struct walk *walk, size_t end, const struct place *place,
     if (name[0] == '.') return true;
     int written = snprintf(walk->path + end, sizeof walk->path - end, "/%s", name);
     if ((size_t)written >= sizeof walk->path - end)
-        return error_set(walk->error, ERROR_INPUT, "%s: a path is longer than %d characters",
-                         walk->path, PATH_SIZE - 1);
+        return error_set(walk->error, ERROR_INPUT, "a path is longer than %d characters: %s",
+                         PATH_SIZE - 1, walk->path);
     /* What cannot be seen is taken for a file: whoever wants to read it hears why. */
     bool seen = stat(walk->path, &status) == 0;
     if (seen && S_ISDIR(status.st_mode)) {
@@ -99,7 +99,7 @@ bool source_walk(const char *directory, const struct source_visitor *visitor, st
     struct stat status;
     size_t size = strlen(directory);
     if (size >= sizeof walk.path)
-        return error_set(error, ERROR_INPUT, "%s: the path is too long", directory);
+        return error_set(error, ERROR_INPUT, "the path is too long: %s", directory);
     memcpy(walk.path, directory, size + 1);
     walk.names = size + 1;
     if (stat(directory, &status) != 0)

@@ -4,7 +4,7 @@
 
 #include "harness.h"
 
-enum { WORDS_MAX = 64 };
+enum { WORDS_MAX = 300 };
 
 /* All of it, to be freed; "" if there is no such file. */
 char *file_read(const char *path);

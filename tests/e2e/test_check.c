@@ -88,6 +88,9 @@ Test(check, a_function_that_is_called_by_the_script_is_no_handler)
     check_accept_script("on_duty = true\n");
     check_accept(
         FILES("main.lua", "return { on_receive = function() end, on_login = function() end }\n"));
+    check_accept(FILES("main.lua", "return { on_receive = print, is_idle = function() end,\n"
+                                   "  do_stop = function() end, on_conect = 'a word' }\n"));
+    check_accept_script("function on_close() end\non_close = nil\n");
     /* Nearly the same, but what it is nearly the same as is there. */
     check_accept(FILES("main.lua", "return { on_receive = print, on_recieve = function() end }\n"));
 }
@@ -165,6 +168,27 @@ Test(check, a_misspelt_handler_in_a_table_names_the_right_one)
                        "other.lua", "return function()\nend\n"),
                  "@main.lua:2: nothing calls on_recieve: did you mean on_receive?\n"
                  "@other.lua:1: nothing calls on_conect: did you mean on_connect?\n");
+}
+
+/* Its path begins with the directory's, and goes on with a name that is in there. */
+Test(check, a_function_of_a_file_beside_the_directory_is_no_handler)
+{
+    char script[600], name[300], *out, *err;
+    char *directory = directory_make_of(FILES("main.lua", ""));
+    snprintf(
+        script, sizeof script,
+        "package.path = '%s-main.lua'\nlocal M = require 'beside'\nM.on_stop = print\nreturn M\n",
+        directory);
+    snprintf(name, sizeof name, "..%s-main.lua", strrchr(directory, '/'));
+    file_write(directory, "main.lua", script);
+    file_write(directory, name, "return { on_conect = function() end }\n");
+    cr_assert_eq(check_run(directory, NO_FLAGS, &out, &err), 0, "%s", err);
+    cr_assert_null(strstr(err, "on_conect"), "%s", err);
+    snprintf(script, sizeof script, "%s-main.lua", directory);
+    tree_remove(script);
+    free(out);
+    free(err);
+    directory_remove(directory);
 }
 
 Test(check, unknown_names_are_told_of_files_that_are_loaded)

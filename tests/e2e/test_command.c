@@ -55,6 +55,7 @@ Test(command, help_and_version_are_printed)
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         cr_assert_not_null(strstr(out, settings[i]), "no %s in:\n%s", settings[i], out);
     cr_assert_not_null(strstr(out, "moonport talk ADDRESS"));
+    cr_assert_not_null(strstr(out, "0: one per processor [0]\n"), "%s", out);
     cr_assert_str_eq(err, "");
     free(out);
     free(err);
@@ -102,6 +103,8 @@ Test(command, an_unknown_flag_names_the_nearest)
     expect_of_flags(USAGE, WORDS("--port", "7000"), "--port", "did you mean --listen?");
     expect_of_flags(USAGE, WORDS("--bind=0.0.0.0"), "--bind", "did you mean --listen?");
     expect_of_flags(USAGE, WORDS("--threads", "2"), "--threads", "did you mean --workers?");
+    expect_of_flags(USAGE, WORDS("--log-level", "2"), "--log-level", "did you mean --log?");
+    expect_of_flags(USAGE, WORDS("--on-en", "close"), "--on-en", "did you mean --on-end?");
     expect_of_flags(USAGE, WORDS("--nothing-like-it"), "--nothing-like-it", "moonport --help");
     expect_of_flags(USAGE, WORDS("-w"), "-w", "moonport --help");
     program_fail(USAGE, WORDS("--wrokers", "2"), "--wrokers", "did you mean --workers?");
@@ -127,6 +130,8 @@ Test(command, one_directory_is_served)
     program_fail(USAGE, WORDS("one", "two"), "two directories", "one and two");
     program_fail(USAGE, WORDS("serve"), "which directory?", "main.lua");
     program_fail(USAGE, WORDS("--workers", "2"), "which directory?", "main.lua");
+    program_fail(USAGE, WORDS("check"), "which directory?", "moonport check DIR loads");
+    program_fail(USAGE, WORDS("test"), "which directory?", "moonport test DIR loads");
     program_fail(INPUT, WORDS("/nowhere/at/all"), "/nowhere/at/all", "No such file");
 
     char *directory = directory_make("main.lua", ECHO, NULL);
@@ -135,6 +140,38 @@ Test(command, one_directory_is_served)
     program_fail(INPUT, WORDS(path), path, "name the directory");
     remove(path);
     program_fail(INPUT, WORDS(directory), path, "No such file");
+    directory_remove(directory);
+}
+
+Test(command, separators_behind_a_directory_do_not_matter)
+{
+    char *out, *err, path[300], expected[300];
+    char *directory = directory_make("main.lua", ECHO, NULL);
+    snprintf(path, sizeof path, "%s//", directory);
+    snprintf(expected, sizeof expected, "%s: no errors in 1 file\n", directory);
+    cr_assert_eq(program_run(&out, &err, WORDS("check", path)), 0, "%s", err);
+    cr_assert_str_eq(out, expected);
+    free(out);
+    free(err);
+    directory_remove(directory);
+    if (on_windows()) return; /* where the root has other names */
+    program_fail(INPUT, WORDS("/"), "//main.lua: No such file", "handlers are expected there");
+}
+
+/* Each setting may be given more than once; the last one counts. */
+Test(command, no_more_than_255_flags_are_taken)
+{
+    enum { MOST = 255 };
+    const char *words[MOST + 3];
+    char *directory = directory_make("main.lua", ECHO, NULL);
+    words[0] = directory;
+    for (int i = 1; i <= MOST; i++) words[i] = "--workers=2";
+    words[MOST] = "--workers=many";
+    words[MOST + 1] = NULL;
+    program_fail(USAGE, words, "workers = \"many\"", "a whole number");
+    words[MOST + 1] = "--workers=2";
+    words[MOST + 2] = NULL;
+    program_fail(USAGE, words, "too many flags", "too many flags");
     directory_remove(directory);
 }
 
@@ -148,6 +185,7 @@ Test(command, a_broken_script_is_told_with_its_line)
     expect_of_script(INPUT, "\n\nlocal x = nothing.field\n", "main.lua:3:", "nothing");
     expect_of_script(INPUT, "return 42\n", "main.lua returned a number", "a table of handlers");
     expect_of_script(INPUT, "on_receive = 5\n", "on_receive is a number", "a function");
+    expect_of_script(INPUT, "on_receive = false\n", "on_receive is a boolean", "a function");
     expect_of_script(INPUT, "return { on_start = 'x' }\n", "on_start is a string", "a function");
     expect_of_script(INPUT, "error({})\n", "moonport: ", "table");
 }

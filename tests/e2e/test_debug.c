@@ -139,6 +139,22 @@ Test(debug, the_stack_shows_nothing_that_guards)
                "looks()\n");
 }
 
+Test(debug, the_stack_shows_the_functions_that_scripts_are_given)
+{
+    try_script(HEAD "local function caller() return (debug.getinfo(3, 'f').func) end\n"
+                    "function on_receive(conn)\n"
+                    "  local called\n"
+                    "  table.sort({ 2, 1 }, function(a, b) called = caller() return a < b end)\n"
+                    "  check('sort', called == table.sort)\n"
+                    "  string.gsub('x', 'x', function() called = caller() end)\n"
+                    "  check('gsub', called == string.gsub)\n"
+                    "  pcall(function() called = caller() end)\n"
+                    "  check('pcall', called == pcall)\n"
+                    "  conn:send(verdict())\n"
+                    "end\n",
+               NULL);
+}
+
 Test(debug, metatables_of_userdata_and_conns_are_copies_and_none_can_be_given)
 {
     try_script(HEAD

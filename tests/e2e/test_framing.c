@@ -288,6 +288,32 @@ Test(framing, that_cannot_be_is_an_error_of_the_script)
     server_end(&server);
 }
 
+Test(framing, that_a_script_chooses_takes_no_larger_packets_than_the_others)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = TELLS_REASONS "function on_receive(conn, packet)\n"
+                                "  conn:framing('line')\n"
+                                "  conn:send(tostring(#packet))\n"
+                                "end\n",
+        .flags = {"--framing", "line", "--max-packet", "100"},
+    });
+    char line[102];
+    int client = client_connect(&server);
+    memset(line, 'x', sizeof line);
+    line[100] = '\n';
+    client_send_text(client, "first\n");
+    client_expect_line(client, "5");
+    client_send(client, line, 101);
+    client_expect_line(client, "100");
+    line[100] = 'x';
+    line[101] = '\n';
+    client_send(client, line, 102);
+    cr_assert_neq(client_await_end(client), CLIENT_TIMEOUT);
+    close(client);
+    server_expect_log(&server, "gone: oversize");
+    server_end(&server);
+}
+
 /* ---- packets that are announced and do not come ---- */
 
 static const char figures[] = "function on_receive(conn, packet)\n"

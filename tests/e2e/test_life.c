@@ -210,6 +210,29 @@ Test(life, answers_what_came_before_a_half_close)
     server_end(&server);
 }
 
+Test(life, a_conn_is_garbage_when_its_connection_has_ended)
+{
+    struct server server =
+        server_begin_script("local conns = setmetatable({}, { __mode = 'k' })\n"
+                            "local function count()\n"
+                            "  collectgarbage() collectgarbage()\n"
+                            "  local found = 0\n"
+                            "  for _ in pairs(conns) do found = found + 1 end\n"
+                            "  return found\n"
+                            "end\n"
+                            "function on_connect(conn) conns[conn] = true end\n"
+                            "function on_receive(conn, packet)\n"
+                            "  while count() ~= tonumber(packet) do server.sleep(0.001) end\n"
+                            "  conn:send(packet)\n"
+                            "end\n");
+    int client = client_connect(&server), other = client_connect(&server);
+    client_ask(client, "2", "2");
+    close(other);
+    client_ask(client, "1", "1");
+    close(client);
+    server_end(&server);
+}
+
 Test(life, tells_the_end_of_a_peer_that_resets)
 {
     struct server server = server_begin(&(struct begin){.script = ECHO TELLS_THE_END});

@@ -54,6 +54,47 @@ Test(limits, more_connections_than_allowed_are_refused_until_one_leaves)
     server_end(&server);
 }
 
+Test(limits, the_figures_count_who_was_refused)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = "function on_receive(conn)\n"
+                  "  local stats = server.stats()\n"
+                  "  conn:send(('%d of %d, %d refused, packets %d %d, busy %s'):format(\n"
+                  "    stats.connections, stats.accepted, stats.refused, stats.packets_received,\n"
+                  "    stats.packets_sent, stats.busy < stats.uptime))\n"
+                  "end\n",
+        .flags = {"--max-connections", "1", "--workers", "1"},
+    });
+    int client = client_connect(&server);
+    client_ask(client, "how many?", "1 of 1, 0 refused, packets 1 0, busy true");
+    for (int i = 0; i < 3; i++) expect_refused(&server);
+    client_ask(client, "how many?", "1 of 1, 3 refused, packets 2 1, busy true");
+    close(client);
+    server_end(&server);
+}
+
+Test(limits, pending_counts_each_byte_that_is_queued)
+{
+    struct server server = server_begin_script("function on_receive(conn)\n"
+                                               "  local none = conn:pending()\n"
+                                               "  conn:send(('x'):rep(1000))\n"
+                                               "  local one = conn:pending()\n"
+                                               "  conn:send('')\n"
+                                               "  local two = conn:pending()\n"
+                                               "  conn:send(('%d %d %d'):format(none, one, two))\n"
+                                               "end\n");
+    int client = client_connect(&server);
+    client_put_text(client, "how much?");
+    for (int i = 0; i < 2; i++) {
+        size_t size;
+        free(client_take(client, &size));
+        cr_assert_eq(size, i == 0 ? 1000 : 0);
+    }
+    client_expect(client, "0 1004 1008");
+    close(client);
+    server_end(&server);
+}
+
 /* ---- the soft mark ---- */
 
 static const char watched_echo[] =

@@ -44,6 +44,7 @@ Test(misuse, wrong_arguments_raise_errors_that_say_which)
                "  raises('#1', function() send() end)\n"
                "  raises('#1', function() send('x', 'x') end)\n"
                "  raises('#1', function() send(nil, 'x') end)\n"
+               "  raises('#1.*an id', function() send(('%d'):format(conn.id), 'x') end)\n"
                "  raises('#1.*expected a conn', function() send({}, 'x') end)\n"
                "  raises('#2.*string expected', function() send(conn) end)\n"
                "  raises('#2.*string expected', function() send(conn, {}) end)\n"
@@ -51,7 +52,7 @@ Test(misuse, wrong_arguments_raise_errors_that_say_which)
                "  raises('string expected', function() conn:send(nil) end)\n"
                "  raises('string expected', function() conn:send(true) end)\n"
                "  raises('expected a conn.*colon', function() conn.send('x', 'y') end)\n"
-               "  raises('expected a conn', function() conn.send({}, 'y') end)\n"
+               "  raises('expected a conn, got table%)$', function() conn.send({}, 'y') end)\n"
                "  raises('#1.*string expected', function() broadcast() end)\n"
                "  raises('#1.*string expected', function() broadcast({}) end)\n"
                "  raises('#2.*table expected', function() broadcast('x', 'y') end)\n"
@@ -85,12 +86,17 @@ Test(misuse, wrong_arguments_of_the_server_table_raise_too)
                "  raises('string expected', function() server.log() end)\n"
                "  raises('string expected', function() server.log('info') end)\n"
                "  raises('string expected', function() server.log('info', {}) end)\n"
+               "  raises('string expected', function() server.log('debug', {}) end)\n"
                "  raises('expected \"error\", \"warn\"', function() server.log('loud', 'x') end)\n"
                "  raises('did you mean \"warn\"', function() server.log('warning', 'x') end)\n"
                "  raises('did you mean \"warn\"', function() server.log('warning') end)\n"
                "  raises('and then the text', function() server.log('a text') end)\n"
                "  raises('expected \"error\"', function() server.log('info\\0', 'x') end)\n"
                "  raises('number expected', function() server.log('info', '%d', 'x') end)\n"
+               "  server.log('debug', '%s', setmetatable({}, { __tostring = function()\n"
+               "    note('a line that is not logged was made')\n"
+               "    return ''\n"
+               "  end }))\n"
                "  local timer = server.after(1000, print)\n"
                "  raises('timer', function() timer.cancel() end)\n"
                "  raises('timer', function() timer.cancel(conn) end)\n"
@@ -266,8 +272,39 @@ Test(misuse, names_and_ids_and_framings_that_cannot_be_are_answered)
         "  for _, id in ipairs { 0, -1, 0.5, 1e300, 1 / 0, 2^53 } do closed(id, send(id, 'x')) "
         "end\n"
         "  closed('NaN', send(0 / 0, 'x'))\n"
+        "  closed('half an id more', send(conn.id + 0.5, 'x'))\n"
         "  judge(conn)\n"
         "end\n");
+}
+
+/* Though its handler still runs, and the connection is not gone before that is over. */
+Test(misuse, what_a_handler_has_closed_is_closed_to_itself)
+{
+    struct server server =
+        server_begin_script(JUDGE "function on_receive(conn, packet)\n"
+                                  "  if packet == 'wrong?' then return judge(conn) end\n"
+                                  "  conn:send('last')\n"
+                                  "  conn:close('once')\n"
+                                  "  closed('close', conn:close('twice'))\n"
+                                  "  closed('abort', conn:abort('twice'))\n"
+                                  "  closed('send', conn:send('lost'))\n"
+                                  "  closed('pending', conn:pending())\n"
+                                  "  closed('pause', conn:pause())\n"
+                                  "  closed('resume', conn:resume())\n"
+                                  "  closed('idle', conn:idle(1))\n"
+                                  "  closed('framing', conn:framing('line'))\n"
+                                  "end\n"
+                                  "function on_disconnect(conn, reason)\n"
+                                  "  server.log('info', 'ended %s', reason)\n"
+                                  "end\n");
+    int client = client_connect(&server), other = client_connect(&server);
+    client_ask(client, "close", "last");
+    cr_assert_eq(client_await_end(client), CLIENT_EOF);
+    server_expect_log(&server, "ended once\n");
+    client_ask(other, "wrong?", "fine");
+    close(client);
+    close(other);
+    server_end(&server);
 }
 
 Test(misuse, framings_without_end_are_answered_too)

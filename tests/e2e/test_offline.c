@@ -93,6 +93,13 @@ Test(offline, a_wrong_script_setting_or_flag_is_told)
     free(err);
 }
 
+/* That is for whoever serves or checks it. */
+Test(offline, a_script_is_not_warned_of)
+{
+    offline_pass("function on_connect(conn) end\nfunction on_data() end\n", LINES,
+                 "test(\"x\", function() test.connect() end)\n");
+}
+
 Test(offline, a_script_that_does_not_load_fails_each_file_once)
 {
     struct outcome outcome = offline_run(FILES(

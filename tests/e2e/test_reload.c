@@ -191,6 +191,20 @@ Test(reload, an_error_is_told_of_again_only_when_something_else_was_in_between)
     server_end(&server);
 }
 
+/* When there is no watch yet. */
+Test(reload, what_has_changed_while_it_started_is_loaded)
+{
+    struct server server =
+        begin_watched("local here = debug.getinfo(1, 'S').source:match('^@(.*)/main%.lua$')\n"
+                      "function on_start()\n"
+                      "  local file = io.open(here .. '/word.lua', 'w')\n"
+                      "  file:write('return 1')\n"
+                      "  file:close()\n"
+                      "end\n" SAYS("one"));
+    server_expect_log(&server, "reload: generation 2 runs: word.lua\n");
+    server_end(&server);
+}
+
 /* ---- by a signal, by a command ---- */
 
 static void hang_up(const struct server *server)
@@ -214,6 +228,15 @@ Test(reload, a_hangup_has_it_load_its_files_whether_they_have_changed_or_not)
     server_expect_log(&server, "reload: generation 3 runs\n");
     client_ask(client, "what?", "two");
     close(client);
+    server_end(&server);
+}
+
+Test(reload, that_nothing_has_changed_while_it_started_is_not_told_of)
+{
+    struct server server = begin_watched(SAYS("one"));
+    hang_up(&server); /* behind the first look */
+    server_expect_log(&server, "reload: generation 2 runs\n");
+    cr_assert_eq(server_log_count(&server, RUNS_ALREADY), 0, "%s", server_log(&server));
     server_end(&server);
 }
 
@@ -277,9 +300,59 @@ Test(reload, what_is_broken_is_refused_with_its_file_and_line)
     forget(&server, "module.lua");
     forget(&server, "main.lua");
     server_command(&server, "reload", INPUT, "/main.lua: No such file");
+    server_command(&server, "reload", INPUT, "/main.lua: No such file");
     client_ask(client, "what?", "one");
     server_reload(&server, SAYS("two"), 2);
     client_ask(client, "what?", "two");
+    close(client);
+    server_end(&server);
+}
+
+/* Each would take a megabyte with it. */
+Test(reload, code_that_is_refused_leaves_nothing)
+{
+    static const char *const ends[] = {"error('no luck')\n",
+                                       "return { on_receive = f, on_conect = f }\n"};
+    struct server server = server_begin(
+        &(struct begin){.script = SAYS("one"),
+                        .admin = true,
+                        .flags = {"--workers", "1", "--reload", "signal", "--lua-memory", "8M"}});
+    int client = client_connect(&server);
+    for (int i = 0; i < 30; i++) {
+        char script[300];
+        snprintf(script, sizeof script,
+                 "ballast = ('%d'):rep(2^20)\n"
+                 "local function f() return ballast end\n"
+                 "server.every(1, f)\n%s",
+                 i, ends[i % 2]);
+        script_write(&server, "main.lua", script);
+        server_command(&server, "reload", INPUT, i % 2 == 0 ? "no luck" : "on_conect");
+    }
+    client_ask(client, "what?", "one");
+    server_reload(&server, SAYS("two"), 2);
+    client_ask(client, "what?", "two");
+    close(client);
+    server_end(&server);
+}
+
+Test(reload, code_that_is_replaced_leaves_nothing)
+{
+    struct server server = server_begin(
+        &(struct begin){.script = SAYS("one"),
+                        .admin = true,
+                        .flags = {"--workers", "1", "--reload", "signal", "--lua-memory", "8M"}});
+    int client = client_connect(&server);
+    for (int generation = 2; generation < 30; generation++) {
+        char script[300], answer[16];
+        snprintf(script, sizeof script,
+                 "ballast = ('x'):rep(2^20) .. %d\n"
+                 "server.every(1, function() return ballast end)\n"
+                 "function on_receive(conn) conn:send(ballast:match('%%d+')) end\n",
+                 generation);
+        snprintf(answer, sizeof answer, "%d", generation);
+        server_reload(&server, script, generation);
+        client_ask(client, "what?", answer);
+    }
     close(client);
     server_end(&server);
 }
@@ -389,6 +462,36 @@ Test(reload, three_generations_are_kept_to_roll_back_to)
     server_reload(&server, SAYS("five"), 7);
     client_ask(client, "what?", "five");
     server_command(&server, "rollback", 0, "generation 8 runs: main.lua\n");
+    client_ask(client, "what?", "two");
+    close(client);
+    server_end(&server);
+}
+
+Test(reload, what_was_loaded_twice_is_one_step_back)
+{
+    struct server server = server_begin_reloadable(SAYS("one"), "2");
+    int client = client_connect(&server);
+    server_reload(&server, SAYS("two"), 2);
+    server_command(&server, "reload", 0, "generation 3 runs\n");
+    server_command(&server, "rollback", 0, "generation 4 runs: main.lua\n");
+    client_ask(client, "what?", "one");
+    close(client);
+    server_end(&server);
+}
+
+Test(reload, code_whose_on_load_has_failed_can_be_gone_back_from_and_to)
+{
+    struct server server = server_begin_reloadable(SAYS("one"), "2");
+    int client = client_connect(&server);
+    script_write(&server, "main.lua", SAYS("two") "function on_load() error('no luck') end\n");
+    server_command(&server, "reload", INPUT, "no luck");
+    client_ask(client, "what?", "two");
+    server_command(&server, "rollback", 0, "generation 3 runs: main.lua\n");
+    client_ask(client, "what?", "one");
+    script_write(&server, "main.lua", SAYS("two") "function on_load() error('no luck') end\n");
+    server_command(&server, "reload", INPUT, "generation 4 runs: main.lua\n");
+    server_reload(&server, SAYS("three"), 5);
+    server_command(&server, "rollback", INPUT, "no luck");
     client_ask(client, "what?", "two");
     close(client);
     server_end(&server);

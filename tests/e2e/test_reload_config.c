@@ -221,6 +221,8 @@ Test(reload_config, wrong_settings_change_nothing)
         {"return {\n  idle_timeout = \n}\n", "/config.lua:3: "},
         {"return 5\n", "config.lua"},
         {"return { soft_mark = '2M', hard_mark = '1M' }\n", "hard_mark"},
+        /* It would do with a max_packet that takes a restart. */
+        {"return { max_packet = '64K', hard_mark = '1M' }\n", "max_packet = 16M"},
     };
     struct server server = begin(ECHO, "return { idle_timeout = 0 }\n");
     int client = client_connect(&server);

@@ -55,7 +55,7 @@ Test(reload_half, an_empty_main_is_taken_only_when_somebody_asks_for_it)
 {
     struct server server = begin_watched(SAYS("one"));
     int client = client_connect(&server);
-    script_replace(&server, "main.lua", "\n  \n");
+    script_replace(&server, "main.lua", "\r\n \t\n");
     server_expect_log(&server, "main.lua is empty, which only moonport reload takes");
     server_expect_log(&server, "nothing has changed: generation 1 runs\n");
     client_ask(client, "what?", "one");
@@ -84,11 +84,41 @@ Test(reload_half, a_main_without_a_handler_is_taken_only_when_somebody_asks_for_
     server_end(&server);
 }
 
+Test(reload_half, code_without_a_handler_can_be_gone_back_to)
+{
+    struct server server = begin_watched("server.every(60, function() end)\n");
+    int client = client_connect(&server);
+    script_replace(&server, "main.lua", SAYS("two"));
+    server_expect_log(&server, "reload: generation 2 runs: main.lua\n");
+    client_ask(client, "what?", "two");
+    server_command(&server, "rollback", 0, "generation 3 runs: main.lua\n");
+    close(client);
+    server_end(&server);
+}
+
 Test(reload_half, a_server_that_has_no_handlers_does_not_take_an_empty_main_either)
 {
     struct server server = begin_watched("server.every(60, function() end)\n");
     script_replace(&server, "main.lua", "");
     server_expect_log(&server, "main.lua is empty, which only moonport reload takes");
+    server_end(&server);
+}
+
+Test(reload_half, files_that_cannot_be_read_are_told_of_once)
+{
+    char path[600];
+    struct server server = begin_watched(SAYS("one"));
+    int client = client_connect(&server);
+    script_path(&server, "main.lua", path);
+    cr_assert_eq(remove(path), 0);
+    server_expect_log(&server, "main.lua: No such file");
+    script_write(&server, "other.lua", "return 1\n");
+    is_served_for_a_while(client, "one");
+    cr_assert_eq(server_log_count(&server, "main.lua: No such file"), 1);
+    script_write(&server, "main.lua", SAYS("two"));
+    server_expect_log(&server, "reload: generation 2 runs: main.lua, other.lua\n");
+    client_ask(client, "what?", "two");
+    close(client);
     server_end(&server);
 }
 

@@ -80,6 +80,25 @@ Test(reload_library, a_handler_that_waits_keeps_the_methods_of_its_own_strings)
 #undef SAYS
 }
 
+Test(reload_library, a_timer_that_waits_keeps_the_methods_of_its_own_strings)
+{
+    struct server server =
+        server_begin_reloadable("function string.word() return 'one' end\n"
+                                "server.after(0, function()\n"
+                                "  server.log('info', 'it waits')\n"
+                                "  while not server.state.asked do server.sleep(0.001) end\n"
+                                "  server.state.asked:send(('x'):word())\n"
+                                "end)\n"
+                                "function on_receive() end\n",
+                                "1");
+    int client = client_connect(&server);
+    server_expect_log(&server, "it waits\n");
+    server_reload(&server, "function on_receive(conn) server.state.asked = conn end\n", 2);
+    client_ask(client, "?", "one");
+    close(client);
+    server_end(&server);
+}
+
 /* A loop that looks whether it is old, and a whole new table of state from code that is old. */
 Test(reload_library, server_state_and_generation_are_the_same_to_all_code)
 {
@@ -105,6 +124,83 @@ Test(reload_library, server_state_and_generation_are_the_same_to_all_code)
     server_command(&server, "reload", INPUT, "nothing has changed");
     client_ask(client, "?", "old 123");
     close(waits);
+    close(client);
+    server_end(&server);
+}
+
+/* Though what was called last is code of its own: its on_unload. */
+Test(reload_library, a_loop_that_waits_sees_the_generation_behind_its_on_unload)
+{
+    struct server server =
+        server_begin_reloadable("local mine = server.generation\n"
+                                "function on_unload() end\n"
+                                "function on_receive(conn)\n"
+                                "  while server.generation == mine do server.sleep(0.001) end\n"
+                                "  conn:send(mine .. ' ' .. server.generation)\n"
+                                "end\n",
+                                "1");
+    int client = client_connect(&server);
+    client_put_text(client, "wait");
+    server_command(&server, "reload", 0, "generation 2 runs");
+    client_expect(client, "1 2");
+    close(client);
+    server_end(&server);
+}
+
+/* Both have the number 2. */
+Test(reload_library, code_that_was_refused_shows_nothing_to_the_next)
+{
+    struct server server = server_begin_reloadable("function on_receive() end\n", "1");
+    int client = client_connect(&server);
+    script_write(&server, "main.lua",
+                 "function string.word() return 'refused' end\nerror(('x'):word())\n");
+    server_command(&server, "reload", INPUT, "refused");
+    server_reload(&server,
+                  "function string.word() return 'mine' end\n"
+                  "local word = ('x'):word()\n"
+                  "function on_receive(conn) conn:send(word) end\n",
+                  2);
+    client_ask(client, "?", "mine");
+    close(client);
+    server_end(&server);
+}
+
+Test(reload_library, methods_of_files_are_back_with_the_next)
+{
+    static const char takes[] = "local meta = getmetatable(io.stdout)\n"
+                                "meta.__index.lines, meta.__index.seek, meta.__tostring = nil\n"
+                                "function on_receive() end\n";
+    static const char uses[] = "function on_receive(conn)\n"
+                               "  local path = os.tmpname()\n"
+                               "  local file = io.open(path, 'w+')\n"
+                               "  file:write('one\\ntwo\\n')\n"
+                               "  file:seek('set')\n"
+                               "  local first = file:lines()()\n"
+                               "  local name = tostring(file):match('^%a+')\n"
+                               "  file:close()\n"
+                               "  os.remove(path)\n"
+                               "  conn:send(first .. ' ' .. name)\n"
+                               "end\n";
+    struct server server = server_begin_reloadable(uses, "1");
+    int client = client_connect(&server);
+    client_ask(client, "?", "one file");
+    server_reload(&server, takes, 2);
+    server_reload(&server, uses, 3);
+    client_ask(client, "?", "one file");
+    close(client);
+    server_end(&server);
+}
+
+Test(reload_library, the_collector_is_in_its_own_mode_again)
+{
+    need_lua_5_4("LuaJIT's collector has no modes");
+    static const char script[] = "local before = collectgarbage('incremental')\n"
+                                 "function on_receive(conn) conn:send(before) end\n";
+    struct server server = server_begin_reloadable(script, "1");
+    int client = client_connect(&server);
+    client_ask(client, "?", "generational");
+    server_command(&server, "reload", 0, "generation 2 runs");
+    client_ask(client, "?", "generational");
     close(client);
     server_end(&server);
 }
@@ -162,6 +258,29 @@ Test(reload_library, what_a_module_from_outside_adds_to_a_library_stays)
     client_ask(client, "?", "ababglobal");
     server_command(&server, "reload", 0, "generation 2 runs");
     client_ask(client, "?", "ababglobal");
+    directory_remove(directory);
+    close(client);
+    server_end(&server);
+}
+
+Test(reload_library, what_a_module_from_outside_adds_is_no_change_of_the_scripts_own)
+{
+    char script[800];
+    char *directory = directory_make(
+        "adds.lua", "function string.twice(s) return s .. s end\nfunction string.thrice() end\n",
+        NULL);
+    snprintf(script, sizeof script,
+             "package.path = '%s/?.lua'\n"
+             "string.reverse = nil\n"
+             "function string.twice() return 'mine' end\n"
+             "require 'adds'\n"
+             "function on_receive(conn)\n"
+             "  conn:send(('a'):twice() .. tostring(string.reverse) .. type(string.thrice))\n"
+             "end\n",
+             directory);
+    struct server server = server_begin_reloadable(script, "1");
+    int client = client_connect(&server);
+    client_ask(client, "?", "minenilfunction");
     directory_remove(directory);
     close(client);
     server_end(&server);

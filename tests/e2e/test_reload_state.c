@@ -266,6 +266,8 @@ Test(reload_state, that_the_new_code_starts_no_timer_is_warned_of)
     server_reload(&server, better, 3);
     server_command(&server, "reload", 0, "generation 4 runs\n");
     cr_assert_eq(server_log_count(&server, warning), 1, "%s", server_log(&server));
+    server_reload(&server, script, 5);
+    server_expect_log_count(&server, warning, 2);
     server_end(&server);
 }
 
@@ -345,7 +347,7 @@ Test(reload_state, what_no_connection_owns_ends_when_it_is_four_generations_old)
 
 #define HANDS_OVER(word) \
     "local log, at = { '" word "' }, 1\n" \
-    "function on_unload() return log end\n" \
+    "function on_unload() return log, 'and no more' end\n" \
     "function on_load(value)\n" \
     "  for i = 1, #(value or '') do log[#log + 1] = value[i] end\n" \
     "  if not value then log[#log + 1] = tostring(value) end\n" \
@@ -355,10 +357,11 @@ Test(reload_state, what_no_connection_owns_ends_when_it_is_four_generations_old)
 Test(reload_state, on_unload_hands_a_value_to_on_load)
 {
     struct server server = begin("function on_receive() end\n"
-                                 "function on_load() error('there was nothing before') end\n");
+                                 "function on_load() server.log('info', 'nothing before') end\n");
     int client = client_connect(&server);
     server_reload(&server, HANDS_OVER("two"), 2);
     client_ask(client, "what?", "two nil");
+    cr_assert_eq(server_log_count(&server, "nothing before"), 0);
     server_reload(&server, HANDS_OVER("three"), 3);
     client_ask(client, "what?", "three two nil");
     server_reload(&server, HANDS_OVER("four"), 4);
@@ -394,9 +397,10 @@ Test(reload_state, an_error_in_on_load_or_on_unload_is_told_and_the_new_code_run
 /* ---- the number ---- */
 
 #define TELLS_GENERATION \
-    "local loaded = server.generation\n" \
+    "local loaded, before = server.generation, server.stats().generation\n" \
     "function on_receive(conn, packet)\n" \
-    "  conn:send(('%d %d %d'):format(loaded, server.generation, server.stats().generation))\n" \
+    "  local now = server.stats().generation\n" \
+    "  conn:send(('%d %d %d %d'):format(before, loaded, server.generation, now))\n" \
     "  if packet == 'fail' then error('on purpose') end\n" \
     "end\n"
 
@@ -404,15 +408,15 @@ Test(reload_state, the_generation_stands_in_scripts_figures_and_errors)
 {
     struct server server = begin(TELLS_GENERATION);
     int client = client_connect(&server), failing = client_connect(&server);
-    client_ask(client, "what?", "1 1 1");
-    client_ask(failing, "fail", "1 1 1");
+    client_ask(client, "what?", "0 1 1 1");
+    client_ask(failing, "fail", "0 1 1 1");
     server_expect_log(&server, ", generation 1): ");
     close(failing);
     script_write(&server, "main.lua", TELLS_GENERATION "error('no luck')\n");
     server_command(&server, "reload", INPUT, "no luck");
-    client_ask(client, "what?", "1 1 1");
+    client_ask(client, "what?", "0 1 1 1");
     server_reload(&server, TELLS_GENERATION, 2);
-    client_ask(client, "fail", "2 2 2");
+    client_ask(client, "fail", "1 2 2 2");
     server_expect_log(&server, ", generation 2): ");
     close(client);
     server_end(&server);

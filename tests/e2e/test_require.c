@@ -184,7 +184,7 @@ Test(require, what_is_outside_stays_until_a_script_asks_for_it_anew)
 {
     char *directory = directory_make("outside.lua", "return { require 'beside', 1 }\n",
                                      "beside.lua", "return 'beside'\n", NULL);
-    char script[1000], path[600], said[64];
+    char script[1000], path[600], refused[400], said[64];
     snprintf(script, sizeof script,
              "package.path = '%s/?.lua;' .. package.path\n"
              "function on_receive(conn, packet)\n"
@@ -201,8 +201,10 @@ Test(require, what_is_outside_stays_until_a_script_asks_for_it_anew)
     fputs("return { 'new', 2 }\n", file);
     fclose(file);
     snprintf(said, sizeof said, "%s/outside.lua\n", strrchr(directory, '/') + 1);
-    script_write(&server, "main.lua", "require 'outside'\nerror 'refused'\n");
-    server_command(&server, "reload", INPUT, "nothing has changed");
+    snprintf(refused, sizeof refused,
+             "package.path = '%s/?.lua'\nerror('refused ' .. require('outside')[2])\n", directory);
+    script_write(&server, "main.lua", refused);
+    server_command(&server, "reload", INPUT, "refused 1");
     script_write(&server, "main.lua", script);
     server_command(&server, "reload", 0, said);
     client_ask(client, "?", "beside1");

@@ -119,6 +119,8 @@ Test(sandbox, code_in_bytes_is_refused)
     "  check('table', table.concat({ 1, 2 }, '-') == '1-2' and #{ (table.unpack or unpack)({ 1 " \
     "}) } == 1)\n" \
     "  check('math', math.floor(2.5) == 2 and math.huge > 0)\n" \
+    "  check('arithmetic', '10' + 1 == 11 and -'2' == -2)\n" \
+    "  check('rep', (''):rep(3, '-') == '--' and not pcall(string.rep, ''))\n" \
     "  check('time', os.time() > 1e9 and os.clock() >= 0 and os.difftime(2, 1) == 1)\n" \
     "  check('date', os.date('!%Y', 0) == '1970' and os.date('*t').year > 2000)\n" \
     "  check('coroutine', coroutine.wrap(function(x) return x end)(5) == 5)\n" \
@@ -374,6 +376,10 @@ Test(sandbox, without_it_lua_is_whole_but_for_exit)
                      "  check('table', getmetatable(stripped) == server)\n"
                      "  check('nothing', (''):rep(2^53) == '' and ('a'):rep(2, '-') == 'a-a')\n"
                      "  check('getenv', os.getenv('MOONPORT_NO_SUCH_THING') == nil)\n"
+                     "  check('input', io.read() == nil and io.type(io.input()) == 'file')\n"
+                     "  check('a shell', select('#', os.execute()) == 1)\n"
+                     "  local here = debug.getinfo(1, 'S').source:match('^@(.*)/main%.lua$')\n"
+                     "  check('cpath', package.cpath:sub(1, #here) == here)\n"
                      "  check('package', package.loadlib and package.cpath)\n"
                      "  local dumped = string.dump(function() return 6 end)\n"
                      "  check('bytes when asked for', load(dumped, 'x', 'b')() == 6)\n"

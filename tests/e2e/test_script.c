@@ -230,7 +230,7 @@ Test(script, handlers_may_stand_in_a_table_that_is_returned)
         "function handlers.on_receive(conn, packet) conn:send(packet) end\n"
         "function on_receive(conn) conn:send('a global') end\n"
         "function on_connect(conn) conn:send('a global') end\n"
-        "return handlers\n";
+        "return handlers, { on_receive = on_receive }\n";
     struct server server = server_begin(&(struct begin){.script = script});
     int client = client_connect(&server);
     client_ask(client, "hello", "hello");
@@ -312,6 +312,7 @@ Test(script, log_writes_from_its_level_up)
         "  for _, level in ipairs { 'debug', 'info', 'warn', 'error' } do\n"
         "    server.log(level, 'this is %s, %d%%', level, 100)\n"
         "  end\n"
+        "  server.log('error', '100%d of it')\n"
         "  server.log('error', 'two\\nlines and a \\27 bell')\n"
         "end\n";
     struct server server =
@@ -325,6 +326,7 @@ Test(script, log_writes_from_its_level_up)
         server_expect_log(servers[i], "error two\n  lines and a \\x1b bell\n");
         char *log = server_log(servers[i]);
         cr_assert_not_null(strstr(log, "error this is error, 100%\n"), "%s", log);
+        cr_assert_not_null(strstr(log, "error 100%d of it\n"), "%s", log);
         cr_assert_not_null(strstr(log, "warn  this is warn, 100%\n"), "%s", log);
         cr_assert_not_null(strstr(log, "info  this is info, 100%\n"), "%s", log);
         cr_assert_eq(strstr(log, "debug this is debug") != NULL, i == 1, "%s", log);

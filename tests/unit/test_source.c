@@ -172,6 +172,21 @@ Test(source, without_a_directory_is_an_error_that_says_what_is_expected)
     tree_end(&all);
 }
 
+/* The text of an error has no room for such a path: the reason stands before it. */
+Test(source, with_a_path_that_is_too_long_is_an_error_that_says_so)
+{
+    char path[4098] = "";
+    struct error error = {.kind = ERROR_NONE};
+    for (size_t size = 4096; size <= 4097; size++) {
+        memset(path, 'd', size);
+        cr_assert_null(source_read(path, &error));
+        cr_assert_eq(strncmp(error.text, "the path is too long: ddd", 25), 0, "%.80s", error.text);
+    }
+    path[4095] = '\0';
+    cr_assert_null(source_read(path, &error));
+    cr_assert_eq(strncmp(error.text, "ddd", 3), 0, "%.80s", error.text);
+}
+
 Test(source, of_too_many_files_is_an_error)
 {
     char name[32];
@@ -270,6 +285,15 @@ Test(source, tells_texts_from_names)
     tree_put(&tree, "b.lua", "b.lua");
     struct source *after = read_fine();
     differ(before, after, "a.lua, b.lua");
+    source_drop(after);
+    tree_remove(&tree, "b.lua");
+    tree_write(&tree, "a.lua", "b.lua", sizeof "b.lua"); /* with the NUL that ends a name */
+    after = read_fine();
+    source_drop(before);
+    tree_put(&tree, "a.lua", "");
+    tree_put(&tree, "b.lua", "");
+    before = read_fine();
+    differ(before, after, "a.lua, b.lua");
     source_drop(before);
     source_drop(after);
     tree_end(&tree);
@@ -295,6 +319,13 @@ Test(source, names_as_many_changes_as_there_is_room_for)
     }
     source_changes(before, after, text, 3);
     cr_assert_str_eq(text, "4 ");
+    source_drop(after);
+    tree_remove(&tree, "d.lua");
+    after = read_fine();
+    source_changes(before, after, text, sizeof "a.lua, b.lua, c.lua");
+    cr_assert_str_eq(text, "a.lua, b.lua, c.lua");
+    source_changes(before, after, text, sizeof "a.lua and 2 more");
+    cr_assert_str_eq(text, "a.lua and 2 more");
     source_drop(before);
     source_drop(after);
     tree_end(&tree);
