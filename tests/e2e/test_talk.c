@@ -89,7 +89,8 @@ static bool echoes(const struct terminal *terminal)
     return (mode.c_lflag & (ECHO | ICANON)) == (ECHO | ICANON);
 }
 
-static struct terminal terminal_begin(const char *kind)
+/* out: where it prints; NULL: in the terminal. */
+static struct terminal terminal_begin_printing(const char *kind, const char *out)
 {
     char address[32];
     struct terminal terminal = {.server = server_begin_script(SCRIPT)};
@@ -109,8 +110,13 @@ static struct terminal terminal_begin(const char *kind)
     snprintf(address, sizeof address, "127.0.0.1:%u", terminal.server.port);
     setenv("TERM", kind, 1);
     terminal.talk = process_start(WORDS(getenv("MOONPORT_PROGRAM"), "talk", address),
-                                  terminal.device, name, terminal.log);
+                                  terminal.device, out == NULL ? name : out, terminal.log);
     return terminal;
+}
+
+static struct terminal terminal_begin(const char *kind)
+{
+    return terminal_begin_printing(kind, NULL);
 }
 
 static void terminal_end(struct terminal *terminal, int status)
@@ -231,4 +237,24 @@ Test(talk, works_in_a_terminal_that_cannot_move_its_cursor)
     cr_assert(echoes(&terminal));
     type(&terminal, "\x04");
     terminal_end(&terminal, 0);
+}
+
+Test(talk, what_goes_to_a_file_has_no_marks)
+{
+    need_terminal();
+    char directory[200], path[300], *printed;
+    directory_new(directory, sizeof directory);
+    snprintf(path, sizeof path, "%s/out", directory);
+    struct terminal terminal = terminal_begin_printing("xterm", path);
+    type(&terminal, "hello\n");
+    uint64_t deadline_ms = now_ms() + (uint64_t)(20000 * patience());
+    while (strcmp(printed = file_read(path), "HELLO\n") != 0) {
+        cr_assert(now_ms() < deadline_ms, "\"%s\"", printed);
+        free(printed);
+        read_screen(&terminal);
+    }
+    free(printed);
+    type(&terminal, "\x04");
+    terminal_end(&terminal, 0);
+    tree_remove(directory);
 }
