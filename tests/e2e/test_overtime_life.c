@@ -129,6 +129,45 @@ Test(overtime, without_a_limit_nothing_is_interrupted)
     server_end(&server);
 }
 
+/* They are handed on one after another in one coroutine. */
+Test(overtime, packets_that_come_at_once_have_a_limit_each)
+{
+    enum { PACKETS = 16, SIZE = 5 };
+    uint8_t packets[PACKETS * SIZE] = {0};
+    struct server server =
+        server_begin(&(struct begin){.script = "function on_receive(conn, packet)\n"
+                                               "  local until_then = os.clock() + 0.12\n"
+                                               "  while os.clock() < until_then do end\n"
+                                               "  conn:send(packet)\n"
+                                               "end\n",
+                                     .flags = {"--workers", "1", "--handler-timeout", "1"}});
+    int client = client_connect(&server);
+    for (int i = 0; i < PACKETS; i++) {
+        packets[i * SIZE] = SIZE;
+        packets[i * SIZE + SIZE - 1] = 'x';
+    }
+    client_send(client, packets, sizeof packets);
+    for (int i = 0; i < PACKETS; i++) client_expect(client, "x");
+    cr_assert_eq(server_log_count(&server, INTERRUPTED), 0);
+    close(client);
+    server_end(&server);
+}
+
+Test(overtime, what_runs_before_the_first_connection_may_take_its_time)
+{
+    struct server server = begin_hasty("local function work()\n"
+                                       "  local until_then = os.clock() + 0.8\n"
+                                       "  while os.clock() < until_then do os.time() end\n"
+                                       "end\n"
+                                       "work()\n"
+                                       "function on_start() work() end\n"
+                                       "function on_receive(conn, packet) conn:send(packet) end\n");
+    int client = client_connect(&server);
+    client_ask(client, "hello", "hello");
+    close(client);
+    server_end(&server);
+}
+
 Test(overtime, a_limit_of_some_workers_is_not_another_ones)
 {
     static const char script[] = "function on_receive(conn, packet)\n"
@@ -199,6 +238,7 @@ Test(overtime, a_pattern_that_takes_for_ever_is_told_of_and_the_server_can_be_en
     server_signal_again(&server, SIGTERM);
     cr_assert_eq(server_wait(&server), INPUT);
     server_expect_log(&server, "a script does not return: ended without it");
+    cr_assert_leq(server_log_count(&server, "cannot be interrupted"), 3, "ever rarer");
     close(client);
     server_end(&server);
 }
