@@ -12,10 +12,12 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* Answers with the packet, with its size if it is long, and pushes to all when it is asked to. */
+/* Answers with the packet, with its size if it is long, and pushes to all when it is asked to; nothing to
+ * "nothing". */
 #define SCRIPT \
     "function on_receive(conn, packet)\n" \
     "  if packet == 'push' then broadcast('pushed\\nin between') return end\n" \
+    "  if packet == 'nothing' then return end\n" \
     "  conn:send(#packet < 1000 and packet:upper() or #packet .. ' bytes')\n" \
     "end\n"
 
@@ -183,6 +185,17 @@ Test(talk, earlier_lines_come_back)
     expect_shown(&terminal, "> ");
     type(&terminal, "\x1b[A\x1b[A more\r");
     expect_shown(&terminal, "< ONE MORE\r\n");
+    type(&terminal, "\x04");
+    terminal_end(&terminal, 0);
+}
+
+Test(talk, lines_that_come_at_once_are_sent_although_nobody_answers_the_first)
+{
+    need_line_editing();
+    struct terminal terminal = terminal_begin("xterm");
+    expect_shown(&terminal, "> ");
+    type(&terminal, "nothing\rnothing\rthe last\r");
+    expect_shown(&terminal, "< THE LAST\r\n");
     type(&terminal, "\x04");
     terminal_end(&terminal, 0);
 }
