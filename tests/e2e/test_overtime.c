@@ -214,7 +214,7 @@ Test(overtime, a_coroutine_that_was_interrupted_runs_nothing_any_more)
              "local body = load(text)(loop)\n"
              "function ways.dies() made = coroutine.create(body) coroutine.resume(made) end\n"
              "function ways.wrapped() made = made or coroutine.wrap(body) made() end\n"
-             "function ways.sleeps() sleeper = coroutine.running() server.sleep(1000) loop() end\n"
+             "function ways.sleeps() sleeper = coroutine.running() server.sleep(1000) body() end\n"
              "function ways.wakes() coroutine.resume(sleeper) end\n"
              "function ways.closes(conn) conn:send(tostring(coroutine.close(made))) end\n"
              "function ways.forgets() made = nil end\n" CALLS_WAYS;

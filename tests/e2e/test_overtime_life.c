@@ -136,11 +136,11 @@ Test(overtime, packets_that_come_at_once_have_a_limit_each)
     uint8_t packets[PACKETS * SIZE] = {0};
     struct server server =
         server_begin(&(struct begin){.script = "function on_receive(conn, packet)\n"
-                                               "  local until_then = os.clock() + 0.12\n"
+                                               "  local until_then = os.clock() + 0.15\n"
                                                "  while os.clock() < until_then do end\n"
                                                "  conn:send(packet)\n"
                                                "end\n",
-                                     .flags = {"--workers", "1", "--handler-timeout", "1"}});
+                                     .flags = {"--workers", "1", "--handler-timeout", "2"}});
     int client = client_connect(&server);
     for (int i = 0; i < PACKETS; i++) {
         packets[i * SIZE] = SIZE;
