@@ -106,6 +106,28 @@ Test(memory, a_handler_may_take_back_what_it_wanted_too_much)
     server_end(&server);
 }
 
+/* The buffers of Lua's string library are refused although there is garbage. */
+Test(memory, garbage_of_a_handler_that_wanted_too_much_is_not_in_the_way_of_the_next)
+{
+    need_lua_5_4(REFUSAL);
+    struct server server =
+        begin_small("8M", "function on_receive(conn, packet)\n"
+                          "  if packet == 'waste' then\n"
+                          "    local all = {}\n"
+                          "    for i = 1, 5 do all[i] = ('x'):rep(1e6 + i) end\n"
+                          "    return conn:send(tostring((pcall(string.rep, 'x', 2^30))))\n"
+                          "  end\n"
+                          "  conn:send(tostring((pcall(string.rep, 'x', 3.5e6))))\n"
+                          "end\n");
+    int client = client_connect(&server);
+    for (int i = 0; i < 5; i++) {
+        client_ask(client, "waste", "false");
+        client_ask(client, "need", "true");
+    }
+    close(client);
+    server_end(&server);
+}
+
 Test(memory, what_goes_wrong_while_there_is_none_left_is_told)
 {
     need_lua_5_4(REFUSAL);

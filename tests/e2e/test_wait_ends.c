@@ -23,6 +23,34 @@ Test(wait, sleep_says_which_handlers_cannot_wait)
     server_end(&server);
 }
 
+Test(wait, a_handler_that_was_ended_does_not_wake_up)
+{
+    struct server server = server_begin_script("function on_receive(conn, packet)\n"
+                                               "  if packet == 'end' then\n"
+                                               "    for other in server.connections() do\n"
+                                               "      if other ~= conn then other:abort() end\n"
+                                               "    end\n"
+                                               "    server.sleep(0.3)\n"
+                                               "    return conn:send('ended')\n"
+                                               "  end\n"
+                                               "  conn:send('asleep')\n"
+                                               "  server.sleep(0.15)\n"
+                                               "  server.log('info', 'it wakes up')\n"
+                                               "end\n");
+    int client = client_connect(&server);
+    for (int i = 0; i < 3; i++) {
+        int sleeper = client_connect(&server);
+        client_ask(sleeper, "sleep", "asleep");
+        client_ask(client, "end", "ended");
+        cr_assert_neq(client_await_end(sleeper), CLIENT_TIMEOUT);
+        close(sleeper);
+    }
+    cr_assert_eq(server_log_count(&server, "it wakes up\n"), 0);
+    cr_assert_eq(server_log_count(&server, "error "), 0);
+    close(client);
+    server_end(&server);
+}
+
 Test(wait, variables_of_what_waits_at_the_end_are_closed)
 {
     need_lua_5_4("LuaJIT has no variables that are closed");
