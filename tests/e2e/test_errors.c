@@ -64,6 +64,7 @@ Test(errors, what_cannot_be_called_again_and_again_does_not_flood_the_log)
         &(struct begin){.script = "local kept = {}\n"
                                   "function on_receive(conn, packet)\n"
                                   "  if packet:sub(1, 4) == 'fail' then error(packet) end\n"
+                                  "  if packet == 'other' then error('elsewhere') end\n"
                                   "end\n",
                         .flags = {"--workers", "1"}});
     char packet[32];
@@ -71,6 +72,8 @@ Test(errors, what_cannot_be_called_again_and_again_does_not_flood_the_log)
         snprintf(packet, sizeof packet, "fail %c%c", 'a' + i % 10, 'a' + i / 10);
         end_with(&server, packet);
     }
+    end_with(&server, "other"); /* another line is another kind */
+    server_expect_log(&server, "main.lua:4: elsewhere\n");
     server_expect_log(&server, " more like it within a second: on_receive: ");
     cr_assert_lt(server_log_count(&server, "error on_receive (connection "), 100);
     server_end(&server);
