@@ -129,25 +129,22 @@ Test(overtime, without_a_limit_nothing_is_interrupted)
     server_end(&server);
 }
 
-/* They are handed on one after another in one coroutine. */
+/* They are handed on one after another in one coroutine. Each runs until the next second begins. */
 Test(overtime, packets_that_come_at_once_have_a_limit_each)
 {
-    enum { PACKETS = 16, SIZE = 5 };
-    uint8_t packets[PACKETS * SIZE] = {0};
     struct server server =
         server_begin(&(struct begin){.script = "function on_receive(conn, packet)\n"
-                                               "  local until_then = os.clock() + 0.15\n"
-                                               "  while os.clock() < until_then do end\n"
+                                               "  local second = os.time()\n"
+                                               "  while os.time() == second do end\n"
                                                "  conn:send(packet)\n"
                                                "end\n",
-                                     .flags = {"--workers", "1", "--handler-timeout", "2"}});
+                                     .flags = {"--workers", "1", "--handler-timeout", "2.5"}});
     int client = client_connect(&server);
-    for (int i = 0; i < PACKETS; i++) {
-        packets[i * SIZE] = SIZE;
-        packets[i * SIZE + SIZE - 1] = 'x';
-    }
-    client_send(client, packets, sizeof packets);
-    for (int i = 0; i < PACKETS; i++) client_expect(client, "x");
+    client_send(client, "\5\0\0\0a\5\0\0\0b\5\0\0\0c\5\0\0\0d", 20);
+    client_expect(client, "a");
+    client_expect(client, "b");
+    client_expect(client, "c");
+    client_expect(client, "d");
     cr_assert_eq(server_log_count(&server, INTERRUPTED), 0);
     close(client);
     server_end(&server);
@@ -214,6 +211,29 @@ Test(overtime, an_interrupted_worker_leaves_the_others_alone)
     cr_assert_eq(server_log_count(&server, INTERRUPTED), 1);
     close(looping);
     close(other);
+    server_end(&server);
+}
+
+Test(overtime, a_loop_is_interrupted_whichever_worker_it_is_in)
+{
+    enum { WORKERS = 3 };
+    int clients[WORKERS];
+    static const char script[] = LOOP "function on_receive(conn, packet)\n"
+                                      "  if packet == 'loop' then loop() end\n"
+                                      "  conn:send(tostring(server.worker))\n"
+                                      "end\n";
+    struct server server = server_begin(
+        &(struct begin){.script = script, .flags = {"--workers", "3", "--handler-timeout", "0.3"}});
+    for (int i = 0; i < WORKERS; i++) clients[i] = client_connect(&server);
+    client_ask(clients[0], "which?", "1");
+    client_ask(clients[1], "which?", "2");
+    client_ask(clients[2], "which?", "3");
+    for (int i = 0; i < WORKERS; i++) client_put_text(clients[i], "loop");
+    for (int i = 0; i < WORKERS; i++) {
+        cr_assert_eq(client_await_end(clients[i]), CLIENT_EOF);
+        close(clients[i]);
+    }
+    server_expect_log_count(&server, INTERRUPTED, WORKERS);
     server_end(&server);
 }
 

@@ -236,7 +236,7 @@ Test(talk, waits_longer_for_the_first_answer_but_not_for_ever)
 {
     struct server server =
         server_begin(&(struct begin){.script = "function on_receive(conn, packet)\n"
-                                               "  server.sleep(packet == 'soon' and 1.8 or 20)\n"
+                                               "  server.sleep(packet == 'soon' and 1.5 or 20)\n"
                                                "  conn:send(packet)\n"
                                                "end\n",
                                      .flags = {"--drain-timeout", "30"}});
