@@ -64,6 +64,7 @@ Test(errors, what_cannot_be_called_again_and_again_does_not_flood_the_log)
         &(struct begin){.script = "local kept = {}\n"
                                   "function on_receive(conn, packet)\n"
                                   "  if packet:sub(1, 4) == 'fail' then error(packet) end\n"
+                                  "  if packet == 'other' then error('elsewhere') end\n"
                                   "end\n",
                         .flags = {"--workers", "1"}});
     char packet[32];
@@ -71,6 +72,8 @@ Test(errors, what_cannot_be_called_again_and_again_does_not_flood_the_log)
         snprintf(packet, sizeof packet, "fail %c%c", 'a' + i % 10, 'a' + i / 10);
         end_with(&server, packet);
     }
+    end_with(&server, "other"); /* another line is another kind */
+    server_expect_log(&server, "main.lua:4: elsewhere\n");
     server_expect_log(&server, " more like it within a second: on_receive: ");
     cr_assert_lt(server_log_count(&server, "error on_receive (connection "), 100);
     server_end(&server);
@@ -155,6 +158,9 @@ Test(errors, warnings_go_to_the_log_unless_they_are_off)
                                                "  warn('@unheard of') warn('third')\n"
                                                "  warn('@on') warn('fou', 'r', 'th')\n"
                                                "  warn('@off', ' is no command in pieces')\n"
+                                               "  warn('neither is ', '@off') warn('fifth')\n"
+                                               "  warn(('x'):rep(1e6), ('y'):rep(1e6))\n"
+                                               "  warn('behind a long one')\n"
                                                "  conn:close()\n"
                                                "end\n",
                                      .flags = {"--workers", "1"}});
@@ -162,8 +168,28 @@ Test(errors, warnings_go_to_the_log_unless_they_are_off)
     server_expect_log(&server, "warn  first\n");
     server_expect_log(&server, "warn  fourth\n");
     server_expect_log(&server, "warn  @off is no command in pieces\n");
+    server_expect_log(&server, "warn  neither is @off\n");
+    server_expect_log(&server, "warn  fifth\n");
+    server_expect_log(&server, "warn  xxx");
+    server_expect_log(&server, "xxx\n");
+    server_expect_log(&server, "warn  behind a long one\n");
     cr_assert_eq(server_log_count(&server, "second"), 0);
     cr_assert_eq(server_log_count(&server, "third"), 0);
+    server_end(&server);
+}
+
+Test(errors, warnings_of_a_script_are_all_logged)
+{
+    need_lua_5_4("LuaJIT has no warn");
+    struct server server = server_begin(
+        &(struct begin){.script = "function on_receive(conn, packet)\n"
+                                  "  for i = 1, 20 do warn('of the script: ' .. i) end\n"
+                                  "  conn:close()\n"
+                                  "end\n",
+                        .flags = {"--workers", "1"}});
+    end_with(&server, "go");
+    server_expect_log(&server, "warn  of the script: 20\n");
+    cr_assert_eq(server_log_count(&server, "warn  of the script: "), 20);
     server_end(&server);
 }
 

@@ -193,6 +193,7 @@ Test(examples, talk_speaks_other_framings)
         .script = "function on_receive(conn, packet) conn:send(packet:upper()) end\n",
         .flags = {"--framing", "line"}});
     expect_talk(server.port, "--framing=line", "ping\npong\n", "PING\nPONG\n");
+    expect_talk(server.port, "--framing=raw", "ping", "PING\\n\n");
     server_end(&server);
 }
 

@@ -106,6 +106,28 @@ Test(memory, a_handler_may_take_back_what_it_wanted_too_much)
     server_end(&server);
 }
 
+/* The buffers of Lua's string library are refused although there is garbage. */
+Test(memory, garbage_of_a_handler_that_wanted_too_much_is_not_in_the_way_of_the_next)
+{
+    need_lua_5_4(REFUSAL);
+    struct server server =
+        begin_small("8M", "function on_receive(conn, packet)\n"
+                          "  if packet == 'waste' then\n"
+                          "    local all = {}\n"
+                          "    for i = 1, 5 do all[i] = ('x'):rep(1e6 + i) end\n"
+                          "    return conn:send(tostring((pcall(string.rep, 'x', 2^30))))\n"
+                          "  end\n"
+                          "  conn:send(tostring((pcall(string.rep, 'x', 3.5e6))))\n"
+                          "end\n");
+    int client = client_connect(&server);
+    for (int i = 0; i < 5; i++) {
+        client_ask(client, "waste", "false");
+        client_ask(client, "need", "true");
+    }
+    close(client);
+    server_end(&server);
+}
+
 Test(memory, what_goes_wrong_while_there_is_none_left_is_told)
 {
     need_lua_5_4(REFUSAL);
@@ -253,6 +275,47 @@ Test(memory, a_packet_that_does_not_fit_ends_its_connection_only)
         client_ask(bystander, "still here", "still here");
     }
     close(bystander);
+    server_end(&server);
+}
+
+Test(memory, messages_that_do_not_fit_do_not_flood_the_log)
+{
+    need_lua_5_4(REFUSAL);
+    struct server server =
+        begin_small("8M", "local kept = {}\n"
+                          "function on_message() end\n"
+                          "function on_receive(conn, packet)\n"
+                          "  if packet == 'post' then\n"
+                          "    local text = ('x'):rep(1900000)\n"
+                          "    for i = 1, 20 do server.post(1, text) end\n"
+                          "    text = nil\n"
+                          "    for i = 1, 13 do kept[i] = ('x'):rep(500000 + i) end\n"
+                          "  end\n"
+                          "  conn:send(packet)\n"
+                          "end\n");
+    int client = client_connect(&server);
+    client_ask(client, "post", "post");
+    server_expect_log(&server, " more like it within a second: on_message was not called: ");
+    cr_assert_lt(server_log_count(&server, "error on_message was not called: " FULL "\n"), 20);
+    client_ask(client, "still here", "still here");
+    close(client);
+    server_end(&server);
+}
+
+/* To tell of an error takes some, which is lent. */
+Test(memory, errors_that_are_told_leave_the_limit_as_it_was)
+{
+    need_lua_5_4(REFUSAL);
+    struct server server =
+        begin_small("8M", "function on_receive(conn, packet)\n"
+                          "  if packet == 'fail' then error('on purpose') end\n"
+                          "  conn:send(tostring((pcall(string.rep, 'x', 9e6))))\n"
+                          "end\n");
+    int client = client_connect(&server);
+    client_ask(client, "may I?", "false");
+    for (int i = 0; i < 60; i++) end_with(&server, "fail");
+    client_ask(client, "may I now?", "false");
+    close(client);
     server_end(&server);
 }
 

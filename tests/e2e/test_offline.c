@@ -160,6 +160,22 @@ Test(offline, tests_may_be_in_directories)
 
 /* ---- failures ---- */
 
+Test(offline, of_several_errors_the_first_is_told_and_the_others_are_logged)
+{
+    static const char script[] =
+        "function on_receive(conn, line) error('failed for ' .. line) end\n";
+    struct outcome outcome = offline_run(
+        FILES("main.lua", script, "config.lua", LINES, "a_test.lua",
+              "test('it', function()\n"
+              "  for _, name in ipairs { 'one', 'two' } do test.connect():receive(name) end\n"
+              "end)\n"));
+    cr_assert_eq(outcome.status, 1, "%s%s", outcome.out, outcome.err);
+    cr_assert_not_null(strstr(outcome.out, "failed for one"), "%s%s", outcome.out, outcome.err);
+    cr_assert_null(strstr(outcome.out, "failed for two"), "%s%s", outcome.out, outcome.err);
+    cr_assert_not_null(strstr(outcome.err, "failed for two"), "%s%s", outcome.out, outcome.err);
+    offline_end(&outcome);
+}
+
 Test(offline, an_error_in_a_handler_fails_the_test)
 {
     static const char script[] =

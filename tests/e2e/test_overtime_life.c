@@ -129,6 +129,42 @@ Test(overtime, without_a_limit_nothing_is_interrupted)
     server_end(&server);
 }
 
+/* They are handed on one after another in one coroutine. Each runs until the next second begins. */
+Test(overtime, packets_that_come_at_once_have_a_limit_each)
+{
+    struct server server =
+        server_begin(&(struct begin){.script = "function on_receive(conn, packet)\n"
+                                               "  local second = os.time()\n"
+                                               "  while os.time() == second do end\n"
+                                               "  conn:send(packet)\n"
+                                               "end\n",
+                                     .flags = {"--workers", "1", "--handler-timeout", "2.5"}});
+    int client = client_connect(&server);
+    client_send(client, "\5\0\0\0a\5\0\0\0b\5\0\0\0c\5\0\0\0d", 20);
+    client_expect(client, "a");
+    client_expect(client, "b");
+    client_expect(client, "c");
+    client_expect(client, "d");
+    cr_assert_eq(server_log_count(&server, INTERRUPTED), 0);
+    close(client);
+    server_end(&server);
+}
+
+Test(overtime, what_runs_before_the_first_connection_may_take_its_time)
+{
+    struct server server = begin_hasty("local function work()\n"
+                                       "  local until_then = os.clock() + 0.8\n"
+                                       "  while os.clock() < until_then do os.time() end\n"
+                                       "end\n"
+                                       "work()\n"
+                                       "function on_start() work() end\n"
+                                       "function on_receive(conn, packet) conn:send(packet) end\n");
+    int client = client_connect(&server);
+    client_ask(client, "hello", "hello");
+    close(client);
+    server_end(&server);
+}
+
 Test(overtime, a_limit_of_some_workers_is_not_another_ones)
 {
     static const char script[] = "function on_receive(conn, packet)\n"
@@ -178,6 +214,29 @@ Test(overtime, an_interrupted_worker_leaves_the_others_alone)
     server_end(&server);
 }
 
+Test(overtime, a_loop_is_interrupted_whichever_worker_it_is_in)
+{
+    enum { WORKERS = 3 };
+    int clients[WORKERS];
+    static const char script[] = LOOP "function on_receive(conn, packet)\n"
+                                      "  if packet == 'loop' then loop() end\n"
+                                      "  conn:send(tostring(server.worker))\n"
+                                      "end\n";
+    struct server server = server_begin(
+        &(struct begin){.script = script, .flags = {"--workers", "3", "--handler-timeout", "0.3"}});
+    for (int i = 0; i < WORKERS; i++) clients[i] = client_connect(&server);
+    client_ask(clients[0], "which?", "1");
+    client_ask(clients[1], "which?", "2");
+    client_ask(clients[2], "which?", "3");
+    for (int i = 0; i < WORKERS; i++) client_put_text(clients[i], "loop");
+    for (int i = 0; i < WORKERS; i++) {
+        cr_assert_eq(client_await_end(clients[i]), CLIENT_EOF);
+        close(clients[i]);
+    }
+    server_expect_log_count(&server, INTERRUPTED, WORKERS);
+    server_end(&server);
+}
+
 /* ---- what cannot be interrupted ---- */
 
 Test(overtime, a_pattern_that_takes_for_ever_is_told_of_and_the_server_can_be_ended)
@@ -199,6 +258,7 @@ Test(overtime, a_pattern_that_takes_for_ever_is_told_of_and_the_server_can_be_en
     server_signal_again(&server, SIGTERM);
     cr_assert_eq(server_wait(&server), INPUT);
     server_expect_log(&server, "a script does not return: ended without it");
+    cr_assert_leq(server_log_count(&server, "cannot be interrupted"), 3, "ever rarer");
     close(client);
     server_end(&server);
 }

@@ -37,6 +37,25 @@ Test(reload_config, a_shorter_idle_timeout_closes_who_is_idle)
     server_end(&server);
 }
 
+Test(reload_config, without_a_handler_timeout_any_more_nothing_is_interrupted)
+{
+    struct server server = begin("function on_receive(conn, packet)\n" LOOP(
+                                     "packet == 'loop'") "  local until_then = os.clock() + 0.8\n"
+                                                         "  while os.clock() < until_then do end\n"
+                                                         "  conn:send(packet)\n"
+                                                         "end\n",
+                                 "return { handler_timeout = 0.2 }\n");
+    int client = client_connect(&server);
+    client_put_text(client, "loop");
+    cr_assert_eq(client_await_end(client), CLIENT_EOF);
+    close(client);
+    client = client_connect(&server);
+    configure(&server, "return { handler_timeout = 0 }\n", "settings changed: handler_timeout\n");
+    client_ask(client, "hello", "hello");
+    close(client);
+    server_end(&server);
+}
+
 /* Makes a locale that writes 20,5; false if there is nothing to make it of. */
 static bool make_locale(const char *directory)
 {

@@ -44,6 +44,40 @@ Test(reload_library, what_a_script_takes_away_is_back_with_the_next)
 }
 
 /* What both say at the same time, one of them in a handler that began before the reload. */
+Test(reload_library, variables_of_a_handler_that_is_ended_are_closed_in_its_own_code)
+{
+    need_lua_5_4("LuaJIT has no variables that are closed");
+    struct server server =
+        server_begin_reloadable("function string.word() return 'one' end\n"
+                                "local function closing()\n"
+                                "  server.log('info', 'closed in ' .. ('x'):word())\n"
+                                "end\n"
+                                "function on_receive(conn)\n"
+                                "  local x <close> = setmetatable({}, { __close = closing })\n"
+                                "  conn:send('waits')\n"
+                                "  server.sleep(1000)\n"
+                                "end\n",
+                                "1");
+    int waits = client_connect(&server), client = client_connect(&server);
+    client_ask(waits, "wait", "waits");
+    server_reload(&server,
+                  "function string.word() return 'two' end\n"
+                  "function on_receive(conn)\n"
+                  "  for other in server.connections() do\n"
+                  "    if other ~= conn then other:abort() end\n"
+                  "  end\n"
+                  "  server.sleep(0.01)\n"
+                  "  conn:send(('x'):word())\n"
+                  "end\n",
+                  2);
+    client_ask(client, "end them", "two");
+    server_expect_log(&server, "closed in one\n");
+    cr_assert_neq(client_await_end(waits), CLIENT_TIMEOUT);
+    close(waits);
+    close(client);
+    server_end(&server);
+}
+
 Test(reload_library, a_handler_that_waits_keeps_the_methods_of_its_own_strings)
 {
 #define SAYS(word) \

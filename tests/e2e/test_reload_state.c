@@ -339,6 +339,8 @@ Test(reload_state, what_no_connection_owns_ends_when_it_is_four_generations_old)
     free(second);
     server_command(&server, "reload", 0, "generation 5 runs\n");
     expect_to_have_stopped(client);
+    server_expect_log(&server, "worker 1: ended 1 timers or messages whose code has waited since "
+                               "before generation 2\n");
     close(client);
     server_end(&server);
 }

@@ -41,7 +41,8 @@ Test(script, an_error_is_logged_with_its_trace_and_ends_that_connection_only)
                                  "  if packet == 'fail' then fail() conn:send('no') end\n"
                                  "  if packet == 'fail later' then server.sleep(0.01) fail() end\n"
                                  "  conn:send(packet)\n"
-                                 "end\n";
+                                 "end\n"
+                                 "function on_start() end\n";
     struct server server =
         server_begin(&(struct begin){.script = script, .flags = {"--workers", "1"}});
     int bystander = client_connect(&server);
@@ -54,6 +55,8 @@ Test(script, an_error_is_logged_with_its_trace_and_ends_that_connection_only)
     server_expect_log(&server, "main.lua:6: in function");
     server_expect_log_count(&server, "main.lua:2: as you asked", 2);
     client_ask(bystander, "still here", "still here");
+    cr_assert_eq(server_log_count(&server, "as you asked"), 2, "it was told twice");
+    cr_assert_eq(server_log_count(&server, "[C]: in ?"), 0, "what calls the handler is shown");
     close(bystander);
     server_end(&server);
 }
@@ -132,7 +135,7 @@ Test(script, anything_may_be_thrown)
         end_with(&server, names[i]);
         server_expect_log_count(&server, "error on_receive (connection ", (int)i + 1);
     }
-    server_expect_log(&server, "a named error");
+    server_expect_log(&server, ": a named error\n");
     server_expect_log(&server, "stack overflow");
     client_ask(bystander, "still here", "still here");
     close(bystander);
@@ -208,6 +211,23 @@ Test(script, an_error_in_on_start_stops_the_start)
     refuse_start("function on_start() error({}) end\n", "", "on_start");
     refuse_start("server.sleep(0.01)\n", "", "server.sleep cannot wait in main.lua");
     refuse_start("coroutine.yield()\n", "", "yield");
+}
+
+Test(script, an_error_of_the_start_is_told_although_another_one_follows_in_a_close)
+{
+    need_lua_5_4("LuaJIT has no variables that are closed");
+    refuse_start(
+        "function on_start()\n"
+        "  local x <close> = setmetatable({}, { __close = function() error('later') end })\n"
+        "  error('no database')\n"
+        "end\n",
+        "", "on_start failed in worker 1: ");
+    refuse_start(
+        "function on_start()\n"
+        "  local x <close> = setmetatable({}, { __close = function() error('later') end })\n"
+        "  error('no database')\n"
+        "end\n",
+        "", "main.lua:3: no database\n");
 }
 
 Test(script, an_error_in_on_stop_is_logged_and_nothing_else)

@@ -46,6 +46,23 @@ Test(signal, what_asks_for_nothing_disconnects_nobody)
     server_end(&server);
 }
 
+Test(signal, a_hangup_before_it_serves_ends_nothing)
+{
+    need_signals();
+    struct server server = server_start(&(struct begin){.script = "function on_start()\n"
+                                                                  "  server.log('info', 'begun')\n"
+                                                                  "  server.sleep(0.5)\n"
+                                                                  "end\n" ECHO,
+                                                        .flags = {"--workers", "1"}});
+    server_expect_log(&server, "begun\n");
+    server_signal(&server, SIGHUP);
+    server.port = server_port(&server, 0);
+    int client = client_connect(&server);
+    client_ask(client, "hello", "hello");
+    close(client);
+    server_end(&server);
+}
+
 /* 32 and 33 are the C library's own, which a program that it has started finds ignored. */
 #define DISPOSITIONS \
     "grep -E '^Sig(Blk|Ign)' /proc/self/status | sed 's/180000000$/000000000/' | tr -d '\\t\\n'"

@@ -12,10 +12,12 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* Answers with the packet, with its size if it is long, and pushes to all when it is asked to. */
+/* Answers with the packet, with its size if it is long, and pushes to all when it is asked to; nothing to
+ * "nothing". */
 #define SCRIPT \
     "function on_receive(conn, packet)\n" \
     "  if packet == 'push' then broadcast('pushed\\nin between') return end\n" \
+    "  if packet == 'nothing' then return end\n" \
     "  conn:send(#packet < 1000 and packet:upper() or #packet .. ' bytes')\n" \
     "end\n"
 
@@ -89,7 +91,8 @@ static bool echoes(const struct terminal *terminal)
     return (mode.c_lflag & (ECHO | ICANON)) == (ECHO | ICANON);
 }
 
-static struct terminal terminal_begin(const char *kind)
+/* out: where it prints; NULL: in the terminal. */
+static struct terminal terminal_begin_printing(const char *kind, const char *out)
 {
     char address[32];
     struct terminal terminal = {.server = server_begin_script(SCRIPT)};
@@ -109,8 +112,13 @@ static struct terminal terminal_begin(const char *kind)
     snprintf(address, sizeof address, "127.0.0.1:%u", terminal.server.port);
     setenv("TERM", kind, 1);
     terminal.talk = process_start(WORDS(getenv("MOONPORT_PROGRAM"), "talk", address),
-                                  terminal.device, name, terminal.log);
+                                  terminal.device, out == NULL ? name : out, terminal.log);
     return terminal;
+}
+
+static struct terminal terminal_begin(const char *kind)
+{
+    return terminal_begin_printing(kind, NULL);
 }
 
 static void terminal_end(struct terminal *terminal, int status)
@@ -181,6 +189,17 @@ Test(talk, earlier_lines_come_back)
     terminal_end(&terminal, 0);
 }
 
+Test(talk, lines_that_come_at_once_are_sent_although_nobody_answers_the_first)
+{
+    need_line_editing();
+    struct terminal terminal = terminal_begin("xterm");
+    expect_shown(&terminal, "> ");
+    type(&terminal, "nothing\rnothing\rthe last\r");
+    expect_shown(&terminal, "< THE LAST\r\n");
+    type(&terminal, "\x04");
+    terminal_end(&terminal, 0);
+}
+
 /* A terminal that edits lines itself holds 4095 bytes. */
 Test(talk, a_line_may_be_longer_than_a_terminal_holds)
 {
@@ -231,4 +250,24 @@ Test(talk, works_in_a_terminal_that_cannot_move_its_cursor)
     cr_assert(echoes(&terminal));
     type(&terminal, "\x04");
     terminal_end(&terminal, 0);
+}
+
+Test(talk, what_goes_to_a_file_has_no_marks)
+{
+    need_terminal();
+    char directory[200], path[300], *printed;
+    directory_new(directory, sizeof directory);
+    snprintf(path, sizeof path, "%s/out", directory);
+    struct terminal terminal = terminal_begin_printing("xterm", path);
+    type(&terminal, "hello\n");
+    uint64_t deadline_ms = now_ms() + (uint64_t)(20000 * patience());
+    while (strcmp(printed = file_read(path), "HELLO\n") != 0) {
+        cr_assert(now_ms() < deadline_ms, "\"%s\"", printed);
+        free(printed);
+        read_screen(&terminal);
+    }
+    free(printed);
+    type(&terminal, "\x04");
+    terminal_end(&terminal, 0);
+    tree_remove(directory);
 }

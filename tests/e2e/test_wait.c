@@ -455,17 +455,24 @@ Test(wait, a_connection_may_be_paused_from_its_first_moment)
 
 Test(wait, a_yield_from_a_handler_is_an_error)
 {
-    struct server server = server_begin_script("function on_receive(conn, packet)\n"
-                                               "  if packet == 'yield' then coroutine.yield() end\n"
-                                               "  conn:send(packet)\n"
-                                               "end\n");
-    int client = client_connect(&server), other = client_connect(&server);
-    client_put_text(client, "yield");
-    cr_assert_eq(client_await_end(client), CLIENT_EOF);
-    server_expect_log(&server, "yielded outside a coroutine of its own: to wait, use server.sleep");
-    server_expect_log(&server, "main.lua:2:");
-    client_ask(other, "still here", "still here");
-    close(client);
+    static const char *const ways[] = {"at once", "later"};
+    struct server server =
+        server_begin_script("function on_receive(conn, packet)\n"
+                            "  if packet == 'later' then server.sleep(0.01) end\n"
+                            "  if packet ~= 'still here' then coroutine.yield() end\n"
+                            "  conn:send(packet)\n"
+                            "end\n");
+    int other = client_connect(&server);
+    for (int i = 0; i < 2; i++) {
+        int client = client_connect(&server);
+        client_put_text(client, ways[i]);
+        cr_assert_eq(client_await_end(client), CLIENT_EOF, "%s", ways[i]);
+        close(client);
+        server_expect_log_count(
+            &server, "yielded outside a coroutine of its own: to wait, use server.sleep", i + 1);
+        server_expect_log_count(&server, "main.lua:3:", i + 1);
+        client_ask(other, "still here", "still here");
+    }
     close(other);
     server_end(&server);
 }
@@ -541,6 +548,8 @@ Test(wait, a_sleeping_handler_that_is_resumed_by_force_harms_nobody)
         client_ask(client, i % 2 == 0 ? "force" : "close", i % 2 == 0 ? "force" : "close");
         close(sleeper);
     }
+    server_expect_log(&server, "its coroutine was resumed before its time\n");
+    cr_assert_eq(server_log_count(&server, "before its time\n  stack traceback:"), 0);
     close(client);
     server_end(&server);
 }

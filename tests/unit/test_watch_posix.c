@@ -159,11 +159,18 @@ static void log_to_file(void)
     close(file);
 }
 
-static bool log_has(const char *text)
+static int log_count(const char *text)
 {
     char held[4096] = "";
+    int count = 0;
     cr_assert(pread(2, held, sizeof held - 1, 0) >= 0);
-    return strstr(held, text) != NULL;
+    for (const char *at = held; (at = strstr(at, text)) != NULL; at++) count++;
+    return count;
+}
+
+static bool log_has(const char *text)
+{
+    return log_count(text) > 0;
 }
 
 Test(watch_posix, waits_for_a_new_file_in_which_nothing_stands_yet)
@@ -232,11 +239,137 @@ Test(watch_posix, does_not_wait_for_ever_for_a_file_to_be_closed_and_says_so)
     cr_assert(log_has("main.lua has been " READ_AS_IT_IS " for 5 s"));
     tree_put(&tree, "rules.lua", ""); /* told of without waiting again */
     changes();
+    cr_assert_eq(log_count(READ_AS_IT_IS), 1);
     tree_put(&tree, "main.lua", "-- new\n");
     changes();
     fclose(file);
     changes();
     end_watching();
+}
+
+Test(watch_posix, waits_for_a_file_in_a_directory_that_came_while_another_is_waited_for)
+{
+    tree_begin(&tree);
+    begin_watching();
+    FILE *file = tree_open(&tree, "main.lua");
+    tree_put_directory(&tree, "game");
+    does_not_change();
+    FILE *other = tree_open(&tree, "game/rules.lua");
+    fputs("-- half", other);
+    fflush(other);
+    cr_assert_eq(fclose(file), 0);
+    does_not_change();
+    cr_assert_eq(fclose(other), 0);
+    changes();
+    end_watching();
+}
+
+Test(watch_posix, waits_for_a_file_although_a_directory_goes_meanwhile)
+{
+    tree_begin(&tree);
+    tree_put_directory(&tree, "game");
+    begin_watching();
+    FILE *file = tree_open(&tree, "main.lua");
+    fputs("-- half", file);
+    fflush(file);
+    tree_remove(&tree, "game");
+    for (int i = 0; i < 8; i++) does_not_change(); /* the look of every second comes in between */
+    cr_assert_eq(fclose(file), 0);
+    changes();
+    end_watching();
+}
+
+Test(watch_posix, a_file_that_is_no_script_is_not_waited_for)
+{
+    tree_begin(&tree);
+    begin_watching();
+    log_to_file();
+    FILE *file = tree_open(&tree, "server.log");
+    fputs("half a line", file);
+    fflush(file);
+    tree_put(&tree, "main.lua", "-- new\n");
+    changes();
+    cr_assert_not(log_has(READ_AS_IT_IS));
+    fclose(file);
+    end_watching();
+}
+
+/* What is told of then is that something was lost. */
+Test(watch_posix, a_file_whose_closing_is_lost_is_not_waited_for)
+{
+    tree_begin(&tree);
+    tree_put(&tree, "rules.lua", "");
+    begin_watching();
+    log_to_file();
+    FILE *file = tree_open(&tree, "main.lua");
+    fputs("-- new\n", file);
+    fflush(file);
+    for (int i = 0; i < 20000; i++) tree_put(&tree, "rules.lua", "");
+    cr_assert_eq(fclose(file), 0);
+    changes();
+    cr_assert_not(log_has(READ_AS_IT_IS));
+    end_watching();
+}
+
+Test(watch_posix, a_file_of_a_directory_that_was_replaced_is_not_waited_for)
+{
+    tree_begin(&tree);
+    begin_watching();
+    log_to_file();
+    FILE *file = tree_open(&tree, "rules.lua");
+    fputs("-- half", file);
+    fflush(file);
+    tree_move(&tree, "../scripts", "../old");
+    tree_make(&tree);
+    tree_put(&tree, "main.lua", "-- new\n");
+    changes();
+    cr_assert_not(log_has(READ_AS_IT_IS));
+    fclose(file);
+    end_watching();
+}
+
+/* ---- the directory replaced ---- */
+
+static void replace_directory(int number)
+{
+    char old[32];
+    snprintf(old, sizeof old, "../old%d", number);
+    tree_move(&tree, "../scripts", old);
+    tree_make(&tree);
+    tree_put(&tree, "main.lua", "-- new\n");
+}
+
+Test(watch_posix, a_change_and_a_move_at_once_are_told_of_once)
+{
+    tree_begin(&tree);
+    begin_watching();
+    tree_put(&tree, "main.lua", "-- newer\n");
+    replace_directory(0);
+    changes();
+    does_not_change();
+    end_watching();
+}
+
+static int count_of_descriptors(void)
+{
+    int count = 0;
+    for (int file = 0; file < 1024; file++) count += fcntl(file, F_GETFD) >= 0;
+    return count;
+}
+
+Test(watch_posix, lets_go_of_what_it_has_watched_before)
+{
+    tree_begin(&tree);
+    begin_watching();
+    int count = count_of_descriptors();
+    for (int i = 0; i < 3; i++) {
+        replace_directory(i);
+        changes();
+    }
+    cr_assert_eq(count_of_descriptors(), count);
+    watch_close(watch);
+    cr_assert_eq(count_of_descriptors(), count - 2);
+    tree_end(&tree);
 }
 
 /* ---- limits ---- */
