@@ -187,8 +187,10 @@ static inline bool take_packet(struct link *link, struct span *packet)
 
 bool link_has_packet(const struct link *link)
 {
+    const struct list *parked = &link->parked;
     struct span input = front(link);
-    if (!gather_empty(&link->gather) && !list_empty(&link->parked)) return true; /* perhaps */
+    if (!list_empty(parked) && (!gather_empty(&link->gather) || parked->next != parked->previous))
+        return true; /* perhaps: it goes on behind the front */
     return input.size > 0 && frame_peek(link->frame, link->cursor, input) != FRAME_MORE;
 }
 

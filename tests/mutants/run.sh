@@ -125,13 +125,18 @@ look_in_tests() { # RUN PROGRAM FILTER
     ! fails_anyway "$1" "$base/$2" || return 3
 }
 
+simulate() { # PROGRAM FLAGS...
+    program=$1
+    shift
+    MALLOC_PERTURB_=165 timeout -k 5 3600 "$program" --jobs 1 --scripts "$root/tests/sim/server" "$@"
+}
+
 # Its time is its own: it hangs when it has taken ten times as much of the processor's as it should.
 look_in_sim() {
     (
         # shellcheck disable=SC3045 # dash and bash have it
         ulimit -t 120
-        MALLOC_PERTURB_=165 exec timeout -k 5 3600 "$tree/sim" --count "$SEEDS" --jobs 1 --scripts \
-            "$root/tests/sim/server"
+        simulate "$tree/sim" --count "$SEEDS"
     ) >"$tree/log" 2>&1
     case $? in
     0) return 1 ;;
@@ -141,6 +146,8 @@ look_in_sim() {
     seed=$(sed -n 's/^seed \([0-9]*\) .*See it again.*/\1/p' "$tree/log" | tail -n 1)
     said=$(sed -n 's/.*violation: //p; s/.*this is a bug: //p' "$tree/log" | head -n 1)
     how=$(printf 'sim seed %s: %.80s' "${seed:-?}" "${said:-$what}")
+    test="seed ${seed:-1}"
+    simulate "$base/sim" --seed "${seed:-1}" >"$tree/log.without" 2>&1 || return 3
 }
 
 reaches() { # PROGRAM
@@ -263,6 +270,7 @@ prepare() {
             cp -r "$MOONPORT_PROGRAMS/$program.objects" "$MOONPORT_MAKEFILES/$program.make" "$base" ||
             exit 3
     done
+    cp "$MOONPORT_PROGRAMS/sim" "$base" || exit 3
     for program in unit moonport e2e bench-echo; do
         [ "$only" = sim ] || cp "$MOONPORT_PROGRAMS/$program" "$base" || exit 3
     done
