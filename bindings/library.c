@@ -47,6 +47,7 @@ static const struct removed unsafe[] = {
     {NULL, "ffi"},       {NULL, "jit"},      {NULL, "newproxy"},     {"os", "execute"},
     {"os", "remove"},    {"os", "rename"},   {"os", "tmpname"},      {"os", "getenv"},
     {"os", "setlocale"}, {"string", "dump"}, {"package", "loadlib"}, {"package", "searchpath"},
+    {NULL, "string.buffer"}, /* LuaJIT's gives out pointers into memory */
 };
 
 static void set_nil(lua_State *L, const char *name)
@@ -159,6 +160,37 @@ static void bound(lua_State *L, const char *library, const char *name, lua_CFunc
     lua_pop(L, 1);
 }
 
+/* A loader of package.preload's: the module, which is its upvalue. */
+static int give(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    return 1;
+}
+
+/* LuaJIT opens its ffi by itself, and puts it into package.loaded, when code has a number like 1LL. It must
+ * not do so later, behind the sandbox, nor a second time: then a type has another's number. So it is open
+ * from the beginning. LuaJIT uses the module's tables until the end of the state: it is kept, in a sandbox too. */
+static void open_ffi(lua_State *L)
+{
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "preload");
+    lua_getfield(L, -1, "ffi");
+    if (lua_isfunction(L, -1)) {
+        lua_pushliteral(L, "ffi");
+        lua_call(L, 1, 1);
+        lua_pushvalue(L, -1);
+        luaL_ref(L, LUA_REGISTRYINDEX);
+        lua_pushcclosure(L, give, 1);
+        lua_setfield(L, -2, "ffi");
+        lua_getfield(L, -2, "loaded");
+        set_nil(L, "ffi");
+        lua_pop(L, 1);
+    } else {
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+}
+
 /* Modules in C beside main.lua are found before all others; those in Lua `require` finds by itself. */
 static void find_modules_in(lua_State *L, const char *directory)
 {
@@ -173,6 +205,7 @@ void library_open(struct runtime *runtime)
 {
     lua_State *L = runtime->L;
     luaL_openlibs(L);
+    open_ffi(L);
     lua_getglobal(L, "os");
     lua_pushcfunction(L, no_exit);
     lua_setfield(L, -2, "exit");

@@ -43,6 +43,31 @@ Test(reload_library, what_a_script_takes_away_is_back_with_the_next)
     server_end(&server);
 }
 
+/* A number like 1LL opens ffi before anybody has asked for it. */
+Test(reload_library, types_of_ffi_stay_what_they_are)
+{
+    if (!has_luajit()) cr_skip_test("NOT TESTED: Lua 5.4 has no ffi");
+    static const char makes[] =
+        "assert(load 'return 1LL'() + 1 == 2 and package.loaded.ffi == nil)\n"
+        "local ffi = require 'ffi'\n"
+        "assert(ffi == package.loaded.ffi and ffi.sizeof 'int64_t' == 8)\n"
+        "ffi.cdef 'typedef struct { int small; double wide; } pair;'\n"
+        "server.state.pair = ffi.new('pair', 1, 7.5)\n"
+        "function on_receive(conn) conn:send(tostring(server.state.pair.wide)) end\n";
+    static const char uses[] =
+        "local ffi = require 'ffi'\n"
+        "package.loaded.ffi = nil\n"
+        "assert(ffi == require 'ffi' and ffi.istype('pair', server.state.pair))\n"
+        "function on_receive(conn) conn:send(tostring(server.state.pair.wide) .. '!') end\n";
+    struct server server = server_begin_reloadable(makes, "1");
+    int client = client_connect(&server);
+    client_ask(client, "?", "7.5");
+    server_reload(&server, uses, 2);
+    client_ask(client, "?", "7.5!");
+    close(client);
+    server_end(&server);
+}
+
 /* What both say at the same time, one of them in a handler that began before the reload. */
 Test(reload_library, a_handler_that_waits_keeps_the_methods_of_its_own_strings)
 {
