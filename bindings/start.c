@@ -92,8 +92,7 @@ static struct runtime *make_runtime(const struct program *program, struct worker
 {
     struct runtime *runtime = calloc(1, sizeof *runtime);
     if (runtime == NULL) return NULL;
-    char here;
-    runtime->stack_base = (uintptr_t)&here;
+    runtime->stack_base = (uintptr_t)__builtin_frame_address(0);
     runtime->program = program;
     runtime->worker = worker;
     runtime->timeout_ns = program->timeout_ns;
