@@ -211,6 +211,7 @@ void library_open(struct runtime *runtime)
     lua_setfield(L, -2, "exit");
     lua_pop(L, 1);
     coroutines_open(runtime);
+    lua_warn_open(runtime);
     if (COMPAT_REPEATS_NOTHING) bound(L, "string", "rep", rep);
     library_open_debug(runtime);
     bound(L, "os", "execute", execute);

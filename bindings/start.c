@@ -44,7 +44,7 @@ static bool open_state(struct runtime *runtime, struct error *error)
     if (runtime->L == NULL) return error_set(error, ERROR_SYSTEM, "no memory for a Lua state");
     compat_set_owner(runtime->L, runtime);
     compat_collector(runtime->L);
-    runtime_hear_warnings(runtime);
+    lua_warn_hear(runtime);
     if (!runtime_try(runtime, lay_out, runtime, error)) return false;
     lua_rawgeti(runtime->L, LUA_REGISTRYINDEX, runtime->conns);
     lua_rawgeti(runtime->L, LUA_REGISTRYINDEX, runtime->drive);

@@ -155,6 +155,9 @@ Test(errors, warnings_go_to_the_log_unless_they_are_off)
                                                "  warn('@unheard of') warn('third')\n"
                                                "  warn('@on') warn('fou', 'r', 'th')\n"
                                                "  warn('@off', ' is no command in pieces')\n"
+                                               "  warn('fif\\0th', ' \\0')\n"
+                                               "  assert(not pcall(warn) and not pcall(warn, {}))\n"
+                                               "  assert(not pcall(warn, 'x', nil))\n"
                                                "  conn:close()\n"
                                                "end\n",
                                      .flags = {"--workers", "1"}});
@@ -162,6 +165,7 @@ Test(errors, warnings_go_to_the_log_unless_they_are_off)
     server_expect_log(&server, "warn  first\n");
     server_expect_log(&server, "warn  fourth\n");
     server_expect_log(&server, "warn  @off is no command in pieces\n");
+    server_expect_log(&server, "warn  fif\\x00th \\x00\n");
     cr_assert_eq(server_log_count(&server, "second"), 0);
     cr_assert_eq(server_log_count(&server, "third"), 0);
     server_end(&server);

@@ -255,3 +255,37 @@ Test(reload_library, check_warns_of_it_too)
     free(err);
     directory_remove(directory);
 }
+
+Test(reload_library, warnings_are_off_only_for_the_code_that_said_so)
+{
+    need_lua_5_4("LuaJIT has no warn");
+    static const char silences[] = "warn '@off'\n"
+                                   "function on_receive(conn, packet)\n"
+                                   "  if packet == 'wait' then\n"
+                                   "    conn:send 'waits'\n"
+                                   "    while not server.state.go do server.sleep(0.001) end\n"
+                                   "  end\n"
+                                   "  warn 'of the first'\n"
+                                   "  conn:send 'one'\n"
+                                   "end\n";
+    static const char warns[] = "warn 'as it is loaded'\n"
+                                "function on_receive(conn)\n"
+                                "  server.state.go = true\n"
+                                "  server.sleep(0.02)\n"
+                                "  warn 'of the second'\n"
+                                "  conn:send 'two'\n"
+                                "end\n";
+    struct server server = server_begin_reloadable(silences, "1");
+    int waiting = client_connect(&server), client = client_connect(&server);
+    client_ask(client, "?", "one");
+    client_ask(waiting, "wait", "waits");
+    server_reload(&server, warns, 2);
+    client_ask(client, "?", "two");
+    client_expect(waiting, "one");
+    server_expect_log(&server, "warn  as it is loaded\n");
+    server_expect_log(&server, "warn  of the second\n");
+    cr_assert_eq(server_log_count(&server, "of the first"), 0);
+    close(waiting);
+    close(client);
+    server_end(&server);
+}
