@@ -221,6 +221,7 @@ static int pass_on(lua_State *L)
 
 static int resume(lua_State *L)
 {
+    luaL_argcheck(L, lua_isthread(L, 1), 1, "coroutine expected");
     if (has_stack(L)) return pass_on(L);
     lua_pushboolean(L, 0);
     lua_pushliteral(L, "C stack overflow");

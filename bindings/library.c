@@ -3,6 +3,7 @@
 #include "code.h"
 #include "system.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* The function in whose place another stands, as that one's upvalue, with the same arguments. */
@@ -141,12 +142,14 @@ static int rep(lua_State *L)
 {
     size_t size, between = 0;
     luaL_checklstring(L, 1, &size);
-    luaL_checkinteger(L, 2);
+    lua_Integer count = luaL_checkinteger(L, 2);
     if (!lua_isnoneornil(L, 3)) luaL_checklstring(L, 3, &between);
     if (size == 0 && between == 0) {
         lua_pushliteral(L, "");
         return 1;
     }
+    if (count > 0 && size + between > (size_t)INT_MAX / (size_t)count) /* told with its place */
+        return luaL_error(L, "resulting string too large");
     return call_original(L);
 }
 

@@ -183,7 +183,8 @@ Test(debug, metatables_of_userdata_and_conns_are_copies_and_none_can_be_given)
 Test(debug, locals_are_those_of_lua_only)
 {
     try_script(HEAD
-               "local function named(a, b) local c = 5 return debug.getlocal(1, 3) end\n"
+               "local function named(a, b) local c = 5\n"
+               "  local name, value = debug.getlocal(1, 3) return name, value end\n"
                "function on_receive(conn, packet)\n"
                "  local name, value = named(1, 2)\n"
                "  check('local', name == 'c' and value == 5)\n"
