@@ -112,7 +112,7 @@ static bool renew(struct run *run)
         show(runtime, run->generation);
         close_variables(run);
         if (runtime->current != NULL) show(runtime, runtime->current->generation);
-        return true;
+        if (lua_status(run->L) == LUA_OK) return true; /* the text of an error may have resumed it */
     }
     return runtime_protect(runtime, make_coroutine, run);
 }

@@ -123,3 +123,32 @@ Test(coroutine, a_chain_of_closing_ends_before_the_stack_does)
     close(client);
     server_end(&server);
 }
+
+/* An error out of __close is told while the coroutine of the handler, which has ended, waits for its next call. */
+Test(coroutine, of_a_handler_that_has_ended_may_be_resumed)
+{
+    need_lua_5_4("LuaJIT has no variables that are closed");
+    struct server server = begin(
+        "local own\n"
+        "local wrong = setmetatable({}, {\n"
+        "  __tostring = function() assert(coroutine.resume(own)) return 'told' end,\n"
+        "  __call = function() coroutine.yield() server.log('info', 'it goes on') end })\n"
+        "function on_receive(conn, packet)\n"
+        "  if packet ~= 'fail' then return conn:send(packet) end\n"
+        "  own = coroutine.running()\n"
+        "  load [[\n"
+        "    local wrong = ...\n"
+        "    local x <close> = setmetatable({}, { __close = function() error(wrong) end })\n"
+        "    error 'first' ]] (wrong)\n"
+        "end\n",
+        "60");
+    int failing = client_connect(&server), client = client_connect(&server);
+    client_put_text(failing, "fail");
+    cr_assert_eq(client_await_end(failing), CLIENT_EOF);
+    server_expect_log(&server, "in __close: told");
+    for (int i = 0; i < 3; i++) client_ask(client, "hello", "hello");
+    cr_assert_eq(server_log_count(&server, "it goes on"), 0);
+    close(failing);
+    close(client);
+    server_end(&server);
+}
