@@ -78,10 +78,11 @@ static bool is_plain_list(lua_State *L, int count, struct error *error)
         if (lua_type(L, -1) != LUA_TSTRING)
             return error_set(error, ERROR_INPUT, "listen: a list has elements 1, 2, ... only");
         const char *name = lua_text_plain(L, -1, &room);
-        return error_set(error, ERROR_INPUT,
-                         "listen: %.200s stands in a list of addresses, expected each listener in a "
-                         "table of its own: { { address = \"0.0.0.0:7000\", ... }, ... }",
-                         name);
+        return error_set(
+            error, ERROR_INPUT,
+            "listen: %.200s stands in a list of addresses, expected each listener in a "
+            "table of its own: { { address = \"0.0.0.0:7000\", ... }, ... }",
+            name);
     }
     return true;
 }

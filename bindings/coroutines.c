@@ -33,8 +33,7 @@ static bool is_main(lua_State *L, const lua_State *of)
 static bool is_active(lua_State *L, lua_State *of)
 {
     lua_Debug at;
-    return of == L || is_main(L, of) ||
-           (lua_status(of) == LUA_OK && lua_getstack(of, 0, &at) != 0);
+    return of == L || is_main(L, of) || (lua_status(of) == LUA_OK && lua_getstack(of, 0, &at) != 0);
 }
 
 /* Hands over to the coroutine with `arguments` values that are on the top of L. Returns how many

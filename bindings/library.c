@@ -43,12 +43,25 @@ static const struct removed harmful[] = {
     {"debug", "debug"},
 };
 
+/* string.buffer is LuaJIT's: it gives out pointers into memory. */
 static const struct removed unsafe[] = {
-    {NULL, "io"},        {NULL, "debug"},    {NULL, "dofile"},       {NULL, "loadfile"},
-    {NULL, "ffi"},       {NULL, "jit"},      {NULL, "newproxy"},     {"os", "execute"},
-    {"os", "remove"},    {"os", "rename"},   {"os", "tmpname"},      {"os", "getenv"},
-    {"os", "setlocale"}, {"string", "dump"}, {"package", "loadlib"}, {"package", "searchpath"},
-    {NULL, "string.buffer"}, /* LuaJIT's gives out pointers into memory */
+    {NULL, "io"},
+    {NULL, "debug"},
+    {NULL, "dofile"},
+    {NULL, "loadfile"},
+    {NULL, "ffi"},
+    {NULL, "jit"},
+    {NULL, "newproxy"},
+    {"os", "execute"},
+    {"os", "remove"},
+    {"os", "rename"},
+    {"os", "tmpname"},
+    {"os", "getenv"},
+    {"os", "setlocale"},
+    {"string", "dump"},
+    {"package", "loadlib"},
+    {"package", "searchpath"},
+    {NULL, "string.buffer"},
 };
 
 static void set_nil(lua_State *L, const char *name)

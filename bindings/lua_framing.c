@@ -129,8 +129,7 @@ enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame
                   empty ? "missing" : luaL_typename(L, -1));
         return FRAMING_UNKNOWN;
     }
-    if (named &&
-        !frame_set_kind(frame, lua_text_plain(L, -1, &room), error))
+    if (named && !frame_set_kind(frame, lua_text_plain(L, -1, &room), error))
         return FRAMING_UNKNOWN;
     lua_pop(L, 1);
     lua_pushnil(L);

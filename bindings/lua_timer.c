@@ -6,8 +6,8 @@
 struct lua_timer {
     struct wheel_timer timer;
     struct runtime *runtime;
-    struct list node;     /* among the runtime's, while it runs */
-    int kept;             /* in the registry, so that nobody has to keep it: { itself, its function } */
+    struct list node; /* among the runtime's, while it runs */
+    int kept;         /* in the registry, so that nobody has to keep it: { itself, its function } */
     uint64_t interval_ns; /* 0: once */
     uint64_t due_ns;
     bool ended;   /* it does not fire again */
