@@ -3,9 +3,13 @@
 
 enum { CHUNK_GLOBALS = 2, CHUNK_ORIGINAL };
 
-/* load(chunk [, name [, mode [, environment]]]): text, unless the mode asks for more */
+/* load(chunk [, name [, mode [, environment]]]): text, unless the mode asks for more. Wrong arguments are told here
+ * and below: an error of Lua's own would know neither its name nor where it was called. */
 static int load(lua_State *L)
 {
+    luaL_optstring(L, 3, NULL);
+    luaL_optstring(L, 2, NULL);
+    if (!lua_isstring(L, 1)) luaL_checktype(L, 1, LUA_TFUNCTION);
     int arguments = lua_gettop(L);
     lua_pushvalue(L, lua_upvalueindex(CHUNK_ORIGINAL));
     lua_insert(L, 1);
@@ -22,6 +26,8 @@ static int load(lua_State *L)
 /* loadfile([name [, mode [, environment]]]) */
 static int load_file(lua_State *L)
 {
+    luaL_optstring(L, 1, NULL);
+    luaL_optstring(L, 2, NULL);
     if (lua_gettop(L) < 3) {
         lua_settop(L, 2);
         lua_pushvalue(L, lua_upvalueindex(CHUNK_GLOBALS));

@@ -15,6 +15,8 @@
  * with 5.4.4 on x86-64, string.gsub with a function that calls it again takes most: 424 KiB. The rest is for
  * sanitizers, and for modules in C. */
 #define COMPAT_STACK_SIZE ((size_t)8 << 20)
+/* A coroutine that is closed begins to count anew, wherever that is done: not where more than this is taken already. */
+#define COMPAT_STACK_NESTED ((size_t)4 << 20)
 /* Errors out of finalizers are warnings. */
 #define COMPAT_WARNS 1
 /* A coroutine that failed, or that is given up, can be used again. */

@@ -66,6 +66,27 @@ static bool has_fields(lua_State *L)
     return true;
 }
 
+/* The list on the top of the stack has nothing but elements 1 to `count`. */
+static bool is_plain_list(lua_State *L, int count, struct error *error)
+{
+    struct lua_text room;
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        lua_pop(L, 1);
+        lua_Number number = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
+        if (number >= 1 && number <= count) continue;
+        if (lua_type(L, -1) != LUA_TSTRING)
+            return error_set(error, ERROR_INPUT, "listen: a list has elements 1, 2, ... only");
+        const char *name = lua_text_plain(L, -1, &room);
+        return error_set(
+            error, ERROR_INPUT,
+            "listen: %.200s stands in a list of addresses, expected each listener in a "
+            "table of its own: { { address = \"0.0.0.0:7000\", ... }, ... }",
+            name);
+    }
+    return true;
+}
+
 /* An address, or a list of addresses and tables. */
 static bool read_listen(lua_State *L, struct config *config, struct error *error)
 {
@@ -76,6 +97,7 @@ static bool read_listen(lua_State *L, struct config *config, struct error *error
     if (count == 0)
         return error_set(error, ERROR_INPUT,
                          "listen = {}: no address; leave it out for the default");
+    if (!is_plain_list(L, count, error)) return false;
     for (int i = 1; i <= count; i++) {
         lua_rawgeti(L, -1, i);
         bool fine = lua_istable(L, -1) ? read_listener(L, config, error)

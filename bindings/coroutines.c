@@ -3,6 +3,13 @@
  * thread's stack.) */
 #include "runtime.h"
 
+/* A state on another one's stack takes some of the thread's, and Lua does not count that. */
+static bool has_stack(lua_State *L)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    return (intptr_t)(runtime_of(L)->stack_base - here) < (intptr_t)COMPAT_STACK_NESTED;
+}
+
 /* Puts the function in the place of the table's, which is its second upvalue. */
 static void wrap_function(struct runtime *runtime, const char *name, lua_CFunction function)
 {
@@ -15,11 +22,29 @@ static void wrap_function(struct runtime *runtime, const char *name, lua_CFuncti
 
 #if COMPAT_HOOK_PER_COROUTINE
 
+/* Handlers run beside the main state, not on its stack: to Lua it looks like a coroutine that can be
+ * resumed, or closed. A script gets hold of it where the server calls a metamethod. */
+static bool is_main(lua_State *L, const lua_State *of)
+{
+    return of == runtime_of(L)->L;
+}
+
+/* It runs, or what runs was called from it. */
+static bool is_active(lua_State *L, lua_State *of)
+{
+    lua_Debug at;
+    return of == L || is_main(L, of) || (lua_status(of) == LUA_OK && lua_getstack(of, 0, &at) != 0);
+}
+
 /* Hands over to the coroutine with `arguments` values that are on the top of L. Returns how many
  * came back on L, or -1 with an error there. */
 static int enter(struct runtime *runtime, lua_State *L, lua_State *to, int arguments)
 {
     int results = 0;
+    if (is_main(L, to)) {
+        lua_pushliteral(L, "cannot resume non-suspended coroutine");
+        return -1;
+    }
     if (!lua_checkstack(to, arguments)) {
         lua_pushliteral(L, "too many arguments to resume");
         return -1;
@@ -52,6 +77,16 @@ static int resume(lua_State *L)
     return results >= 0 ? results + 1 : 2;
 }
 
+/* Closes its variables with __close: what they do runs on the coroutine itself. Returns a status of Lua's; no
+ * error is raised. */
+static int reset(struct runtime *runtime, lua_State *L, lua_State *to)
+{
+    overtime_enter(&runtime->overtime, to);
+    int status = lua_resetthread(to);
+    overtime_leave(&runtime->overtime, to, L);
+    return status;
+}
+
 static int call_wrapped(lua_State *L)
 {
     lua_State *to = lua_tothread(L, lua_upvalueindex(2));
@@ -60,12 +95,10 @@ static int call_wrapped(lua_State *L)
     int status = lua_status(to);
     struct runtime *runtime = runtime_of(L);
     bool failed = status != LUA_OK && status != LUA_YIELD;
-    if (failed && !overtime_is_raised(&runtime->overtime) &&
+    if (failed && has_stack(L) && !overtime_is_raised(&runtime->overtime) &&
         !compat_was_interrupted(to)) { /* its variables are closed */
         lua_pop(L, 1);
-        overtime_enter(&runtime->overtime, to);
-        lua_resetthread(to);
-        overtime_leave(&runtime->overtime, to, L);
+        reset(runtime, L, to);
         lua_xmove(to, L, 1);
     }
     if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
@@ -87,23 +120,43 @@ static int wrap(lua_State *L)
     return 1;
 }
 
-/* What its variables with __close do runs on the coroutine that is closed. */
+static int refuse_close(lua_State *L, const char *why)
+{
+    lua_pushboolean(L, 0);
+    lua_pushstring(L, why);
+    return 2;
+}
+
+/* coroutine.close(co), not through Lua's own: an error of that one's would come between entering and leaving. */
 static int close(lua_State *L)
 {
-    struct runtime *runtime = runtime_of(L);
     lua_State *to = lua_tothread(L, 1);
-    bool has_frames = to != NULL && lua_status(to) != LUA_OK; /* Lua's close raises no error then */
-    if (has_frames && compat_was_interrupted(to)) {
-        lua_pushboolean(L, 0);
-        lua_pushliteral(L, "its variables cannot be closed: it was interrupted");
-        return 2;
+    luaL_argexpected(L, to != NULL, 1, "coroutine");
+    if (is_active(L, to))
+        return luaL_error(L, "cannot close a %s coroutine", to == L ? "running" : "normal");
+    if (compat_was_interrupted(to))
+        return refuse_close(L, "its variables cannot be closed: it was interrupted");
+    if (!has_stack(L)) return refuse_close(L, "C stack overflow");
+    bool fine = reset(runtime_of(L), L, to) == LUA_OK;
+    lua_pushboolean(L, fine);
+    if (fine) return 1;
+    lua_xmove(to, L, 1);
+    return 2;
+}
+
+static int tell_status(lua_State *L)
+{
+    lua_State *of = lua_tothread(L, 1);
+    luaL_argexpected(L, of != NULL, 1, "coroutine");
+    if (of != L && is_main(L, of)) {
+        lua_pushliteral(L, "normal");
+        return 1;
     }
+    lua_settop(L, 1);
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);
-    if (has_frames) overtime_enter(&runtime->overtime, to);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    if (has_frames) overtime_leave(&runtime->overtime, to, L);
-    return lua_gettop(L);
+    lua_call(L, 1, 1);
+    return 1;
 }
 
 /* ---- xpcall ---- */
@@ -142,11 +195,12 @@ static int call_protected(lua_State *L)
 
 void coroutines_open(struct runtime *runtime)
 {
-    static const luaL_Reg functions[] = {{"resume", resume}, {"wrap", wrap}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"resume", resume}, {"wrap", wrap}, {"close", close}, {NULL, NULL}};
     lua_State *L = runtime->L;
     lua_getglobal(L, "coroutine");
     runtime_register(runtime, L, functions);
-    wrap_function(runtime, "close", close);
+    wrap_function(runtime, "status", tell_status);
     lua_pop(L, 1);
     lua_pushglobaltable(L);
     wrap_function(runtime, "xpcall", call_protected);
@@ -154,13 +208,6 @@ void coroutines_open(struct runtime *runtime)
 }
 
 #else
-
-/* Each resumption takes some of the thread's stack, and LuaJIT does not count them. */
-static bool has_stack(lua_State *L)
-{
-    char here;
-    return (intptr_t)(runtime_of(L)->stack_base - (uintptr_t)&here) < (intptr_t)COMPAT_STACK_NESTED;
-}
 
 /* Calls the function that is the second upvalue. */
 static int pass_on(lua_State *L)
@@ -173,6 +220,7 @@ static int pass_on(lua_State *L)
 
 static int resume(lua_State *L)
 {
+    luaL_argcheck(L, lua_isthread(L, 1), 1, "coroutine expected");
     if (has_stack(L)) return pass_on(L);
     lua_pushboolean(L, 0);
     lua_pushliteral(L, "C stack overflow");

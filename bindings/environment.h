@@ -44,6 +44,7 @@ enum record {
     RECORD_PACKAGE,
     RECORD_SERVER,
     RECORD_COLLECTS,   /* whether the collector runs; this and all below while another is shown */
+    RECORD_IS_QUIET,   /* it has said warn "@off" */
     RECORD_METATABLES, /* and behind it: of nil, booleans, ... */
     RECORD_FIELDS = RECORD_METATABLES + 7, /* of the registry, the same */
     RECORD_LOADED = RECORD_FIELDS,         /* package.loaded as it was made */

@@ -35,6 +35,8 @@ static void take_out(lua_State *L, const struct runtime *runtime, int record)
 {
     lua_pushboolean(L, lua_gc(L, LUA_GCISRUNNING, 0));
     lua_rawseti(L, record, RECORD_COLLECTS);
+    lua_pushboolean(L, runtime->warning.off);
+    lua_rawseti(L, record, RECORD_IS_QUIET);
     for (int i = 0; i < METATABLES; i++) {
         push_example(L, i);
         if (lua_getmetatable(L, -1) == 0) lua_pushnil(L);
@@ -58,7 +60,7 @@ static uint64_t told_generation(const struct runtime *runtime)
     return code_generation(runtime);
 }
 
-static void put_in(lua_State *L, const struct runtime *runtime, int record)
+static void put_in(lua_State *L, struct runtime *runtime, int record)
 {
     for (int i = 0; i < METATABLES; i++) {
         push_example(L, i);
@@ -89,6 +91,8 @@ static void put_in(lua_State *L, const struct runtime *runtime, int record)
     lua_pushliteral(L, "generation");
     lua_pushinteger(L, (lua_Integer)told_generation(runtime));
     lua_rawset(L, -3);
+    lua_rawgeti(L, record, RECORD_IS_QUIET);
+    runtime->warning.off = lua_toboolean(L, -1) != 0;
     lua_rawgeti(L, record, RECORD_COLLECTS);
     if (lua_toboolean(L, -1) != lua_gc(L, LUA_GCISRUNNING, 0))
         lua_gc(L, lua_toboolean(L, -1) ? LUA_GCRESTART : LUA_GCSTOP, 0);

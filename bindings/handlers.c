@@ -72,7 +72,8 @@ static const char drive_text[] =
 static int take_packet(lua_State *L)
 {
     struct run *run = driven(L);
-    if (run == NULL || (run->reached && !next_packet(run))) return 0;
+    if (run == NULL || run->handler != ON_RECEIVE || run->link == NULL) return 0;
+    if (run->reached && !next_packet(run)) return 0;
     push_packet(L, run);
     return 1;
 }

@@ -3,6 +3,7 @@
 #include "code.h"
 #include "system.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* The function in whose place another stands, as that one's upvalue, with the same arguments. */
@@ -42,11 +43,25 @@ static const struct removed harmful[] = {
     {"debug", "debug"},
 };
 
+/* string.buffer is LuaJIT's: it gives out pointers into memory. */
 static const struct removed unsafe[] = {
-    {NULL, "io"},        {NULL, "debug"},    {NULL, "dofile"},       {NULL, "loadfile"},
-    {NULL, "ffi"},       {NULL, "jit"},      {NULL, "newproxy"},     {"os", "execute"},
-    {"os", "remove"},    {"os", "rename"},   {"os", "tmpname"},      {"os", "getenv"},
-    {"os", "setlocale"}, {"string", "dump"}, {"package", "loadlib"}, {"package", "searchpath"},
+    {NULL, "io"},
+    {NULL, "debug"},
+    {NULL, "dofile"},
+    {NULL, "loadfile"},
+    {NULL, "ffi"},
+    {NULL, "jit"},
+    {NULL, "newproxy"},
+    {"os", "execute"},
+    {"os", "remove"},
+    {"os", "rename"},
+    {"os", "tmpname"},
+    {"os", "getenv"},
+    {"os", "setlocale"},
+    {"string", "dump"},
+    {"package", "loadlib"},
+    {"package", "searchpath"},
+    {NULL, "string.buffer"},
 };
 
 static void set_nil(lua_State *L, const char *name)
@@ -140,12 +155,14 @@ static int rep(lua_State *L)
 {
     size_t size, between = 0;
     luaL_checklstring(L, 1, &size);
-    luaL_checkinteger(L, 2);
+    lua_Integer count = luaL_checkinteger(L, 2);
     if (!lua_isnoneornil(L, 3)) luaL_checklstring(L, 3, &between);
     if (size == 0 && between == 0) {
         lua_pushliteral(L, "");
         return 1;
     }
+    if (count > 0 && size + between > (size_t)INT_MAX / (size_t)count) /* told with its place */
+        return luaL_error(L, "resulting string too large");
     return call_original(L);
 }
 
@@ -157,6 +174,37 @@ static void bound(lua_State *L, const char *library, const char *name, lua_CFunc
     lua_pushcclosure(L, function, 1);
     lua_setfield(L, -2, name);
     lua_pop(L, 1);
+}
+
+/* A loader of package.preload's: the module, which is its upvalue. */
+static int give(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    return 1;
+}
+
+/* LuaJIT opens its ffi by itself, and puts it into package.loaded, when code has a number like 1LL. It must
+ * not do so later, behind the sandbox, nor a second time: then a type has another's number. So it is open
+ * from the beginning. LuaJIT uses the module's tables until the end of the state: it is kept, in a sandbox too. */
+static void open_ffi(lua_State *L)
+{
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "preload");
+    lua_getfield(L, -1, "ffi");
+    if (lua_isfunction(L, -1)) {
+        lua_pushliteral(L, "ffi");
+        lua_call(L, 1, 1);
+        lua_pushvalue(L, -1);
+        luaL_ref(L, LUA_REGISTRYINDEX);
+        lua_pushcclosure(L, give, 1);
+        lua_setfield(L, -2, "ffi");
+        lua_getfield(L, -2, "loaded");
+        set_nil(L, "ffi");
+        lua_pop(L, 1);
+    } else {
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
 }
 
 /* Modules in C beside main.lua are found before all others; those in Lua `require` finds by itself. */
@@ -173,11 +221,13 @@ void library_open(struct runtime *runtime)
 {
     lua_State *L = runtime->L;
     luaL_openlibs(L);
+    open_ffi(L);
     lua_getglobal(L, "os");
     lua_pushcfunction(L, no_exit);
     lua_setfield(L, -2, "exit");
     lua_pop(L, 1);
     coroutines_open(runtime);
+    lua_warn_open(runtime);
     if (COMPAT_REPEATS_NOTHING) bound(L, "string", "rep", rep);
     library_open_debug(runtime);
     bound(L, "os", "execute", execute);

@@ -73,6 +73,8 @@ static int get_metatable(lua_State *L)
     lua_pushvalue(L, -1);
     int original = lua_gettop(L) - 1;
     copy_table(L);
+    lua_pushnil(L); /* a finalizer is called by Lua, once: server.shared is all generations' */
+    lua_setfield(L, -2, "__gc");
     environment_push_raw(L, -1, "__index");
     if (lua_istable(L, -1)) {
         copy_table(L);
@@ -84,6 +86,45 @@ static int get_metatable(lua_State *L)
     return 1;
 }
 
+/* Is the function on the top of the stack in C, or what calls on_receive? Takes it. */
+static bool take_is_ours(lua_State *L)
+{
+    bool ours = lua_iscfunction(L, -1) != 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime_of(L)->drive);
+    ours = ours || lua_rawequal(L, -1, -2) != 0;
+    lua_pop(L, 2);
+    return ours;
+}
+
+/* debug.getlocal([thread,] level or function, number): not what functions of the server's own hold, in which a
+ * finalizer may run */
+static int get_local(lua_State *L)
+{
+    int place = lua_isthread(L, 1) ? 2 : 1;
+    lua_State *of = place == 2 ? lua_tothread(L, 1) : L;
+    lua_Debug at;
+    int number = (int)luaL_checkinteger(L, place + 1);
+    if (lua_isfunction(L, place)) {
+        lua_pushvalue(L, place);
+        lua_pushstring(L, lua_getlocal(L, NULL, number));
+        return 1;
+    }
+    int level = (int)luaL_checkinteger(L, place);
+    luaL_argcheck(L, lua_getstack(of, level, &at) != 0, place, "level out of range");
+    if (!lua_checkstack(of, 1)) return luaL_error(L, "stack overflow");
+    lua_getinfo(of, "f", &at);
+    lua_xmove(of, L, 1);
+    const char *name = take_is_ours(L) ? NULL : lua_getlocal(of, &at, number);
+    if (name == NULL) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_xmove(of, L, 1);
+    lua_pushstring(L, name);
+    lua_insert(L, -2);
+    return 2;
+}
+
 /* The place of the level among the arguments of debug.getinfo, on this coroutine; 0: there is none. */
 static int place_of_level(lua_State *L)
 {
@@ -92,13 +133,27 @@ static int place_of_level(lua_State *L)
     return !elsewhere && lua_isnumber(L, place) && lua_tonumber(L, place) >= 0 ? place : 0;
 }
 
+/* The arguments of debug.getinfo, so that an error is told with its name and its place. */
+static void check_info(lua_State *L, int place, bool by_level)
+{
+    int top = lua_gettop(L);
+    lua_Debug at;
+    if (by_level) luaL_checknumber(L, place);
+    const char *what = luaL_optstring(L, place + 1, "");
+    luaL_argcheck(L, *what != '>', place + 1, "invalid option '>'");
+    lua_getstack(L, 0, &at);
+    luaL_argcheck(L, lua_getinfo(L, what, &at) != 0, place + 1, "invalid option");
+    lua_settop(L, top);
+}
+
 /* debug.getinfo([thread,] function [, what]). On the stack stand functions in C that are no script's to
  * call: those in whose place others stand, and those that take a pointer. */
 static int get_info(lua_State *L)
 {
     struct runtime *runtime = runtime_of(L);
-    int level = place_of_level(L);
-    bool by_level = !lua_isfunction(L, lua_isthread(L, 1) ? 2 : 1);
+    int level = place_of_level(L), place = lua_isthread(L, 1) ? 2 : 1;
+    bool by_level = !lua_isfunction(L, place);
+    check_info(L, place, by_level);
     if (level > 0) { /* this is one more */
         lua_pushnumber(L, lua_tonumber(L, level) + 1);
         lua_replace(L, level);
@@ -108,17 +163,15 @@ static int get_info(lua_State *L)
     lua_call(L, lua_gettop(L) - 1, 1);
     if (!by_level || !lua_istable(L, -1)) return 1;
     environment_push_raw(L, -1, "func");
-    if (lua_iscfunction(L, -1)) {
-        environment_push_closet(L, runtime, CLOSET_PUBLIC);
-        lua_insert(L, -2);
-        lua_rawget(L, -2);
-        if (!lua_toboolean(L, -1)) {
-            lua_pushnil(L);
-            lua_setfield(L, -4, "func");
-        }
-        lua_pop(L, 1);
+    environment_push_closet(L, runtime, CLOSET_PUBLIC);
+    lua_pushvalue(L, -2);
+    lua_rawget(L, -2);
+    bool public = lua_toboolean(L, -1) != 0;
+    lua_pop(L, 2);
+    if (take_is_ours(L) && !public) {
+        lua_pushnil(L);
+        lua_setfield(L, -2, "func");
     }
-    lua_pop(L, 1);
     return 1;
 }
 
@@ -126,6 +179,7 @@ void library_open_debug(struct runtime *runtime)
 {
     static const luaL_Reg functions[] = {
         {"getupvalue", get_upvalue},
+        {"getlocal", get_local},
         {"setmetatable", set_metatable},
         {"getmetatable", get_metatable},
         {NULL, NULL},

@@ -93,6 +93,14 @@ static enum framing_fault read_text(lua_State *L, int index, struct frame *frame
     return frame_text_is_known(text) ? FRAMING_BAD : FRAMING_UNKNOWN;
 }
 
+static bool is_empty(lua_State *L, int index)
+{
+    lua_pushnil(L);
+    if (lua_next(L, index) == 0) return true;
+    lua_pop(L, 2);
+    return false;
+}
+
 enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame,
                                     struct error *error)
 {
@@ -114,8 +122,14 @@ enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame
         return FRAMING_UNKNOWN;
     }
     lua_pop(L, 1);
-    if (lua_type(L, -1) == LUA_TSTRING &&
-        !frame_set_kind(frame, lua_text_plain(L, -1, &room), error))
+    bool named = lua_type(L, -1) == LUA_TSTRING, empty = lua_isnil(L, -1) && is_empty(L, index);
+    if (empty || !(named || lua_isnil(L, -1))) {
+        error_set(error, ERROR_INPUT,
+                  "framing: its name is %s, expected for example { \"length\", size = 2 }",
+                  empty ? "missing" : luaL_typename(L, -1));
+        return FRAMING_UNKNOWN;
+    }
+    if (named && !frame_set_kind(frame, lua_text_plain(L, -1, &room), error))
         return FRAMING_UNKNOWN;
     lua_pop(L, 1);
     lua_pushnil(L);

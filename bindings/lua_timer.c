@@ -6,26 +6,23 @@
 struct lua_timer {
     struct wheel_timer timer;
     struct runtime *runtime;
-    struct list node;     /* among the runtime's, while it runs */
-    int function;         /* in the registry: what it calls; LUA_NOREF when it has ended */
-    int self;             /* in the registry: itself, so that nobody has to keep it */
+    struct list node; /* among the runtime's, while it runs */
+    int kept;         /* in the registry, so that nobody has to keep it: { itself, its function } */
     uint64_t interval_ns; /* 0: once */
     uint64_t due_ns;
+    bool ended;   /* it does not fire again */
     bool calling; /* its function runs or waits: it is not called again before that ends */
 };
-
-static void unanchor(struct lua_timer *timer, int *anchor)
-{
-    luaL_unref(timer->runtime->L, LUA_REGISTRYINDEX, *anchor);
-    *anchor = LUA_NOREF;
-}
+enum { KEPT_SELF = 1, KEPT_FUNCTION };
 
 /* It will not fire again. While its function runs it is kept, for that comes back to it. */
 static void let_go(struct lua_timer *timer)
 {
-    if (timer->function != LUA_NOREF) unanchor(timer, &timer->function);
+    timer->ended = true;
     list_remove(&timer->node);
-    if (!timer->calling) unanchor(timer, &timer->self);
+    if (timer->calling) return;
+    luaL_unref(timer->runtime->L, LUA_REGISTRYINDEX, timer->kept);
+    timer->kept = LUA_NOREF;
 }
 
 static void restart(struct lua_timer *timer)
@@ -40,7 +37,7 @@ static void restart(struct lua_timer *timer)
 void lua_timer_finished(struct lua_timer *timer)
 {
     timer->calling = false;
-    if (timer->function != LUA_NOREF && timer->interval_ns > 0)
+    if (!timer->ended && timer->interval_ns > 0)
         restart(timer);
     else
         let_go(timer);
@@ -57,7 +54,9 @@ static void fire(struct wheel_timer *wheel_timer)
     }
     run->timer = timer;
     timer->calling = true;
-    lua_rawgeti(run->L, LUA_REGISTRYINDEX, timer->function);
+    lua_rawgeti(run->L, LUA_REGISTRYINDEX, timer->kept);
+    lua_rawgeti(run->L, -1, KEPT_FUNCTION);
+    lua_remove(run->L, -2);
     enum run_state state = run_call(run, 0);
     if (state != RUN_WAITS) runtime_finished(run, state);
 }
@@ -67,6 +66,19 @@ static bool is_old(const struct runtime *runtime)
 {
     const struct run *run = runtime->current;
     return runtime->loading == NULL && run != NULL && run->generation < code_generation(runtime);
+}
+
+/* Of the timer on the top of the stack, whose function is at 2. There is one reference only: were there two, the
+ * first would stay for good if there is no memory for the second. */
+static void keep(lua_State *L, struct lua_timer *timer)
+{
+    lua_createtable(L, KEPT_FUNCTION, 0);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, KEPT_SELF);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, -2, KEPT_FUNCTION);
+    timer->kept = luaL_ref(L, LUA_REGISTRYINDEX);
+    timer->ended = false;
 }
 
 static int start(lua_State *L, bool repeats)
@@ -79,8 +91,8 @@ static int start(lua_State *L, bool repeats)
     if (repeats && delay_ns < WHEEL_TICK_NS) delay_ns = WHEEL_TICK_NS;
     struct lua_timer *timer = lua_newuserdatauv(L, sizeof *timer, 0);
     *timer = (struct lua_timer){.runtime = runtime,
-                                .function = LUA_NOREF,
-                                .self = LUA_NOREF,
+                                .kept = LUA_NOREF,
+                                .ended = true,
                                 .interval_ns = repeats ? delay_ns : 0,
                                 .due_ns = worker_now(runtime->worker) + delay_ns};
     list_init(&timer->node);
@@ -88,10 +100,7 @@ static int start(lua_State *L, bool repeats)
     luaL_getmetatable(L, TIMER_META);
     lua_setmetatable(L, -2);
     if (is_old(runtime)) return 1;
-    lua_pushvalue(L, -1);
-    timer->self = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_pushvalue(L, 2);
-    timer->function = luaL_ref(L, LUA_REGISTRYINDEX);
+    keep(L, timer);
     if (runtime->loading != NULL) { /* it runs from the moment on when the code does */
         timer->due_ns = delay_ns;
         list_append(&runtime->loading->timers, &timer->node);

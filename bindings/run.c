@@ -112,7 +112,8 @@ static bool renew(struct run *run)
         show(runtime, run->generation);
         close_variables(run);
         if (runtime->current != NULL) show(runtime, runtime->current->generation);
-        return true;
+        bool resumed = lua_status(run->L) != LUA_OK; /* by the text of an error */
+        if (!resumed) return true;
     }
     return runtime_protect(runtime, make_coroutine, run);
 }

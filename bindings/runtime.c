@@ -87,54 +87,6 @@ void runtime_log(struct runtime *runtime, enum log_level level, const char *what
         log_line(level, "%s: %s", what, text);
 }
 
-#if COMPAT_WARNS
-
-static void put_warning(struct runtime *runtime)
-{
-    static const char of_lua[] =
-        "error in "; /* as Lua begins: errors out of __gc, which may be many */
-    const char *text = runtime->warning.text;
-    if (runtime->warning.off) return;
-    bool error = strncmp(text, of_lua, sizeof of_lua - 1) == 0;
-    if (error && !worker_may_log(runtime->worker, LOG_WARN, log_place(of_lua), span_text(text)))
-        return;
-    log_line(LOG_WARN, "%s", text);
-}
-
-/* Control messages: the manual of Lua 5.4, section 6.1, `warn`. Unlike the standalone Lua, it begins with
- * warnings on. */
-static void hear_warning(void *state, const char *piece, int goes_on)
-{
-    struct runtime *runtime = state;
-    bool control = !runtime->warning.goes_on && !goes_on && piece[0] == '@';
-    if (control) {
-        if (strcmp(piece, "@off") == 0) runtime->warning.off = true;
-        if (strcmp(piece, "@on") == 0) runtime->warning.off = false;
-        return;
-    }
-    size_t room = sizeof runtime->warning.text - runtime->warning.size;
-    int size = snprintf(runtime->warning.text + runtime->warning.size, room, "%s", piece);
-    runtime->warning.size += (size_t)size < room ? (size_t)size : room - 1;
-    runtime->warning.goes_on = goes_on != 0;
-    if (goes_on) return;
-    put_warning(runtime);
-    runtime->warning.size = 0;
-}
-
-void runtime_hear_warnings(struct runtime *runtime)
-{
-    lua_setwarnf(runtime->L, hear_warning, runtime);
-}
-
-#else
-
-void runtime_hear_warnings(struct runtime *runtime)
-{
-    (void)runtime; /* an error out of __gc is raised in whatever ran just then */
-}
-
-#endif
-
 struct failure {
     struct run *run;
     const char *before;

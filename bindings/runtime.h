@@ -105,7 +105,7 @@ struct runtime {
         char text[1024]; /* of the warning that comes in pieces */
         size_t size;
         bool goes_on; /* the next piece is of the same one */
-        bool off;     /* a script has said "@off" */
+        bool off;     /* the generation that is shown has said "@off" */
     } warning;
 };
 
@@ -170,9 +170,6 @@ void runtime_started(struct run *run, enum run_state state);
 
 /* ---- runtime.c ---- */
 
-/* Warnings of Lua's, and of scripts' `warn`, go to the log. */
-void runtime_hear_warnings(struct runtime *runtime);
-
 /* Logs "what: text", unless it comes too often: see worker_may_log. */
 void runtime_log(struct runtime *runtime, enum log_level level, const char *what, const char *text);
 
@@ -225,6 +222,12 @@ void lua_print_open(lua_State *L);
 
 /* Logs how many lines were lost since it was logged last; at the end. Any thread. */
 void lua_print_tell_lost(void);
+
+/* ---- lua_warn.c ---- */
+
+/* Warnings of Lua's go to the log; and so do those of the global `warn`. */
+void lua_warn_hear(struct runtime *runtime);
+void lua_warn_open(struct runtime *runtime);
 
 /* ---- lua_conn.c ---- */
 

@@ -44,7 +44,7 @@ static bool open_state(struct runtime *runtime, struct error *error)
     if (runtime->L == NULL) return error_set(error, ERROR_SYSTEM, "no memory for a Lua state");
     compat_set_owner(runtime->L, runtime);
     compat_collector(runtime->L);
-    runtime_hear_warnings(runtime);
+    lua_warn_hear(runtime);
     if (!runtime_try(runtime, lay_out, runtime, error)) return false;
     lua_rawgeti(runtime->L, LUA_REGISTRYINDEX, runtime->conns);
     lua_rawgeti(runtime->L, LUA_REGISTRYINDEX, runtime->drive);
@@ -92,8 +92,7 @@ static struct runtime *make_runtime(const struct program *program, struct worker
 {
     struct runtime *runtime = calloc(1, sizeof *runtime);
     if (runtime == NULL) return NULL;
-    char here;
-    runtime->stack_base = (uintptr_t)&here;
+    runtime->stack_base = (uintptr_t)__builtin_frame_address(0);
     runtime->program = program;
     runtime->worker = worker;
     runtime->timeout_ns = program->timeout_ns;

@@ -78,7 +78,15 @@ Test(config, a_value_of_another_kind_is_told)
     refuse("return { listen = { true } }\n", "an element of listen is a boolean", "an address");
     refuse("return { listen = { address = true } }\n", "address is a boolean", "a string");
     refuse("return { listen = { adress = '1:2' } }\n", "listen", "has no address");
+    refuse("return { listen = { address = '127.0.0.1:0', '127.0.0.1:0' } }\n", "listen: address",
+           "a table of its own");
+    refuse("return { listen = { '127.0.0.1:0', nil, '127.0.0.1:0' } }\n", "listen", "");
+    refuse("return { listen = { '127.0.0.1:0', framing = 'line' } }\n", "listen: framing",
+           "a table of its own");
     refuse("return { framing = { type = 'line' } }\n", "framing", "its name stands first");
+    refuse("return { framing = {} }\n", "framing", "its name is missing");
+    refuse("return { framing = { 5 } }\n", "framing", "its name is number");
+    refuse("return { framing = { true, size = 2 } }\n", "framing", "its name is boolean");
 }
 
 Test(config, numbers_that_no_setting_can_be_are_told_as_they_are)

@@ -195,6 +195,59 @@ Test(debug, metatables_of_userdata_and_conns_are_copies_and_none_can_be_given)
                NULL);
 }
 
+/* A finalizer may run in any of them; what it finds on the stack of its caller is only Lua's. */
+Test(debug, locals_are_those_of_lua_only)
+{
+    try_script(
+        HEAD
+        "local function named(a, b) local c = 5\n"
+        "  local name, value = debug.getlocal(1, 3) return name, value end\n"
+        "function on_receive(conn, packet)\n"
+        "  local name, value = named(1, 2)\n"
+        "  check('local', name == 'c' and value == 5)\n"
+        "  name, value = debug.getlocal(1, 2)\n"
+        "  check('packet', name == 'packet' and value == packet)\n"
+        "  check('parameter', debug.getlocal(named, 2) == 'b')\n"
+        "  check('no more', debug.getlocal(named, 3) == nil and debug.getlocal(1, 99) == nil)\n"
+        "  local co = coroutine.create(function(mine) coroutine.yield() end)\n"
+        "  coroutine.resume(co, 7)\n"
+        "  local other, seven = debug.getlocal(co, 1, 1)\n"
+        "  check('coroutine', other == 'mine' and seven == 7)\n"
+        "  check('yield', debug.getlocal(co, 0, 1) == nil)\n"
+        "  check('in C', debug.getlocal(0, 1) == nil)\n"
+        "  for i = 1, 9 do\n"
+        "    check('what calls', debug.getlocal(2, i) == nil)\n"
+        "    string.gsub(' ', ' ', function() check('gsub', debug.getlocal(2, i) == nil) end)\n"
+        "  end\n"
+        "  local fine, message = pcall(debug.getlocal, 99, 1)\n"
+        "  check(message, not fine and message:find 'level out of range')\n"
+        "  check('a handler', debug.getinfo(2, 'f').func == nil)\n"
+        "  conn:send(verdict())\n"
+        "end\n",
+        NULL);
+}
+
+Test(debug, metamethods_take_only_what_is_theirs)
+{
+    try_script(
+        HEAD
+        "function on_receive(conn)\n"
+        "  local metatable = debug.getmetatable(conn)\n"
+        "  for _, value in pairs { 5, 'x', true, print, {}, { 'x' }, server.shared } do\n"
+        "    local fine, message = pcall(metatable.__newindex, value, 'data', 1)\n"
+        "    check(message, not fine and message:find 'expected a conn')\n"
+        "    check('text', not pcall(metatable.__tostring, value))\n"
+        "  end\n"
+        "  metatable.__newindex(conn, 'data', { 1 })\n"
+        "  check('data', conn.data[1] == 1)\n"
+        "  for _, value in pairs { server.shared, server.group 'g', server.after(9, print) } do\n"
+        "    check('finalizer', debug.getmetatable(value).__gc == nil)\n"
+        "  end\n"
+        "  conn:send(verdict())\n"
+        "end\n",
+        NULL);
+}
+
 /* Each function that is ours, and each metamethod, with three of these, in any order. A conn of somebody
  * else is among them, who is closed by that. */
 Test(debug, any_function_with_any_arguments_raises_an_error_at_the_most)

@@ -161,6 +161,9 @@ Test(errors, warnings_go_to_the_log_unless_they_are_off)
                                                "  warn('neither is ', '@off') warn('fifth')\n"
                                                "  warn(('x'):rep(1e6), ('y'):rep(1e6))\n"
                                                "  warn('behind a long one')\n"
+                                               "  warn('fif\\0th', ' \\0')\n"
+                                               "  assert(not pcall(warn) and not pcall(warn, {}))\n"
+                                               "  assert(not pcall(warn, 'x', nil))\n"
                                                "  conn:close()\n"
                                                "end\n",
                                      .flags = {"--workers", "1"}});
@@ -173,6 +176,7 @@ Test(errors, warnings_go_to_the_log_unless_they_are_off)
     server_expect_log(&server, "warn  xxx");
     server_expect_log(&server, "xxx\n");
     server_expect_log(&server, "warn  behind a long one\n");
+    server_expect_log(&server, "warn  fif\\x00th \\x00\n");
     cr_assert_eq(server_log_count(&server, "second"), 0);
     cr_assert_eq(server_log_count(&server, "third"), 0);
     server_end(&server);

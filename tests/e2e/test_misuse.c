@@ -105,6 +105,40 @@ Test(misuse, wrong_arguments_of_the_server_table_raise_too)
                "end\n");
 }
 
+/* What stands in the place of Lua's own functions tells who was called wrongly, and where. */
+Test(misuse, wrong_arguments_of_lua_s_functions_have_a_name_and_a_place)
+{
+    try_script(
+        JUDGE "local is_5_4 = _VERSION ~= 'Lua 5.1'\n"
+              "function on_receive(conn)\n"
+              "  local at = 'main.lua:%d+: bad argument #'\n"
+              "  raises(at .. \"1 to 'load' .function expected\", function() load({}) end)\n"
+              "  raises(at .. \"1 to 'load' .function expected\", function() load() end)\n"
+              "  raises(at .. \"2 to 'load' .string\", function() load('x = 1', {}) end)\n"
+              "  raises(at .. \"3 to 'load' .string\", function() load('x = 1', 'x', {}) end)\n"
+              "  raises(at .. \"1 to 'loadfile' .string\", function() loadfile({}) end)\n"
+              "  raises(at .. \"2 to 'loadfile' .string\", function() loadfile('x', {}) end)\n"
+              "  raises(at .. \"1 to 'getinfo' .number\", function() debug.getinfo({}) end)\n"
+              "  raises(at .. \"2 to 'getinfo' .invalid\", function() debug.getinfo(1, '?') end)\n"
+              "  raises(at .. \"2 to 'getinfo' .invalid\", function() debug.getinfo(print, '>S') "
+              "end)\n"
+              "  raises(at .. \"3 to 'getinfo' .invalid\", function()\n"
+              "    debug.getinfo(coroutine.running() or coroutine.create(print), 1, '?') end)\n"
+              "  raises(at .. \"1 to 'resume' .coroutine\", function() coroutine.resume(5) end)\n"
+              "  if is_5_4 then\n"
+              "    raises(at .. \"1 to 'close' .coroutine\", function() coroutine.close(5) end)\n"
+              "    raises(at .. \"1 to 'status' .coroutine\", function() coroutine.status(5) end)\n"
+              "    raises('main.lua:%d+: cannot close a running coroutine', function()\n"
+              "      coroutine.close(coroutine.running()) end)\n"
+              "    raises('main.lua:%d+: resulting string too large', function()\n"
+              "      return (('x'):rep(1e15)) end)\n"
+              "    raises('main.lua:%d+: resulting string too large', function()\n"
+              "      return (('x'):rep(math.maxinteger, 'y')) end)\n"
+              "  end\n"
+              "  judge(conn)\n"
+              "end\n");
+}
+
 Test(misuse, numbers_and_any_bytes_may_be_sent)
 {
     struct server server = server_begin(

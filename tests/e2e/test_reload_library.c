@@ -43,6 +43,31 @@ Test(reload_library, what_a_script_takes_away_is_back_with_the_next)
     server_end(&server);
 }
 
+/* A number like 1LL opens ffi before anybody has asked for it. */
+Test(reload_library, types_of_ffi_stay_what_they_are)
+{
+    if (!has_luajit()) cr_skip_test("NOT TESTED: Lua 5.4 has no ffi");
+    static const char makes[] =
+        "assert(load 'return 1LL'() + 1 == 2 and package.loaded.ffi == nil)\n"
+        "local ffi = require 'ffi'\n"
+        "assert(ffi == package.loaded.ffi and ffi.sizeof 'int64_t' == 8)\n"
+        "ffi.cdef 'typedef struct { int small; double wide; } pair;'\n"
+        "server.state.pair = ffi.new('pair', 1, 7.5)\n"
+        "function on_receive(conn) conn:send(tostring(server.state.pair.wide)) end\n";
+    static const char uses[] =
+        "local ffi = require 'ffi'\n"
+        "package.loaded.ffi = nil\n"
+        "assert(ffi == require 'ffi' and ffi.istype('pair', server.state.pair))\n"
+        "function on_receive(conn) conn:send(tostring(server.state.pair.wide) .. '!') end\n";
+    struct server server = server_begin_reloadable(makes, "1");
+    int client = client_connect(&server);
+    client_ask(client, "?", "7.5");
+    server_reload(&server, uses, 2);
+    client_ask(client, "?", "7.5!");
+    close(client);
+    server_end(&server);
+}
+
 /* What both say at the same time, one of them in a handler that began before the reload. */
 Test(reload_library, variables_of_a_handler_that_is_ended_are_closed_in_its_own_code)
 {
@@ -382,4 +407,38 @@ Test(reload_library, check_warns_of_it_too)
     free(out);
     free(err);
     directory_remove(directory);
+}
+
+Test(reload_library, warnings_are_off_only_for_the_code_that_said_so)
+{
+    need_lua_5_4("LuaJIT has no warn");
+    static const char silences[] = "warn '@off'\n"
+                                   "function on_receive(conn, packet)\n"
+                                   "  if packet == 'wait' then\n"
+                                   "    conn:send 'waits'\n"
+                                   "    while not server.state.go do server.sleep(0.001) end\n"
+                                   "  end\n"
+                                   "  warn 'of the first'\n"
+                                   "  conn:send 'one'\n"
+                                   "end\n";
+    static const char warns[] = "warn 'as it is loaded'\n"
+                                "function on_receive(conn)\n"
+                                "  server.state.go = true\n"
+                                "  server.sleep(0.02)\n"
+                                "  warn 'of the second'\n"
+                                "  conn:send 'two'\n"
+                                "end\n";
+    struct server server = server_begin_reloadable(silences, "1");
+    int waiting = client_connect(&server), client = client_connect(&server);
+    client_ask(client, "?", "one");
+    client_ask(waiting, "wait", "waits");
+    server_reload(&server, warns, 2);
+    client_ask(client, "?", "two");
+    client_expect(waiting, "one");
+    server_expect_log(&server, "warn  as it is loaded\n");
+    server_expect_log(&server, "warn  of the second\n");
+    cr_assert_eq(server_log_count(&server, "of the first"), 0);
+    close(waiting);
+    close(client);
+    server_end(&server);
 }
