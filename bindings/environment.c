@@ -312,6 +312,8 @@ static void push_record(lua_State *L, struct runtime *runtime, struct source *so
     lua_rawseti(L, record, RECORD_INPUT);
     environment_push_closet(L, runtime, CLOSET_OUTPUT);
     lua_rawseti(L, record, RECORD_OUTPUT);
+    lua_newtable(L);
+    lua_rawseti(L, record, RECORD_GOT);
     lua_pushboolean(L, 1);
     lua_rawseti(L, record, RECORD_COLLECTS);
     set_metatables(L, runtime, record, globals);

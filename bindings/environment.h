@@ -43,6 +43,8 @@ enum record {
     RECORD_GLOBALS,
     RECORD_PACKAGE,
     RECORD_SERVER,
+    RECORD_STATE,      /* { what main.lua has assigned to server.state }, until its code runs */
+    RECORD_GOT,        /* table: modules from outside that it has got, by their key -> true */
     RECORD_COLLECTS,   /* whether the collector runs; this and all below while another is shown */
     RECORD_METATABLES, /* and behind it: of nil, booleans, ... */
     RECORD_FIELDS = RECORD_METATABLES + 7, /* of the registry, the same */
