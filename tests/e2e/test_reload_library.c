@@ -109,6 +109,48 @@ Test(reload_library, server_state_and_generation_are_the_same_to_all_code)
     server_end(&server);
 }
 
+/* The second worker refuses it when the code that runs has been seen to go on in the first. */
+Test(reload_library, server_state_of_code_that_another_worker_refuses_is_never_seen)
+{
+    static const char script[] =
+        "server.state = { from = 'new' }\n"
+        "if server.worker == 1 then server.shared:set('loaded', true) end\n"
+        "while server.worker == 2 and not server.shared:get 'seen' do end\n"
+        "if server.worker == 2 and not server.shared:get 'well' then error 'refused' end\n"
+        "function on_receive(conn) conn:send(server.state.from) end\n";
+    struct server server = server_begin(&(struct begin){
+        .script = "server.state = { from = 'old' }\n"
+                  "function on_unload() server.shared:set('unloaded', server.state.from) end\n"
+                  "function on_receive(conn, packet)\n"
+                  "  if packet == 'which' then return conn:send(tostring(server.worker)) end\n"
+                  "  while packet == 'loaded' and not server.shared:get 'loaded' do\n"
+                  "    server.sleep(0.001)\n"
+                  "  end\n"
+                  "  conn:send(server.state.from)\n"
+                  "  server.shared:set('seen', true)\n"
+                  "  if packet == 'well' then server.shared:set('well', true) end\n"
+                  "end\n",
+        .admin = true,
+        .flags = {"--workers", "2", "--handler-timeout", "60"}});
+    int client = client_connect_to_worker(&server, 1);
+    client_put_text(client, "loaded");
+    script_write(&server, "main.lua", script);
+    client_expect(client, "old");
+    server_expect_log(&server, "nothing has changed: generation 1 runs\n");
+    client_ask(client, "well", "old");
+    server_command(&server, "reload", 0, "generation 2 runs");
+    client_ask(client, "?", "new");
+    script_write(&server, "main.lua",
+                 "server.state = nil\n"
+                 "function on_receive(conn, packet)\n"
+                 "  conn:send(server.shared:get 'unloaded' .. tostring(server.state))\n"
+                 "end\n");
+    server_expect_log(&server, "generation 3 runs");
+    client_ask(client, "?", "oldnil");
+    close(client);
+    server_end(&server);
+}
+
 Test(reload_library, the_collector_runs_again_and_metatables_of_plain_values_are_gone)
 {
     static const char odd[] =
