@@ -66,6 +66,27 @@ static bool has_fields(lua_State *L)
     return true;
 }
 
+/* Whatever else stands in the table would not be looked at. */
+static bool is_list(lua_State *L, int count, struct error *error)
+{
+    struct lua_text room;
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) == LUA_TSTRING)
+            return error_set(error, ERROR_INPUT,
+                             "listen is a list and has a field \"%.200s\" beside it: write { { "
+                             "address = ... }, ... }",
+                             lua_text_plain(L, -1, &room));
+        lua_Number key = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
+        if (!(key >= 1 && key <= count && key == (lua_Number)(int)key))
+            return error_set(error, ERROR_INPUT,
+                             "listen is a list in which an element is missing, or that has "
+                             "something else beside it");
+    }
+    return true;
+}
+
 /* An address, or a list of addresses and tables. */
 static bool read_listen(lua_State *L, struct config *config, struct error *error)
 {
@@ -76,6 +97,7 @@ static bool read_listen(lua_State *L, struct config *config, struct error *error
     if (count == 0)
         return error_set(error, ERROR_INPUT,
                          "listen = {}: no address; leave it out for the default");
+    if (!is_list(L, count, error)) return false;
     for (int i = 1; i <= count; i++) {
         lua_rawgeti(L, -1, i);
         bool fine = lua_istable(L, -1) ? read_listener(L, config, error)

@@ -93,6 +93,16 @@ static enum framing_fault read_text(lua_State *L, int index, struct frame *frame
     return frame_text_is_known(text) ? FRAMING_BAD : FRAMING_UNKNOWN;
 }
 
+/* The value at -1 stands first in the table at `index`, which may leave its name out but not all. */
+static bool is_name_or_fields(lua_State *L, int index)
+{
+    if (!lua_isnil(L, -1)) return lua_type(L, -1) == LUA_TSTRING;
+    lua_pushnil(L);
+    if (lua_next(L, index) == 0) return false;
+    lua_pop(L, 2);
+    return true;
+}
+
 enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame,
                                     struct error *error)
 {
@@ -114,6 +124,11 @@ enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame
         return FRAMING_UNKNOWN;
     }
     lua_pop(L, 1);
+    if (!is_name_or_fields(L, index)) {
+        error_set(error, ERROR_INPUT,
+                  "framing: its name stands first, a string: { \"length\", size = 2 }");
+        return FRAMING_UNKNOWN;
+    }
     if (lua_type(L, -1) == LUA_TSTRING &&
         !frame_set_kind(frame, lua_text_plain(L, -1, &room), error))
         return FRAMING_UNKNOWN;

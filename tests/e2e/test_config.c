@@ -50,6 +50,13 @@ Test(config, an_unknown_setting_names_the_nearest)
     refuse("return { idle_timout = 2 }\n", "config.lua", "did you mean \"idle_timeout\"?");
     refuse("return { lisen = '127.0.0.1:0' }\n", "config.lua", "did you mean \"listen\"?");
     refuse("return { nothing_like_it = 2 }\n", "nothing_like_it", "max_connections");
+    refuse("return { framing = {} }\n", "framing", "its name stands first");
+    refuse("return { framing = { 5 } }\n", "framing", "its name stands first");
+    refuse("return { framing = { true, size = 2 } }\n", "framing", "its name stands first");
+    refuse("return { listen = { address = '127.0.0.1:0', '127.0.0.1:0' } }\n", "config.lua:1",
+           "a field \"address\" beside it");
+    refuse("return { listen = { '127.0.0.1:0', [3] = '127.0.0.1:0' } }\n", "listen",
+           "an element is missing");
     refuse("return { listen = { { adress = '127.0.0.1:0' } } }\n", "config.lua", "address");
     refuse("return { listen = { { address = '127.0.0.1:0', framming = 'line' } } }\n", "framming",
            "did you mean \"framing\"?");
