@@ -182,8 +182,9 @@ void environment_seal(struct runtime *runtime)
     lua_pushglobaltable(L);
     int public = lua_gettop(L) - 1;
     note_public(L, public, 2);
-    static const char *const replaced[] = {"require", "load", "loadstring", "loadfile", "dofile"};
-    for (int i = 0; i < 5; i++) {
+    static const char *const replaced[] = {"require", "load",    "loadstring", "loadfile",
+                                           "dofile",  "getfenv", "setfenv",    "module"};
+    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++) {
         environment_push_raw(L, -1, replaced[i]);
         lua_pushnil(L);
         if (!lua_isnil(L, -2)) lua_rawset(L, -4);
@@ -320,6 +321,7 @@ static void push_record(lua_State *L, struct runtime *runtime, struct source *so
     show_globals_behind(L, runtime, globals);
     chunks_open(L, runtime, globals);
     modules_open(L, runtime, record);
+    fenv_open(L, runtime, record);
     lua_settop(L, record);
     environment_share_additions(L, runtime);
 }

@@ -107,6 +107,12 @@ int environment_compile(lua_State *L, const struct source *source, const struct 
 /* Gives the globals their own load, loadfile and dofile, where there are Lua's. */
 void chunks_open(lua_State *L, struct runtime *runtime, int globals);
 
+/* ---- fenv.c ---- */
+
+/* Gives the globals and `package` of the record at `record` their own getfenv, setfenv, module and seeall, where
+ * there are Lua's. */
+void fenv_open(lua_State *L, struct runtime *runtime, int record);
+
 /* ---- require.c ---- */
 
 /* Adds `require` and package.searchers to the globals and the package of the record at `record`; and

@@ -151,6 +151,45 @@ Test(reload_library, server_state_of_code_that_another_worker_refuses_is_never_s
     server_end(&server);
 }
 
+/* Of Lua 5.1: what a thread has of globals, all generations would share. */
+Test(reload_library, module_and_getfenv_give_each_generation_its_own_globals)
+{
+    static const char counted[] =
+        "module('lib.counted', package.seeall)\n"
+        "count = (count or 0) + 1\n"
+        "function see()\n"
+        "  return tostring(left) .. getfenv()._NAME .. getfenv()._PACKAGE\n"
+        "end\n";
+    static const char script[] =
+        "local left_before, thread = getfenv(0).left, coroutine.create(print)\n"
+        "local of = getfenv\n"
+        "getfenv(0).left = 'left'\n"
+        "require 'module'\n"
+        "local function all(...)\n"
+        "  for i = 1, select('#', ...) do if select(i, ...) ~= _G then return i end end\n"
+        "  return 'all'\n"
+        "end\n"
+        "local inner = setfenv(function() return of(1).word end, { word = 'inner' })\n"
+        "function on_receive(conn)\n"
+        "  assert(not pcall(setfenv, 0, {}) and not pcall(setfenv, print, {}))\n"
+        "  assert(not pcall(getfenv, -1) and not pcall(getfenv, 99))\n"
+        "  conn:send(tostring(left_before) .. lib.counted.count .. lib.counted.see() .. inner() .. "
+        "all(\n"
+        "    getfenv(), getfenv(0), getfenv(1), getfenv(print), getfenv(on_receive),\n"
+        "    debug.getfenv(thread), debug.getfenv(print), debug.getfenv(on_receive)))\n"
+        "end\n";
+    if (!has_luajit()) cr_skip_test("Lua 5.4 has neither");
+    struct server server = server_begin_reloadable("function on_receive() end\n", "1");
+    int client = client_connect(&server);
+    script_write(&server, "module.lua", counted);
+    for (int generation = 2; generation < 5; generation++) {
+        server_reload(&server, script, generation);
+        client_ask(client, "?", "nil1leftlib.countedlib.innerall");
+    }
+    close(client);
+    server_end(&server);
+}
+
 Test(reload_library, the_collector_runs_again_and_metatables_of_plain_values_are_gone)
 {
     static const char odd[] =
