@@ -60,8 +60,8 @@ static void take_out_state(lua_State *L, const struct runtime *runtime, int reco
     lua_pop(L, 1);
 }
 
-/* Pushes it; once its code runs, what its main.lua has assigned is every generation's. */
-static void push_state(lua_State *L, const struct runtime *runtime, int record, bool ahead)
+/* Once the code of this generation runs, take_out_state makes what its main.lua has assigned all others'. */
+static void push_state(lua_State *L, const struct runtime *runtime, int record)
 {
     environment_push_closet(L, runtime, CLOSET_STATE);
     lua_rawgeti(L, record, RECORD_STATE);
@@ -70,11 +70,6 @@ static void push_state(lua_State *L, const struct runtime *runtime, int record, 
         lua_replace(L, -3);
     }
     lua_pop(L, 1);
-    if (ahead) return;
-    lua_pushnil(L);
-    lua_rawseti(L, record, RECORD_STATE);
-    lua_pushvalue(L, -1);
-    environment_put_closet(L, runtime, CLOSET_STATE);
 }
 
 static void take_out(lua_State *L, const struct runtime *runtime, int record, bool ahead)
@@ -101,7 +96,7 @@ static uint64_t told_generation(const struct runtime *runtime)
     return code_generation(runtime);
 }
 
-static void put_in(lua_State *L, const struct runtime *runtime, int record, bool ahead)
+static void put_in(lua_State *L, const struct runtime *runtime, int record)
 {
     for (int i = 0; i < METATABLES; i++) {
         push_example(L, i);
@@ -127,7 +122,7 @@ static void put_in(lua_State *L, const struct runtime *runtime, int record, bool
     lua_rawset(L, -3);
     lua_rawgeti(L, record, RECORD_SERVER);
     lua_pushliteral(L, "state");
-    push_state(L, runtime, record, ahead);
+    push_state(L, runtime, record);
     lua_rawset(L, -3);
     lua_pushliteral(L, "generation");
     lua_pushinteger(L, (lua_Integer)told_generation(runtime));
@@ -152,7 +147,7 @@ static int show(lua_State *L)
         take_out(L, runtime, lua_gettop(L), is_ahead(runtime, runtime->shown));
     }
     lua_rawgeti(L, LUA_REGISTRYINDEX, showing->environment->record);
-    put_in(L, runtime, lua_gettop(L), is_ahead(runtime, showing->environment));
+    put_in(L, runtime, lua_gettop(L));
     return 0;
 }
 

@@ -74,7 +74,8 @@ static void take_out_hidden(lua_State *L, lua_State *of, const char *text, size_
         } else if (strncmp(line, TAIL_CALLS, strlen(TAIL_CALLS)) == 0) {
             frame = false;
         }
-        if (!frame || !coroutines_hide(of, level)) luaL_addlstring(&buffer, line, (size_t)(next - line));
+        if (!frame || !coroutines_hide(of, level))
+            luaL_addlstring(&buffer, line, (size_t)(next - line));
         level += frame;
     }
     luaL_pushresult(&buffer);

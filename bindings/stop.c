@@ -39,7 +39,7 @@ enum await { AWAIT_ENDED, AWAIT_LATE, AWAIT_ASKED_AGAIN };
 /* Until the server has ended, the deadline, or somebody asks once more. on_stop has more time, as long as any
  * other handler. */
 static enum await await_end(const struct server *server, uint64_t deadline_ns, uint64_t on_stop_ns,
-                      bool heeds_stops)
+                            bool heeds_stops)
 {
     while (server_is_active(server)) {
         uint64_t end_ns = only_stops(server) ? later(deadline_ns, on_stop_ns) : deadline_ns;

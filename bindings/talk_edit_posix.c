@@ -31,10 +31,10 @@ static struct {
     History *history;
     struct termios before; /* the terminal's mode */
     struct talk_receiver receiver;
-    mbstate_t partial;     /* a character whose bytes have not all come */
-    bool shown;            /* the line is on the screen; while it is not, libedit's is empty, and */
-    wchar_t *kept;         /* this is it, NULL: "" */
-    int cursor;            /* in characters */
+    mbstate_t partial; /* a character whose bytes have not all come */
+    bool shown;        /* the line is on the screen; while it is not, libedit's is empty, and */
+    wchar_t *kept;     /* this is it, NULL: "" */
+    int cursor;        /* in characters */
     uint8_t input[INPUT_SIZE];
     struct span keys;      /* of the input, not used yet */
     size_t pasted;         /* bytes of the keys that are one text: to be inserted at once */

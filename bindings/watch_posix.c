@@ -46,7 +46,7 @@ struct watch {
     bool warned;             /* that not all of them are watched */
     struct writing *writing; /* all of them */
     bool written;            /* a Lua file was, since a change was told of */
-    uint64_t insist_ms; /* when to take what is written to as it is; UINT64_MAX: not decided */
+    uint64_t insist_ms;      /* when to take what is written to as it is; UINT64_MAX: not decided */
     uint64_t look_ms;        /* when to see where the path leads now; UINT64_MAX: never */
     struct settle settle;
 };

@@ -17,7 +17,7 @@ struct watch {
     DWORD volume;     /* of the directory, with its number there */
     uint64_t number;
     uint64_t insist_ms; /* when to take what is written to as it is; UINT64_MAX: not decided */
-    uint64_t look_ms; /* when to see where the path leads now; UINT64_MAX: never */
+    uint64_t look_ms;   /* when to see where the path leads now; UINT64_MAX: never */
     struct settle settle;
     OVERLAPPED operation; /* always under way while there is a directory */
     DWORD changes[CHANGES_SIZE / sizeof(DWORD)];

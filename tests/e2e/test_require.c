@@ -88,28 +88,28 @@ Test(require, a_module_that_requires_itself_is_an_error_and_one_that_failed_may_
 /* As one does that adds to a module of its name, wherever it is found without it. */
 Test(require, a_loader_may_require_its_own_name_when_another_loader_answers)
 {
-    accept(FILES("main.lua",
-                 "local function patch()\n"
-                 "  package.preload.module = nil\n"
-                 "  local module = require 'module'\n"
-                 "  module.patched = true\n"
-                 "  return module\n"
-                 "end\n"
-                 "package.preload.module = patch\n"
-                 "assert(require 'module'.patched and require 'module'.inner == 'module')\n"
-                 "package.preload.two = function()\n"
-                 "  package.preload.two = function() return 'second' end\n"
-                 "  return require 'two' .. ' first'\n"
-                 "end\n"
-                 "assert(require 'two' == 'second first')\n"
-                 "package.preload.me = function() return require 'me' end\n"
-                 "local fine, text = pcall(require, 'me')\n"
-                 "assert(not fine and text:find('is being loaded already', 1, true), text)\n"
-                 "local fine, text = pcall(require, 'circle')\n"
-                 "assert(not fine and text:find('is being loaded already', 1, true), text)\n"
-                 HANDLES,
-                 "module.lua", "return { inner = ... }\n", "circle.lua",
-                 "return require 'other'\n", "other.lua", "return require 'circle'\n"));
+    accept(
+        FILES("main.lua",
+              "local function patch()\n"
+              "  package.preload.module = nil\n"
+              "  local module = require 'module'\n"
+              "  module.patched = true\n"
+              "  return module\n"
+              "end\n"
+              "package.preload.module = patch\n"
+              "assert(require 'module'.patched and require 'module'.inner == 'module')\n"
+              "package.preload.two = function()\n"
+              "  package.preload.two = function() return 'second' end\n"
+              "  return require 'two' .. ' first'\n"
+              "end\n"
+              "assert(require 'two' == 'second first')\n"
+              "package.preload.me = function() return require 'me' end\n"
+              "local fine, text = pcall(require, 'me')\n"
+              "assert(not fine and text:find('is being loaded already', 1, true), text)\n"
+              "local fine, text = pcall(require, 'circle')\n"
+              "assert(not fine and text:find('is being loaded already', 1, true), text)\n" HANDLES,
+              "module.lua", "return { inner = ... }\n", "circle.lua", "return require 'other'\n",
+              "other.lua", "return require 'circle'\n"));
 }
 
 /* As the manual says, a name is all that a module is known by. */
