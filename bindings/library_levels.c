@@ -69,7 +69,7 @@ static void take_out_hidden(lua_State *L, lua_State *of, const char *text, size_
         if (next == NULL) next = line + strlen(line);
         bool frame = true;
         if (strncmp(line, SKIPPED, strlen(SKIPPED)) == 0) {
-            level += atoi(line + strlen(SKIPPED));
+            level += (int)strtol(line + strlen(SKIPPED), NULL, 10);
             frame = false;
         } else if (strncmp(line, TAIL_CALLS, strlen(TAIL_CALLS)) == 0) {
             frame = false;
