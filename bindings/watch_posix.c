@@ -350,11 +350,12 @@ static bool has_settled(struct watch *watch, uint64_t now)
     look(watch, now);
     const struct writing *writing = watch->writing;
     if (!settle_over(&watch->settle, now, writing != NULL)) return false;
-    if (writing != NULL)
+    if (writing != NULL) {
+        watch->insist_ms = now;
         log_line(LOG_WARN,
                  "%s has been open for writing for %d s since the last change: it is read as it is",
                  writing->name[0] == '\0' ? "a file" : writing->name, SETTLE_OPEN_MS / 1000);
-    if (writing != NULL) watch->insist_ms = now;
+    }
     end_all_writing(watch);
     watch->written = false;
     return true;

@@ -163,11 +163,12 @@ static bool has_settled(struct watch *watch, uint64_t now)
     if (!settle_is_due(&watch->settle, now)) return false;
     bool writing = is_written_to(watch, &error);
     if (!settle_over(&watch->settle, now, writing)) return false;
-    if (writing)
+    if (writing) {
+        watch->insist_ms = now;
         log_line(LOG_WARN,
                  "%s has been open for writing for %d s since the last change: it is read as it is",
                  error.text, SETTLE_OPEN_MS / 1000);
-    if (writing) watch->insist_ms = now;
+    }
     return true;
 }
 
