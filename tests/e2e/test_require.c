@@ -211,7 +211,7 @@ Test(require, what_is_outside_stays_until_a_script_asks_for_it_anew)
 {
     char *directory = directory_make("outside.lua", "return { require 'beside', 1 }\n",
                                      "beside.lua", "return 'beside'\n", NULL);
-    char script[1000], path[600], said[64];
+    char script[1000], refused[1100], path[600], said[64];
     snprintf(script, sizeof script,
              "package.path = '%s/?.lua;' .. package.path\n"
              "function on_receive(conn, packet)\n"
@@ -228,7 +228,8 @@ Test(require, what_is_outside_stays_until_a_script_asks_for_it_anew)
     fputs("return { 'new', 2 }\n", file);
     fclose(file);
     snprintf(said, sizeof said, "%s/outside.lua\n", strrchr(directory, '/') + 1);
-    script_write(&server, "main.lua", "require 'outside'\nerror 'refused'\n");
+    snprintf(refused, sizeof refused, "%srequire 'outside'\nerror 'refused'\n", script);
+    script_write(&server, "main.lua", refused);
     server_command(&server, "reload", INPUT, "nothing has changed");
     client_ask(client, "?", "beside1");
     client_ask(client, "anew", "new2");
