@@ -193,6 +193,24 @@ static int call_protected(lua_State *L)
     return called(L, LUA_OK, 0);
 }
 
+static lua_CFunction function_at(lua_State *of, int level)
+{
+    lua_Debug at;
+    if (lua_getstack(of, level, &at) == 0 || !lua_checkstack(of, 1)) return NULL;
+    lua_getinfo(of, "f", &at);
+    lua_CFunction function = lua_tocfunction(of, -1);
+    lua_pop(of, 1);
+    return function;
+}
+
+/* Around a message handler; and Lua's xpcall, which ours calls. */
+bool coroutines_hide(lua_State *of, int level)
+{
+    lua_CFunction function = function_at(of, level);
+    if (function == NULL) return false;
+    return function == handle_message || function_at(of, level + 1) == call_protected;
+}
+
 void coroutines_open(struct runtime *runtime)
 {
     static const luaL_Reg functions[] = {

@@ -182,8 +182,9 @@ void environment_seal(struct runtime *runtime)
     lua_pushglobaltable(L);
     int public = lua_gettop(L) - 1;
     note_public(L, public, 2);
-    static const char *const replaced[] = {"require", "load", "loadstring", "loadfile", "dofile"};
-    for (int i = 0; i < 5; i++) {
+    static const char *const replaced[] = {"require", "load",    "loadstring", "loadfile",
+                                           "dofile",  "getfenv", "setfenv",    "module"};
+    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++) {
         environment_push_raw(L, -1, replaced[i]);
         lua_pushnil(L);
         if (!lua_isnil(L, -2)) lua_rawset(L, -4);
@@ -312,12 +313,15 @@ static void push_record(lua_State *L, struct runtime *runtime, struct source *so
     lua_rawseti(L, record, RECORD_INPUT);
     environment_push_closet(L, runtime, CLOSET_OUTPUT);
     lua_rawseti(L, record, RECORD_OUTPUT);
+    lua_newtable(L);
+    lua_rawseti(L, record, RECORD_GOT);
     lua_pushboolean(L, 1);
     lua_rawseti(L, record, RECORD_COLLECTS);
     set_metatables(L, runtime, record, globals);
     show_globals_behind(L, runtime, globals);
     chunks_open(L, runtime, globals);
     modules_open(L, runtime, record);
+    fenv_open(L, runtime, record);
     lua_settop(L, record);
     environment_share_additions(L, runtime);
 }

@@ -43,6 +43,8 @@ enum record {
     RECORD_GLOBALS,
     RECORD_PACKAGE,
     RECORD_SERVER,
+    RECORD_STATE,      /* { what main.lua has assigned to server.state }, until its code runs */
+    RECORD_GOT,        /* table: modules from outside that it has got, by their key -> true */
     RECORD_COLLECTS,   /* whether the collector runs; this and all below while another is shown */
     RECORD_IS_QUIET,   /* it has said warn "@off" */
     RECORD_METATABLES, /* and behind it: of nil, booleans, ... */
@@ -105,6 +107,12 @@ int environment_compile(lua_State *L, const struct source *source, const struct 
 
 /* Gives the globals their own load, loadfile and dofile, where there are Lua's. */
 void chunks_open(lua_State *L, struct runtime *runtime, int globals);
+
+/* ---- fenv.c ---- */
+
+/* Gives the globals and `package` of the record at `record` their own getfenv, setfenv, module and seeall, where
+ * there are Lua's. */
+void fenv_open(lua_State *L, struct runtime *runtime, int record);
 
 /* ---- require.c ---- */
 

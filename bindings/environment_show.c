@@ -31,7 +31,48 @@ static void push_example(lua_State *L, int metatable)
     }
 }
 
-static void take_out(lua_State *L, const struct runtime *runtime, int record)
+/* It is being loaded, or waits for its turn: perhaps it never runs. */
+static bool is_ahead(const struct runtime *runtime, const struct environment *environment)
+{
+    return runtime->code != NULL && environment->serial > runtime->code->environment->serial;
+}
+
+/* What is assigned to server.state is every generation's; but by code that may be refused still, only its
+ * own. */
+static void take_out_state(lua_State *L, const struct runtime *runtime, int record, bool ahead)
+{
+    lua_rawgeti(L, record, RECORD_SERVER);
+    environment_push_raw(L, -1, "state");
+    lua_pushnil(L);
+    environment_push_closet(L, runtime, CLOSET_STATE);
+    if (ahead && lua_rawequal(L, -1, -3) == 0) {
+        lua_createtable(L, 1, 0);
+        lua_pushvalue(L, -4);
+        lua_rawseti(L, -2, 1);
+        lua_replace(L, -3);
+    }
+    lua_pop(L, 1);
+    lua_rawseti(L, record, RECORD_STATE);
+    if (ahead)
+        lua_pop(L, 1);
+    else
+        environment_put_closet(L, runtime, CLOSET_STATE);
+    lua_pop(L, 1);
+}
+
+/* Once the code of this generation runs, take_out_state makes what its main.lua has assigned all others'. */
+static void push_state(lua_State *L, const struct runtime *runtime, int record)
+{
+    environment_push_closet(L, runtime, CLOSET_STATE);
+    lua_rawgeti(L, record, RECORD_STATE);
+    if (lua_istable(L, -1)) {
+        lua_rawgeti(L, -1, 1);
+        lua_replace(L, -3);
+    }
+    lua_pop(L, 1);
+}
+
+static void take_out(lua_State *L, const struct runtime *runtime, int record, bool ahead)
 {
     lua_pushboolean(L, lua_gc(L, LUA_GCISRUNNING, 0));
     lua_rawseti(L, record, RECORD_COLLECTS);
@@ -47,10 +88,7 @@ static void take_out(lua_State *L, const struct runtime *runtime, int record)
         environment_push_raw(L, LUA_REGISTRYINDEX, registry_fields[i]);
         lua_rawseti(L, record, RECORD_FIELDS + i);
     }
-    lua_rawgeti(L, record, RECORD_SERVER);
-    environment_push_raw(L, -1, "state");
-    environment_put_closet(L, runtime, CLOSET_STATE);
-    lua_pop(L, 1);
+    take_out_state(L, runtime, record, ahead);
 }
 
 /* server.generation: of the code in force; for main.lua while it runs, its own */
@@ -86,7 +124,7 @@ static void put_in(lua_State *L, struct runtime *runtime, int record)
     lua_rawset(L, -3);
     lua_rawgeti(L, record, RECORD_SERVER);
     lua_pushliteral(L, "state");
-    environment_push_closet(L, runtime, CLOSET_STATE);
+    push_state(L, runtime, record);
     lua_rawset(L, -3);
     lua_pushliteral(L, "generation");
     lua_pushinteger(L, (lua_Integer)told_generation(runtime));
@@ -110,7 +148,7 @@ static int show(lua_State *L)
     luaL_checkstack(L, 16, NULL);
     if (runtime->shown != NULL) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->shown->record);
-        take_out(L, runtime, lua_gettop(L));
+        take_out(L, runtime, lua_gettop(L), is_ahead(runtime, runtime->shown));
     }
     lua_rawgeti(L, LUA_REGISTRYINDEX, showing->environment->record);
     put_in(L, runtime, lua_gettop(L));

@@ -230,6 +230,7 @@ void library_open(struct runtime *runtime)
     lua_warn_open(runtime);
     if (COMPAT_REPEATS_NOTHING) bound(L, "string", "rep", rep);
     library_open_debug(runtime);
+    library_open_levels(runtime);
     bound(L, "os", "execute", execute);
     remove_all(L, harmful, sizeof harmful / sizeof *harmful);
     find_modules_in(L, runtime->program->plan->source->directory);

@@ -5,8 +5,8 @@
  *
  *     key -> { value, serial of the newest environment that asked for it, is it Lua? }
  *
- * with its path for a key. A generation that has it and takes it out of package.loaded loads it anew, but
- * for what is in C. */
+ * with its path for a key. A generation that has asked for it and takes it out of package.loaded loads it
+ * anew, but for what is in C. */
 #include "code.h"
 #include "environment.h"
 #include "system.h"
@@ -73,6 +73,26 @@ static uint64_t serial_of(lua_State *L)
     return serial;
 }
 
+/* Has this generation got it before? */
+static bool has_got(lua_State *L)
+{
+    modules_push_own(L, RECORD_GOT);
+    lua_pushvalue(L, lua_upvalueindex(LOADER_KEY));
+    lua_rawget(L, -2);
+    bool got = lua_toboolean(L, -1) != 0;
+    lua_pop(L, 2);
+    return got;
+}
+
+static void note_got(lua_State *L)
+{
+    modules_push_own(L, RECORD_GOT);
+    lua_pushvalue(L, lua_upvalueindex(LOADER_KEY));
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
 static void keep(lua_State *L, int value, uint64_t serial, bool is_lua)
 {
     push_closet(L, CLOSET_OUTSIDE);
@@ -114,17 +134,19 @@ static int load_outside(lua_State *L)
     modules_push_own(L, RECORD_BOX);
     uint64_t serial = environment_box(L)->serial;
     bool is_lua = !lua_iscfunction(L, lua_upvalueindex(LOADER_FUNCTION));
+    bool anew = is_lua && has_got(L);
     push_kept(L);
-    if (lua_istable(L, -1) && (!is_lua || serial_of(L) != serial)) {
-        if (serial_of(L) < serial) {
-            lua_pushnumber(L, (lua_Number)serial);
-            lua_rawseti(L, -2, KEPT_SERIAL);
-        }
+    if (lua_istable(L, -1) && serial_of(L) > serial) serial = serial_of(L);
+    if (lua_istable(L, -1) && !anew) {
+        lua_pushnumber(L, (lua_Number)serial);
+        lua_rawseti(L, -2, KEPT_SERIAL);
+        note_got(L);
         lua_rawgeti(L, -1, KEPT_VALUE);
         return 1;
     }
     run_loader(L);
     keep(L, 3, serial, is_lua);
+    note_got(L);
     if (lua_istable(L, lua_upvalueindex(UPVALUE_RECORD)))
         lua_pushvalue(L, lua_upvalueindex(UPVALUE_RECORD));
     else

@@ -9,7 +9,8 @@
  * coroutine any more, and nothing would end a __close that loops.
  *
  * What no hook reaches is only told of in the log: a C function that loops by itself (a pattern of
- * the string library), a finalizer, and with LuaJIT a loop that it has compiled. */
+ * the string library), a finalizer, with Lua 5.4 the search for a function through a long chain of __call,
+ * and with LuaJIT a loop that it has compiled. */
 #ifndef MOONPORT_OVERTIME_H
 #define MOONPORT_OVERTIME_H
 

@@ -165,11 +165,17 @@ static bool is_known(struct reloader *reloader, struct source *source, enum look
     return true;
 }
 
-/* NULL, and it is told why; what is as wrong as before, only to who asks. */
+/* NULL, and it is told why; what is as wrong as before, only to who asks. Those who do not ask wait for files
+ * that somebody began to write meanwhile. */
 static struct source *read_source(struct reloader *reloader, enum look look, struct report *report)
 {
     struct error error = {.text = ""};
     struct source *source = source_read(reloader->line->directory, &error);
+    if (look != LOOK_ALWAYS && watch_saw_writing(reloader->watch)) {
+        log_line(LOG_DEBUG, "reload: a file is being written, and waited for");
+        if (source != NULL) source_drop(source);
+        return NULL;
+    }
     bool known = strcmp(error.text, reloader->unreadable.text) == 0;
     reloader->unreadable = error;
     if (source != NULL || (known && look != LOOK_ALWAYS)) return source;

@@ -1,12 +1,33 @@
 /* `require`, as the manual of Lua 5.4 has it, for one generation of scripts. */
 #include "environment.h"
 
+#include <string.h>
+
 enum { LEVELS_MAX = 1000 };
 
 static int require(lua_State *L);
 
-/* Is a call of `require` for this name, which is at 1, under way on this coroutine? (A function that raises
- * an error leaves nothing to be cleared then.) */
+/* Pushes what the call of `require` at this level has in this place, or nil. */
+static void push_local(lua_State *L, const lua_Debug *at, int place)
+{
+    if (lua_getlocal(L, at, place) == NULL) lua_pushnil(L);
+}
+
+/* Is it the loader at 3 that this call runs, with the data at 4? A file is compiled for each search: the
+ * same path says that it is the same one. package.preload has one text for all of its functions. */
+static bool runs_loader(lua_State *L, const lua_Debug *at)
+{
+    push_local(L, at, 3);
+    push_local(L, at, 4);
+    bool same = lua_rawequal(L, -2, 3) != 0;
+    bool is_path = lua_type(L, 4) == LUA_TSTRING && strcmp(lua_tostring(L, 4), ":preload:") != 0;
+    same = same || (lua_isfunction(L, -2) && is_path && lua_rawequal(L, -1, 4) != 0);
+    lua_pop(L, 2);
+    return same;
+}
+
+/* Is a call of `require` for the name at 1 under way on this coroutine, with the same loader? (A function that
+ * raises an error leaves nothing to be cleared then.) */
 static bool is_being_loaded(lua_State *L)
 {
     lua_Debug at;
@@ -14,10 +35,11 @@ static bool is_being_loaded(lua_State *L)
         lua_getinfo(L, "f", &at);
         bool same = lua_tocfunction(L, -1) == require;
         lua_pop(L, 1);
-        if (!same || lua_getlocal(L, &at, 1) == NULL) continue;
+        if (!same) continue;
+        push_local(L, &at, 1);
         same = lua_rawequal(L, -1, 1) != 0;
         lua_pop(L, 1);
-        if (same) return true;
+        if (same && runs_loader(L, &at)) return true;
     }
     return false;
 }
@@ -54,19 +76,19 @@ static void find_loader(lua_State *L, const char *name)
 static int require(lua_State *L)
 {
     const char *name = modules_check_name(L);
-    lua_settop(L, 1); /* is_being_loaded looks for it there */
+    lua_settop(L, 1); /* is_being_loaded looks for it there, and for the loader */
     modules_push_own(L, RECORD_LOADED);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_pushvalue(L, 1);
     lua_gettable(L, 2);
     if (lua_toboolean(L, 3)) return 1;
     lua_settop(L, 2);
+    find_loader(L, name); /* 3: the loader, 4: its data */
     if (is_being_loaded(L))
         return luaL_error(L,
                           "module '%s' is being loaded already: it requires itself, or is required "
                           "by a module that it requires. Set package.loaded[...] before that",
                           name);
-    find_loader(L, name); /* 3: the loader, 4: its data */
     lua_pushvalue(L, 3);
     lua_pushvalue(L, 1);
     lua_pushvalue(L, 4);

@@ -207,12 +207,18 @@ bool runtime_read_seconds(lua_State *L, int index, uint64_t *nanoseconds);
 int runtime_refuse_number(lua_State *L, lua_Number number, const char *expected);
 int runtime_refuse_seconds(lua_State *L, int index);
 
-/* ---- library.c, library_debug.c, coroutines.c ---- */
+/* ---- library.c, library_debug.c, library_levels.c, coroutines.c ---- */
 
 /* Lua's own libraries, but for what a script must not have. */
 void library_open(struct runtime *runtime);
 void library_open_debug(struct runtime *runtime);
+void library_open_levels(struct runtime *runtime);
 void coroutines_open(struct runtime *runtime);
+
+#if COMPAT_HOOK_PER_COROUTINE
+/* Does a function stand at this level of the coroutine that Lua's xpcall would not have put there? */
+bool coroutines_hide(lua_State *of, int level);
+#endif
 
 /* ---- lua_print.c ---- */
 

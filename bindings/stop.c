@@ -34,17 +34,19 @@ static bool only_stops(const struct server *server)
     return true;
 }
 
-/* Until the server has ended; false if it has not by the deadline, or somebody asks once more. on_stop has
- * more time, as long as any other handler. */
-static bool await_end(const struct server *server, uint64_t deadline_ns, uint64_t on_stop_ns,
-                      bool heeds_stops)
+enum await { AWAIT_ENDED, AWAIT_LATE, AWAIT_ASKED_AGAIN };
+
+/* Until the server has ended, the deadline, or somebody asks once more. on_stop has more time, as long as any
+ * other handler. */
+static enum await await_end(const struct server *server, uint64_t deadline_ns, uint64_t on_stop_ns,
+                            bool heeds_stops)
 {
     while (server_is_active(server)) {
         uint64_t end_ns = only_stops(server) ? later(deadline_ns, on_stop_ns) : deadline_ns;
-        if (clock_now_ns() >= end_ns) return false;
-        if (system_wait_for_stop(POLL_MS) && heeds_stops) return false;
+        if (clock_now_ns() >= end_ns) return AWAIT_LATE;
+        if (system_wait_for_stop(POLL_MS) && heeds_stops) return AWAIT_ASKED_AGAIN;
     }
-    return true;
+    return AWAIT_ENDED;
 }
 
 __attribute__((noreturn)) static void end_without(void)
@@ -103,11 +105,12 @@ void stop_when_asked(struct server *server, struct reloader *reloader)
              "after a second, it stops at once",
              (double)config.drain_timeout_ns / 1e9);
     server_drain(server);
-    if (!await_end(server, deadline_ns, on_stop_ns, true)) {
-        bool asked_again = clock_now_ns() < deadline_ns;
+    enum await await = await_end(server, deadline_ns, on_stop_ns, true);
+    if (await != AWAIT_ENDED) {
+        uint64_t hear_ms = await == AWAIT_ASKED_AGAIN ? HEAR_AGAIN_MS : HEAR_MS;
         log_line(LOG_WARN, "stopping at once");
         server_abort(server);
-        if (!await_end(server, after_ms(asked_again ? HEAR_AGAIN_MS : HEAR_MS), 0, false)) {
+        if (await_end(server, after_ms(hear_ms), 0, false) != AWAIT_ENDED) {
             tell_stuck(server);
             end_without();
         }

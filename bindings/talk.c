@@ -157,6 +157,14 @@ static void receive(struct talk *talk)
     }
 }
 
+static bool receive_meanwhile(void *context)
+{
+    struct talk *talk = context;
+    receive(talk);
+    fflush(stdout);
+    return !talk->over;
+}
+
 /* ---- to the server ---- */
 
 /* Nothing that the framing can carry is longer when typed: 4 characters a byte, a carriage return,
@@ -422,7 +430,8 @@ int talk_main(int count, char **words)
     if (talk.person)
         fprintf(stderr, "(connected to %s; %s ends)\n", address_format(&address, text),
                 talk_end_key);
-    talk.marks = talk_terminal_open();
+    struct talk_receiver receiver = {talk.socket, receive_meanwhile, &talk};
+    talk.marks = talk_terminal_open(&receiver);
     converse(&talk);
     talk_terminal_close();
     fflush(stdout);

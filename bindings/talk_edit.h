@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct talk_receiver;
+
 /* False if the standard input and output are no terminal that can move its cursor. */
-bool talk_edit_open(void);
+bool talk_edit_open(const struct talk_receiver *receiver);
 void talk_edit_close(void); /* the terminal is as it was before */
 
 /* Puts the line on the screen, where the cursor is in the first column; takes it off, and leaves the

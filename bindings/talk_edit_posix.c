@@ -30,10 +30,11 @@ static struct {
     EditLine *el; /* NULL: not open */
     History *history;
     struct termios before; /* the terminal's mode */
-    mbstate_t partial;     /* a character whose bytes have not all come */
-    bool shown;            /* the line is on the screen; while it is not, libedit's is empty, and */
-    wchar_t *kept;         /* this is it, NULL: "" */
-    int cursor;            /* in characters */
+    struct talk_receiver receiver;
+    mbstate_t partial; /* a character whose bytes have not all come */
+    bool shown;        /* the line is on the screen; while it is not, libedit's is empty, and */
+    wchar_t *kept;     /* this is it, NULL: "" */
+    int cursor;        /* in characters */
     uint8_t input[INPUT_SIZE];
     struct span keys;      /* of the input, not used yet */
     size_t pasted;         /* bytes of the keys that are one text: to be inserted at once */
@@ -143,10 +144,39 @@ void talk_edit_show(void)
 
 /* ---- keys ---- */
 
+/* Below what libedit shows, which it shows again below that: it cannot be told to take that off within a
+ * key. */
+static bool receive_within_key(void)
+{
+    fputs("\r\n\x1b[J", stdout);
+    if (!editor.receiver.receive(editor.receiver.context)) return false;
+    el_set(editor.el, EL_REFRESH);
+    return true;
+}
+
+/* For a key, or the rest of one: after ESC, in a search, of a character. Meanwhile the server may say
+ * something. */
+static void await_key(void)
+{
+    struct pollfd waits[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                             {.fd = (int)editor.receiver.socket, .events = POLLIN}};
+    while (!editor.ended) {
+        int count = poll(waits, 2, -1);
+        if (count > 0 && waits[0].revents == 0)
+            editor.ended = !receive_within_key();
+        else if (count < 0 && errno == EINTR)
+            talk_edit_interrupted();
+        else
+            return;
+    }
+}
+
 /* Reads keys if there are none; false at the end. */
 static bool fill(void)
 {
     while (editor.keys.size == 0 && !editor.ended) {
+        await_key();
+        if (editor.ended) break;
         ssize_t got = read(STDIN_FILENO, editor.input, sizeof editor.input);
         if (got > 0)
             editor.keys = span_of(editor.input, (size_t)got);
@@ -317,11 +347,12 @@ static void bind_keys(EditLine *el)
     el_set(el, EL_BIND, "^R", "em-inc-search-prev", NULL);
 }
 
-bool talk_edit_open(void)
+bool talk_edit_open(const struct talk_receiver *receiver)
 {
     HistEvent event;
     if (!is_capable()) return false;
     choose_locale();
+    editor.receiver = *receiver;
     editor.history = history_init();
     editor.el = el_init("moonport", stdin, stdout, stderr);
     if (editor.history == NULL || editor.el == NULL) {

@@ -7,8 +7,9 @@ const char *const talk_editing = "In a terminal, \"< \" marks what is received. 
                                  "built without libedit, with which\n"
                                  "the line that you type can be edited.\n";
 
-bool talk_edit_open(void)
+bool talk_edit_open(const struct talk_receiver *receiver)
 {
+    (void)receiver;
     return false;
 }
 

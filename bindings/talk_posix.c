@@ -76,9 +76,9 @@ bool talk_typed_by_person(void)
 
 static bool edits;
 
-bool talk_terminal_open(void)
+bool talk_terminal_open(const struct talk_receiver *receiver)
 {
-    edits = talk_edit_open();
+    edits = talk_edit_open(receiver);
     return talk_typed_by_person() && isatty(STDOUT_FILENO) == 1;
 }
 

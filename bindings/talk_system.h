@@ -28,9 +28,17 @@ void talk_finish(intptr_t socket);
 
 bool talk_typed_by_person(void); /* the input is a terminal */
 
+/* Receives and prints what there is; false: nothing more will come. */
+struct talk_receiver {
+    intptr_t socket;
+    bool (*receive)(void *context);
+    void *context;
+};
+
 /* Prepares the terminal for a person who types. True if what is typed and what is received stand in one
- * terminal, so that the latter has to be marked. */
-bool talk_terminal_open(void);
+ * terminal, so that the latter has to be marked. In talk_read the receiver is called, too, if that has to wait
+ * for the rest of a key. */
+bool talk_terminal_open(const struct talk_receiver *receiver);
 void talk_terminal_close(void); /* it is as it was before */
 
 /* How a typed line is edited, for the help; ends with a line end. */

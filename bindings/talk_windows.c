@@ -93,8 +93,9 @@ bool talk_typed_by_person(void)
 
 const char *const talk_editing = "";
 
-bool talk_terminal_open(void)
+bool talk_terminal_open(const struct talk_receiver *receiver)
 {
+    (void)receiver; /* talk_read does not wait */
     return false;
 }
 

@@ -7,7 +7,10 @@
 #include "source.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -42,6 +45,8 @@ struct watch {
     bool stale;              /* directories may have gone that are watched still */
     bool warned;             /* that not all of them are watched */
     struct writing *writing; /* all of them */
+    bool written;            /* a Lua file was, since a change was told of */
+    uint64_t insist_ms;      /* when to take what is written to as it is; UINT64_MAX: not decided */
     uint64_t look_ms;        /* when to see where the path leads now; UINT64_MAX: never */
     struct settle settle;
 };
@@ -58,11 +63,10 @@ static const char *name_of(const struct inotify_event *event)
     return event->len == 0 ? "" : event->name;
 }
 
-static struct writing **find_writing(struct watch *watch, const struct inotify_event *event)
+static struct writing **find_writing(struct watch *watch, int directory, const char *name)
 {
     struct writing **at = &watch->writing;
-    while (*at != NULL &&
-           ((*at)->directory != event->wd || strcmp((*at)->name, name_of(event)) != 0))
+    while (*at != NULL && ((*at)->directory != directory || strcmp((*at)->name, name) != 0))
         at = &(*at)->next;
     return at;
 }
@@ -81,22 +85,33 @@ static void end_all_writing(struct watch *watch)
 }
 
 /* Without memory for it, nobody waits for the file to be closed. */
-static void begin_writing(struct watch *watch, const struct inotify_event *event)
+static void begin_writing(struct watch *watch, int directory, const char *name, bool created)
 {
-    bool created = (event->mask & IN_CREATE) != 0;
-    struct writing *known = *find_writing(watch, event);
+    struct writing *known = *find_writing(watch, directory, name);
     if (known != NULL) {
         known->created = known->created && created;
         return;
     }
-    size_t size = strlen(name_of(event)) + 1;
+    size_t size = strlen(name) + 1;
     struct writing *writing = calloc(1, sizeof *writing + size);
     if (writing == NULL) return;
     writing->next = watch->writing;
-    writing->directory = event->wd;
+    writing->directory = directory;
     writing->created = created;
-    memcpy(writing->name, name_of(event), size);
+    memcpy(writing->name, name, size);
     watch->writing = writing;
+}
+
+/* A lease for reading is refused while anybody has the file open to write it. Systems of files that
+ * have no leases do not tell. */
+static bool is_open_to_write(const char *path)
+{
+    int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) return false;
+    fcntl(file, F_SETSIG, SIGURG); /* who opens it just now must not have us ended by a SIGIO */
+    bool is_open = fcntl(file, F_SETLEASE, F_RDLCK) != 0 && errno == EAGAIN;
+    close(file);
+    return is_open;
 }
 
 /* A file that was opened to be made is empty, until something is written. A link to another one is
@@ -144,10 +159,10 @@ static void note_writing(struct watch *watch, const struct inotify_event *event)
         end_all_writing(watch); /* that they were closed may be among what was lost */
     else if ((event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | REPLACED |
                              IN_IGNORED)) != 0)
-        end_writing(find_writing(watch, event));
+        end_writing(find_writing(watch, event->wd, name_of(event)));
     else if ((event->mask & (IN_MODIFY | IN_CREATE)) != 0 && (event->mask & IN_ISDIR) == 0 &&
              is_script)
-        begin_writing(watch, event);
+        begin_writing(watch, event->wd, name_of(event), (event->mask & IN_CREATE) != 0);
 }
 
 /* ---- what is watched ---- */
@@ -194,22 +209,76 @@ static bool add_all(struct watch *watch, struct error *error)
     return source_walk(watch->directory, &visitor, error);
 }
 
-/* Watches what there is now, and nothing else. What has been told of but not read is forgotten. */
+/* Somebody may have opened a file before it was watched: that it is closed will be told. */
+static bool note_open(void *context, const char *path, const char *name, struct error *error)
+{
+    struct watch *watch = context;
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    (void)name;
+    (void)error;
+    if (!is_open_to_write(path)) return true;
+    snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
+    int known = inotify_add_watch(watch->changes, directory, WRITTEN | RENAMED | IN_ONLYDIR);
+    begin_writing(watch, known, slash + 1, false);
+    settle_note(&watch->settle, now_ms());
+    return true;
+}
+
+static void find_open(struct watch *watch)
+{
+    struct source_visitor visitor = {.context = watch, .file = note_open};
+    struct error error;
+    source_walk(watch->directory, &visitor, &error);
+}
+
+/* A name that is not a Lua file's may be a link that leads to some. What has no name is what one leads to. */
+static bool counts(const struct inotify_event *event)
+{
+    if ((event->mask & (RENAMED | REPLACED | IN_Q_OVERFLOW)) != 0) return true;
+    return (event->mask & WRITTEN) != 0 && (event->len == 0 || source_has_name(event->name));
+}
+
+/* Has anything happened that nobody has read of? */
+static bool has_unread(int changes)
+{
+    alignas(struct inotify_event) char events[EVENTS_SIZE];
+    const struct inotify_event *event;
+    ssize_t size;
+    while ((size = read(changes, events, sizeof events)) > 0)
+        for (ssize_t at = 0; at < size; at += (ssize_t)(sizeof *event + event->len)) {
+            event = (const struct inotify_event *)(events + at);
+            if (counts(event)) return true;
+        }
+    return false;
+}
+
+/* Watches what there is now, and nothing else. What was watched until then is closed last: of what
+ * happens meanwhile one of both tells. */
 static bool add_anew(struct watch *watch, struct error *error)
 {
     struct stat status;
     int changes = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (changes < 0) return refused(watch->directory, error);
-    if (watch->changes >= 0) close(watch->changes);
+    int before = watch->changes;
     watch->changes = changes;
     watch->first = -1;
     end_all_writing(watch); /* they were numbered by what was watched */
     /* Before it is watched: if the path leads elsewhere in between, the next look sees that. */
+    bool known = before >= 0;
     if (stat(watch->directory, &status) == 0) {
+        known = known && watch->device == status.st_dev && watch->inode == status.st_ino;
         watch->device = status.st_dev;
         watch->inode = status.st_ino;
     }
-    return add_all(watch, error);
+    bool fine = add_all(watch, error);
+    if (known && has_unread(before)) {
+        known = false;
+        settle_note(&watch->settle, now_ms());
+    }
+    if (before >= 0) close(before);
+    if (fine && !known) find_open(watch);
+    return fine;
 }
 
 /* While waiting there is nobody to hand an error to: some changes are not seen then. */
@@ -240,14 +309,8 @@ static void look(struct watch *watch, uint64_t now)
 
 /* ---- what has happened ---- */
 
-/* A name that is not a Lua file's may be a link that leads to some. What has no name is what one leads to. */
-static bool counts(const struct inotify_event *event)
-{
-    if ((event->mask & (RENAMED | REPLACED | IN_Q_OVERFLOW)) != 0) return true;
-    return (event->mask & WRITTEN) != 0 && (event->len == 0 || source_has_name(event->name));
-}
-
-static void read_events(struct watch *watch, uint64_t now)
+/* False: there are no more for now. */
+static bool read_events(struct watch *watch, uint64_t now)
 {
     alignas(struct inotify_event) char events[EVENTS_SIZE];
     const struct inotify_event *event;
@@ -259,11 +322,17 @@ static void read_events(struct watch *watch, uint64_t now)
         if ((event->mask & ARRIVED) != 0 && (event->mask & IN_ISDIR) != 0) arrived = true;
         if ((event->mask & (RENAMED | REPLACED | IN_Q_OVERFLOW)) != 0) watch->stale = true;
         note_writing(watch, event);
-        if (counts(event)) changed = true;
+        if (!counts(event)) continue;
+        changed = true;
+        if ((event->mask & (WRITTEN | IN_Q_OVERFLOW)) != 0) watch->written = true;
     }
     struct error error;
-    if (arrived) note_trouble(watch, add_all(watch, &error), &error);
+    if (arrived) {
+        note_trouble(watch, add_all(watch, &error), &error);
+        find_open(watch);
+    }
     if (changed) settle_note(&watch->settle, now);
+    return size > 0;
 }
 
 static bool take_wake(struct watch *watch)
@@ -278,13 +347,17 @@ static bool has_settled(struct watch *watch, uint64_t now)
     if (!settle_is_due(&watch->settle, now)) return false;
     forget_links(watch);
     read_events(watch, now); /* one of those may have been written to just now */
+    look(watch, now);
     const struct writing *writing = watch->writing;
     if (!settle_over(&watch->settle, now, writing != NULL)) return false;
-    if (writing != NULL)
+    if (writing != NULL) {
+        watch->insist_ms = now;
         log_line(LOG_WARN,
                  "%s has been open for writing for %d s since the last change: it is read as it is",
                  writing->name[0] == '\0' ? "a file" : writing->name, SETTLE_OPEN_MS / 1000);
+    }
     end_all_writing(watch);
+    watch->written = false;
     return true;
 }
 
@@ -293,11 +366,7 @@ enum watch_event watch_wait(struct watch *watch)
     for (;;) {
         if (take_wake(watch)) return WATCH_WOKEN;
         uint64_t now = now_ms();
-        if (has_settled(watch, now)) {
-            look(watch, now);
-            watch->settle.changed = false; /* what that saw is told of with the rest */
-            return WATCH_CHANGED;
-        }
+        if (has_settled(watch, now)) return WATCH_CHANGED;
         if (now >= watch->look_ms) look(watch, now);
         struct pollfd ready[] = {{.fd = watch->wake, .events = POLLIN},
                                  {.fd = watch->changes, .events = POLLIN}};
@@ -305,6 +374,19 @@ enum watch_event watch_wait(struct watch *watch)
         poll(ready, 2, patience > INT32_MAX ? -1 : (int)patience);
         if (ready[1].revents != 0) read_events(watch, now_ms());
     }
+}
+
+bool watch_saw_writing(struct watch *watch)
+{
+    uint64_t now = now_ms();
+    while (read_events(watch, now)) continue;
+    forget_links(watch);
+    if ((!watch->written && watch->writing == NULL) || now >= watch->insist_ms) {
+        watch->insist_ms = UINT64_MAX;
+        return false;
+    }
+    if (watch->insist_ms == UINT64_MAX) watch->insist_ms = now + SETTLE_OPEN_LATEST_MS;
+    return true;
 }
 
 void watch_wake(struct watch *watch)
@@ -323,7 +405,7 @@ struct watch *watch_open(const char *directory, struct error *error)
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL) goto no_memory;
     watch->changes = watch->first = -1;
-    watch->look_ms = UINT64_MAX;
+    watch->look_ms = watch->insist_ms = UINT64_MAX;
     watch->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (watch->wake < 0) {
         error_set(error, ERROR_SYSTEM, "nothing can be waited for: %s", strerror(errno));

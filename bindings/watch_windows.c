@@ -16,7 +16,8 @@ struct watch {
     char *path;       /* NULL: nothing is watched */
     DWORD volume;     /* of the directory, with its number there */
     uint64_t number;
-    uint64_t look_ms; /* when to see where the path leads now; UINT64_MAX: never */
+    uint64_t insist_ms; /* when to take what is written to as it is; UINT64_MAX: not decided */
+    uint64_t look_ms;   /* when to see where the path leads now; UINT64_MAX: never */
     struct settle settle;
     OVERLAPPED operation; /* always under way while there is a directory */
     DWORD changes[CHANGES_SIZE / sizeof(DWORD)];
@@ -146,19 +147,28 @@ static bool find_writing(void *context, const char *path, const char *name, stru
     return true;
 }
 
+/* The error names the file. */
+static bool is_written_to(const struct watch *watch, struct error *error)
+{
+    struct source_visitor visitor = {.file = find_writing};
+    *error = (struct error){.kind = ERROR_NONE};
+    source_walk(watch->path, &visitor, error);
+    return error->kind == ERROR_SYSTEM;
+}
+
 /* True if a burst is over. */
 static bool has_settled(struct watch *watch, uint64_t now)
 {
-    struct error error = {.kind = ERROR_NONE};
+    struct error error;
     if (!settle_is_due(&watch->settle, now)) return false;
-    struct source_visitor visitor = {.file = find_writing};
-    source_walk(watch->path, &visitor, &error);
-    bool writing = error.kind == ERROR_SYSTEM;
+    bool writing = is_written_to(watch, &error);
     if (!settle_over(&watch->settle, now, writing)) return false;
-    if (writing)
+    if (writing) {
+        watch->insist_ms = now;
         log_line(LOG_WARN,
                  "%s has been open for writing for %d s since the last change: it is read as it is",
                  error.text, SETTLE_OPEN_MS / 1000);
+    }
     return true;
 }
 
@@ -178,6 +188,24 @@ enum watch_event watch_wait(struct watch *watch)
     }
 }
 
+bool watch_saw_writing(struct watch *watch)
+{
+    struct error error;
+    uint64_t now = GetTickCount64();
+    if (watch->path == NULL) return false;
+    if (watch->directory != NULL &&
+        WaitForSingleObject(watch->operation.hEvent, 0) == WAIT_OBJECT_0)
+        read_changes(watch, now);
+    bool writing = is_written_to(watch, &error);
+    if (writing) settle_note(&watch->settle, now);
+    if ((!writing && !watch->settle.changed) || now >= watch->insist_ms) {
+        watch->insist_ms = UINT64_MAX;
+        return false;
+    }
+    if (watch->insist_ms == UINT64_MAX) watch->insist_ms = now + SETTLE_OPEN_LATEST_MS;
+    return true;
+}
+
 void watch_wake(struct watch *watch)
 {
     check(SetEvent(watch->wake));
@@ -189,7 +217,7 @@ struct watch *watch_open(const char *directory, struct error *error)
 {
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL) goto no_memory;
-    watch->look_ms = UINT64_MAX;
+    watch->look_ms = watch->insist_ms = UINT64_MAX;
     watch->wake = CreateEventW(NULL, FALSE, FALSE, NULL);
     watch->operation.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL);
     if (watch->wake == NULL || watch->operation.hEvent == NULL) goto no_memory;

@@ -354,3 +354,51 @@ Test(debug, any_function_with_any_arguments_raises_an_error_at_the_most)
     close(again);
     server_end(&server);
 }
+
+/* What guards the server stands between a script's functions, and is not there for it. */
+Test(debug, levels_in_a_message_handler_are_those_of_lua)
+{
+    try_script(HEAD
+               "local function fails()\n"
+               "  local mine = 'held'\n"
+               "  return {} + 1, mine\n"
+               "end\n"
+               "local line = debug.getinfo(1, 'l').currentline - 2\n"
+               "local function place(level)\n"
+               "  local at = debug.getinfo(level, 'Sl')\n"
+               "  return at.short_src:match '[^/]*$' .. ':' .. at.currentline\n"
+               "end\n"
+               "local function check_trace(trace, first)\n"
+               "  local lines = {}\n"
+               "  for text in trace:match('stack traceback:(.*)'):gmatch '\\n\\t([^\\n]+)' do\n"
+               "    lines[#lines + 1] = text\n"
+               "  end\n"
+               "  check(trace, lines[first]:find('main.lua:' .. line .. ':', 1, true))\n"
+               "  check(trace, lines[first + 1]:find('xpcall', 1, true))\n"
+               "  check(trace, lines[first + 2]:find('main.lua:', 1, true))\n"
+               "  check(trace, not trace:find('metamethod', 1, true))\n"
+               "end\n"
+               "function on_receive(conn)\n"
+               "  xpcall(fails, function()\n"
+               "    check(place(3), place(3) == 'main.lua:' .. line)\n"
+               "    local name, value = debug.getlocal(2, 1)\n"
+               "    check(name, name == 'mine' and value == 'held')\n"
+               "    check('xpcall', debug.getinfo(3, 'f').func == xpcall)\n"
+               "    check('no level', debug.getinfo(99) == nil)\n"
+               "    check('no local', not pcall(debug.getlocal, 99, 1))\n"
+               "    check_trace(debug.traceback('here'), 2)\n"
+               "    check_trace(debug.traceback('here', 2), 1)\n"
+               "    if _VERSION == 'Lua 5.1' then return end\n"
+               "    check_trace(coroutine.wrap(function(of)\n"
+               "      check('of another', debug.getlocal(of, 2, 1) == 'mine')\n"
+               "      return debug.traceback(of, 'there', 2)\n"
+               "    end)(coroutine.running()), 1)\n"
+               "  end)\n"
+               "  local fine, trace = xpcall(fails, debug.traceback)\n"
+               "  check('failed', not fine)\n"
+               "  check_trace(trace, 1)\n"
+               "  check('as it is', debug.traceback(check) == check)\n"
+               "  conn:send(verdict())\n"
+               "end\n",
+               NULL);
+}

@@ -51,6 +51,35 @@ Test(reload_half, a_file_that_is_written_in_parts_is_taken_when_it_is_closed)
     server_end(&server);
 }
 
+/* The script writes to itself, before the server watches and after. */
+Test(reload_half, a_file_that_was_open_before_the_server_watched_is_taken_when_it_is_closed)
+{
+    if (on_windows()) cr_skip_test("Wine does not see that a program outside has a file open");
+    struct server server = server_begin(&(struct begin){
+        .script = "local half = [[function on_receive(c, p) c:send('half') end\n]]\n"
+                  "local path = debug.getinfo(1, 'S').source:sub(2)\n"
+                  "function on_start()\n"
+                  "  file = io.open(path, 'w')\n"
+                  "  file:write(half) file:flush()\n"
+                  "end\n"
+                  "function on_receive(conn, packet)\n"
+                  "  if packet == 'close' then\n"
+                  "    file:write([[function on_receive(c, p) c:send('two') end\n]]) file:close()\n"
+                  "  end\n"
+                  "  conn:send('one')\n"
+                  "end\n",
+        .admin = true,
+        .flags = {"--workers", "1", "--log", "debug"}});
+    int client = client_connect(&server);
+    is_served_for_a_while(client, "one");
+    client_ask(client, "close", "one");
+    server_expect_log(&server, "reload: generation 2 runs: main.lua\n");
+    client_ask(client, "what?", "two");
+    cr_assert_eq(server_log_count(&server, "generation 3"), 0, "%s", server_log(&server));
+    close(client);
+    server_end(&server);
+}
+
 Test(reload_half, an_empty_main_is_taken_only_when_somebody_asks_for_it)
 {
     struct server server = begin_watched(SAYS("one"));

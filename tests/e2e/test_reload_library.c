@@ -206,6 +206,48 @@ Test(reload_library, a_loop_that_waits_sees_the_generation_behind_its_on_unload)
     server_end(&server);
 }
 
+/* The second worker refuses it when the code that runs has been seen to go on in the first. */
+Test(reload_library, server_state_of_code_that_another_worker_refuses_is_never_seen)
+{
+    static const char script[] =
+        "server.state = { from = 'new' }\n"
+        "if server.worker == 1 then server.shared:set('loaded', true) end\n"
+        "while server.worker == 2 and not server.shared:get 'seen' do end\n"
+        "if server.worker == 2 and not server.shared:get 'well' then error 'refused' end\n"
+        "function on_receive(conn) conn:send(server.state.from) end\n";
+    struct server server = server_begin(&(struct begin){
+        .script = "server.state = { from = 'old' }\n"
+                  "function on_unload() server.shared:set('unloaded', server.state.from) end\n"
+                  "function on_receive(conn, packet)\n"
+                  "  if packet == 'which' then return conn:send(tostring(server.worker)) end\n"
+                  "  while packet == 'loaded' and not server.shared:get 'loaded' do\n"
+                  "    server.sleep(0.001)\n"
+                  "  end\n"
+                  "  conn:send(server.state.from)\n"
+                  "  server.shared:set('seen', true)\n"
+                  "  if packet == 'well' then server.shared:set('well', true) end\n"
+                  "end\n",
+        .admin = true,
+        .flags = {"--workers", "2", "--handler-timeout", "60"}});
+    int client = client_connect_to_worker(&server, 1);
+    client_put_text(client, "loaded");
+    script_write(&server, "main.lua", script);
+    client_expect(client, "old");
+    server_expect_log(&server, "nothing has changed: generation 1 runs\n");
+    client_ask(client, "well", "old");
+    server_command(&server, "reload", 0, "generation 2 runs");
+    client_ask(client, "?", "new");
+    script_write(&server, "main.lua",
+                 "server.state = nil\n"
+                 "function on_receive(conn, packet)\n"
+                 "  conn:send(server.shared:get 'unloaded' .. tostring(server.state))\n"
+                 "end\n");
+    server_expect_log(&server, "generation 3 runs");
+    client_ask(client, "?", "oldnil");
+    close(client);
+    server_end(&server);
+}
+
 /* Both have the number 2. */
 Test(reload_library, code_that_was_refused_shows_nothing_to_the_next)
 {
@@ -260,6 +302,45 @@ Test(reload_library, the_collector_is_in_its_own_mode_again)
     client_ask(client, "?", "generational");
     server_command(&server, "reload", 0, "generation 2 runs");
     client_ask(client, "?", "generational");
+    close(client);
+    server_end(&server);
+}
+
+/* Of Lua 5.1: what a thread has of globals, all generations would share. */
+Test(reload_library, module_and_getfenv_give_each_generation_its_own_globals)
+{
+    static const char counted[] =
+        "module('lib.counted', package.seeall)\n"
+        "count = (count or 0) + 1\n"
+        "function see()\n"
+        "  return tostring(left) .. getfenv()._NAME .. getfenv()._PACKAGE\n"
+        "end\n";
+    static const char script[] =
+        "local left_before, thread = getfenv(0).left, coroutine.create(print)\n"
+        "local of = getfenv\n"
+        "getfenv(0).left = 'left'\n"
+        "require 'module'\n"
+        "local function all(...)\n"
+        "  for i = 1, select('#', ...) do if select(i, ...) ~= _G then return i end end\n"
+        "  return 'all'\n"
+        "end\n"
+        "local inner = setfenv(function() return of(1).word end, { word = 'inner' })\n"
+        "function on_receive(conn)\n"
+        "  assert(not pcall(setfenv, 0, {}) and not pcall(setfenv, print, {}))\n"
+        "  assert(not pcall(getfenv, -1) and not pcall(getfenv, 99))\n"
+        "  conn:send(tostring(left_before) .. lib.counted.count .. lib.counted.see() .. inner() .. "
+        "all(\n"
+        "    getfenv(), getfenv(0), getfenv(1), getfenv(print), getfenv(on_receive),\n"
+        "    debug.getfenv(thread), debug.getfenv(print), debug.getfenv(on_receive)))\n"
+        "end\n";
+    if (!has_luajit()) cr_skip_test("Lua 5.4 has neither");
+    struct server server = server_begin_reloadable("function on_receive() end\n", "1");
+    int client = client_connect(&server);
+    script_write(&server, "module.lua", counted);
+    for (int generation = 2; generation < 5; generation++) {
+        server_reload(&server, script, generation);
+        client_ask(client, "?", "nil1leftlib.countedlib.innerall");
+    }
     close(client);
     server_end(&server);
 }

@@ -107,6 +107,29 @@ Test(stop, on_stop_has_as_long_as_any_handler_when_draining_is_over)
     server_end(&server);
 }
 
+/* What on_stop waits for comes when somebody has asked again, and draining has been over for long. */
+Test(stop, a_second_signal_leaves_on_stop_the_same_time_when_draining_is_over)
+{
+    static const char script[] =
+        "function on_stop()\n"
+        "  local path = debug.getinfo(1, 'S').source:sub(2) .. '.asked'\n"
+        "  os.execute('while ! test -e ' .. path .. '; do sleep 0.02; done; sleep 1')\n"
+        "  server.log('info', 'saved')\n"
+        "end\n";
+    if (on_windows()) cr_skip_test("NOT TESTED: there is no sleep to be executed");
+    struct server server = server_begin(&(struct begin){
+        .script = script,
+        .flags = {"--drain-timeout", "0.1", "--workers", "1", "--handler-timeout", "60"}});
+    server_signal(&server, SIGTERM);
+    server_expect_log(&server, "stopping:");
+    server_signal_again(&server, SIGTERM);
+    server_expect_log(&server, "stopping at once\n");
+    script_write(&server, "main.lua.asked", "");
+    expect_status(&server, 0);
+    server_expect_log(&server, "saved\n");
+    server_end(&server);
+}
+
 /* New code is loaded by the workers, on which the one that reloads waits for some seconds. */
 Test(stop, a_second_signal_does_not_wait_for_a_reload)
 {

@@ -18,6 +18,7 @@
     "function on_receive(conn, packet)\n" \
     "  if packet == 'push' then broadcast('pushed\\nin between') return end\n" \
     "  if packet == 'nothing' then return end\n" \
+    "  if packet == 'end' then for c in server.connections() do c:close() end return end\n" \
     "  conn:send(#packet < 1000 and packet:upper() or #packet .. ' bytes')\n" \
     "end\n"
 
@@ -238,6 +239,45 @@ Test(talk, ends_with_the_server_whatever_is_being_typed)
     expect_shown(&terminal, "half");
     server_signal(&terminal.server, SIGTERM);
     cr_assert_eq(server_wait(&terminal.server), 0);
+    terminal_end(&terminal, 0);
+}
+
+/* A key that is none yet, and what completes it. */
+Test(talk, shows_what_is_received_within_a_key)
+{
+    static const char *const keys[][2] = {
+        {"\x1b", "f"}, {"\x12", "\x07"}, {"\x16", "x"}, {"\x18", "x"}, {"\xc3", "\xa9"}};
+    need_line_editing();
+    struct terminal terminal = terminal_begin("xterm");
+    expect_shown(&terminal, "> ");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        type(&terminal, "half");
+        expect_shown(&terminal, "half");
+        type(&terminal, keys[i][0]);
+        usleep(50000); /* that it is read alone */
+        push(&terminal);
+        expect_shown(&terminal, "< pushed\\nin between\r\n");
+        expect_shown(&terminal, "> half");
+        type(&terminal, keys[i][1]);
+        type(&terminal, "\x15whole\r");
+        expect_shown(&terminal, "< WHOLE\r\n");
+    }
+    type(&terminal, "\x04");
+    terminal_end(&terminal, 0);
+}
+
+Test(talk, ends_with_the_server_within_a_key)
+{
+    need_line_editing();
+    struct terminal terminal = terminal_begin("xterm");
+    expect_shown(&terminal, "> ");
+    type(&terminal, "half\x1b");
+    expect_shown(&terminal, "half");
+    usleep(50000);
+    int client = client_connect(&terminal.server);
+    client_put_text(client, "end");
+    cr_assert_eq(client_await_end(client), CLIENT_EOF);
+    close(client);
     terminal_end(&terminal, 0);
 }
 

@@ -372,6 +372,105 @@ Test(watch_posix, lets_go_of_what_it_has_watched_before)
     tree_end(&tree);
 }
 
+/* Systems of files that have no leases do not tell who has a file open. */
+static void need_leases(void)
+{
+    char path[TREE_PATH_MAX];
+    int file = open(tree_path(&tree, "main.lua", path), O_RDONLY);
+    bool can = fcntl(file, F_SETLEASE, F_RDLCK) == 0;
+    close(file);
+    if (can) return;
+    tree_end(&tree);
+    cr_skip_test("this directory has no leases");
+}
+
+Test(watch_posix, waits_for_a_file_that_was_open_before_it_was_watched)
+{
+    tree_begin(&tree);
+    need_leases();
+    tree_put_directory(&tree, "game");
+    FILE *file = tree_open(&tree, "game/rules.lua");
+    begin_watching();
+    cr_assert(watch_saw_writing(watch));
+    does_not_change();
+    cr_assert_eq(fclose(file), 0);
+    changes();
+    cr_assert_not(watch_saw_writing(watch));
+    end_watching();
+}
+
+Test(watch_posix, waits_for_an_open_file_in_a_directory_that_arrives)
+{
+    tree_begin(&tree);
+    need_leases();
+    tree_put_directory(&tree, "../game");
+    FILE *file = tree_open(&tree, "../game/rules.lua");
+    begin_watching();
+    tree_move(&tree, "../game", "game");
+    does_not_change();
+    cr_assert_eq(fclose(file), 0);
+    changes();
+    end_watching();
+}
+
+Test(watch_posix, does_not_wait_for_a_file_that_is_open_and_was_not_written_to_since)
+{
+    tree_begin(&tree);
+    begin_watching();
+    log_to_file();
+    FILE *file = tree_open(&tree, "notes.lua");
+    changes(); /* after it was waited for */
+    tree_put(&tree, "main.lua.new", "-- new\n");
+    tree_move(&tree, "main.lua.new", "main.lua");
+    changes();
+    cr_assert_not(log_has("main.lua has been"));
+    cr_assert_not(watch_saw_writing(watch));
+    does_not_change();
+    fclose(file);
+    end_watching();
+}
+
+/* ---- what was read since it was told of ---- */
+
+Test(watch_posix, says_that_a_file_was_written_to_since_it_told_of_a_change)
+{
+    tree_begin(&tree);
+    begin_watching();
+    cr_assert_not(watch_saw_writing(watch));
+    tree_put(&tree, "main.lua", "-- one\n");
+    cr_assert(watch_saw_writing(watch));
+    changes();
+    cr_assert_not(watch_saw_writing(watch));
+    tree_put(&tree, "main.lua.new", "-- two\n");
+    tree_move(&tree, "main.lua.new", "main.lua");
+    cr_assert_not(watch_saw_writing(watch)); /* whoever read it has all of the one or the other */
+    changes();
+    FILE *file = tree_open(&tree, "main.lua");
+    fputs("-- half", file);
+    fflush(file);
+    cr_assert(watch_saw_writing(watch));
+    cr_assert(watch_saw_writing(watch)); /* still */
+    fclose(file);
+    changes();
+    cr_assert_not(watch_saw_writing(watch));
+    end_watching();
+}
+
+Test(watch_posix, takes_a_file_as_it_is_that_was_waited_for_as_long_as_it_may_be)
+{
+    tree_begin(&tree);
+    begin_watching();
+    log_to_file();
+    FILE *file = tree_open(&tree, "main.lua");
+    changes();
+    fputs("-- more\n", file);
+    fflush(file);
+    cr_assert_not(watch_saw_writing(watch));
+    fclose(file);
+    changes();
+    end_watching();
+}
+
 /* ---- limits ---- */
 
 /* More than the system keeps at first: it says that there were more, but not which. */
