@@ -51,7 +51,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
  * all the time; page by page, that takes longer than all else. */
 void server_keep_pages(uint32_t workers, uint64_t max_packet, uint64_t memory)
 {
-    uint64_t kept = smaller(workers * (uint64_t)KEPT_MAX, workers * KEPT_PACKETS * max_packet);
+    uint64_t count = workers, kept = smaller(count * KEPT_MAX, count * KEPT_PACKETS * max_packet);
     pages_keep((size_t)smaller(kept, memory / KEPT_PART));
 }
 

@@ -191,7 +191,7 @@ static const char posts[] =
     "  local to = other == 'other' and 3 - server.worker or server.worker\n"
     "  local text = ('x'):rep(tonumber(size))\n"
     "  server.post(to, 'busy')\n"
-    "  local left = to == server.worker and math.huge or 40000\n"
+    "  local left = to == server.worker and math.huge or 90000\n"
     "  while left > 0 and server.post(to, text) do left = left - 1 end\n"
     "  local file = io.open('/proc/self/statm')\n"
     "  conn:send(file:read('a'):match('%d+ (%d+)'))\n"
@@ -216,7 +216,7 @@ static void need_resident(void)
 /* Nobody says a word afterwards. */
 static void post_and_rest(const char *text)
 {
-    struct scene scene = begin_with(posts, CONFIG("96M"), "2");
+    struct scene scene = begin_with(posts, CONFIG("192M"), "2");
     size_t full = post(&scene, text);
     while (fault_resident(&scene.server) > scene.fresh + AT_REST) nap();
     cr_log_info("%zu K were resident, %zu K at first", full >> 10, scene.fresh >> 10);
