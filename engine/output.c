@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
-#include <unistd.h>
 
 /* What a pipe takes in one piece, whoever else writes to it. */
 enum { PIECE_SIZE = 4096 };
@@ -52,7 +51,7 @@ static bool wait_for_room(enum output output, struct state *state, bool refused)
     int64_t begun_ms = state->full_ms = now_ms(), left_ms = PATIENCE_MS - state->waited_ms;
     if (left_ms <= 0) return false;
     if (refused) {
-        usleep(1000);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         state->waited_ms++;
         return true;
     }
