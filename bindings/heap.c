@@ -148,7 +148,7 @@ static void *system_allocate(void *state, void *old, size_t old_size, size_t new
     if (before == 0 && after == 0 && new_size > 0) return realloc(old, new_size);
     if (new_size == 0) {
         release(old, old_size);
-        trim_note(&heap->trim, heap->used - heap->paged);
+        trim_leave(&heap->trim, heap->used - heap->paged);
     } else {
         old = allocate_pages(old, old_size, new_size);
         if (old == NULL) return NULL;

@@ -1,10 +1,13 @@
 /* print and io.write of a server. Lua's own go through C's streams, which wait for a pipe that nobody
  * reads; and with them all connections of the worker. */
+#include "clock.h"
 #include "output.h"
 #include "runtime.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
+
+#define TELL_NS UINT64_C(1000000000)
 
 static _Atomic uint64_t lost_lines; /* that no log line has told of */
 
@@ -16,6 +19,15 @@ void lua_print_tell_lost(void)
                  (unsigned long long)lost);
 }
 
+/* With a reader that is always behind, each line that is written follows one that is lost: those are told of
+ * once a second. */
+static bool may_tell(void)
+{
+    static _Atomic uint64_t next_ns;
+    uint64_t now_ns = clock_now_ns(), due_ns = atomic_load(&next_ns);
+    return now_ns >= due_ns && atomic_compare_exchange_strong(&next_ns, &due_ns, now_ns + TELL_NS);
+}
+
 /* The string on the top of the stack. */
 static void put(lua_State *L, enum output output)
 {
@@ -24,7 +36,7 @@ static void put(lua_State *L, enum output output)
     uint64_t lost = output_write(output, text, size);
     if (lost > 0)
         atomic_fetch_add(&lost_lines, lost);
-    else if (atomic_load_explicit(&lost_lines, memory_order_relaxed) > 0)
+    else if (atomic_load_explicit(&lost_lines, memory_order_relaxed) > 0 && may_tell())
         lua_print_tell_lost();
 }
 

@@ -2,7 +2,6 @@
 
 #include "output.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,11 +24,7 @@ static const char *const level_names[] = {
 static _Atomic int level_now = LOG_INFO;
 static _Thread_local const char *thread_name;
 
-/* One line at a time. */
-static struct {
-    pthread_mutex_t mutex;
-    uint64_t lost; /* lines since the last that was written */
-} output = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+static _Atomic uint64_t lost_lines; /* since the last that was written */
 
 void log_set_level(enum log_level level)
 {
@@ -119,22 +114,22 @@ static bool write_line(const struct line *line)
 static bool tell_lost(void)
 {
     struct line line;
-    if (output.lost == 0) return true;
+    if (atomic_load_explicit(&lost_lines, memory_order_relaxed) == 0) return true;
+    uint64_t lost = atomic_exchange(&lost_lines, 0);
+    if (lost == 0) return true; /* another thread tells it */
     begin_line(&line, LOG_WARN);
-    line.size += (size_t)snprintf(line.bytes + line.size, sizeof line.bytes - line.size,
-                                  "%llu lines of this log could not be written\n",
-                                  (unsigned long long)output.lost);
-    if (!write_line(&line)) return false;
-    output.lost = 0;
-    return true;
+    line.size +=
+        (size_t)snprintf(line.bytes + line.size, sizeof line.bytes - line.size,
+                         "%llu lines of this log could not be written\n", (unsigned long long)lost);
+    if (write_line(&line)) return true;
+    atomic_fetch_add(&lost_lines, lost);
+    return false;
 }
 
 /* A log that nobody takes, or a full disk, costs lines and never a worker's time. */
 static void put_line(const struct line *line)
 {
-    pthread_mutex_lock(&output.mutex);
-    if (!tell_lost() || !write_line(line)) output.lost++;
-    pthread_mutex_unlock(&output.mutex);
+    if (!tell_lost() || !write_line(line)) atomic_fetch_add(&lost_lines, 1);
 }
 
 static void write_text(enum log_level level, struct span text)

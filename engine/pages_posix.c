@@ -48,6 +48,11 @@ void *pages_remap(void *place, size_t old_size, size_t new_size)
     return moved == MAP_FAILED ? NULL : moved;
 }
 
+void pages_trim_now(void)
+{
+    malloc_trim(0);
+}
+
 bool pages_trim_heap(void)
 {
     static _Atomic time_t last = -1;
@@ -56,6 +61,6 @@ bool pages_trim_heap(void)
     time_t before = atomic_load(&last);
     if (now.tv_sec == before || !atomic_compare_exchange_strong(&last, &before, now.tv_sec))
         return false;
-    malloc_trim(0);
+    pages_trim_now();
     return true;
 }

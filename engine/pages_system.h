@@ -22,7 +22,10 @@ void pages_release(void *place, size_t size);
 void *pages_remap(void *place, size_t old_size, size_t new_size);
 
 /* What the C library's allocator has free, of all threads, goes back to the system, where it does not by itself.
- * False: that was done within the last second, and it takes some milliseconds. */
+ * It takes some milliseconds. */
+void pages_trim_now(void);
+
+/* The same; false: that was done within the last second. */
 bool pages_trim_heap(void);
 
 #endif

@@ -45,6 +45,10 @@ void *pages_remap(void *place, size_t old_size, size_t new_size)
     return moved;
 }
 
+void pages_trim_now(void)
+{
+}
+
 bool pages_trim_heap(void)
 {
     return true;

@@ -1,14 +1,9 @@
 #include "server.h"
 
-#include "pages.h"
 #include "server_control.h"
 #include "worker_task.h"
 
 #include <string.h>
-
-/* Of memory in whole pages that nobody uses, so much is kept for each worker, or so many of the largest packets,
- * or this part of all, whatever is least. */
-enum { KEPT_MAX = 16 << 20, KEPT_PACKETS = 8, KEPT_PART = 16 };
 
 /* What groups may take beside their members, who are paid for by their workers. */
 static size_t groups_limit(const struct config *config)
@@ -62,16 +57,6 @@ void server_free(struct server *server)
     free(server);
 }
 
-/* Enough for the largest packets, on each worker, that their memory does not go to the system and come back
- * all the time; page by page, that takes longer than all else. */
-static size_t pages_to_keep(const struct config *config)
-{
-    uint64_t kept = (uint64_t)config->workers * KEPT_MAX;
-    uint64_t packets = (uint64_t)config->workers * KEPT_PACKETS * config->max_packet;
-    if (kept > packets) kept = packets;
-    return (size_t)(kept < config->memory / KEPT_PART ? kept : config->memory / KEPT_PART);
-}
-
 struct server *server_start(const struct config *config, const struct script *script,
                             struct error *error)
 {
@@ -82,7 +67,7 @@ struct server *server_start(const struct config *config, const struct script *sc
         error_set(error, ERROR_SYSTEM, "backend: %s", server->backend_why);
         goto failed;
     }
-    pages_keep(pages_to_keep(&server->config));
+    server_keep_pages(config->workers, config->max_packet, config->memory);
     if (pthread_create(&server->control, NULL, server_control_run, server) != 0) {
         error_set(error, ERROR_SYSTEM, "cannot make the control thread");
         goto failed;

@@ -56,6 +56,8 @@ void *server_control_run(void *argument);
 
 /* What it does, step by step, for whoever has no such thread. */
 void server_setup_worker(struct server *server, uint32_t index); /* before its worker_open */
+/* Of the pages that nobody uses any more, how many are kept, with so much memory for all workers. */
+void server_keep_pages(uint32_t workers, uint64_t max_packet, uint64_t memory);
 bool server_listen(struct server *server); /* false, and none is open: it is in server->error */
 void server_turn(struct server *server);   /* waits for its port, and acts */
 void server_stop_listening(struct server *server); /* takes turns until nothing is accepted */

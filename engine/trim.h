@@ -6,8 +6,11 @@
 #include "pages_system.h"
 
 #include <stdatomic.h>
+#include <stdint.h>
 
 enum { TRIM_LEAST = 4 << 20, TRIM_PART = 4 }; /* bytes; or that part of what was in use at most */
+
+#define TRIM_NS UINT64_C(1000000000) /* when it was just done, it may be done again after so long */
 
 struct trim {
     size_t peak; /* bytes: the most that were in use since the last time */
@@ -24,11 +27,17 @@ static inline bool trim_is_due(struct trim *trim, size_t used)
     return fallen >= TRIM_LEAST && fallen >= trim->peak / TRIM_PART;
 }
 
+/* ... and does it, unless that was just done: then it is still due at the next turn. */
+static inline void trim_note(struct trim *trim, size_t used)
+{
+    if (trim_is_due(trim, used) && pages_trim_heap()) trim->peak = used;
+}
+
 /* It was time, and had just been done: of any thread. Whoever has turns comes back to it (trim_owed). */
 extern _Atomic bool trim_is_owed;
 
-/* ... and does it, unless that was just done. */
-static inline void trim_note(struct trim *trim, size_t used)
+/* The same for those who have no turns, and would ask for each piece. */
+static inline void trim_leave(struct trim *trim, size_t used)
 {
     if (!trim_is_due(trim, used)) return;
     trim->peak = used;

@@ -10,7 +10,6 @@
 #define MOONPORT_WORKER_H
 
 #include "link.h"
-#include "trim.h"
 
 #include <pthread.h>
 
@@ -76,7 +75,6 @@ struct worker {
 
     struct worker_gate *gate;
     enum worker_phase phase; /* written by its thread alone, and under the gate's mutex */
-    struct trim trim;        /* of the small pieces that its budget has paid for */
     bool start_waits;        /* the script has said so, and not yet how it ended */
     struct error error;      /* in phase FAILED */
 

@@ -1,5 +1,6 @@
 /* What scripts print: where it goes, and that nobody waits for whoever reads it. */
-#include "harness.h"
+#include "harness_process.h"
+#include "terminal.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -94,6 +95,53 @@ Test(print, nobody_waits_for_standard_error_either)
 {
     need_pipes();
     nobody_waits("stderr", true);
+}
+
+/* It has room for a byte when it has none for a line. */
+Test(print, nobody_waits_for_a_terminal_that_nobody_reads)
+{
+    need_pipes();
+    char path[64];
+    int terminal = terminal_open(path, sizeof path);
+    struct server server =
+        server_begin(&(struct begin){.script = PRINTS, .out = path, .flags = {"--workers", "1"}});
+    int client = client_connect(&server), other = client_connect(&server);
+    client_ask(client, "print 1024", "written");
+    client_ask(other, "is anybody there?", "is anybody there?");
+    do { /* it is read again: the next line tells of those that were lost */
+        terminal_read(terminal);
+        client_ask(client, "print 1", "written");
+    } while (server_log_count(&server, "lines that scripts have printed could not be") == 0);
+    close(client);
+    close(other);
+    server_end(&server);
+    close(terminal);
+}
+
+/* One that is always behind takes a line and loses the next, all the time. */
+Test(print, lost_lines_are_told_of_once_in_a_while)
+{
+    need_pipes();
+    enum { ROUNDS = 100 };
+    char path[300], *directory = directory_make(NULL, NULL);
+    snprintf(path, sizeof path, "%s/pipe", directory);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    struct server server =
+        server_begin(&(struct begin){.script = PRINTS, .out = path, .flags = {"--workers", "1"}});
+    int client = client_connect(&server);
+    uint64_t begun_ms = now_ms();
+    for (int i = 0; i < ROUNDS; i++) {
+        client_ask(client, "print 128", "written");
+        cr_assert(take(reader) > 0);
+    }
+    int seconds = (int)((now_ms() - begun_ms) / 1000);
+    int told = server_log_count(&server, "lines that scripts have printed could not be");
+    cr_assert(told > 0 && told <= seconds + 1, "%d times within %d s", told, seconds);
+    close(client);
+    server_end(&server);
+    close(reader);
+    directory_remove(directory);
 }
 
 /* What is still lost at the end is told of there; and lines are whole whatever was lost. */

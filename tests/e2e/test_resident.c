@@ -3,6 +3,7 @@
 #include "fault.h"
 #include "harness_process.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,8 +15,9 @@ enum { MIB = 1 << 20, CLIENTS = 300, DEAF = 12, DECLARED = 4 * MIB, PATIENCE_MS 
 enum { MEMORY = 48 * MIB, BLOCKS = 1024, BLOCK = 2176, WORKER = 8 * MIB };
 enum { AT_REST = BLOCKS * BLOCK + 2 * WORKER, AT_MOST = MEMORY + MEMORY / 10 + AT_REST };
 
-static const char config[] =
-    "return { memory = '48M', max_packet = '4M', blocks = 1024, max_connections = 400 }";
+#define CONFIG(memory) \
+    "return { memory = '" memory \
+    "', max_packet = '4M', blocks = 1024, max_connections = 400, idle_timeout = 0 }"
 
 /* What fault.h asks for, by means that take no memory. */
 static const char script[] =
@@ -44,14 +46,19 @@ struct scene {
     uint64_t deadline_ms;
 };
 
-static struct scene begin(void)
+static struct scene begin_with(const char *main, const char *config, const char *workers)
 {
     struct scene scene = {.server = server_begin(&(struct begin){
-                              .script = script, .config = config, .flags = {"--workers", "2"}})};
+                              .script = main, .config = config, .flags = {"--workers", workers}})};
     scene.watching = fault_watch(&scene.server);
     fault_await_rest(scene.watching);
     scene.fresh = fault_resident(&scene.server);
     return scene;
+}
+
+static struct scene begin(void)
+{
+    return begin_with(script, CONFIG("48M"), "2");
 }
 
 static void end(struct scene *scene)
@@ -158,6 +165,85 @@ Test(resident, memory_of_scripts_goes_back_when_it_is_not_used_any_more)
         if (patience() > 1 || on_windows()) continue;
         cr_assert_gt(full, scene.fresh + 16 * MIB);
         await_resident(&scene, scene.fresh + 12 * MIB);
+    }
+    end(&scene);
+}
+
+/* ---- messages of workers, which are small pieces of the sender's, freed by the one that reads them ---- */
+
+enum { POSTED = 96 * MIB };
+
+/* Answers what is resident when there is no memory for more. The one that reads them is busy meanwhile. */
+static const char posts[] =
+    "local function busy()\n"
+    "  local begun = os.clock()\n"
+    "  while os.clock() < begun + 0.5 do end\n"
+    "end\n"
+    "function on_message(message) if message == 'busy' then busy() end end\n"
+    "function on_receive(conn, packet)\n"
+    "  local size, other = packet:match('^(%d+) ?(.*)$')\n"
+    "  if packet == 'figures' then\n"
+    "    local stats = server.stats()\n"
+    "    conn:send(('%d %d %d'):format(stats.connections, stats.blocks_used, stats.memory_used))\n"
+    "    return\n"
+    "  end\n"
+    "  if not size then return conn:send(packet) end\n"
+    "  local to = other == 'other' and 3 - server.worker or server.worker\n"
+    "  local text = ('x'):rep(tonumber(size))\n"
+    "  server.post(to, 'busy')\n"
+    "  local left = to == server.worker and math.huge or 90000\n"
+    "  while left > 0 and server.post(to, text) do left = left - 1 end\n"
+    "  local file = io.open('/proc/self/statm')\n"
+    "  conn:send(file:read('a'):match('%d+ (%d+)'))\n"
+    "  file:close()\n"
+    "end\n";
+
+static size_t post(const struct scene *scene, const char *text)
+{
+    client_put_text(scene->watching, text);
+    char *answer = (char *)client_take(scene->watching, &(size_t){0});
+    size_t pages = (size_t)atoll(answer);
+    free(answer);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void need_resident(void)
+{
+    if (on_windows()) cr_skip_test("Wine has its own");
+    if (patience() > 1) cr_skip_test("sanitizers keep what is freed");
+}
+
+/* Nobody says a word afterwards. */
+static void post_and_rest(const char *text)
+{
+    struct scene scene = begin_with(posts, CONFIG("192M"), "2");
+    size_t full = post(&scene, text);
+    while (fault_resident(&scene.server) > scene.fresh + AT_REST) nap();
+    cr_log_info("%zu K were resident, %zu K at first", full >> 10, scene.fresh >> 10);
+    end(&scene);
+}
+
+Test(resident, memory_of_messages_goes_back_while_nothing_happens)
+{
+    need_resident();
+    post_and_rest("8100");
+}
+
+Test(resident, memory_that_another_worker_frees_goes_back_while_its_own_sleeps)
+{
+    need_resident();
+    post_and_rest("1000 other");
+}
+
+/* The small ones leave holes, the large ones are in whole pages. */
+Test(resident, messages_of_one_size_make_room_for_those_of_another)
+{
+    need_resident();
+    struct scene scene = begin_with(posts, CONFIG("96M"), "1");
+    for (int i = 0; i < 4; i++) {
+        size_t resident = post(&scene, i % 2 == 0 ? "8100" : "8200");
+        cr_assert_leq(resident, scene.fresh + POSTED + POSTED / 10 + AT_REST);
+        fault_await_rest(scene.watching);
     }
     end(&scene);
 }

@@ -1,9 +1,12 @@
 /* A server that is told to stop ends in the time that was promised, whatever its scripts are up to. */
-#include "harness.h"
+#include "harness_process.h"
+#include "terminal.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { QUEUED = 12 }; /* more than the system's buffers take */
@@ -182,4 +185,31 @@ Test(stop, files_that_cannot_be_read_do_not_hold_it_up)
     server_expect_log(&server, "a reload does not return: ended without it\n");
     close(file);
     server_end(&server);
+}
+
+/* The log goes to a terminal that its user has left: each line may be the one that it has no room for. */
+Test(stop, a_terminal_that_nobody_reads_does_not_hold_it_up)
+{
+    if (on_windows()) cr_skip_test("a terminal is none there");
+    static const char script[] = "function on_receive(conn, packet)\n"
+                                 "  for i = 1, 1000 do server.log('info', 'line %d', i) end\n"
+                                 "  conn:send(packet)\n"
+                                 "end\n";
+    static const char before[] = "listening on 127.0.0.1:";
+    const char *at = NULL;
+    char path[64];
+    int terminal = terminal_open(path, sizeof path);
+    struct server server = server_start(&(struct begin){
+        .script = script, .log = path, .flags = {"--workers", "2", "--drain-timeout", "1"}});
+    for (; at == NULL; nap()) at = strstr(terminal_read(terminal), before);
+    server.port = (uint16_t)atoi(at + strlen(before));
+    int client = client_connect(&server), other = client_connect(&server);
+    client_ask(client, "hello", "hello");
+    client_ask(other, "hello", "hello");
+    server_signal(&server, SIGTERM);
+    expect_status(&server, 0);
+    close(client);
+    close(other);
+    server_end(&server);
+    close(terminal);
 }

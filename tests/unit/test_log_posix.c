@@ -1,11 +1,18 @@
 /* A log that nobody takes. */
 #include "log.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { WRITERS = 4, LINES = 1000, HELD_MAX = 1 << 20 };
@@ -13,14 +20,48 @@ enum { WRITERS = 4, LINES = 1000, HELD_MAX = 1 << 20 };
 static char held[HELD_MAX + 1]; /* what was read of the pipe */
 static int ends[2], real_stderr;
 
-static void pipe_begin(void)
+/* What is written to standard error is read from the first of both ends. */
+static void ends_begin(void)
 {
-    cr_assert_eq(pipe(ends), 0);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     fflush(stderr);
     real_stderr = dup(2);
     dup2(ends[1], 2);
     close(ends[1]);
+}
+
+static void pipe_begin(void)
+{
+    cr_assert_eq(pipe(ends), 0);
+    ends_begin();
+}
+
+static void terminal_begin(void)
+{
+    ends[0] = posix_openpt(O_RDWR | O_NOCTTY);
+    cr_assert(ends[0] >= 0);
+    cr_assert_eq(unlockpt(ends[0]), 0);
+    ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY);
+    cr_assert(ends[1] >= 0);
+    ends_begin();
+}
+
+static void socket_begin(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int little = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    cr_assert_eq(bind(listener, (struct sockaddr *)&address, size), 0);
+    cr_assert_eq(listen(listener, 1), 0);
+    cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    ends[1] = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
+    cr_assert_eq(connect(ends[1], (struct sockaddr *)&address, size), 0);
+    ends[0] = accept(listener, NULL, NULL);
+    cr_assert(ends[0] >= 0);
+    close(listener);
+    ends_begin();
 }
 
 static void pipe_end(void)
@@ -76,6 +117,135 @@ Test(log_posix, nobody_waits_for_a_pipe_that_nobody_reads)
     cr_assert_not_null(strstr(held, "info  back\n"), "%s", held);
 }
 
+/* The system brings them a moment later. */
+static void expect_back(void)
+{
+    do {
+        log_line(LOG_INFO, "back");
+        usleep(1000);
+        take();
+    } while (strstr(held, "info  back") == NULL);
+}
+
+static void expect_no_wait(void)
+{
+    pthread_t threads[WRITERS];
+    for (int i = 0; i < WRITERS; i++) pthread_create(&threads[i], NULL, log_lines, NULL);
+    for (int i = 0; i < WRITERS; i++) pthread_join(threads[i], NULL);
+    bool waits = (fcntl(2, F_GETFL) & O_NONBLOCK) == 0;
+    expect_back();
+    pipe_end();
+    cr_assert(waits, "the descriptor has changed for all who have it");
+}
+
+Test(log_posix, nobody_waits_for_a_terminal_that_nobody_reads)
+{
+    terminal_begin();
+    expect_no_wait();
+}
+
+Test(log_posix, nobody_waits_for_a_socket_that_nobody_reads)
+{
+    static char text[4000];
+    memset(text, 'x', sizeof text - 1);
+    socket_begin();
+    for (int i = 0; i < LINES; i++) log_line(LOG_INFO, "%s", text); /* hardly any has room */
+    expect_no_wait();
+}
+
+Test(log_posix, another_file_in_its_place_is_written_to)
+{
+    for (int i = 0; i < 3; i++) {
+        if (i == 1)
+            terminal_begin();
+        else
+            pipe_begin();
+        expect_back();
+        pipe_end();
+    }
+}
+
+static _Atomic int over;
+
+static void *log_lines_and_tell(void *argument)
+{
+    log_lines(argument);
+    atomic_fetch_add(&over, 1);
+    return argument;
+}
+
+/* With no descriptor left the terminal cannot be opened once more: one of them hangs in it. */
+Test(log_posix, one_that_hangs_keeps_no_other_thread)
+{
+    pthread_t threads[WRITERS];
+    struct rlimit limit;
+    terminal_begin();
+    getrlimit(RLIMIT_NOFILE, &limit);
+    struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    for (int i = 0; i < WRITERS; i++) pthread_create(&threads[i], NULL, log_lines_and_tell, NULL);
+    while (atomic_load(&over) < WRITERS - 1) usleep(1000);
+    while (atomic_load(&over) < WRITERS) take();
+    for (int i = 0; i < WRITERS; i++) pthread_join(threads[i], NULL);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    expect_back();
+    pipe_end();
+}
+
+/* ---- a reader that is behind ---- */
+
+enum { PAGE = 4096 };
+
+static _Atomic int read_lines, pause_us;
+
+/* A page at a time; without a pause, until there is nothing more. */
+static void *read_slowly(void *argument)
+{
+    char page[PAGE];
+    for (;;) {
+        int pause = atomic_load(&pause_us), lines = 0;
+        ssize_t count = read(ends[0], page, sizeof page);
+        if (count < 0 && pause == 0) return argument;
+        for (ssize_t i = 0; i < count; i++) lines += page[i] == '\n';
+        atomic_fetch_add(&read_lines, lines);
+        usleep((useconds_t)pause);
+    }
+}
+
+/* How many lines came through, of so many times LINES. */
+static int log_to_reader(int times, int pause)
+{
+    pthread_t reader;
+    atomic_store(&read_lines, 0);
+    atomic_store(&pause_us, pause);
+    pthread_create(&reader, NULL, read_slowly, NULL);
+    for (int i = 0; i < times; i++) log_lines(NULL);
+    atomic_store(&pause_us, 0);
+    pthread_join(reader, NULL);
+    return atomic_load(&read_lines);
+}
+
+/* It takes a page before anybody would lose patience, again and again. */
+Test(log_posix, a_reader_that_stays_behind_is_not_waited_for_again_and_again)
+{
+    enum { TIMES = 5 };
+    pipe_begin();
+    int written = log_to_reader(TIMES, 40000);
+    pipe_end();
+    cr_assert(written < TIMES * LINES / 2, "%d lines were written", written);
+}
+
+Test(log_posix, a_reader_that_has_caught_up_is_waited_for_again)
+{
+    int written = 0;
+    pipe_begin();
+    while (written < 2 * LINES) { /* a reader may be late on a busy machine */
+        log_lines(NULL);
+        take();
+        written = log_to_reader(2, 1000);
+    }
+    pipe_end();
+}
 Test(log_posix, what_was_lost_is_told_once)
 {
     pipe_begin();

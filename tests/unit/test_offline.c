@@ -1,6 +1,7 @@
 /* What goes between a script and the clients that a program plays; the time is the program's. */
 #include "config_try.h"
 #include "offline_talk.h"
+#include "pages.h"
 
 Test(offline, echoes_packets_and_tells_who_it_is)
 {
@@ -251,6 +252,23 @@ Test(offline, has_its_share_of_new_memory_by_the_workers_that_there_are)
     connect_to(offline); /* in a turn, and with that the figures are published */
     server_worker_stats(worker_server(seen.worker), 0, &stats);
     cr_assert_eq(stats.memory_max, config.memory);
+    offline_close(offline);
+}
+
+Test(offline, keeps_no_more_warm_pages_than_new_memory_allows)
+{
+    struct seen seen = {.worker = NULL};
+    struct offline *offline = open_with(&seen, NULL, NULL);
+    struct config config = fresh();
+    set(&config, "memory", "80M");
+    finish(&config);
+    pages_keep(8 << 20);
+    void *piece = pages_take(8 << 20, 0);
+    memset(piece, 1, 8 << 20);
+    pages_give(piece, 8 << 20);
+    cr_assert_eq(pages_figures().warm, 8 << 20);
+    server_configure_worker(seen.worker, &config);
+    cr_assert_leq(pages_figures().warm, 5 << 20);
     offline_close(offline);
 }
 

@@ -72,3 +72,21 @@ Test(piece, that_the_system_refuses_costs_nothing)
     expect(&budget, PAGES_SIZE, 0);
     piece_give(&budget, piece, PAGES_SIZE, FROM);
 }
+
+/* What malloc keeps of them is resident, and pages would be in addition. */
+Test(piece, small_ones_that_were_given_back_are_trimmed_before_whole_pages_take_their_place)
+{
+    enum { MIB = 1 << 20, SIZE = MIB / 8, COUNT = 8 * 64 };
+    static void *pieces[COUNT];
+    struct budget budget = {.limit = 64 * MIB};
+    for (int i = 0; i < COUNT; i++)
+        cr_assert_not_null(pieces[i] = piece_take(&budget, SIZE, 0, SIZE + 1));
+    for (int i = 0; i < COUNT; i++) piece_give(&budget, pieces[i], SIZE, SIZE + 1);
+    cr_assert_eq(budget.trim.peak, 64 * MIB);
+    void *first = piece_take(&budget, 4 * MIB, 0, SIZE + 1);
+    cr_assert_eq(budget.trim.peak, 64 * MIB, "a little may be resident in addition");
+    void *second = piece_take(&budget, MIB, 0, SIZE + 1);
+    cr_assert_eq(budget.trim.peak, 0);
+    piece_give(&budget, first, 4 * MIB, SIZE + 1);
+    piece_give(&budget, second, MIB, SIZE + 1);
+}

@@ -27,6 +27,29 @@ Test(trim, is_not_due_as_long_as_three_quarters_are_in_use)
     cr_assert(trim_is_due(&trim, 75 * MIB));
 }
 
+Test(trim, just_done_leaves_it_due)
+{
+    struct trim trim = {.peak = 10 * MIB};
+    do { /* a second that has just begun ends within this round at most once in a while */
+        pages_trim_heap();
+        trim.peak = 10 * MIB;
+        trim_note(&trim, MIB);
+    } while (trim.peak == MIB);
+    cr_assert(trim_is_due(&trim, MIB));
+}
+
+Test(trim, left_to_others_counts_from_there_and_is_owed)
+{
+    struct trim trim;
+    do {
+        pages_trim_heap();
+        trim.peak = 10 * MIB;
+        trim_leave(&trim, MIB);
+        cr_assert_eq(trim.peak, MIB);
+    } while (!atomic_load(&trim_is_owed));
+    while (atomic_load(&trim_is_owed)) trim_owed();
+}
+
 Test(trim, done_counts_from_there)
 {
     struct trim trim = {.peak = 10 * MIB};
