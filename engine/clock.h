@@ -24,4 +24,7 @@ void clock_condition_init(pthread_cond_t *condition);
  * nothing. */
 bool clock_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t deadline_ns);
 
+/* As pthread_mutex_lock, but until the deadline at most. False: it has come. */
+bool clock_lock(pthread_mutex_t *mutex, uint64_t deadline_ns);
+
 #endif

@@ -21,9 +21,20 @@ void clock_condition_init(pthread_cond_t *condition)
     pthread_condattr_destroy(&attributes);
 }
 
+static struct timespec time_of(uint64_t time_ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(time_ns / SECOND),
+                             .tv_nsec = (long)(time_ns % SECOND)};
+}
+
 bool clock_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t deadline_ns)
 {
-    const struct timespec until = {.tv_sec = (time_t)(deadline_ns / SECOND),
-                                   .tv_nsec = (long)(deadline_ns % SECOND)};
+    const struct timespec until = time_of(deadline_ns);
     return pthread_cond_timedwait(condition, mutex, &until) != ETIMEDOUT;
+}
+
+bool clock_lock(pthread_mutex_t *mutex, uint64_t deadline_ns)
+{
+    const struct timespec until = time_of(deadline_ns);
+    return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until) == 0;
 }

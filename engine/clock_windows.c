@@ -32,3 +32,13 @@ bool clock_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t dead
     pthread_cond_timedwait_relative_np(condition, mutex, &duration);
     return clock_now_ns() < deadline_ns;
 }
+
+/* A mutex there waits by the wall clock only. */
+bool clock_lock(pthread_mutex_t *mutex, uint64_t deadline_ns)
+{
+    while (pthread_mutex_trylock(mutex) != 0) {
+        if (clock_now_ns() >= deadline_ns) return false;
+        Sleep(1);
+    }
+    return true;
+}

@@ -1,15 +1,16 @@
 #include "output.h"
 
+#include "clock.h"
 #include "output_system.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
 
 /* What a pipe takes in one piece, whoever else writes to it. */
 enum { PIECE_SIZE = 4096 };
-enum { PATIENCE_MS = 50, CALM_MS = 1000, TURN_S = 1 };
+enum { PATIENCE_MS = 50, CALM_MS = 1000 };
+#define TURN_NS UINT64_C(1000000000)
 
 struct state {
     int64_t waited_ms; /* since the reader was last up with us: PATIENCE_MS in all */
@@ -28,21 +29,15 @@ static bool enter(void)
 {
     static _Atomic bool hangs;
     bool mine = pthread_mutex_trylock(&mutex) == 0;
-    if (!mine && !atomic_load_explicit(&hangs, memory_order_relaxed)) {
-        struct timespec end;
-        clock_gettime(CLOCK_REALTIME, &end);
-        end.tv_sec += TURN_S;
-        mine = pthread_mutex_timedlock(&mutex, &end) == 0;
-    }
+    if (!mine && !atomic_load_explicit(&hangs, memory_order_relaxed))
+        mine = clock_lock(&mutex, clock_after_ns(TURN_NS));
     atomic_store_explicit(&hangs, !mine, memory_order_relaxed);
     return mine;
 }
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)(clock_now_ns() / 1000000);
 }
 
 /* A terminal with room for one byte refuses an end of line, which is two there: then `refused`. */

@@ -26,16 +26,16 @@ struct port_iocp {
     uint64_t shuffle; /* the state of a random sequence; 0: do not shuffle */
     OVERLAPPED_ENTRY batch[IOCP_BATCH];
     ULONG batch_count, batch_next; /* those not turned into events yet */
-    bool unasked;                  /* the system, by the last harvest: the batch was not taken yet */
-    bool mark_came;                /* in a batch that was not taken yet */
-    struct list hungry;            /* sockets that want receives posted */
-    struct list stalled;           /* and found no block */
-    struct list warm;              /* sockets by when bytes last came, the longest ago first */
-    struct list received;          /* sockets with receives that completed at once */
-    struct list ended;             /* sockets whose stream nothing in the system will end */
-    struct list watched;           /* sockets whose watch is over */
-    struct list acceptors;         /* of struct iocp_ahead */
-    struct list refused;           /* acceptors for which there was no memory */
+    bool unasked;          /* the system, by the last harvest: the batch was not taken yet */
+    bool mark_came;        /* in a batch that was not taken yet */
+    struct list hungry;    /* sockets that want receives posted */
+    struct list stalled;   /* and found no block */
+    struct list warm;      /* sockets by when bytes last came, the longest ago first */
+    struct list received;  /* sockets with receives that completed at once */
+    struct list ended;     /* sockets whose stream nothing in the system will end */
+    struct list watched;   /* sockets whose watch is over */
+    struct list acceptors; /* of struct iocp_ahead */
+    struct list refused;   /* acceptors for which there was no memory */
 };
 
 static inline struct port_iocp *iocp_of(struct port *port)

@@ -100,3 +100,19 @@ Test(clock, patience_with_a_task_ends_whatever_is_done_to_the_wall_clock)
     cr_assert_not(ran[0]);
     worker_task_skip(task);
 }
+
+static void *hold(void *context)
+{
+    pthread_mutex_lock(context);
+    return NULL;
+}
+
+Test(clock, a_lock_is_given_up_at_its_deadline_whatever_is_done_to_the_wall_clock)
+{
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t holder;
+    set_the_clock();
+    cr_assert_eq(pthread_create(&holder, NULL, hold, &mutex), 0);
+    pthread_join(holder, NULL);
+    cr_assert_not(clock_lock(&mutex, clock_after_ns(SOON)));
+}
