@@ -98,7 +98,7 @@ struct link_home {
     struct shortage of_blocks, of_memory;
     uint64_t closed_ns;   /* when one had to go for others: what it held may not have come home */
     uint64_t gap_ns;      /* time in which the worker could hear nobody, in all */
-    uint64_t unheard_ns;  /* such a time has ended then, and not all that came in it was heard; 0: it was */
+    uint64_t unheard_ns;  /* such a time ended then, and what came in it is not all heard; 0: it is */
     struct link_counters counters;
     struct log_limit log_limit; /* of all lines about connections, and of the script's failures */
     struct wheel_timer log_timer;
