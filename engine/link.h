@@ -96,9 +96,9 @@ struct link_home {
     _Atomic bool starving; /* blocks have run low and not come back yet */
     uint32_t parked_blocks; /* of those that the port receives into, how many wait in links */
     struct shortage of_blocks, of_memory;
-    uint64_t closed_ns;   /* when one had to go for others: what it held may not have come home */
-    uint64_t gap_ns;      /* time in which the worker could hear nobody, in all */
-    uint64_t unheard_ns;  /* such a time ended then, and what came in it is not all heard; 0: it is */
+    uint64_t closed_ns;  /* when one had to go for others: what it held may not have come home */
+    uint64_t gap_ns;     /* time in which the worker could hear nobody, in all */
+    uint64_t unheard_ns; /* such a time ended then, and not all of it was heard; or 0 */
     struct link_counters counters;
     struct log_limit log_limit; /* of all lines about connections, and of the script's failures */
     struct wheel_timer log_timer;
