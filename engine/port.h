@@ -107,12 +107,12 @@ struct port_options {
 
 struct port {
     const struct port_operations *operations;
-    uint64_t now_ns;                /* the time of the last harvest */
-    uint64_t asked_ns;              /* ... and when it began to ask the system */
-    uint64_t heard_ns;              /* see port_heard */
-    uint64_t mark_ns;               /* what had come by then is on its way to be heard; 0: no mark */
-    uint64_t busy_ns;               /* spent between harvests, in all */
-    uint32_t landing_blocks;        /* it receives into so many */
+    uint64_t now_ns;         /* the time of the last harvest */
+    uint64_t asked_ns;       /* ... and when it began to ask the system */
+    uint64_t heard_ns;       /* see port_heard */
+    uint64_t mark_ns;        /* what had come by then is on its way to be heard; 0: no mark */
+    uint64_t busy_ns;        /* spent between harvests, in all */
+    uint32_t landing_blocks; /* it receives into so many */
     struct mailbox orders, mailbox; /* what is in the first overtakes what is in the other */
     struct list sent;               /* sockets whose send has a result already */
 };
