@@ -200,10 +200,15 @@ enum port_error posix_break_of(const struct port_socket *socket)
     return posix_error(number);
 }
 
+/* The count ends at urgent data, whatever stands behind it. Peeking takes an error that is to be told, so it is
+ * done there alone. */
 size_t posix_unread(const struct port_socket *socket)
 {
-    int size = 0;
-    return ioctl((int)socket->handle, FIONREAD, &size) == 0 && size > 0 ? (size_t)size : 0;
+    int size = 0, is_at_mark = 0;
+    char byte;
+    if (ioctl((int)socket->handle, FIONREAD, &size) == 0 && size > 0) return (size_t)size;
+    if (ioctl((int)socket->handle, SIOCATMARK, &is_at_mark) != 0 || !is_at_mark) return 0;
+    return recv((int)socket->handle, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void posix_shutdown(struct port *port, struct port_socket *socket)

@@ -44,6 +44,32 @@ Test(data, urgent_bytes_hold_up_none_that_follow)
     server_end(&server);
 }
 
+Test(data, urgent_bytes_hide_none_that_follow_when_the_stream_ends)
+{
+    if (on_windows()) cr_skip_test("NOT TESTED: Wine's urgent data is no part of what is tested");
+    struct server server =
+        server_begin_script("function on_receive(conn, packet)\n"
+                            "  if packet == 'wait' then\n"
+                            "    conn:send('waiting')\n"
+                            "    while not server.shared:get 'go on' do server.sleep(0.001) end\n"
+                            "  end\n"
+                            "  if packet == 'go on' then server.shared:set('go on', true) end\n"
+                            "  conn:send(packet)\n"
+                            "end\n");
+    int client = client_connect(&server), other = client_connect(&server);
+    client_ask(client, "wait", "waiting");
+    cr_assert_eq(send(client, "!", 1, MSG_OOB), 1);
+    client_put_text(client, "behind");
+    shutdown(client, SHUT_WR);
+    client_ask(other, "go on", "go on");
+    client_expect(client, "wait");
+    client_expect(client, "behind");
+    cr_assert_eq(client_await_end(client), CLIENT_EOF);
+    close(client);
+    close(other);
+    server_end(&server);
+}
+
 /* ---- a stream of packets that its seed determines: to send, and to compare with ---- */
 
 typedef size_t size_chooser(uint64_t random);

@@ -330,9 +330,9 @@ static int sim_harvest(struct port *port, struct port_event *events, int count_m
     port->asked_ns = self->rests_ns != 0 ? self->rests_ns : port->now_ns;
     self->rests_ns = 0;
     self->woken = false;
-    /* All orders that there may be at a time, and any number of what else is in the mail. */
-    int count = port_take_mail(port, events, (int)draw_between(draw, 16, (uint64_t)count_max)),
+    int count = port_take_mail(port, events, (int)draw_between(draw, 1, (uint64_t)count_max)),
         there;
+    while (mailbox_waiting(&port->orders)) count += port_take_mail(port, events + count, 1);
     self->mail_left = port_mail_waiting(port);
     if (count > 0) trace_note("mail: %d", count);
     int sent =
