@@ -133,12 +133,11 @@ static int place_of_level(lua_State *L)
     return !elsewhere && lua_isnumber(L, place) && lua_tonumber(L, place) >= 0 ? place : 0;
 }
 
-/* The arguments of debug.getinfo, so that an error is told with its name and its place. */
-static void check_info(lua_State *L, int place, bool by_level)
+void library_check_info(lua_State *L)
 {
-    int top = lua_gettop(L);
+    int top = lua_gettop(L), place = lua_isthread(L, 1) ? 2 : 1;
     lua_Debug at;
-    if (by_level) luaL_checknumber(L, place);
+    if (!lua_isfunction(L, place)) luaL_checknumber(L, place);
     const char *what = luaL_optstring(L, place + 1, "");
     luaL_argcheck(L, *what != '>', place + 1, "invalid option '>'");
     lua_getstack(L, 0, &at);
@@ -153,7 +152,7 @@ static int get_info(lua_State *L)
     struct runtime *runtime = runtime_of(L);
     int level = place_of_level(L), place = lua_isthread(L, 1) ? 2 : 1;
     bool by_level = !lua_isfunction(L, place);
-    check_info(L, place, by_level);
+    library_check_info(L);
     if (level > 0) { /* this is one more */
         lua_pushnumber(L, lua_tonumber(L, level) + 1);
         lua_replace(L, level);

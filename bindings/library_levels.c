@@ -44,6 +44,12 @@ static int by_level(lua_State *L)
     return lua_gettop(L);
 }
 
+static int info(lua_State *L)
+{
+    library_check_info(L);
+    return by_level(L);
+}
+
 /* getlocal and setlocal */
 static int local(lua_State *L)
 {
@@ -107,7 +113,7 @@ void library_open_levels(struct runtime *runtime)
         const char *name;
         lua_CFunction function;
     } functions[] = {
-        {"getinfo", by_level},
+        {"getinfo", info},
         {"getlocal", local},
         {"setlocal", local},
         {"traceback", traceback},

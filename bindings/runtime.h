@@ -212,6 +212,7 @@ int runtime_refuse_seconds(lua_State *L, int index);
 /* Lua's own libraries, but for what a script must not have. */
 void library_open(struct runtime *runtime);
 void library_open_debug(struct runtime *runtime);
+void library_check_info(lua_State *L); /* arguments of debug.getinfo */
 void library_open_levels(struct runtime *runtime);
 void coroutines_open(struct runtime *runtime);
 
