@@ -94,7 +94,7 @@ static int hear(struct worker *worker, struct port_event *events, uint64_t deadl
         note_gap(home, before_ns, deadline_ns); /* the end has a time of its own */
     for (int k = 0; k < count; k++)
         if (events[k].kind == PORT_SENT) link_take_sent(link_of(events[k].socket), &events[k]);
-    while (i < count && events[i].kind == PORT_POSTED) handle(worker, &events[i++]);
+    while (i < count && events[i].kind == PORT_POSTED) worker_take_mail(worker, events[i++].mail);
     if (worker->unread != NULL || worker->drain_mail_ns != 0) worker_read_mail(worker);
     while (i < count) handle(worker, &events[i++]);
     return count;
