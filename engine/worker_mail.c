@@ -215,7 +215,10 @@ static uint32_t read_letter(struct worker *worker, struct letter *letter)
     switch (letter->kind) {
     case LETTER_DRAIN: read_last_mail(worker); return 0;
     case LETTER_LAST: begin_draining(worker); return 0;
-    case LETTER_ABORT: end_all(worker, link_fail); return 0;
+    case LETTER_ABORT:
+        worker->home.limits.drain_ns = 0; /* connections may be in the mail */
+        end_all(worker, link_fail);
+        return 0;
     case LETTER_TASK: worker_task_run(letter->task, worker); return 0;
     case LETTER_ADOPT:
         link = link_open(&worker->home, &letter->origin);

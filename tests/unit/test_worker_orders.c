@@ -6,8 +6,8 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-enum { WORKERS = 2, POSTS = 1000 };
-#define LONG_NS UINT64_C(12000000) /* more than a turn may take */
+enum { WORKERS = 2, POSTS = 1000, GREETINGS = 32 }; /* more than the system takes */
+#define LONG_NS UINT64_C(12000000)                  /* more than a turn may take */
 #define FOR_EVER UINT64_MAX
 
 /* The last worker reads the mail of the first, slowly. */
@@ -15,7 +15,7 @@ enum { SPEAKER, READER };
 static atomic_int messages, messages_at_packet, messages_at_task, connected_count;
 static _Atomic uint64_t message_ns, reader_id;
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-static atomic_bool stuck;
+static atomic_bool stuck, greets;
 
 static void *start(void *context, struct worker *worker, struct error *error)
 {
@@ -26,7 +26,10 @@ static void *start(void *context, struct worker *worker, struct error *error)
 
 static enum script_verdict connected(void *state, struct link *link)
 {
+    static const char greeting[1 << 20];
     if (worker_index(state) == READER) reader_id = link_id(link);
+    for (int i = 0; greets && i < GREETINGS; i++)
+        cr_assert_eq(link_send(link, span_of(greeting, sizeof greeting)), SEND_OK);
     atomic_fetch_add(&connected_count, 1);
     return SCRIPT_YES;
 }
@@ -58,6 +61,8 @@ static intptr_t begin_with(struct server **server, uint64_t drain_ns, intptr_t *
     bool found = false;
     config.workers = WORKERS;
     config.drain_timeout_ns = drain_ns;
+    config.max_packet = 2 << 20;
+    config.hard_mark = 64 << 20;
     *server = begin(&config, &script);
     for (int i = 0; i < WORKERS; i++) {
         clients[i] = connect_to(*server);
@@ -170,6 +175,32 @@ Test(worker_orders, messages_that_take_long_do_not_keep_the_server_from_ending)
     server_stop(server);
     cr_assert(messages > 0, "some time it has for them");
     cr_assert(messages < POSTS);
+}
+
+static void do_nothing(void *context, struct worker *worker, void *state)
+{
+    (void)context, (void)worker, (void)state;
+}
+
+/* They are taken by the workers in turn, and read nothing of what they are greeted with. */
+Test(worker_orders, connections_that_come_behind_an_abort_do_not_keep_the_server)
+{
+    struct server *server;
+    struct server_stats stats;
+    intptr_t other, client = begin_with(&server, 3600 * UINT64_C(1000000000), &other),
+                    late[WORKERS];
+    hold_reader(server, do_nothing);
+    greets = true;
+    for (int i = 0; i < WORKERS; i++) late[i] = connect_to(server);
+    do server_stats(server, &stats);
+    while (stats.accepted < 2 * WORKERS);
+    server_drain(server);
+    server_abort(server);
+    pthread_mutex_unlock(&gate);
+    server_stop(server);
+    peer_close(client);
+    peer_close(other);
+    for (int i = 0; i < WORKERS; i++) peer_close(late[i]);
 }
 
 static void send_to_readers_client(void *context, struct worker *worker, void *state)
