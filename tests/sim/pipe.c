@@ -103,6 +103,9 @@ static void begin_end(struct sim_pipe *pipe, enum port_error error)
     pipe->receiving.ending = true;
     pipe->receiving.error = (uint8_t)error;
     pipe->receiving.end_ns = later(pipe);
+    for (int i = 0; i < pipe->receiving.count; i++) /* it comes behind all bytes */
+        if (pipe->receiving.end_ns < pipe->receiving.filled[i].due_ns)
+            pipe->receiving.end_ns = pipe->receiving.filled[i].due_ns;
 }
 
 /* Fills what may be filled, and finds out whether the stream is over. */
