@@ -37,7 +37,7 @@ static void hoard(int peer, int blocks)
     offline_set_deaf(peers[peer], true);
     for (int i = 0; i < blocks; i++) put(peers[peer], span_of(bytes, sizeof bytes));
     cr_assert(offline_run(offline));
-    cr_assert_eq(link_pending(links[peer]), blocks * BLOCK);
+    cr_assert_eq(link_pending(links[peer]), (size_t)blocks * BLOCK);
 }
 
 /* It has begun a packet of that size and sent so much of it. */
