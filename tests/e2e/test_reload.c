@@ -233,7 +233,8 @@ Test(reload, a_hangup_has_it_load_its_files_whether_they_have_changed_or_not)
 
 Test(reload, that_nothing_has_changed_while_it_started_is_not_told_of)
 {
-    struct server server = begin_watched(SAYS("one"));
+    struct server server = server_begin(&(struct begin){
+        .script = SAYS("one"), .admin = true, .flags = {"--workers", "2", "--log", "debug"}});
     hang_up(&server); /* behind the first look */
     server_expect_log(&server, "reload: generation 2 runs\n");
     cr_assert_eq(server_log_count(&server, RUNS_ALREADY), 0, "%s", server_log(&server));
