@@ -56,11 +56,12 @@ static void end(struct server *server)
     remove(path);
 }
 
+/* Nobody is silent for long until all are there, however slow that is. */
 static void connect_all(const struct server *server, int clients[CLIENTS])
 {
     for (int i = 0; i < CLIENTS; i++) {
         clients[i] = client_connect(server);
-        client_ask(clients[i], "hello", "hello");
+        for (int k = i % 10 == 9 ? 0 : i; k <= i; k++) client_ask(clients[k], "hello", "hello");
     }
 }
 
