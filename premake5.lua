@@ -195,9 +195,9 @@ local system_libraries = windows and { "ws2_32", "mswsock" } or { "uring", "dl",
 if fuzzing then
   local found = find_lua()
   open_project("fuzzed", "StaticLib", {
-    "engine/address*.c", "engine/config*.c", "engine/frame*.c", "engine/log*.c", "engine/output*.c",
-    "engine/clock*.c", "engine/pages*.c", "engine/settings.c", "bindings/admin.c", "bindings/compile.c", "bindings/config_lua.c",
-    "bindings/globals.c", "bindings/heap.c", "bindings/lua_framing.c", "bindings/source.c",
+    "engine/address*.c", "engine/clock*.c", "engine/config*.c", "engine/frame*.c", "engine/log*.c",
+    "engine/output*.c", "engine/pages*.c", "engine/settings.c", "bindings/admin.c", "bindings/compile.c",
+    "bindings/config_lua.c", "bindings/globals.c", "bindings/heap.c", "bindings/lua_framing.c", "bindings/source.c",
     "bindings/talk_text.c", "bindings/tokens.c", "bindings/value.c",
   })
     buildoptions(found.compile)
