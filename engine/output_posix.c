@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* A pipe or terminal that was opened once more, not to wait when it is written to. The descriptor that we
- * were given is not made so: whoever else has it, a shell for one, would find it so. */
+ * were given is not made so: a shell, or anything else that has it, would find it so. */
 struct twin {
     int file; /* -1: there is none */
     dev_t device;

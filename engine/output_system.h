@@ -1,4 +1,4 @@
-/* output_system.h - writes to a file without waiting for whoever reads it; a file of its own for each
+/* output_system.h - writes to a file without waiting for its reader; a file of its own for each
  * system. One thread at a time. */
 #ifndef MOONPORT_OUTPUT_SYSTEM_H
 #define MOONPORT_OUTPUT_SYSTEM_H

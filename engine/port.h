@@ -21,7 +21,7 @@
  *     PORT_CANCELLED, some of it in spite of that with success.
  *  5. A socket may be closed when nothing is in flight on it (port_idle).
  *  6. Time is the port's: monotonic nanoseconds, read before a harvest asks the system (asked_ns) and
- *     after it (now_ns). What had come by a time is soon heard (port_heard), whoever floods the port: it
+ *     after it (now_ns). What had come by a time is soon heard (port_heard), however it is flooded: it
  *     serves its sockets in turn, but for streams that find no block.
  *  7. Errors are this file's own.
  *  8. Watching tells of the peer's end without receiving: of the end of its stream as soon as the

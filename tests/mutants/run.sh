@@ -126,9 +126,7 @@ look_in_tests() { # RUN PROGRAM FILTER
 }
 
 simulate() { # PROGRAM FLAGS...
-    program=$1
-    shift
-    MALLOC_PERTURB_=165 timeout -k 5 3600 "$program" --jobs 1 --scripts "$root/tests/sim/server" "$@"
+    MALLOC_PERTURB_=165 timeout -k 5 3600 "$@" --jobs 1 --scripts "$root/tests/sim/server"
 }
 
 # Its time is its own: it hangs when it has taken ten times as much of the processor's as it should.
@@ -146,8 +144,8 @@ look_in_sim() {
     seed=$(sed -n 's/^seed \([0-9]*\) .*See it again.*/\1/p' "$tree/log" | tail -n 1)
     said=$(sed -n 's/.*violation: //p; s/.*this is a bug: //p' "$tree/log" | head -n 1)
     how=$(printf 'sim seed %s: %.80s' "${seed:-?}" "${said:-$what}")
-    test="seed ${seed:-1}"
-    simulate "$base/sim" --seed "${seed:-1}" >"$tree/log.without" 2>&1 || return 3
+    test="seed ${seed:=1}"
+    simulate "$base/sim" --seed "$seed" >"$tree/log.without" 2>&1 || return 3
 }
 
 reaches() { # PROGRAM
