@@ -12,15 +12,25 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static void handle(struct worker *worker, const struct port_event *event)
+/* Before anything is judged, what has been sent is known, and orders are carried out. */
+static void take(struct worker *worker, const struct port_event *event)
 {
-    switch ((enum port_event_kind)event->kind) {
-    case PORT_RECEIVED: link_received(link_of(event->socket), event); break;
-    case PORT_SENT: link_sent(link_of(event->socket), event); break;
-    case PORT_ENDED: link_peer_ended(link_of(event->socket), event); break;
-    case PORT_POSTED: worker_take_mail(worker, event->mail); break;
-    case PORT_ACCEPTED: check(!"a worker's port accepts nothing");
-    }
+    if (event->kind == PORT_SENT)
+        link_take_sent(link_of(event->socket), event);
+    else if (event->kind == PORT_POSTED)
+        worker_take_mail(worker, event->mail);
+}
+
+static void handle(const struct port_event *event)
+{
+    if (event->kind == PORT_RECEIVED)
+        link_received(link_of(event->socket), event);
+    else if (event->kind == PORT_SENT)
+        link_sent(link_of(event->socket), event);
+    else if (event->kind == PORT_ENDED)
+        link_peer_ended(link_of(event->socket), event);
+    else
+        check(event->kind == PORT_POSTED); /* taken; a worker's port accepts nothing */
 }
 
 static void publish(struct worker *worker, int events)
@@ -34,6 +44,12 @@ static void publish(struct worker *worker, int events)
     counter_set(&worker->blocks_grown, home->blocks.grown_count);
     counter_set(&worker->memory_used, budget_used(&home->budget));
     counter_set(&worker->memory_max, home->budget.limit);
+}
+
+static void trim(struct worker *worker)
+{
+    struct link_home *home = &worker->home;
+    worker->trim_ns = port_now(home->port) + TRIM_LOOK_NS;
     trim_note(&home->budget.trim, budget_small(&home->budget));
     trim_owed();
 }
@@ -76,6 +92,7 @@ static int finish(struct link_home *home)
 static void note_gap(struct link_home *home, uint64_t before_ns, uint64_t deadline_ns)
 {
     const struct port *port = home->port;
+    if (port->now_ns - before_ns <= LINK_GAP_MS * WHEEL_TICK_NS) return; /* wherever it went */
     uint64_t due_ns = deadline_ns > port->asked_ns ? deadline_ns : port->asked_ns;
     uint64_t own_ns = port->asked_ns - before_ns;
     if (port->now_ns > due_ns) own_ns += port->now_ns - due_ns;
@@ -89,14 +106,12 @@ static int hear(struct worker *worker, struct port_event *events, uint64_t deadl
 {
     struct link_home *home = &worker->home;
     uint64_t before_ns = port_now(home->port);
-    int count = port_harvest(home->port, events, EVENTS_PER_TURN, deadline_ns), i = 0;
+    int count = port_harvest(home->port, events, EVENTS_PER_TURN, deadline_ns);
     if (!worker->draining)
         note_gap(home, before_ns, deadline_ns); /* the end has a time of its own */
-    for (int k = 0; k < count; k++)
-        if (events[k].kind == PORT_SENT) link_take_sent(link_of(events[k].socket), &events[k]);
-    while (i < count && events[i].kind == PORT_POSTED) worker_take_mail(worker, events[i++].mail);
+    for (int i = 0; i < count; i++) take(worker, &events[i]);
     if (worker->unread != NULL || worker->drain_mail_ns != 0) worker_read_mail(worker);
-    while (i < count) handle(worker, &events[i++]);
+    for (int i = 0; i < count; i++) handle(&events[i]);
     return count;
 }
 
@@ -128,6 +143,7 @@ void worker_turn(struct worker *worker)
     link_pump_woken(home);
     pressure_relieve(home);
     publish(worker, count + finish(home));
+    if (port_now(home->port) >= worker->trim_ns) trim(worker);
 }
 
 /* What was set aside beside the blocks: one holder a line. */

@@ -80,6 +80,7 @@ struct worker {
 
     uint64_t block_bytes; /* set aside at the start: the blocks of the settings, and all else */
     uint64_t fixed_bytes;
+    uint64_t trim_ns; /* when it is next looked whether small pieces are to go back to the system */
 
     /* Figures for other threads, published at the end of a turn. */
     counter turns, events, busy_ns, links_live, blocks_free, blocks_grown, memory_used, memory_max;

@@ -129,12 +129,13 @@ simulate() { # PROGRAM FLAGS...
     MALLOC_PERTURB_=165 timeout -k 5 3600 "$@" --jobs 1 --scripts "$root/tests/sim/server"
 }
 
-# Its time is its own: it hangs when it has taken ten times as much of the processor's as it should.
+# With all seeds, or with what is given. Its time is its own: it hangs when it has taken ten times as much of the processor's as it should.
 look_in_sim() {
     (
         # shellcheck disable=SC3045 # dash and bash have it
         ulimit -t 120
-        simulate "$tree/sim" --count "$SEEDS"
+        # shellcheck disable=SC2086 # words
+        simulate "$tree/sim" ${1:---count $SEEDS}
     ) >"$tree/log" 2>&1
     case $? in
     0) return 1 ;;
@@ -161,19 +162,21 @@ look_in() { # KIND [FILTER]
     [ -f "$tree/$program" ] || build "$program" || return 4
     case $kind in
     unit) look_in_tests run_unit unit "$2" ;;
-    sim) look_in_sim ;;
+    sim) look_in_sim "${2-}" ;;
     *) look_in_tests run_e2e moonport "$2" ;;
     esac
 }
 
-# The tests of its own that are cheap, then all of them, then those of the whole program.
+# Where it was found before, then the suites of its own, the cheap ones first, then everything.
 places() { # LOOK
     [ "$1" != sim ] || { echo sim && return; }
+    [ "$only" = near ] || [ -z "$(test_files "$(before)")" ] ||
+        before | sed 's/^sim seed \([0-9]*\):.*/sim --seed \1/'
     echo "$1" | tr ';' '\n' | sed 's/^ *//' | grep '^unit '
     [ "$only" != near ] || return
+    echo "$1" | tr ';' '\n' | sed 's/^ *//' | grep -E '^(e2e|uring) '
     echo 'unit *'
     echo sim
-    echo "$1" | tr ';' '\n' | sed 's/^ *//' | grep -E '^(e2e|uring) '
 }
 
 # ---- what was found before ----
@@ -182,9 +185,15 @@ hash() {
     cat "$@" 2>/dev/null | sha1sum | cut -c 1-40
 }
 
+# What was found, and where: KIND WHERE...
+before() {
+    sed -n 2p "$out/found/$name" 2>/dev/null
+}
+
 # The file that has the test, or the simulation.
 test_files() { # "KIND WHERE..."
     case $1 in
+    '') ;;
     sim*) echo tests/sim/*.[ch] tests/sim/server/*.lua ;;
     *)
         directory=tests/unit name=${1##*/}
@@ -203,7 +212,7 @@ remember() { # HOW
 # Leaves in $how where it was found, if all of that is as it was.
 remembered() {
     [ -f "$out/found/$name" ] || return
-    how=$(sed -n 2p "$out/found/$name")
+    how=$(before)
     # shellcheck disable=SC2046 # words
     [ "$(sed -n 1p "$out/found/$name")" = "$(hash "$tree/$file") $(hash $(test_files "$how"))" ]
 }
