@@ -1,6 +1,7 @@
 /* Errors of scripts: all of each is told, wherever it comes from, and none floods the log. */
 #include "harness.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,41 @@ Test(errors, what_cannot_be_called_again_and_again_does_not_flood_the_log)
     server_expect_log(&server, "main.lua:4: elsewhere\n");
     server_expect_log(&server, " more like it within a second: on_receive: ");
     cr_assert_lt(server_log_count(&server, "error on_receive (connection "), 100);
+    server_end(&server);
+}
+
+Test(errors, many_who_speak_another_protocol_do_not_flood_the_log)
+{
+    enum { CLIENTS = 100 };
+    struct server server = server_begin_script("function on_receive(conn, packet) end\n");
+    for (int i = 0; i < CLIENTS; i++) {
+        int client = client_connect(&server);
+        client_send_text(client, "GET / HTTP/1.1\r\n\r\n");
+        cr_assert_neq(client_await_end(client), CLIENT_TIMEOUT);
+        close(client);
+    }
+    server_expect_log(&server, " more like it within a second: ");
+    cr_assert_lt(server_log_count(&server, "closed: "), CLIENTS);
+    server_end(&server);
+}
+
+Test(errors, at_the_end_what_was_held_back_is_told)
+{
+    int clients[50];
+    struct server server =
+        server_begin_script("function on_receive(conn, packet) conn:send(packet) end\n"
+                            "function on_disconnect() error('the last word') end\n");
+    for (int i = 0; i < 50; i++) {
+        clients[i] = client_connect(&server);
+        client_ask(clients[i], "here", "here");
+    }
+    server_signal(&server, SIGTERM);
+    for (int i = 0; i < 50; i++) {
+        cr_assert_neq(client_await_end(clients[i]), CLIENT_TIMEOUT);
+        close(clients[i]);
+    }
+    cr_assert_eq(server_wait(&server), 0);
+    cr_assert_eq(server_log_count(&server, " more like it within a second: on_disconnect: "), 1);
     server_end(&server);
 }
 

@@ -1,3 +1,4 @@
+#include "config_internal.h"
 #include "config_try.h"
 
 Test(config, the_defaults_finish_and_are_those_of_the_reference)
@@ -178,6 +179,17 @@ Test(config, a_bad_value_is_refused_with_what_is_expected_and_an_example)
     refused("framing", "lines", "framing = \"lines\": ");
     refused("framing", "length,size=5", "framing = \"length,size=5\": ");
     refused("framing", "", "framing = \"\": ");
+}
+
+Test(config, a_size_is_written_in_the_largest_unit_that_it_is_a_multiple_of)
+{
+    cr_assert_str_eq(size_text(0).text, "0");
+    cr_assert_str_eq(size_text(1023).text, "1023");
+    cr_assert_str_eq(size_text(1024).text, "1K");
+    cr_assert_str_eq(size_text(1536 << 10).text, "1536K");
+    cr_assert_str_eq(size_text(3 << 20).text, "3M");
+    cr_assert_str_eq(size_text(UINT64_C(5) << 30).text, "5G");
+    cr_assert_str_eq(size_text(UINT64_C(5) << 40).text, "5120G");
 }
 
 Test(config, an_unknown_name_is_refused_with_the_nearest)

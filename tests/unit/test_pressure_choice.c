@@ -172,6 +172,37 @@ Test(pressure, who_was_held_up_by_us_has_begun_only_now)
     offline_close(offline);
 }
 
+static void send_bytes(int peer, const char *bytes, size_t size)
+{
+    cr_assert(offline_send(peers[peer], span_of(bytes, size)));
+    cr_assert(offline_run(offline));
+}
+
+/* What lay behind the packet that it has ended is another that it begins. */
+Test(pressure, who_ends_a_packet_and_begins_another_has_begun_only_now)
+{
+    static char line[64000];
+    memset(line, 'a', sizeof line);
+    offline = open_set(&noted, (const char *const[]){"workers", "1", "blocks", "64", "block_size",
+                                                     "64", "framing", "line", "max_packet", "64K",
+                                                     "memory", "200K", "idle_timeout", "0", NULL});
+    noted.silent = true;
+    send_bytes(join(), line, 39000);
+    for (int i = 0; i < 2; i++) {
+        int paused = join();
+        send_bytes(paused, line, 55000);
+        link_pause(links[paused]);
+    }
+    int asking = join();
+    send_bytes(asking, line, sizeof line);
+    cr_assert(offline_advance(offline, 4000 * MS));
+    send_bytes(0, "\nanother", 8);
+    cr_assert_eq(counter_get(&links[0]->home->counters.packets_received), 1);
+    await_first_end();
+    expect_gone(asking);
+    offline_close(offline);
+}
+
 /* Only when all that can be received into is kept there is no time to lose: what was kept before does not
  * count. */
 Test(pressure, who_finds_no_memory_has_all_of_the_time_whatever_came_before)
