@@ -95,6 +95,23 @@ Test(errors, many_who_speak_another_protocol_do_not_flood_the_log)
     server_end(&server);
 }
 
+/* The seconds of two kinds end one after the other. */
+Test(errors, the_count_of_each_kind_comes_by_itself)
+{
+    struct server server = server_begin_script("local function early() error('early') end\n"
+                                               "local function late() error('late') end\n"
+                                               "function on_receive(conn, packet)\n"
+                                               "  for i = 1, 20 do server.after(0, early) end\n"
+                                               "  for i = 1, 20 do server.after(0.5, late) end\n"
+                                               "end\n");
+    int client = client_connect(&server);
+    client_put_text(client, "begin");
+    server_expect_log(&server, "main.lua:2: late\n");
+    server_expect_log_count(&server, " more like it within a second: ", 2);
+    close(client);
+    server_end(&server);
+}
+
 Test(errors, at_the_end_what_was_held_back_is_told)
 {
     int clients[50];

@@ -1,6 +1,6 @@
 #include "log.h"
 
-#include "temporary.h"
+#include "capture.h"
 
 #include <criterion/criterion.h>
 #include <ctype.h>
@@ -11,32 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CAPTURE_MAX = 1 << 20, PREFIX_SIZE = sizeof "2026-11-23 04:22:06.123 info  " - 1 };
-
-static char captured[CAPTURE_MAX];
-static FILE *capture_file;
-static int real_stderr;
-
-static void capture_begin(void)
-{
-    capture_file = temporary_file();
-    cr_assert_not_null(capture_file);
-    fflush(stderr);
-    real_stderr = dup(2);
-    dup2(fileno(capture_file), 2);
-}
-
-/* What was written to standard error since capture_begin. */
-static char *capture_end(void)
-{
-    fflush(stderr);
-    dup2(real_stderr, 2);
-    close(real_stderr);
-    rewind(capture_file);
-    captured[fread(captured, 1, sizeof captured - 1, capture_file)] = 0;
-    fclose(capture_file);
-    return captured;
-}
+enum { PREFIX_SIZE = sizeof "2026-11-23 04:22:06.123 info  " - 1 };
 
 /* Logs one text and returns what was written behind time and level. */
 static char *logged(const char *text)

@@ -1,37 +1,12 @@
 #include "log_limit.h"
 
-#include "temporary.h"
+#include "capture.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
-#include <unistd.h>
+#include <stdio.h>
 
-enum { CAPTURE_MAX = 1 << 16 };
 #define SECOND UINT64_C(1000000000)
-
-static char captured[CAPTURE_MAX];
-static FILE *capture_file;
-static int real_stderr;
-
-static void capture_begin(void)
-{
-    capture_file = temporary_file();
-    cr_assert_not_null(capture_file);
-    fflush(stderr);
-    real_stderr = dup(2);
-    dup2(fileno(capture_file), 2);
-}
-
-static const char *capture_end(void)
-{
-    fflush(stderr);
-    dup2(real_stderr, 2);
-    close(real_stderr);
-    rewind(capture_file);
-    captured[fread(captured, 1, sizeof captured - 1, capture_file)] = 0;
-    fclose(capture_file);
-    return captured;
-}
 
 /* What is written of what is held back, at that time. */
 static const char *told(struct log_limit *limit, uint64_t now_ns, uint64_t next_ns)
