@@ -158,6 +158,7 @@ static struct block *take_due(struct sim_pipe *pipe, int nth)
     memmove(&receiving->filled[place], &receiving->filled[place + 1],
             (size_t)(receiving->count - place) * sizeof receiving->filled[0]);
     block->state = BLOCK_TAKEN;
+    receiving->taken_ns = world_now(sim_world);
     if (place == 0 && block->end > 0) {
         pipe->heard_ns = world_now(sim_world);
         pipe->heard_taken_ns = world_taken_ns(sim_world, pipe->port);
@@ -327,7 +328,8 @@ bool pipe_unheard(const struct sim_pipe *pipe, uint64_t by_ns)
     for (int i = 0; i < receiving->count; i++)
         if (receiving->filled[i].due_ns <= by_ns && receiving->filled[i].block->end > 0)
             return true;
-    return end_is_due(pipe) && receiving->end_ns <= by_ns;
+    /* Of each stream at least the beginning: an end that stood behind something may come later. */
+    return end_is_due(pipe) && receiving->end_ns <= by_ns && receiving->taken_ns < by_ns;
 }
 
 struct port_event pipe_harvest(struct sim_pipe *pipe, int index)

@@ -22,6 +22,7 @@ struct pipe_receiving {
     bool ending; /* nothing more will be filled; `last` is still to come */
     uint8_t error;
     uint64_t end_ns;
+    uint64_t taken_ns; /* when one of them was last harvested */
 };
 
 /* The one send of a socket. */
