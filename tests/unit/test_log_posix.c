@@ -1,5 +1,6 @@
 /* A log that nobody takes. */
 #include "log.h"
+#include "output.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -246,6 +247,7 @@ Test(log_posix, a_reader_that_has_caught_up_is_waited_for_again)
     }
     pipe_end();
 }
+
 Test(log_posix, what_was_lost_is_told_once)
 {
     pipe_begin();
@@ -277,4 +279,23 @@ Test(log_posix, a_full_disk_loses_lines_and_nothing_else)
     if (full < 0) cr_skip_test("NOT TESTED: this machine has no /dev/full");
     close(full);
     cr_assert_eq(lost(), 3, "%s", held);
+}
+
+Test(log_posix, a_line_without_an_end_is_lost_as_any_other)
+{
+    int full = open("/dev/full", O_WRONLY), before = dup(2);
+    uint64_t nothing = 0, begun = 0, whole = 0, both = 0;
+    if (full < 0) cr_skip_test("NOT TESTED: this machine has no /dev/full");
+    dup2(full, 2);
+    nothing = output_write(OUTPUT_ERROR, "", 0);
+    begun = output_write(OUTPUT_ERROR, "begun", 5);
+    whole = output_write(OUTPUT_ERROR, "whole\n", 6);
+    both = output_write(OUTPUT_ERROR, "whole\nbegun", 11);
+    dup2(before, 2);
+    close(before);
+    close(full);
+    cr_assert_eq(nothing, 0);
+    cr_assert_eq(begun, 1);
+    cr_assert_eq(whole, 1);
+    cr_assert_eq(both, 2);
 }
