@@ -251,12 +251,21 @@ static void spill(struct link *link)
     link->cursor.scanned = 0; /* the first piece may be shorter than what was looked through */
 }
 
-/* Nothing is left of the stream that the peer has ended: not in the system, nor on its way from the port. */
-static bool all_received(const struct link *link)
+/* What is left of the stream that the peer has ended is in the system: nothing is on its way from the port. */
+static bool none_under_way(const struct link *link)
 {
     const struct port_socket *socket = &link->socket;
-    return !socket->receiving && link->reorder.next == socket->sequence_next &&
-           port_unread(link->home->port, socket) == 0;
+    return !socket->receiving && link->reorder.next == socket->sequence_next;
+}
+
+/* The packet at the front, which finds no block or no memory, will never be complete. */
+static bool starves_in_vain(const struct link *link)
+{
+    size_t left = link->cursor.wanted, have = gather_bytes(&link->gather).size;
+    struct list *node = link->parked.next;
+    if (link->gates != GATE_STARVED || !none_under_way(link)) return false;
+    for (; node != &link->parked; node = node->next) have += block_bytes(block_of(node)).size;
+    return left > have && left - have > port_unread(link->home->port, &link->socket);
 }
 
 void link_pump(struct link *link)
@@ -276,10 +285,12 @@ void link_pump(struct link *link)
         if (gather_empty(&link->gather)) gather_clear(&link->gather, &home->blocks);
         make_room(link);
         if (link->gates & GATE_STARVED) spill(link);
-        if (link->ending && !link->ended) link->ended = all_received(link);
-        if (link->ended && flows(link))
+        if (link->ending && !link->ended && none_under_way(link))
+            link->ended = port_unread(home->port, &link->socket) == 0;
+        bool is_known = link->ended || link->ending;
+        if ((link->ended && flows(link)) || (is_known && starves_in_vain(link)))
             link_end_midway(link, LINK_EOF); /* what was begun will never be complete */
-        else if (link->ended || link->ending)
+        else if (is_known)
             link_await_end(link);
     }
     link_update_receiving(link);

@@ -277,3 +277,39 @@ Test(pressure, many_shortages_in_a_second_are_one)
     cr_assert_eq(counter_get(starved), 2);
     offline_close(offline);
 }
+
+/* A packet for which there was no memory, and whose end will never come, keeps what it has from nobody. */
+Test(pressure, who_leaves_while_no_memory_is_there_for_an_unfinished_packet_ends_at_once)
+{
+    begin("64", "200K");
+    for (int i = 0; i < 3; i++) begin_packet(join(), 50000, 48000);
+    int leaves = join();
+    begin_packet(leaves, 65000, 64000);
+    cr_assert(links[leaves]->gates & GATE_STARVED);
+    offline_finish(peers[leaves]);
+    cr_assert(offline_run(offline));
+    cr_assert_eq(noted.disconnected, 1);
+    cr_assert_str_eq(noted.reason, "eof");
+    cr_assert_eq(links[leaves]->gather.capacity, 0);
+    offline_close(offline);
+}
+
+/* ... but what he has ended is handed on when there is memory. */
+Test(pressure, who_leaves_while_no_memory_is_there_for_a_whole_packet_is_heard)
+{
+    static const char rest[1004];
+    begin("64", "200K");
+    for (int i = 0; i < 3; i++) begin_packet(join(), 50000, 48000);
+    int leaves = join();
+    begin_packet(leaves, 65000, 64000);
+    send_bytes(leaves, rest, sizeof rest);
+    offline_finish(peers[leaves]);
+    cr_assert(offline_run(offline));
+    cr_assert_eq(noted.disconnected, 0);
+    cr_assert(links[leaves]->gates & GATE_STARVED);
+    for (int i = 0; i < 3; i++) offline_reset(peers[i]);
+    cr_assert(offline_run(offline));
+    cr_assert_eq(noted.disconnected, 4);
+    cr_assert_eq(counter_get(&links[leaves]->home->counters.packets_received), 1);
+    offline_close(offline);
+}
