@@ -22,8 +22,7 @@ Test(link_log, of_those_who_leave_inside_a_packet_one_a_minute_is_told_and_the_o
     log_set_level(LOG_INFO);
     capture_begin();
     leave_inside_packets(offline, 4);
-    const char *first =
-        strstr(capture_end(), "unfinished packet, 1 of 4 bytes");
+    const char *first = strstr(capture_end(), "unfinished packet, 1 of 4 bytes");
     cr_assert_not_null(first);
     cr_assert_null(strstr(first + 1, "unfinished"));
     cr_assert_null(strstr(first, "not shown"));

@@ -214,12 +214,12 @@ static void *read_slowly(void *argument)
 }
 
 /* How many lines came through, of so many times LINES. */
-static int log_to_reader(int times, int pause)
+static int log_to(void *(*reads)(void *), int times, int pause)
 {
     pthread_t reader;
     atomic_store(&read_lines, 0);
     atomic_store(&pause_us, pause);
-    pthread_create(&reader, NULL, read_slowly, NULL);
+    pthread_create(&reader, NULL, reads, NULL);
     for (int i = 0; i < times; i++) log_lines(NULL);
     atomic_store(&pause_us, 0);
     pthread_join(reader, NULL);
@@ -231,21 +231,83 @@ Test(log_posix, a_reader_that_stays_behind_is_not_waited_for_again_and_again)
 {
     enum { TIMES = 5 };
     pipe_begin();
-    int written = log_to_reader(TIMES, 40000);
+    int written = log_to(read_slowly, TIMES, 40000);
     pipe_end();
     cr_assert(written < TIMES * LINES / 2, "%d lines were written", written);
 }
 
+/* All that there is, each time when there is no room for a line more: whoever does not wait then loses one. */
+static void *read_when_full(void *argument)
+{
+    char page[PAGE];
+    const int full = fcntl(ends[0], F_GETPIPE_SZ) - 2 * PAGE;
+    for (;;) {
+        int there = 0, pause = atomic_load(&pause_us);
+        ioctl(ends[0], FIONREAD, &there);
+        if (there >= full || pause == 0) usleep((useconds_t)pause);
+        ssize_t count = there >= full || pause == 0 ? 1 : 0;
+        while (count > 0 && (count = read(ends[0], page, sizeof page)) > 0)
+            for (ssize_t i = 0; i < count; i++) atomic_fetch_add(&read_lines, page[i] == '\n');
+        if (pause == 0) return argument;
+    }
+}
+
 Test(log_posix, a_reader_that_has_caught_up_is_waited_for_again)
 {
+    enum { TIMES = 3 };
     int written = 0;
     pipe_begin();
-    while (written < 2 * LINES) { /* a reader may be late on a busy machine */
+    while (written < TIMES * LINES) { /* a reader may be late on a busy machine */
         log_lines(NULL);
         take();
-        written = log_to_reader(2, 1000);
+        written = log_to(read_when_full, TIMES, 2000);
     }
     pipe_end();
+}
+
+static size_t kept; /* bytes in `held` */
+
+static void *keep_all(void *argument)
+{
+    while (atomic_load(&pause_us) > 0) {
+        ssize_t count = read(ends[0], held + kept, HELD_MAX - kept);
+        if (count > 0) kept += (size_t)count;
+    }
+    return argument;
+}
+
+/* A terminal takes what it has room for. */
+Test(log_posix, of_what_a_terminal_takes_in_parts_nothing_is_left_out)
+{
+    static char text[200000];
+    pthread_t reader;
+    for (size_t i = 0; i < sizeof text; i++) text[i] = (char)('a' + i * 7919 / 100 % 26);
+    terminal_begin();
+    atomic_store(&pause_us, 1);
+    pthread_create(&reader, NULL, keep_all, NULL);
+    output_write(OUTPUT_ERROR, text, sizeof text);
+    atomic_store(&pause_us, 0);
+    pthread_join(reader, NULL);
+    pipe_end();
+    cr_assert(kept > 4096, "%zu bytes came", kept);
+    cr_assert(memcmp(held, text, kept) == 0);
+}
+
+/* Whoever has read the beginning of a line is not told the next one as its end. */
+Test(log_posix, what_was_cut_off_ends_before_the_next_line)
+{
+    static char line[200000];
+    memset(line, 'x', sizeof line);
+    line[sizeof line - 1] = '\n';
+    pipe_begin();
+    uint64_t without = output_write(OUTPUT_ERROR, line, sizeof line);
+    int lines = take();
+    output_write(OUTPUT_ERROR, "back\n", 5);
+    take();
+    pipe_end();
+    cr_assert_eq(without, 1);
+    cr_assert_eq(lines, 0);
+    cr_assert_str_eq(held, "\nback\n");
 }
 
 Test(log_posix, what_was_lost_is_told_once)
