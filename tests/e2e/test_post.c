@@ -141,7 +141,10 @@ Test(post, what_is_not_handed_on_is_refused_with_a_text_that_says_where_it_is)
         {"'all\\0', 1", "expected a worker, 1 to 3, or \"all\""},
         {"1, { ['a\\0b'] = print }", "cannot post a function (at [\"a\\x00b\"])"},
         {"1, circle", "nil toodeep tables inside each other 32 deep, or in a circle (at .me.me"},
+        {"1, nest(33)", "nil toodeep tables inside each other 32 deep, or in a circle (at [1][1]"},
+        {"1, { ['1a'] = print }", "cannot post a function (at [\"1a\"])"},
         {"1, ('x'):rep(2^24)", "nil toobig more than 16 MiB at once"},
+        {"1, ('x'):rep(2^24 + 1)", "nil toobig more than 16 MiB at once"},
         {"1, { ('x'):rep(2^23), { ('x'):rep(2^23) } }",
          "nil toobig more than 16 MiB at once (at [2][1])"},
         {"1, bush(31)", "nil toobig more than 16 MiB at once (at [1][1]"},
@@ -158,6 +161,9 @@ Test(post, what_is_not_handed_on_is_refused_with_a_text_that_says_where_it_is)
                     "function bush(depth)\n"
                     "  local below = depth > 0 and bush(depth - 1) or 1\n"
                     "  return { below, below }\n"
+                    "end\n"
+                    "function nest(depth)\n"
+                    "  return depth > 0 and { nest(depth - 1) } or nil\n"
                     "end\n"
                     "function raised(...)\n"
                     "  local fine, message, code, why = pcall(server.post, ...)\n"
