@@ -177,6 +177,7 @@ places() { # LOOK
     echo "$1" | tr ';' '\n' | sed 's/^ *//' | grep -E '^(e2e|uring) '
     echo 'unit *'
     echo sim
+    echo 'e2e *'
 }
 
 # ---- what was found before ----
