@@ -251,21 +251,34 @@ static void spill(struct link *link)
     link->cursor.scanned = 0; /* the first piece may be shorter than what was looked through */
 }
 
-/* What is left of the stream that the peer has ended is in the system: nothing is on its way from the port. */
-static bool none_under_way(const struct link *link)
+/* Bytes of an ended stream that the system still has. SIZE_MAX: some are on their way from the port. */
+static size_t still_to_come(const struct link *link)
 {
     const struct port_socket *socket = &link->socket;
-    return !socket->receiving && link->reorder.next == socket->sequence_next;
+    if (link->ended) return 0;
+    if (socket->receiving || link->reorder.next != socket->sequence_next) return SIZE_MAX;
+    return port_unread(link->home->port, socket);
 }
 
 /* The packet at the front, which finds no block or no memory, will never be complete. */
-static bool starves_in_vain(const struct link *link)
+static bool starves_in_vain(const struct link *link, size_t to_come)
 {
-    size_t left = link->cursor.wanted, have = gather_bytes(&link->gather).size;
+    size_t wanted = link->cursor.wanted, have = gather_bytes(&link->gather).size;
     struct list *node = link->parked.next;
-    if (link->gates != GATE_STARVED || !none_under_way(link)) return false;
+    if (link->gates != GATE_STARVED) return false;
     for (; node != &link->parked; node = node->next) have += block_bytes(block_of(node)).size;
-    return left > have && left - have > port_unread(link->home->port, &link->socket);
+    return wanted > have && wanted - have > to_come;
+}
+
+/* The peer's end is known. */
+static void pump_to_end(struct link *link)
+{
+    size_t to_come = still_to_come(link);
+    link->ended = to_come == 0;
+    if ((link->ended && flows(link)) || starves_in_vain(link, to_come))
+        link_end_midway(link, LINK_EOF); /* what was begun will never be complete */
+    else
+        link_await_end(link);
 }
 
 void link_pump(struct link *link)
@@ -285,13 +298,7 @@ void link_pump(struct link *link)
         if (gather_empty(&link->gather)) gather_clear(&link->gather, &home->blocks);
         make_room(link);
         if (link->gates & GATE_STARVED) spill(link);
-        if (link->ending && !link->ended && none_under_way(link))
-            link->ended = port_unread(home->port, &link->socket) == 0;
-        bool is_known = link->ended || link->ending;
-        if ((link->ended && flows(link)) || (is_known && starves_in_vain(link)))
-            link_end_midway(link, LINK_EOF); /* what was begun will never be complete */
-        else if (is_known)
-            link_await_end(link);
+        if (link->ended || link->ending) pump_to_end(link);
     }
     link_update_receiving(link);
 }

@@ -11,7 +11,7 @@
 enum { TRIM_LEAST = 4 << 20, TRIM_PART = 4 }; /* bytes; or that part of what was in use at most */
 
 #define TRIM_NS UINT64_C(1000000000) /* when it was just done, it may be done again after so long */
-#define TRIM_LOOK_NS UINT64_C(10000000) /* who has turns looks as often */
+#define TRIM_LOOK_NS UINT64_C(10000000) /* a thread that has turns looks this often */
 
 struct trim {
     size_t peak; /* bytes: the most that were in use since the last time */

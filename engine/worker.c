@@ -92,7 +92,7 @@ static int finish(struct link_home *home)
 static void note_gap(struct link_home *home, uint64_t before_ns, uint64_t deadline_ns)
 {
     const struct port *port = home->port;
-    if (port->now_ns - before_ns <= LINK_GAP_MS * WHEEL_TICK_NS) return; /* wherever it went */
+    if (port->now_ns - before_ns <= LINK_GAP_MS * WHEEL_TICK_NS) return; /* nor is any part of it */
     uint64_t due_ns = deadline_ns > port->asked_ns ? deadline_ns : port->asked_ns;
     uint64_t own_ns = port->asked_ns - before_ns;
     if (port->now_ns > due_ns) own_ns += port->now_ns - due_ns;

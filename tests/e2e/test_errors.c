@@ -8,13 +8,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+static void see_end(int client)
+{
+    cr_assert_neq(client_await_end(client), CLIENT_TIMEOUT);
+    close(client);
+}
+
 /* Sends a packet and sees the connection end. */
 static void end_with(const struct server *server, const char *packet)
 {
     int client = client_connect(server);
     client_put_text(client, packet);
-    cr_assert_neq(client_await_end(client), CLIENT_TIMEOUT);
-    close(client);
+    see_end(client);
 }
 
 /* Sends so many packets to a server, of which each ends its connection. */
@@ -80,15 +85,14 @@ Test(errors, what_cannot_be_called_again_and_again_does_not_flood_the_log)
     server_end(&server);
 }
 
-Test(errors, many_who_speak_another_protocol_do_not_flood_the_log)
+Test(errors, many_clients_of_another_protocol_do_not_flood_the_log)
 {
     enum { CLIENTS = 100 };
     struct server server = server_begin_script("function on_receive(conn, packet) end\n");
     for (int i = 0; i < CLIENTS; i++) {
         int client = client_connect(&server);
         client_send_text(client, "GET / HTTP/1.1\r\n\r\n");
-        cr_assert_neq(client_await_end(client), CLIENT_TIMEOUT);
-        close(client);
+        see_end(client);
     }
     server_expect_log(&server, " more like it within a second: ");
     cr_assert_lt(server_log_count(&server, "closed: "), CLIENTS);
@@ -123,10 +127,7 @@ Test(errors, at_the_end_what_was_held_back_is_told)
         client_ask(clients[i], "here", "here");
     }
     server_signal(&server, SIGTERM);
-    for (int i = 0; i < 50; i++) {
-        cr_assert_neq(client_await_end(clients[i]), CLIENT_TIMEOUT);
-        close(clients[i]);
-    }
+    for (int i = 0; i < 50; i++) see_end(clients[i]);
     cr_assert_eq(server_wait(&server), 0);
     server_expect_log(&server, " more like it within a second: on_disconnect: ");
     server_end(&server);

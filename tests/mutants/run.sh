@@ -129,7 +129,8 @@ simulate() { # PROGRAM FLAGS...
     MALLOC_PERTURB_=165 timeout -k 5 3600 "$@" --jobs 1 --scripts "$root/tests/sim/server"
 }
 
-# With all seeds, or with what is given. Its time is its own: it hangs when it has taken ten times as much of the processor's as it should.
+# With all seeds, or with what is given. Its time is its own: it hangs when it has taken ten times as much of
+# the processor's as it should.
 look_in_sim() {
     (
         # shellcheck disable=SC3045 # dash and bash have it
@@ -171,7 +172,7 @@ look_in() { # KIND [FILTER]
 places() { # LOOK
     [ "$1" != sim ] || { echo sim && return; }
     [ "$only" = near ] || [ -z "$(test_files "$(before)")" ] ||
-        before | sed 's/^sim seed \([0-9]*\):.*/sim --seed \1/'
+        before | sed -e 's/^sim seed \([0-9][0-9]*\):.*/sim --seed \1/; t' -e '/^sim /d'
     echo "$1" | tr ';' '\n' | sed 's/^ *//' | grep '^unit '
     [ "$only" != near ] || return
     echo "$1" | tr ';' '\n' | sed 's/^ *//' | grep -E '^(e2e|uring) '

@@ -1,8 +1,8 @@
 /* The admin's address over real sockets, with commands of the test's own. */
 #include "../../bindings/admin.h"
+#include "capture.h"
 #include "log.h"
 #include "peer.h"
-#include "temporary.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -435,19 +435,10 @@ static void talk_a_little(void)
 
 Test(admin, its_log_lines_are_told_from_those_of_the_main_server)
 {
-    static char log[1 << 16];
-    FILE *file = temporary_file();
-    cr_assert_not_null(file);
-    int real_stderr = dup(2);
-    fflush(stderr);
-    dup2(fileno(file), 2);
     log_set_level(LOG_DEBUG);
+    capture_begin();
     talk_a_little();
-    dup2(real_stderr, 2);
-    close(real_stderr);
-    rewind(file);
-    log[fread(log, 1, sizeof log - 1, file)] = '\0';
-    fclose(file);
+    char *log = capture_end();
 
     int admins = 0, others = 0;
     for (char *line = strtok(log, "\r\n"); line != NULL; line = strtok(NULL, "\r\n")) {
@@ -468,26 +459,17 @@ Test(admin, its_log_lines_are_told_from_those_of_the_main_server)
 /* Opens it there, and closes it; how many warnings there were, -1 if that address cannot be had. */
 static int warnings_of(const char *text)
 {
-    static char log[1 << 14];
     struct test test = {.runs = 0};
     struct address address;
     struct error error;
     cr_assert(address_parse(text, &address, &error), "%s", error.text);
-    FILE *file = temporary_file();
-    cr_assert_not_null(file);
-    int real_stderr = dup(2), count = 0;
-    fflush(stderr);
-    dup2(fileno(file), 2);
+    int count = 0;
     log_set_level(LOG_INFO);
+    capture_begin();
     test.admin = admin_open(&address, PORT_AUTO, commands, &test, &error);
     if (test.admin != NULL) admin_close(test.admin);
-    dup2(real_stderr, 2);
-    close(real_stderr);
-    rewind(file);
-    log[fread(log, 1, sizeof log - 1, file)] = '\0';
-    fclose(file);
-    for (const char *at = log; (at = strstr(at, "anybody who can reach that address")) != NULL;
-         at++)
+    for (const char *at = capture_end();
+         (at = strstr(at, "anybody who can reach that address")) != NULL; at++)
         count++;
     return test.admin == NULL ? -1 : count;
 }

@@ -5,7 +5,7 @@
 
 static struct seen noted;
 
-/* They leave in the middle of a packet. */
+/* So many peers, each of which leaves in the middle of a packet. */
 static void leave_inside_packets(struct offline *offline, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -16,7 +16,7 @@ static void leave_inside_packets(struct offline *offline, int count)
     }
 }
 
-Test(link_log, of_those_who_leave_inside_a_packet_one_a_minute_is_told_and_the_others_are_counted)
+Test(link_log, of_peers_that_leave_inside_a_packet_one_a_minute_is_told_and_the_others_are_counted)
 {
     struct offline *offline = open_set(&noted, (const char *const[]){"workers", "1", NULL});
     log_set_level(LOG_INFO);

@@ -21,13 +21,26 @@ enum { WRITERS = 4, LINES = 1000, HELD_MAX = 1 << 20 };
 static char held[HELD_MAX + 1]; /* what was read of the pipe */
 static int ends[2], real_stderr;
 
+/* What is written to standard error goes there from now on. Returns where it went before. */
+static int lead_to(int file)
+{
+    int before = dup(2);
+    dup2(file, 2);
+    return before;
+}
+
+static void lead_back(int before)
+{
+    dup2(before, 2);
+    close(before);
+}
+
 /* What is written to standard error is read from the first of both ends. */
 static void ends_begin(void)
 {
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     fflush(stderr);
-    real_stderr = dup(2);
-    dup2(ends[1], 2);
+    real_stderr = lead_to(ends[1]);
     close(ends[1]);
 }
 
@@ -67,8 +80,7 @@ static void socket_begin(void)
 
 static void pipe_end(void)
 {
-    dup2(real_stderr, 2);
-    close(real_stderr);
+    lead_back(real_stderr);
     close(ends[0]);
 }
 
@@ -236,17 +248,19 @@ Test(log_posix, a_reader_that_stays_behind_is_not_waited_for_again_and_again)
     cr_assert(written < TIMES * LINES / 2, "%d lines were written", written);
 }
 
-/* All that there is, each time when there is no room for a line more: whoever does not wait then loses one. */
+/* Reads all that there is, each time when there is no room for a line more: a log that does not wait then
+ * loses one. */
 static void *read_when_full(void *argument)
 {
     char page[PAGE];
     const int full = fcntl(ends[0], F_GETPIPE_SZ) - 2 * PAGE;
     for (;;) {
         int there = 0, pause = atomic_load(&pause_us);
+        ssize_t count;
         ioctl(ends[0], FIONREAD, &there);
         usleep(there >= full ? (useconds_t)pause : 100);
-        ssize_t count = there >= full || pause == 0 ? 1 : 0;
-        while (count > 0 && (count = read(ends[0], page, sizeof page)) > 0)
+        if (there < full && pause > 0) continue;
+        while ((count = read(ends[0], page, sizeof page)) > 0)
             for (ssize_t i = 0; i < count; i++) atomic_fetch_add(&read_lines, page[i] == '\n');
         if (pause == 0) return argument;
     }
@@ -328,11 +342,9 @@ Test(log_posix, a_full_disk_loses_lines_and_nothing_else)
     int full = open("/dev/full", O_WRONLY);
     pipe_begin();
     if (full >= 0) {
-        int reader = dup(2);
-        dup2(full, 2);
+        int reader = lead_to(full);
         for (int i = 0; i < 3; i++) log_line(LOG_INFO, "lost");
-        dup2(reader, 2);
-        close(reader);
+        lead_back(reader);
         log_line(LOG_INFO, "back");
     }
     take();
@@ -344,16 +356,14 @@ Test(log_posix, a_full_disk_loses_lines_and_nothing_else)
 
 Test(log_posix, a_line_without_an_end_is_lost_as_any_other)
 {
-    int full = open("/dev/full", O_WRONLY), before = dup(2);
-    uint64_t nothing = 0, begun = 0, whole = 0, both = 0;
+    int full = open("/dev/full", O_WRONLY);
     if (full < 0) cr_skip_test("NOT TESTED: this machine has no /dev/full");
-    dup2(full, 2);
-    nothing = output_write(OUTPUT_ERROR, "", 0);
-    begun = output_write(OUTPUT_ERROR, "begun", 5);
-    whole = output_write(OUTPUT_ERROR, "whole\n", 6);
-    both = output_write(OUTPUT_ERROR, "whole\nbegun", 11);
-    dup2(before, 2);
-    close(before);
+    int before = lead_to(full);
+    uint64_t nothing = output_write(OUTPUT_ERROR, "", 0);
+    uint64_t begun = output_write(OUTPUT_ERROR, "begun", 5);
+    uint64_t whole = output_write(OUTPUT_ERROR, "whole\n", 6);
+    uint64_t both = output_write(OUTPUT_ERROR, "whole\nbegun", 11);
+    lead_back(before);
     close(full);
     cr_assert_eq(nothing, 0);
     cr_assert_eq(begun, 1);

@@ -10,12 +10,17 @@ static struct offline_peer *peers[PEERS];
 static struct link *links[PEERS];
 static int connected;
 
+static void begin_framed(const char *framing, const char *blocks, const char *memory)
+{
+    offline = open_set(&noted, (const char *const[]){"workers", "1", "blocks", blocks, "block_size",
+                                                     "64", "framing", framing, "max_packet", "64K",
+                                                     "memory", memory, "idle_timeout", "0",
+                                                     "soft_mark", "64K", NULL});
+}
+
 static void begin(const char *blocks, const char *memory)
 {
-    offline =
-        open_set(&noted, (const char *const[]){"workers", "1", "blocks", blocks, "block_size", "64",
-                                               "max_packet", "64K", "memory", memory,
-                                               "idle_timeout", "0", "soft_mark", "64K", NULL});
+    begin_framed("length,size=4,order=little", blocks, memory);
 }
 
 static int join(void)
@@ -40,14 +45,19 @@ static void hoard(int peer, int blocks)
     cr_assert_eq(link_pending(links[peer]), (size_t)blocks * BLOCK);
 }
 
+static void send_bytes(int peer, const void *bytes, size_t size)
+{
+    cr_assert(offline_send(peers[peer], span_of(bytes, size)));
+    cr_assert(offline_run(offline));
+}
+
 /* It has begun a packet of that size and sent so much of it. */
 static void begin_packet(int peer, uint32_t size, uint32_t sent)
 {
     static uint8_t bytes[1 << 16];
     uint32_t declared = size + 4;
     memcpy(bytes, &declared, 4);
-    cr_assert(offline_send(peers[peer], span_of(bytes, sent)));
-    cr_assert(offline_run(offline));
+    send_bytes(peer, bytes, sent);
 }
 
 /* Time passes until the first has to go. */
@@ -172,20 +182,12 @@ Test(pressure, who_was_held_up_by_us_has_begun_only_now)
     offline_close(offline);
 }
 
-static void send_bytes(int peer, const char *bytes, size_t size)
-{
-    cr_assert(offline_send(peers[peer], span_of(bytes, size)));
-    cr_assert(offline_run(offline));
-}
-
-/* What lay behind the packet that it has ended is another that it begins. */
-Test(pressure, who_ends_a_packet_and_begins_another_has_begun_only_now)
+/* What lay behind the end of its packet is the beginning of another. */
+Test(pressure, a_peer_that_ends_a_packet_and_begins_another_has_begun_only_now)
 {
     static char line[64000];
     memset(line, 'a', sizeof line);
-    offline = open_set(&noted, (const char *const[]){"workers", "1", "blocks", "64", "block_size",
-                                                     "64", "framing", "line", "max_packet", "64K",
-                                                     "memory", "200K", "idle_timeout", "0", NULL});
+    begin_framed("line", "64", "200K");
     noted.silent = true;
     send_bytes(join(), line, 39000);
     for (int i = 0; i < 2; i++) {
@@ -279,7 +281,7 @@ Test(pressure, many_shortages_in_a_second_are_one)
 }
 
 /* A packet for which there was no memory, and whose end will never come, keeps what it has from nobody. */
-Test(pressure, who_leaves_while_no_memory_is_there_for_an_unfinished_packet_ends_at_once)
+Test(pressure, a_peer_that_leaves_an_unfinished_packet_without_memory_for_it_ends_at_once)
 {
     begin("64", "200K");
     for (int i = 0; i < 3; i++) begin_packet(join(), 50000, 48000);
@@ -294,8 +296,8 @@ Test(pressure, who_leaves_while_no_memory_is_there_for_an_unfinished_packet_ends
     offline_close(offline);
 }
 
-/* ... but what he has ended is handed on when there is memory. */
-Test(pressure, who_leaves_while_no_memory_is_there_for_a_whole_packet_is_heard)
+/* ... but a whole packet is handed on when there is memory. */
+Test(pressure, a_peer_that_leaves_a_whole_packet_without_memory_for_it_is_heard)
 {
     static const char rest[1004];
     begin("64", "200K");
