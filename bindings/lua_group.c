@@ -9,7 +9,7 @@
 #define GROUP_META "moonport.group"
 
 /* What a script's value holds. It is in a list of the runtime's, for a finalizer that finds no memory to run in
- * is not called again. */
+ * is not called again, and none is for what another one makes at the end of a Lua state. */
 struct held {
     struct list node;
     struct group *group;
@@ -46,8 +46,6 @@ int lua_group_get(lua_State *L)
     size_t size;
     const char *name = luaL_checklstring(L, 1, &size);
     if (size > GROUP_NAME_MAX) return runtime_refuse(L, "badname");
-    /* What a finalizer makes at the end of a Lua state is never collected. */
-    if (runtime_of(L)->closing) return luaL_error(L, "the worker has ended");
     struct held **value = lua_newuserdatauv(L, sizeof *value, 0);
     *value = NULL;
     luaL_getmetatable(L, GROUP_META);

@@ -87,7 +87,6 @@ struct runtime {
     uint64_t environments_made;
     bool has[HANDLERS];
     bool started;             /* on_start is over */
-    bool closing;             /* of Lua only finalizers run any more */
     struct error start_error; /* how it failed */
     int conns, drive;         /* in the registry: see SLOT_CONNS, SLOT_DRIVE */
     struct run *current;      /* NULL while no Lua runs on a coroutine */

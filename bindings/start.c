@@ -11,7 +11,6 @@ static void close_runtime(struct runtime *runtime)
     runtime->heap.limit = 0; /* an end may take memory too */
     if (runtime->L != NULL) {
         code_close(runtime);
-        runtime->closing = true;
         heap_close(&runtime->heap);
         lua_group_close(runtime);
     }
