@@ -230,8 +230,8 @@ local function resource()
 end
 
 -- Modules that are written in C find Lua's functions in the executable.
+local found = find_lua()
 open_project("moonport", "ConsoleApp", { "bindings/*.h", "bindings/*.c" })
-  local found = find_lua()
   buildoptions(found.compile)
   linkoptions(found.link)
   linkoptions { windows and "-Wl,--out-implib,libmoonport.dll.a" or "-rdynamic" }
@@ -244,7 +244,8 @@ open_project("moonport", "ConsoleApp", { "bindings/*.h", "bindings/*.c" })
 -- Criterion runs neither on Windows nor under the thread sanitizer: there a stand-in does.
 local unit = {
   "tests/unit/*.h", "tests/unit/*.c",
-  "bindings/admin.c", "bindings/globals.c", "bindings/shared*.c", "bindings/source.c",
+  "bindings/admin.c", "bindings/findings.c", "bindings/globals.c", "bindings/heap.c", "bindings/shared*.c",
+  "bindings/source.c",
   "bindings/talk_text.c", "bindings/tokens.c", "bindings/watch_*.c",
 }
 local stand_in = windows or sanitize == "thread"
@@ -253,13 +254,17 @@ if stand_in then table.insert(unit, "tests/unit/shim/*.c") end
 local faulty = {
   "recv", "send", "sendmsg", "accept4", "epoll_wait",
   "io_uring_submit", "io_uring_submit_and_wait", "io_uring_submit_and_get_events",
+  "inotify_init1", -- and what the watch does: test_watch_gap_posix.c
 }
 open_project("unit", "ConsoleApp", unit)
+  buildoptions(found.compile)
+  linkoptions(found.link)
   if stand_in then includedirs { "tests/unit/shim" } end
   if not windows then
     for _, name in ipairs(faulty) do linkoptions { "-Wl,--wrap=" .. name } end
   end
   links { "engine" }
+  links(found.libraries)
   if not stand_in then links { "criterion" } end
   links(system_libraries)
   if not windows then linkoptions { "-Wl,--wrap=clock_gettime" } end -- test_clock_posix.c sets it

@@ -52,6 +52,37 @@ Test(check, says_how_many_files_it_has_seen)
     directory_remove(directory);
 }
 
+/* One begins with the other; what config.lua makes is nobody else's. */
+Test(check, names_are_told_apart_to_their_end)
+{
+    check_refuse(
+        FILES("main.lua", ECHO "listed = {}\nfunction on_stop() print(listed, list) end\n"),
+        "@main.lua:3: list is not defined anywhere: if it may be nil, assign nil to it\n");
+    check_refuse(
+        FILES("main.lua", ECHO "list = {}\nfunction on_stop() print(list, listed) end\n"),
+        "@main.lua:3: listed is not defined anywhere: if it may be nil, assign nil to it\n");
+    check_refuse(
+        FILES("main.lua", ECHO "function on_stop() print(limit) end\n", "config.lua",
+              "limit = 5\nreturn { workers = 1 }\n"),
+        "@main.lua:2: limit is not defined anywhere: if it may be nil, assign nil to it\n");
+}
+
+/* A file that is too much for it may define any name. */
+Test(check, where_it_does_not_see_everything_it_judges_no_name)
+{
+    enum { FUNCTIONS = 11, LOCALS = 199 };
+    static char deep[FUNCTIONS * (LOCALS * 14 + 64)];
+    size_t size = 0;
+    for (int i = 0; i < FUNCTIONS; i++) {
+        size += (size_t)snprintf(deep + size, sizeof deep - size, "return function()\n");
+        for (int j = 0; j < LOCALS; j++)
+            size += (size_t)snprintf(deep + size, sizeof deep - size, "local x%d\n", j);
+    }
+    for (int i = 0; i < FUNCTIONS; i++)
+        size += (size_t)snprintf(deep + size, sizeof deep - size, "end ");
+    check_accept(FILES("main.lua", ECHO "function on_stop() helper() end\n", "deep.lua", deep));
+}
+
 Test(check, names_that_are_made_known_in_any_way_are_fine)
 {
     check_accept_script("rawset(_G, 'helper', function() end)\nhelper()\n");

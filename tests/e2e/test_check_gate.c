@@ -28,6 +28,20 @@ Test(check, an_error_in_main_is_told_with_its_line)
     directory_remove(directory);
 }
 
+/* What luac makes is not looked at before it runs, and could do anything. */
+Test(check, compiled_code_is_no_script)
+{
+    check_refuse(FILES("main.lua", "\033Lua"),
+                 "@main.lua:1: attempt to load a binary chunk (mode is 't')\n");
+    char *out, *err, *directory = directory_make("main.lua", "\033Lua", NULL);
+    int status = program_run(&out, &err, WORDS(directory, "--listen", "127.0.0.1:0"));
+    cr_assert_eq(status, INPUT, "status %d: %s", status, err);
+    cr_assert_not_null(strstr(err, "attempt to load a binary chunk (mode is 't')"), "%s", err);
+    free(out);
+    free(err);
+    directory_remove(directory);
+}
+
 Test(check, nothing_is_started)
 {
     check_accept_script("function on_start() error('on_start was called') end\n"
@@ -79,6 +93,24 @@ Test(check, a_wrong_setting_is_told_with_its_line)
     file_write(directory, "config.lua", "\nworkers = 2\n");
     program_fail(INPUT, WORDS("check", directory), "/config.lua: ", "return a table");
     directory_remove(directory);
+}
+
+Test(check, a_setting_is_told_with_the_line_where_it_stands_first)
+{
+    char *directory =
+        directory_make_of(FILES("main.lua", ECHO, "config.lua",
+                                "return {\n"
+                                "  framing = 'none',\n"
+                                "  listen = { { address = '127.0.0.1:0', framing = 'line' } },\n"
+                                "}\n"));
+    program_fail(INPUT, WORDS("check", directory), "/config.lua:2: ", "framing");
+    directory_remove(directory);
+}
+
+Test(check, an_empty_list_of_listeners_is_no_listener_without_an_address)
+{
+    check_refuse(FILES("main.lua", ECHO, "config.lua", "return { listen = {} }\n"),
+                 "@config.lua:1: listen = {}: no address; leave it out for the default\n");
 }
 
 Test(check, flags_go_before_the_settings_here_too)

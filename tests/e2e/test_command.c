@@ -67,6 +67,19 @@ Test(command, help_and_version_are_printed)
     free(err);
 }
 
+/* A word that is a command, or nearly one, may be a directory all the same. */
+Test(command, a_directory_may_be_called_like_a_command)
+{
+    char *directory =
+        directory_make_of(FILES("help/none.lua", "", "tset/none.lua", "", "none.lua", ""));
+    cr_assert_eq(chdir(directory), 0);
+    program_fail(INPUT, WORDS("help"), "help/main.lua", "");
+    program_fail(INPUT, WORDS("tset"), "tset/main.lua", "");
+    program_fail(USAGE, WORDS("serv"), "there is no directory serv", "did you mean serve?");
+    cr_assert_eq(chdir("/"), 0);
+    directory_remove(directory);
+}
+
 Test(command, help_is_given_wherever_it_is_asked_for)
 {
     static const struct {

@@ -152,3 +152,37 @@ Test(coroutine, of_a_handler_that_has_ended_may_be_resumed)
     close(client);
     server_end(&server);
 }
+
+/* As the manual says, and a position stands in front of text alone. */
+Test(coroutine, results_and_errors_come_as_lua_has_them)
+{
+    struct server server =
+        begin("local function ends(...)\n"
+              "  local sent = select('#', ...)\n"
+              "  local a, b, c = coroutine.yield(sent, ...)\n"
+              "  return c, b, a\n"
+              "end\n"
+              "function on_receive(conn)\n"
+              "  local co = coroutine.create(ends)\n"
+              "  local fine, count, one, two = coroutine.resume(co, 'x', 'y')\n"
+              "  assert(fine == true and count == 2 and one == 'x' and two == 'y')\n"
+              "  local fine, three, two, one = coroutine.resume(co, 1, 2, 3)\n"
+              "  assert(fine == true and three == 3 and two == 2 and one == 1)\n"
+              "  assert(select('#', coroutine.resume(coroutine.create(function() end))) == 1)\n"
+              "  local wrapped = coroutine.wrap(ends)\n"
+              "  assert(select('#', wrapped()) == 1 and select('#', wrapped(1, 2, 3)) == 3)\n"
+              "  local value = {}\n"
+              "  local fine, why = pcall(coroutine.wrap(function() error(value) end))\n"
+              "  assert(not fine and why == value)\n"
+              "  local fine, why = pcall(coroutine.wrap(function() error('text', 0) end))\n"
+              "  assert(not fine and why:find 'text$')\n"
+              "  local fine, why = pcall(coroutine.wrap(function() return ('x'):rep(2^28) end))\n"
+              "  assert(not fine and why == 'not enough memory', why)\n"
+              "  conn:send 'fine'\n"
+              "end\n",
+              "60");
+    int client = client_connect(&server);
+    client_ask(client, "go", "fine");
+    close(client);
+    server_end(&server);
+}

@@ -331,3 +331,20 @@ Test(errors, recursion_in_a_test_ends_with_an_error_too)
     free(err);
     directory_remove(directory);
 }
+
+Test(errors, what_fails_while_an_error_is_told_may_be_no_text)
+{
+    struct server server =
+        server_begin_script("function on_receive(conn, packet)\n"
+                            "  if packet == 'hello' then return conn:send(packet) end\n"
+                            "  error(setmetatable({}, { __tostring = function() error({}) end }))\n"
+                            "end\n");
+    int failing = client_connect(&server), client = client_connect(&server);
+    client_put_text(failing, "fail");
+    cr_assert_eq(client_await_end(failing), CLIENT_EOF);
+    server_expect_log(&server, "(an error that cannot be told)");
+    client_ask(client, "hello", "hello");
+    close(failing);
+    close(client);
+    server_end(&server);
+}

@@ -1,6 +1,7 @@
 /* The bound on the memory of a Lua state: a handler that needs more fails, and nothing else does. */
 #include "reload.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -389,5 +390,33 @@ Test(memory, what_was_lent_to_code_that_was_refused_is_taken_back)
                   2);
     client_ask(client, "and now?", "false");
     close(client);
+    server_end(&server);
+}
+
+/* What is to be put away at the end is put away. */
+Test(memory, finalizers_at_the_end_have_more_than_the_limit)
+{
+    need_lua_5_4("LuaJIT has no finalizers of tables");
+    struct server server = server_begin(&(struct begin){
+        .script = "kept = setmetatable({}, { __gc = function() print(#('x'):rep(2^21)) end })\n"
+                  "full = {}\n"
+                  "local function fill(size)\n"
+                  "  pcall(function() while true do full[#full + 1] = ('x'):rep(size) .. #full end "
+                  "end)\n"
+                  "end\n"
+                  "function on_receive(conn)\n"
+                  "  fill(1e6)\n"
+                  "  fill(1e5)\n"
+                  "  conn:send 'full'\n"
+                  "end\n",
+        .flags = {"--workers", "1", "--lua-memory", "8M"}});
+    int client = client_connect(&server);
+    client_ask(client, "?", "full");
+    close(client);
+    server_signal(&server, SIGTERM);
+    cr_assert_eq(server_wait(&server), 0);
+    char *out = server_out(&server);
+    cr_assert_str_eq(out, "2097152\n", "%s", out);
+    free(out);
     server_end(&server);
 }

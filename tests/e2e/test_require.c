@@ -120,6 +120,10 @@ Test(require, two_names_of_one_file_are_two_modules)
                  "assert(dot[1] == 'lib.util' and slash[1] == 'lib/util')\n"
                  "assert(require 'lib.util' == dot and require 'lib/util' == slash)\n" HANDLES,
                  "lib/util.lua", "return { ... }\n"));
+    accept(FILES("main.lua", "assert(require 'lib.util' == 'other lib/util')\n" HANDLES,
+                 "lib/util.lua",
+                 "if ... == 'lib/util' then return 'lib/util' end\n"
+                 "return 'other ' .. require 'lib/util'\n"));
 }
 
 Test(require, searchers_are_the_scripts_own_and_their_misses_are_told)
@@ -202,6 +206,25 @@ Test(require, what_package_path_finds_in_the_directory_is_reloaded)
         client_ask(client, "?", "two");
     }
     cr_assert_eq(server_log_count(&server, "not loaded anew"), 0);
+    close(client);
+    server_end(&server);
+}
+
+/* The source was read before there was such a file: it is the next generation's. */
+Test(require, what_has_come_since_is_not_from_outside)
+{
+    struct server server = server_begin_reloadable(HANDLES, "1");
+    char text[1000];
+    snprintf(text, sizeof text,
+             "package.path = '%s/?.lua'\n"
+             "function on_receive(conn, name) conn:send(tostring((pcall(require, name)))) end\n",
+             server.directory);
+    server_reload(&server, text, 2);
+    script_write(&server, "later.lua", "return 'later'\n");
+    int client = client_connect(&server);
+    client_ask(client, "later", "false");
+    server_command(&server, "reload", 0, "generation 3 runs: later.lua");
+    client_ask(client, "later", "true");
     close(client);
     server_end(&server);
 }

@@ -247,3 +247,21 @@ Test(resident, messages_of_one_size_make_room_for_those_of_another)
     }
     end(&scene);
 }
+
+Test(resident, groups_that_no_script_holds_and_nobody_is_in_take_no_memory)
+{
+    need_resident();
+    struct scene scene = begin_with("function on_receive(conn, packet)\n"
+                                    "  if packet == 'figures' then return conn:send '1 0 0' end\n"
+                                    "  if packet ~= 'make' then return conn:send(packet) end\n"
+                                    "  for i = 1, 400000 do\n"
+                                    "    server.group('a name that nothing else has ' .. i)\n"
+                                    "    if i % 10000 == 0 then collectgarbage() end\n"
+                                    "  end\n"
+                                    "  conn:send 'made'\n"
+                                    "end\n",
+                                    "return { handler_timeout = 60 }", "1");
+    client_ask(scene.watching, "make", "made");
+    cr_assert_leq(fault_resident(&scene.server), scene.fresh + 24 * MIB);
+    end(&scene);
+}

@@ -46,6 +46,31 @@ Test(signal, what_asks_for_nothing_disconnects_nobody)
     server_end(&server);
 }
 
+/* As a shell, a supervisor or a terminal may have left them. */
+Test(signal, what_was_ignored_or_blocked_when_it_was_started_is_not)
+{
+    need_signals();
+    sigset_t stops;
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGTERM);
+    sigaddset(&stops, SIGHUP);
+    sigprocmask(SIG_BLOCK, &stops, NULL);
+    signal(SIGCHLD, SIG_IGN);
+    struct server server =
+        server_begin(&(struct begin){.script = "function on_receive(conn, packet)\n"
+                                               "  local a, b, c = os.execute 'exit 3'\n"
+                                               "  conn:send(tostring(jit and a or c))\n"
+                                               "end\n"});
+    signal(SIGCHLD, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &stops, NULL);
+    int client = client_connect(&server);
+    client_ask(client, "how did it end?", has_luajit() ? "768" : "3");
+    server_signal(&server, SIGHUP);
+    server_expect_log(&server, "generation 2 runs");
+    close(client);
+    server_end(&server); /* by TERM */
+}
+
 Test(signal, a_hangup_before_it_serves_ends_nothing)
 {
     need_signals();
@@ -171,6 +196,30 @@ Test(signal, os_execute_says_how_a_program_has_ended)
     client_ask(client, "no-such-program 2>/dev/null", is_5_4 ? "nil exit 127" : "32512");
     client_ask(client, "-x 2>/dev/null", is_5_4 ? "nil exit 127" : "32512");
     client_ask(client, "", is_5_4 ? "true" : "1");
+    close(client);
+    server_end(&server);
+}
+
+/* What interrupts a handler that has had its time may come while it reads: what it reads is lost to it, not to
+ * the function in C that reads, and hands it on to where it is found later. */
+Test(signal, the_interruption_of_a_handler_breaks_no_call_of_the_system)
+{
+    need_signals();
+    need_lua_5_4("table.move is in Lua there, and is interrupted before it has moved anything");
+    struct server server = server_begin(&(struct begin){
+        .script = "local read = {}\n"
+                  "function on_receive(conn, packet)\n"
+                  "  if packet == 'what?' then return conn:send(tostring(read[1])) end\n"
+                  "  local lines = io.popen('sleep 2; echo all of it'):lines()\n"
+                  "  table.move(setmetatable({}, { __index = lines }), 1, 1, 1, read)\n"
+                  "  while true do end\n"
+                  "end\n",
+        .flags = {"--workers", "1", "--handler-timeout", "1"}});
+    int slow = client_connect(&server), client = client_connect(&server);
+    client_put_text(slow, "read");
+    cr_assert_eq(client_await_end(slow), CLIENT_EOF);
+    client_ask(client, "what?", "all of it");
+    close(slow);
     close(client);
     server_end(&server);
 }

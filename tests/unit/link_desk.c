@@ -43,8 +43,8 @@ static enum script_verdict connected(void *state, struct link *link)
 static void received(void *state, struct link *link, struct span packet)
 {
     (void)state;
-    (void)packet;
     enter();
+    desk.packet = packet;
     desk.received++;
     if (desk.on_packet != NULL) desk.on_packet(link);
     leave();

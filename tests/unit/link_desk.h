@@ -15,6 +15,7 @@ struct desk {
     char reason[32];    /* of the last end */
     struct link *ended; /* whose it was */
     bool runs;          /* it has been called, and has not returned */
+    struct span packet; /* while it is handled */
     bool keeps_idle;
     void (*on_packet)(struct link *link);
     void (*on_timer)(void);

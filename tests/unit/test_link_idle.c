@@ -103,3 +103,37 @@ Test(link_idle, a_limit_of_its_own_stays_when_the_settings_change)
     cr_assert_eq(follower->idle_limit_ns, 70 * SECOND);
     offline_close(offline);
 }
+
+Test(link_idle, who_has_been_silent_for_just_the_limit_is_idle)
+{
+    struct seen seen = {.idle_answer = SCRIPT_NO};
+    struct offline *offline = open_with(&seen, "idle_timeout", "60");
+    connect_to(offline);
+    cr_assert(offline_advance(offline, 60 * SECOND - 1));
+    cr_assert_eq(seen.disconnected, 0);
+    cr_assert(offline_advance(offline, 1));
+    cr_assert_eq(seen.disconnected, 1);
+    cr_assert_str_eq(seen.reason, "idle");
+    offline_close(offline);
+}
+
+/* It is not read from since it has said too much: that it spoke then counts, not when it was offered what
+ * it does not take. */
+Test(link_idle, who_has_spoken_later_than_it_was_offered_something_has_the_limit_from_then_on)
+{
+    struct seen seen = {.idle_answer = SCRIPT_YES};
+    struct offline *offline =
+        open_set(&seen, (const char *const[]){"soft_mark", "1K", "idle_timeout", "60", NULL});
+    struct offline_peer *peer = connect_to(offline);
+    uint8_t bytes[2000] = {0};
+    offline_set_deaf(peer, true);
+    put(peer, span_of(bytes, 1));
+    cr_assert(offline_advance(offline, 50 * SECOND));
+    put(peer, span_of(bytes, sizeof bytes));
+    put(peer, span_of(bytes, sizeof bytes));
+    cr_assert(offline_advance(offline, 60 * SECOND - 1));
+    cr_assert_eq(seen.disconnected, 0);
+    cr_assert(offline_advance(offline, 1));
+    cr_assert_str_eq(seen.reason, "slow");
+    offline_close(offline);
+}

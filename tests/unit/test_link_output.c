@@ -232,3 +232,21 @@ Test(link_output, without_time_to_drain_what_is_queued_is_still_offered)
     cr_assert_str_eq(desk.reason, "script");
     offline_close(offline);
 }
+
+/* ---- what is said to many ---- */
+
+Test(link_output, what_is_said_to_all_is_said_when_one_hears_it)
+{
+    size_t count;
+    struct offline *offline = desk_open(refuse_at_4k);
+    struct offline_peer *full = connect_to(offline), *other = connect_to(offline);
+    offline_set_deaf(full, true);
+    offline_set_deaf(other, true);
+    fill(desk.links[0]);
+    cr_assert_eq(worker_broadcast(desk.worker, packet_of(SIZE), NULL, &count), SEND_OK);
+    cr_assert_eq(count, 1);
+    fill(desk.links[1]);
+    cr_assert_eq(worker_broadcast(desk.worker, packet_of(SIZE), NULL, &count), SEND_FULL);
+    cr_assert_eq(count, 0);
+    offline_close(offline);
+}

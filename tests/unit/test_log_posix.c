@@ -1,6 +1,7 @@
 /* A log that nobody takes. */
 #include "log.h"
 #include "output.h"
+#include "output_system.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -164,6 +165,23 @@ Test(log_posix, nobody_waits_for_a_socket_that_nobody_reads)
     socket_begin();
     for (int i = 0; i < LINES; i++) log_line(LOG_INFO, "%s", text); /* hardly any has room */
     expect_no_wait();
+}
+
+static void put_until_it_is_full(void)
+{
+    static const char text[4000];
+    int written;
+    while ((written = output_put(OUTPUT_ERROR, text, sizeof text)) > 0) continue;
+    pipe_end();
+    cr_assert_eq(written, 0);
+}
+
+Test(log_posix, what_has_no_room_is_refused_at_once)
+{
+    pipe_begin();
+    put_until_it_is_full();
+    socket_begin();
+    put_until_it_is_full();
 }
 
 Test(log_posix, another_file_in_its_place_is_written_to)

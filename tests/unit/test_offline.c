@@ -255,6 +255,26 @@ Test(offline, has_its_share_of_new_memory_by_the_workers_that_there_are)
     offline_close(offline);
 }
 
+/* Frames are laid out by the largest packet, and streams by how many receives are posted: that takes a
+ * restart. */
+Test(offline, keeps_the_settings_that_take_a_restart)
+{
+    struct seen seen = {.worker = NULL};
+    struct offline *offline = open_with(&seen, NULL, NULL);
+    connect_to(offline);
+    const struct link_limits *limits = &seen.link->home->limits, before = *limits;
+    struct config config = fresh();
+    set(&config, "max_packet", "1M");
+    set(&config, "recv_depth", "1");
+    set(&config, "soft_mark", "64K");
+    finish(&config);
+    server_configure_worker(seen.worker, &config);
+    cr_assert_eq(limits->packet_max, before.packet_max);
+    cr_assert_eq(limits->recv_depth, before.recv_depth);
+    cr_assert_eq(limits->soft_mark, 64 << 10);
+    offline_close(offline);
+}
+
 Test(offline, keeps_no_more_warm_pages_than_new_memory_allows)
 {
     struct seen seen = {.worker = NULL};

@@ -171,7 +171,12 @@ Test(pages, more_than_there_is_is_refused)
     cr_assert(holds(piece, 64 * KIB, 1));
     pages_give(piece, 64 * KIB);
     piece = pages_take(PAGES_PIECE_MAX + 1, 0);
+    piece[0] = 9;
     cr_assert_null(pages_resize(piece, PAGES_PIECE_MAX + 1, SIZE_MAX, 0));
+    cr_assert_null(pages_resize(piece, PAGES_PIECE_MAX + 1, SIZE_MAX / 4, 0));
+    cr_assert_null(pages_resize(piece, PAGES_PIECE_MAX + 1, (size_t)1 << 47, 0),
+                   "no address is as high");
+    cr_assert_eq(piece[0], 9);
     pages_give(piece, PAGES_PIECE_MAX + 1);
 }
 
