@@ -176,7 +176,8 @@ Test(coroutine, results_and_errors_come_as_lua_has_them)
               "  assert(not fine and why == value)\n"
               "  local fine, why = pcall(coroutine.wrap(function() error('text', 0) end))\n"
               "  assert(not fine and why:find 'text$')\n"
-              "  local fine, why = pcall(coroutine.wrap(function() return ('x'):rep(2^28) end))\n"
+              "  local takes = coroutine.wrap(function() return ('x'):rep(2^28) end)\n"
+              "  local fine, why = pcall(function() local text = takes() end)\n"
               "  assert(not fine and why == 'not enough memory', why)\n"
               "  conn:send 'fine'\n"
               "end\n",

@@ -250,3 +250,22 @@ Test(link_output, what_is_said_to_all_is_said_when_one_hears_it)
     cr_assert_eq(count, 0);
     offline_close(offline);
 }
+
+/* Its queue is still flushed; for scripts it has gone. */
+Test(link_output, who_is_closing_is_found_by_nobody)
+{
+    struct offline *offline = desk_open(close_at_4k);
+    struct offline_peer *peer = connect_to(offline);
+    struct link *link = desk.links[0];
+    offline_set_deaf(peer, true);
+    cr_assert_eq(link_send(link, packet_of(SIZE)), SEND_OK);
+    cr_assert_eq(worker_find(desk.worker, link_id(link)), link);
+    cr_assert_eq(worker_next(desk.worker, NULL), link);
+    link_close(link, NULL);
+    cr_assert_null(worker_find(desk.worker, link_id(link)));
+    cr_assert_null(worker_next(desk.worker, NULL));
+    offline_set_deaf(peer, false);
+    cr_assert(offline_run(offline));
+    cr_assert_eq(offline_received(peer).size, FRAMED);
+    offline_close(offline);
+}
