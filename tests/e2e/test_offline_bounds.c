@@ -130,3 +130,22 @@ Test(offline, a_timer_may_be_as_fast_as_the_clock_ticks)
                  "  assert(ticks >= 99 and ticks <= 101, ticks)\n"
                  "end)\n");
 }
+
+/* A packet is framed once for each framing, but for no more than eight. */
+Test(offline, each_of_many_hears_what_is_said_to_all_in_a_framing_of_its_own)
+{
+    offline_pass("function on_receive(conn, packet)\n"
+                 "  if packet == 'all' then return broadcast 'hello' end\n"
+                 "  conn:framing({ 'line', delimiter = packet })\n"
+                 "end\n",
+                 LINES,
+                 "test(\"delimiters\", function()\n"
+                 "  local conns = {}\n"
+                 "  for digit in ('0123456789+-'):gmatch '.' do\n"
+                 "    conns[#conns + 1] = test.connect()\n"
+                 "    conns[#conns]:receive(digit)\n"
+                 "  end\n"
+                 "  conns[1]:receive 'all'\n"
+                 "  for i = 1, #conns do test.equal(conns[i].sent, { 'hello' }) end\n"
+                 "end)\n");
+}

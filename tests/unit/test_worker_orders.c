@@ -177,6 +177,31 @@ Test(worker_orders, messages_that_take_long_do_not_keep_the_server_from_ending)
     cr_assert(messages < POSTS);
 }
 
+/* They are taken by the workers in turn; one of them stands behind messages that nobody reads any more. */
+Test(worker_orders, connections_that_no_worker_has_come_to_are_closed_at_the_end)
+{
+    char byte;
+    struct server *server;
+    struct server_stats stats;
+    intptr_t other, client = begin_with(&server, UINT64_C(400000000), &other), late[WORKERS];
+    message_ns = LONG_NS;
+    hold_reader(server, post_many);
+    for (int i = 0; i < WORKERS; i++) late[i] = connect_to(server);
+    do server_stats(server, &stats);
+    while (stats.accepted < 2 * WORKERS);
+    server_drain(server);
+    pthread_mutex_unlock(&gate);
+    server_stop(server);
+    cr_assert(messages < POSTS);
+    cr_assert_eq(connected_count, 2 * WORKERS - 1);
+    for (int i = 0; i < WORKERS; i++) {
+        cr_assert_eq(peer_receive(late[i], &byte, 1), 0, "the end");
+        peer_close(late[i]);
+    }
+    peer_close(client);
+    peer_close(other);
+}
+
 static void do_nothing(void *context, struct worker *worker, void *state)
 {
     (void)context, (void)worker, (void)state;
