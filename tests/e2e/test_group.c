@@ -366,3 +366,26 @@ Test(group, one_that_a_finalizer_makes_at_the_end_does_not_outlive_its_worker)
     free(out);
     server_end(&server);
 }
+
+/* Each takes its name, of 200 bytes, and some more. */
+Test(group, all_together_take_an_eighth_of_the_memory_at_most)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = "local kept = {}\n"
+                  "function on_receive(conn)\n"
+                  "  for i = 1, 1e6 do\n"
+                  "    local group, why = server.group(('n'):rep(200) .. i)\n"
+                  "    if not group then\n"
+                  "      assert(i > 1000 and i < 2^22 / 200, i)\n"
+                  "      return conn:send(why)\n"
+                  "    end\n"
+                  "    kept[i] = group\n"
+                  "  end\n"
+                  "end\n",
+        .config = "return { memory = '32M', max_packet = '64K', handler_timeout = 60 }\n",
+        .flags = {"--workers", "1"}});
+    int client = client_connect(&server);
+    client_ask(client, "how many?", "memory");
+    close(client);
+    server_end(&server);
+}

@@ -123,8 +123,11 @@ Test(server, echoes_counts_and_starts_again_after_a_stop)
         struct script script = script_of(&seen);
         struct server_stats stats;
         struct server *server = begin(&config, &script);
+        struct address address;
         cr_assert(server_is_active(server));
         cr_assert_eq(seen.started, 2);
+        cr_assert(server_address(server, 0, &address));
+        cr_assert_not(server_address(server, 1, &address), "it has one listener");
 
         intptr_t clients[4];
         for (int i = 0; i < 4; i++) {

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 enum { WORKERS = 2, POSTS = 1000, GREETINGS = 32 }; /* more than the system takes */
+enum { PACKET_MOST = 2 << 20 };                     /* bytes */
 #define LONG_NS UINT64_C(12000000)                  /* more than a turn may take */
 #define FOR_EVER UINT64_MAX
 
@@ -61,7 +62,7 @@ static intptr_t begin_with(struct server **server, uint64_t drain_ns, intptr_t *
     bool found = false;
     config.workers = WORKERS;
     config.drain_timeout_ns = drain_ns;
-    config.max_packet = 2 << 20;
+    config.max_packet = PACKET_MOST;
     config.hard_mark = 64 << 20;
     *server = begin(&config, &script);
     for (int i = 0; i < WORKERS; i++) {
@@ -247,6 +248,27 @@ Test(worker_orders, what_was_sent_to_a_connection_before_the_end_still_goes_out)
     pthread_mutex_unlock(&gate);
     expect(client, "from afar");
     cr_assert_eq(peer_receive(client, &byte, 1), 0);
+    peer_close(client);
+    peer_close(other);
+    server_stop(server);
+}
+
+static void send_the_largest_and_more(void *context, struct worker *worker, void *state)
+{
+    static const uint8_t bytes[PACKET_MOST + 1];
+    (void)context, (void)state;
+    if (worker_index(worker) != SPEAKER) return;
+    cr_assert_eq(worker_send(worker, reader_id, span_of(bytes, PACKET_MOST + 1)), SEND_TOO_BIG);
+    cr_assert_eq(worker_send(worker, reader_id, span_of(bytes, PACKET_MOST)), SEND_OK);
+}
+
+Test(worker_orders, a_packet_for_another_worker_that_is_too_large_is_refused_at_once)
+{
+    static uint8_t bytes[4 + PACKET_MOST];
+    struct server *server;
+    intptr_t other, client = begin_with(&server, UINT64_C(1000000000), &other);
+    order(server, send_the_largest_and_more, FOR_EVER);
+    peer_receive_all(client, bytes, sizeof bytes);
     peer_close(client);
     peer_close(other);
     server_stop(server);
