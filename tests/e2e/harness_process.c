@@ -215,6 +215,13 @@ void process_limit_files(unsigned count)
     files_max = count;
 }
 
+static sigset_t blocked; /* none */
+
+void process_block_signal(int number)
+{
+    sigaddset(&blocked, number);
+}
+
 pid_t process_start(const char *const *program, int input, const char *out, const char *err)
 {
     const char *words[WORDS_MAX + 1];
@@ -234,9 +241,7 @@ pid_t process_start(const char *const *program, int input, const char *out, cons
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(126);
     setpgid(0, 0);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
     if (input < 0)
         redirect(0, "/dev/null", O_RDONLY);
     else

@@ -21,6 +21,9 @@ pid_t process_start(const char *const *program, int input, const char *out, cons
 /* Programs that are started from now on may have so many files open; 0: as many as the test. */
 void process_limit_files(unsigned count);
 
+/* Those that are started from now on have this one blocked, as whatever starts them may have left it. */
+void process_block_signal(int number);
+
 bool process_has_ended(pid_t process);
 
 /* Waits; the exit status, 128 + n after signal n, or -1 if it does not end: then it was killed. */

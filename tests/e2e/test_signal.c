@@ -1,5 +1,5 @@
 /* Signals, and programs that scripts start, on Linux. */
-#include "harness.h"
+#include "harness_process.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -50,11 +50,8 @@ Test(signal, what_asks_for_nothing_disconnects_nobody)
 Test(signal, what_was_ignored_or_blocked_when_it_was_started_is_not)
 {
     need_signals();
-    sigset_t stops;
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGTERM);
-    sigaddset(&stops, SIGHUP);
-    sigprocmask(SIG_BLOCK, &stops, NULL);
+    process_block_signal(SIGTERM);
+    process_block_signal(SIGHUP);
     signal(SIGCHLD, SIG_IGN);
     struct server server =
         server_begin(&(struct begin){.script = "function on_receive(conn, packet)\n"
@@ -62,7 +59,6 @@ Test(signal, what_was_ignored_or_blocked_when_it_was_started_is_not)
                                                "  conn:send(tostring(jit and a or c))\n"
                                                "end\n"});
     signal(SIGCHLD, SIG_DFL);
-    sigprocmask(SIG_UNBLOCK, &stops, NULL);
     int client = client_connect(&server);
     client_ask(client, "how did it end?", has_luajit() ? "768" : "3");
     server_signal(&server, SIGHUP);
