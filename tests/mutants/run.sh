@@ -100,7 +100,7 @@ failed_test() { # STATUS
 
 # shellcheck disable=SC2317 # called by its name
 run_unit() { # PROGRAM FILTER
-    patience=300
+    patience=120
     [ "$2" != '*' ] || patience=1200
     timeout -k 5 "$patience" "$1" --verbose -j2 --timeout 30 --fail-fast --filter "$2" </dev/null
 }
