@@ -223,6 +223,24 @@ Test(wheel, the_end_of_time_never_comes)
 }
 
 /* Tick by tick this would take days. */
+/* Two are collected, and one has fired: the other one waits for nothing. */
+Test(wheel, what_is_collected_is_to_fire_at_once)
+{
+    struct alarm alarms[3];
+    begin(0, alarms, 3);
+    wheel_start(&wheel, &alarms[0].timer, 5 * MS);
+    wheel_start(&wheel, &alarms[1].timer, 5 * MS);
+    wheel_start(&wheel, &alarms[2].timer, 9 * MS);
+    wheel_collect(&wheel, 5 * MS);
+    cr_assert_eq(wheel_next_ns(&wheel), 0);
+    cr_assert(wheel_fire(&wheel));
+    cr_assert_eq(wheel_next_ns(&wheel), 0);
+    cr_assert(wheel_fire(&wheel));
+    cr_assert(wheel_next_ns(&wheel) > 5 * MS);
+    cr_assert(wheel_next_ns(&wheel) <= 9 * MS);
+    cr_assert_not(wheel_fire(&wheel));
+}
+
 Test(wheel, empty_stretches_are_skipped)
 {
     struct alarm alarm;
