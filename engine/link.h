@@ -133,6 +133,7 @@ struct link {
     /* Times are link_home_now's, but for connected_ns, which is the port's. */
     uint64_t received_ns; /* when something last came, or it was last listened to again */
     uint64_t offered_ns;  /* when it was last offered what is queued: at once when some has gone */
+    size_t unsent;        /* what the system held of that at the last look; 0: not looked at */
     uint64_t connected_ns, starved_ns;
     uint64_t gathered_ns; /* since when the gather holds what it holds */
     uint64_t waits_ns;    /* since when a handler waits */
@@ -276,6 +277,7 @@ void link_update_deadline(struct link *link);
 
 /* It is no longer open, and fails when so much time has passed. */
 void link_set_deadline(struct link *link, uint64_t delay_ns);
+void link_look_sooner(struct link *link); /* whether it takes anything: it is slow from now on */
 
 /* One that is being flushed already has no more than the drain timeout from now on. */
 void link_hasten(struct link *link);

@@ -22,6 +22,7 @@ static inline void send_queued(struct link *link)
     struct span parts[PORT_PARTS_MAX];
     int count = outbox_parts(&link->outbox, parts, PORT_PARTS_MAX);
     link->offered_ns = link_home_now(link->home);
+    link->unsent = 0;
     port_send(link->home->port, &link->socket, parts, count);
 }
 
@@ -84,6 +85,7 @@ static enum send_result queued(struct link *link)
     if (link->outbox.pending > home->limits.soft_mark && !(link->gates & GATE_SLOW)) {
         link->drain_owed = true;
         link_gate_close(link, GATE_SLOW);
+        link_look_sooner(link);
     }
     return SEND_OK;
 }

@@ -2,6 +2,7 @@
 #include "link.h"
 
 enum { FEW_LINKS = 16 }; /* of one worker: a person may be trying it out */
+enum { LOOKS = 4 };      /* within idle_limit_ns, at what somebody takes who is slow */
 
 /* ---- deadlines ---- */
 
@@ -122,33 +123,58 @@ static void ask_idle(struct link *link, double seconds)
     if (verdict != SCRIPT_WAIT) link_decide_idle(link, verdict);
 }
 
+void link_look_sooner(struct link *link)
+{
+    uint64_t at_ns = link_home_now(link->home) + link->idle_limit_ns / LOOKS;
+    if (wheel_timer_runs(&link->idle_timer) &&
+        link->idle_timer.due_tick > (at_ns + link->home->gap_ns) / WHEEL_TICK_NS + 1)
+        start_idle_timer(link, at_ns);
+}
+
+/* The system tells of room when much of what it holds has gone. Who takes little, but steadily, is seen by what
+ * it still holds. */
+static void note_taken(struct link *link)
+{
+    size_t before = link->unsent;
+    link->unsent = port_unsent(link->home->port, &link->socket);
+    if (link->unsent < before) link->offered_ns = link_home_now(link->home);
+}
+
+/* We do not listen to it, so its silence is ours. Since when has it taken nothing? */
+static uint64_t untaken_since_ns(struct link *link)
+{
+    if (!port_send_waits(&link->socket)) return link_home_now(link->home); /* it has taken all */
+    note_taken(link);
+    return link->offered_ns > link->received_ns ? link->offered_ns : link->received_ns;
+}
+
+static void judge_slow(struct link *link)
+{
+    uint64_t now_ns = link_home_now(link->home), since_ns = untaken_since_ns(link);
+    uint64_t next_ns = since_ns + link->idle_limit_ns;
+    uint64_t look_ns = now_ns + link->idle_limit_ns / LOOKS, silent_ns = now_ns - since_ns;
+    if (silent_ns < link->idle_limit_ns) {
+        start_idle_timer(link, look_ns < next_ns ? look_ns : next_ns);
+        return;
+    }
+    link_log(link, LOG_INFO, "closed: it has read nothing for %llu.%llu s, with %zu bytes queued",
+             (unsigned long long)(silent_ns / 1000000000),
+             (unsigned long long)(silent_ns / 100000000 % 10), link->outbox.pending);
+    link_fail(link, LINK_SLOW);
+}
+
 static void on_idle_timer(struct wheel_timer *timer)
 {
     struct link *link = container_of(timer, struct link, idle_timer);
-    uint64_t now_ns = link_home_now(link->home);
-    uint64_t since_ns = now_ns - link->received_ns;
-    uint64_t next_ns = link->received_ns + link->idle_limit_ns;
-    if (link->gates & GATE_SLOW) { /* we do not listen, so its silence is ours; but does it read? */
-        if (!port_send_waits(&link->socket))
-            since_ns = 0; /* it has taken all that it was offered */
-        else if (link->offered_ns > link->received_ns)
-            since_ns = now_ns - link->offered_ns;
-        if (since_ns >= link->idle_limit_ns) {
-            link_log(link, LOG_INFO,
-                     "closed: it has read nothing for %llu.%llu s, with %zu bytes queued",
-                     (unsigned long long)(since_ns / 1000000000),
-                     (unsigned long long)(since_ns / 100000000 % 10), link->outbox.pending);
-            link_fail(link, LINK_SLOW);
-            return;
-        }
-        next_ns = now_ns - since_ns + link->idle_limit_ns;
-    } else if (link->gates & GATES_OF_OURS || port_unheard(&link->socket)) {
-        next_ns = now_ns + link->idle_limit_ns;
-    } else if (since_ns >= link->idle_limit_ns) {
+    uint64_t now_ns = link_home_now(link->home), since_ns = now_ns - link->received_ns;
+    if (link->gates & GATE_SLOW)
+        judge_slow(link);
+    else if (link->gates & GATES_OF_OURS || port_unheard(&link->socket))
+        start_idle_timer(link, now_ns + link->idle_limit_ns);
+    else if (since_ns >= link->idle_limit_ns)
         ask_idle(link, (double)since_ns / 1e9);
-        return;
-    }
-    start_idle_timer(link, next_ns);
+    else
+        start_idle_timer(link, link->received_ns + link->idle_limit_ns);
 }
 
 static void set_idle(struct link *link, uint64_t limit_ns)

@@ -133,6 +133,7 @@ struct port_operations {
                  int count);
     void (*watch)(struct port *port, struct port_socket *socket);
     size_t (*unread)(const struct port_socket *socket);
+    size_t (*unsent)(const struct port_socket *socket);
     void (*shutdown)(struct port *port, struct port_socket *socket);
     void (*cancel)(struct port *port, struct port_socket *socket);
     void (*detach)(struct port *port, struct port_socket *socket);
@@ -276,6 +277,13 @@ static inline size_t port_unread(const struct port *port, const struct port_sock
 {
     check(!socket->receiving);
     return port->operations->unread(socket);
+}
+
+/* Bytes that the system holds for the peer, be a send in flight or not. It tells of room only when much of them
+ * has gone. 0: it does not say, or tells of each. */
+static inline size_t port_unsent(const struct port *port, const struct port_socket *socket)
+{
+    return port->operations->unsent(socket);
 }
 
 /* Tells the peer that no more will be sent. Nothing may be in flight to it. */

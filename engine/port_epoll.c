@@ -334,6 +334,7 @@ static const struct port_operations epoll_operations = {
     .send = epoll_send,
     .watch = epoll_watch,
     .unread = posix_unread,
+    .unsent = posix_unsent,
     .shutdown = posix_shutdown,
     .cancel = epoll_cancel,
     .detach = epoll_detach,

@@ -266,6 +266,7 @@ static const struct port_operations iocp_operations = {
     .send = iocp_send,
     .watch = iocp_watch,
     .unread = iocp_unread,
+    .unsent = iocp_unsent,
     .shutdown = windows_shutdown,
     .cancel = iocp_cancel,
     .detach = iocp_detach,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -209,6 +210,12 @@ size_t posix_unread(const struct port_socket *socket)
     if (ioctl((int)socket->handle, FIONREAD, &size) == 0 && size > 0) return (size_t)size;
     if (ioctl((int)socket->handle, SIOCATMARK, &is_at_mark) != 0 || !is_at_mark) return 0;
     return recv((int)socket->handle, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+size_t posix_unsent(const struct port_socket *socket)
+{
+    int size = 0;
+    return ioctl((int)socket->handle, SIOCOUTQ, &size) == 0 && size > 0 ? (size_t)size : 0;
 }
 
 void posix_shutdown(struct port *port, struct port_socket *socket)

@@ -37,6 +37,9 @@ enum port_error posix_break_of(const struct port_socket *socket);
 /* Bytes that have come and were not received yet. */
 size_t posix_unread(const struct port_socket *socket);
 
+/* Bytes that were sent and that the peer has not acknowledged. */
+size_t posix_unsent(const struct port_socket *socket);
+
 /* Tries to send at once. False: the socket has no room now. */
 bool posix_send(struct port *port, struct port_socket *socket, const struct span *parts, int count);
 

@@ -428,6 +428,7 @@ static const struct port_operations uring_operations = {
     .send = uring_send,
     .watch = uring_watch,
     .unread = posix_unread,
+    .unsent = posix_unsent,
     .shutdown = posix_shutdown,
     .cancel = uring_cancel,
     .detach = posix_detach,

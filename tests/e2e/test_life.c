@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TELLS_THE_END \
@@ -292,6 +293,30 @@ Test(life, closes_a_peer_that_reads_nothing_for_the_idle_limit)
     int client = client_connect(&server);
     client_put_text(client, "go");
     server_expect_log(&server, "ended slow\n");
+    close(client);
+    server_end(&server);
+}
+
+/* The system says nothing of so little for longer than the limit, and the peer says nothing at all. */
+Test(life, a_peer_that_reads_little_but_steadily_is_not_slow)
+{
+    enum { LIMITS = 3, PIECES = 150 * LIMITS, PIECE = 4096, BETWEEN_MS = 20 };
+    static const char script[] =
+        TELLS_THE_END "function on_receive(conn) conn:send(('x'):rep(30 * 2^20)) end\n";
+    if (on_windows()) cr_skip_test("NOT TESTED: Windows does not say what it holds for a peer");
+    struct server server = server_begin(&(struct begin){
+        .script = script, .config = "return { idle_timeout = 3, max_packet = '32M' }"});
+    char bytes[PIECE];
+    const struct timespec between = {.tv_nsec = BETWEEN_MS * 1000000};
+    int client = client_connect(&server), small = 64 << 10;
+    setsockopt(client, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    client_put_text(client, "go");
+    for (int i = 0; i < PIECES; i++) {
+        client_receive(client, bytes, sizeof bytes);
+        nanosleep(&between, NULL);
+    }
+    cr_assert_eq(server_log_count(&server, "ended"), 0);
+    server_expect_log(&server, "ended slow\n"); /* when it takes nothing any more */
     close(client);
     server_end(&server);
 }

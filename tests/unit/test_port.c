@@ -463,6 +463,32 @@ static void accepts(struct port *port)
 
 ON_EACH_BACKEND(accepts_until_it_is_told_to_stop, accepts)
 
+/* More than both systems hold; then a little of it is taken, which makes no room yet. */
+static void says_what_it_holds(struct port *port)
+{
+    enum { SIZE = 32 << 20, LITTLE = 64 << 10 };
+    static uint8_t bytes[SIZE];
+    struct span part = span_of(bytes, sizeof bytes);
+    struct talk talk;
+    begin(&talk, port);
+    cr_assert_eq(port_unsent(port, &talk.socket), 0);
+    do {
+        part = span_skip(span_of(bytes, sizeof bytes), talk.sent);
+        if (!talk.socket.sending) port_send(port, &talk.socket, &part, 1);
+    } while (!nothing_comes(&talk));
+    cr_assert(port_send_waits(&talk.socket));
+    size_t before = port_unsent(port, &talk.socket);
+    if (before > 0) {
+        peer_receive_all(talk.peer, bytes, LITTLE);
+        AWAIT(&talk, port_unsent(port, &talk.socket) < before);
+    }
+    port_cancel(port, &talk.socket);
+    AWAIT(&talk, port_idle(&talk.socket));
+    finish(&talk);
+}
+
+ON_EACH_BACKEND(says_what_the_system_holds_for_the_peer, says_what_it_holds)
+
 /* ---- what no backend has to look at ---- */
 
 static int asked;
