@@ -468,12 +468,11 @@ static void says_what_it_holds(struct port *port)
 {
     enum { SIZE = 32 << 20, LITTLE = 64 << 10 };
     static uint8_t bytes[SIZE];
-    struct span part = span_of(bytes, sizeof bytes);
     struct talk talk;
     begin(&talk, port);
     cr_assert_eq(port_unsent(port, &talk.socket), 0);
     do {
-        part = span_skip(span_of(bytes, sizeof bytes), talk.sent);
+        struct span part = span_skip(span_of(bytes, sizeof bytes), talk.sent);
         if (!talk.socket.sending) port_send(port, &talk.socket, &part, 1);
     } while (!nothing_comes(&talk));
     cr_assert(port_send_waits(&talk.socket));
