@@ -137,3 +137,36 @@ Test(link_idle, who_has_spoken_later_than_it_was_offered_something_has_the_limit
     cr_assert_str_eq(seen.reason, "slow");
     offline_close(offline);
 }
+
+static size_t held; /* by the system, for a peer to whom a send waits */
+
+static size_t say_held(const struct port_socket *socket)
+{
+    (void)socket;
+    return held;
+}
+
+/* It takes so little that no room is told of. */
+Test(link_idle, who_takes_little_of_what_the_system_holds_is_not_slow)
+{
+    enum { MINUTES = 5 };
+    struct seen seen = {.worker = NULL};
+    struct offline *offline;
+    ask_a_lot(&seen, &offline);
+    struct port *port = seen.link->home->port;
+    static struct port_operations operations;
+    operations = *port->operations;
+    operations.unsent = say_held;
+    port->operations = &operations;
+    held = 1000;
+    for (int second = 0; second < MINUTES * 60; second++) {
+        cr_assert(offline_advance(offline, SECOND));
+        cr_assert_eq(seen.disconnected, 0, "closed as %s after %d s", seen.reason, second);
+        held--;
+    }
+    cr_assert(offline_advance(offline, 60 * SECOND - 1));
+    cr_assert_eq(seen.disconnected, 0);
+    cr_assert(offline_advance(offline, 15 * SECOND + 1)); /* four looks within the limit */
+    cr_assert_str_eq(seen.reason, "slow");
+    offline_close(offline);
+}
