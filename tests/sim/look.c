@@ -87,9 +87,9 @@ static void look_at_gone(const struct world *world, const struct link *link, str
 }
 
 /* It went on in this turn, and after what was sent at its end it waits again. */
-static bool begins_anew(const struct link *link)
+static bool begins_anew(const struct link *link, const struct sim_peer *peer)
 {
-    return link->starved_ns == link_home_now(link->home) &&
+    return link->starved_ns >= peer->looked_ns &&
            pipe_of(&link->socket)->told_ns == port_now(link->home->port);
 }
 
@@ -123,10 +123,13 @@ static void look_at_links(struct world *world, const struct link_home *home)
         peer->starves = peer->starves || link->gates & GATE_STARVED;
         if (!(link->gates & GATE_STARVED))
             peer->starved_ns = 0;
-        else if (peer->starved_ns == 0 || begins_anew(link))
-            peer->starved_ns = link_home_now(home);
-        promise(peer->starved_ns == 0 || link->starved_ns == peer->starved_ns,
+        else if (peer->starved_ns == 0 || begins_anew(link, peer))
+            peer->starved_ns =
+                link->starved_ns > peer->looked_ns ? link->starved_ns : peer->looked_ns;
+        promise(peer->starved_ns == 0 || (link->starved_ns == peer->starved_ns &&
+                                          link->starved_ns <= link_home_now(home)),
                 "peer %u: it does not wait since it does", peer->number);
+        peer->looked_ns = link_home_now(home);
         look_at_end(world, link, peer);
         look_at_last(world, link, peer);
         look_at_idle(world, link, peer);

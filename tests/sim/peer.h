@@ -75,6 +75,7 @@ struct sim_peer {
     uint64_t shut_ns;           /* since when it is told that no more will come; 0: it is not */
     bool starves;               /* it has waited for memory since it asked */
     uint64_t starved_ns;        /* since when it waits for memory; 0: it does not */
+    uint64_t looked_ns;         /* its home's time when that was last looked at */
     uint64_t idle_set_ns;       /* when its limit was set */
     uint64_t idle_set_taken_ns; /* its worker's taken_ns then */
     bool idles_its_way;         /* the script has set a limit for it alone */
