@@ -272,12 +272,14 @@ void link_time_init(struct link *link);
 /* Gives it the idle limit of the settings, unless the script has set one of its own. Counts from now. */
 void link_follow_idle(struct link *link);
 
+/* GATE_SLOW was closed: whether it takes anything is looked at before idle_limit_ns is over. */
+void link_look_sooner(struct link *link);
+
 /* After a gate was closed, or the limits have changed: when its waits are over, if they have a limit. */
 void link_update_deadline(struct link *link);
 
 /* It is no longer open, and fails when so much time has passed. */
 void link_set_deadline(struct link *link, uint64_t delay_ns);
-void link_look_sooner(struct link *link); /* whether it takes anything: it is slow from now on */
 
 /* One that is being flushed already has no more than the drain timeout from now on. */
 void link_hasten(struct link *link);

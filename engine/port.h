@@ -133,7 +133,8 @@ struct port_operations {
                  int count);
     void (*watch)(struct port *port, struct port_socket *socket);
     size_t (*unread)(const struct port_socket *socket);
-    size_t (*unsent)(const struct port_socket *socket);
+    size_t (*unsent)(
+        const struct port_socket *socket); /* NULL: it does not say, or tells of each byte */
     void (*shutdown)(struct port *port, struct port_socket *socket);
     void (*cancel)(struct port *port, struct port_socket *socket);
     void (*detach)(struct port *port, struct port_socket *socket);
@@ -280,10 +281,10 @@ static inline size_t port_unread(const struct port *port, const struct port_sock
 }
 
 /* Bytes that the system holds for the peer, be a send in flight or not. It tells of room only when much of them
- * has gone. 0: it does not say, or tells of each. */
+ * has gone. 0 where that is not known, or not so. */
 static inline size_t port_unsent(const struct port *port, const struct port_socket *socket)
 {
-    return port->operations->unsent(socket);
+    return port->operations->unsent == NULL ? 0 : port->operations->unsent(socket);
 }
 
 /* Tells the peer that no more will be sent. Nothing may be in flight to it. */

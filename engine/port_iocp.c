@@ -266,7 +266,6 @@ static const struct port_operations iocp_operations = {
     .send = iocp_send,
     .watch = iocp_watch,
     .unread = iocp_unread,
-    .unsent = iocp_unsent,
     .shutdown = windows_shutdown,
     .cancel = iocp_cancel,
     .detach = iocp_detach,

@@ -73,7 +73,6 @@ int iocp_take_received(struct port_iocp *iocp, struct port_event *events, int co
 
 void iocp_watch(struct port *port, struct port_socket *socket);
 size_t iocp_unread(const struct port_socket *socket);
-size_t iocp_unsent(const struct port_socket *socket);
 void iocp_watch_cancel(struct port_iocp *iocp, struct port_socket *socket);
 
 /* A completion of a watch? Its event. */

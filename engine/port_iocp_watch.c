@@ -60,12 +60,6 @@ size_t iocp_unread(const struct port_socket *socket)
     return ioctlsocket((SOCKET)socket->handle, FIONREAD, &size) == 0 ? size : 0;
 }
 
-size_t iocp_unsent(const struct port_socket *socket)
-{
-    (void)socket;
-    return 0;
-}
-
 static enum port_error result_of(const struct port_socket *socket)
 {
     const struct iocp_watch *watch = socket->watch;

@@ -111,13 +111,6 @@ static size_t memory_unread(const struct port_socket *socket)
     return bytes_waiting(&peer_of(socket)->arrived).size;
 }
 
-/* What a client takes is told of at once. */
-static size_t memory_unsent(const struct port_socket *socket)
-{
-    (void)socket;
-    return 0;
-}
-
 /* After the client has ended, or a watch was started. */
 static void note_watched(struct port_memory *memory, struct port_socket *socket)
 {
@@ -364,7 +357,6 @@ static const struct port_operations memory_operations = {
     .send = memory_send,
     .watch = memory_watch,
     .unread = memory_unread,
-    .unsent = memory_unsent,
     .shutdown = memory_shutdown,
     .cancel = memory_cancel,
     .detach = memory_detach,

@@ -123,7 +123,7 @@ static void look_at_links(struct world *world, const struct link_home *home)
         peer->starves = peer->starves || link->gates & GATE_STARVED;
         if (!(link->gates & GATE_STARVED))
             peer->starved_ns = 0;
-        else if (peer->starved_ns == 0 || begins_anew(link, peer))
+        else if (peer->starved_ns == 0 || begins_anew(link, peer)) /* a turn may harvest twice */
             peer->starved_ns =
                 link->starved_ns > peer->looked_ns ? link->starved_ns : peer->looked_ns;
         promise(peer->starved_ns == 0 || (link->starved_ns == peer->starved_ns &&

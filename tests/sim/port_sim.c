@@ -118,12 +118,6 @@ static size_t sim_unread(const struct port_socket *socket)
     return buffer_size(&pipe_of(socket)->in.bytes);
 }
 
-static size_t sim_unsent(const struct port_socket *socket)
-{
-    (void)socket;
-    return 0;
-}
-
 static void sim_cancel(struct port *port, struct port_socket *socket)
 {
     (void)port;
@@ -389,7 +383,6 @@ static const struct port_operations sim_operations = {
     .send = sim_send,
     .watch = sim_watch,
     .unread = sim_unread,
-    .unsent = sim_unsent,
     .shutdown = sim_shutdown,
     .cancel = sim_cancel,
     .detach = sim_detach,
