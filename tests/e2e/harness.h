@@ -90,6 +90,11 @@ enum { INPUT = 1, USAGE = 2, SYSTEM = 3 }; /* exit statuses */
 int program_run(char **out, char **err, const char *const *words);
 int program_run_input(char **out, char **err, const char *input, const char *const *words);
 
+/* It has ended with that status, printed just this, and said this on stderr (a part of it; NULL: nothing).
+ * Frees both texts. */
+void program_ended(int ended, int status, char *out, const char *printed, char *err,
+                   const char *said);
+
 /* It must end with that status, say both of this on stderr, and nothing on stdout. */
 void program_fail(int status, const char *const *words, const char *first, const char *second);
 
@@ -138,6 +143,9 @@ void client_expect_megabytes_to_the_end(int client, int count);
 
 /* Lines. */
 void client_expect_line(int client, const char *text);
+
+/* For a server that is not ours: a socket that listens on 127.0.0.1. */
+int listen_anywhere(uint16_t *port);
 
 /* Reproducible bytes: the same seed gives the same. */
 void fill_random(uint64_t seed, void *data, size_t size);

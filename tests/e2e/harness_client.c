@@ -204,3 +204,17 @@ void client_expect_megabytes_to_the_end(int client, int count)
     }
     cr_assert_eq(client_await_end(client), CLIENT_EOF);
 }
+
+int listen_anywhere(uint16_t *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert(listener >= 0);
+    cr_assert_eq(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &(int){65536}, sizeof(int)), 0);
+    cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    cr_assert_eq(listen(listener, 1), 0);
+    cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    *port = ntohs(address.sin_port);
+    return listener;
+}

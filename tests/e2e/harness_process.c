@@ -324,6 +324,19 @@ int program_run(char **out, char **err, const char *const *words)
     return program_run_input(out, err, NULL, words);
 }
 
+void program_ended(int ended, int status, char *out, const char *printed, char *err,
+                   const char *said)
+{
+    cr_assert_eq(ended, status, "status %d: %s", ended, err);
+    cr_assert_str_eq(out, printed, "\"%s\"", out);
+    if (said == NULL)
+        cr_assert_str_eq(err, "");
+    else
+        cr_assert_not_null(strstr(err, said), "no \"%s\" in:\n%s", said, err);
+    free(out);
+    free(err);
+}
+
 void program_fail(int status, const char *const *words, const char *first, const char *second)
 {
     char *out, *err;

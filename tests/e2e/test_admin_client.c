@@ -1,11 +1,8 @@
 /* moonport reload, where what listens answers as no server of ours does. */
 #include "harness_process.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,18 +24,6 @@ static void *answer(void *argument)
     return argument;
 }
 
-static int listen_somewhere(uint16_t *port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    cr_assert_eq(bind(listener, (struct sockaddr *)&address, size), 0);
-    cr_assert_eq(listen(listener, 1), 0);
-    cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-    *port = ntohs(address.sin_port);
-    return listener;
-}
-
 /* What it prints for this answer, and what it says of it (a part; NULL: nothing). */
 static void expect(const char *text, int status, const char *printed, const char *said)
 {
@@ -46,21 +31,15 @@ static void expect(const char *text, int status, const char *printed, const char
     uint16_t port;
     pthread_t thread;
     char address[32], *out, *err;
-    answering.listener = listen_somewhere(&port);
+    answering.listener = listen_anywhere(&port);
     snprintf(address, sizeof address, "127.0.0.1:%u", port);
     cr_assert_eq(pthread_create(&thread, NULL, answer, &answering), 0);
     int ended = program_run(&out, &err, WORDS("reload", "--admin", address));
     void *answered;
+    shutdown(answering.listener, SHUT_RDWR); /* nobody else will ask */
     pthread_join(thread, &answered);
     cr_assert_not_null(answered, "it has asked nothing");
-    cr_assert_eq(ended, status, "status %d for \"%s\": %s", ended, text, err);
-    cr_assert_str_eq(out, printed, "\"%s\"", out);
-    if (said == NULL)
-        cr_assert_str_eq(err, "");
-    else
-        cr_assert_not_null(strstr(err, said), "no \"%s\" in:\n%s", said, err);
-    free(out);
-    free(err);
+    program_ended(ended, status, out, printed, err, said);
     close(answering.listener);
 }
 

@@ -2,10 +2,8 @@
  * wrong is told at the end by the exit status. */
 #include "harness_process.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,14 +18,7 @@ static void expect_talk(const struct server *server, const char *flag, const cha
     char address[32], *out, *err;
     snprintf(address, sizeof address, "127.0.0.1:%u", server->port);
     int ended = program_run_input(&out, &err, input, WORDS("talk", address, flag));
-    cr_assert_eq(ended, status, "status %d: %s", ended, err);
-    cr_assert_str_eq(out, printed, "\"%s\"", out);
-    if (said == NULL)
-        cr_assert_str_eq(err, "");
-    else
-        cr_assert_not_null(strstr(err, said), "no \"%s\" in:\n%s", said, err);
-    free(out);
-    free(err);
+    program_ended(ended, status, out, printed, err, said);
 }
 
 /* ---- what it is told ---- */
@@ -248,20 +239,6 @@ Test(talk, waits_longer_for_the_first_answer_but_not_for_ever)
 }
 
 /* ---- a server that does what no server of ours does ---- */
-
-static int listen_anywhere(uint16_t *port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert(listener >= 0);
-    cr_assert_eq(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &(int){65536}, sizeof(int)), 0);
-    cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    cr_assert_eq(listen(listener, 1), 0);
-    cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-    *port = ntohs(address.sin_port);
-    return listener;
-}
 
 static int accept_one(int listener)
 {

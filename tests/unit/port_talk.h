@@ -8,7 +8,9 @@
 #include "reorder.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { LANDINGS = 4, LANDING_SIZE = 4096, DEPTH = 4 };
 #define TICK_NS UINT64_C(10000000)
@@ -196,6 +198,49 @@ static inline void hold_all(struct talk *talk, struct block *held[LANDINGS])
     for (int i = 0; i < LANDINGS; i++) {
         peer_send(talk->peer, bytes, sizeof bytes);
         held[i] = next_block(talk);
+    }
+}
+
+/* Harvests until there is an event. */
+static inline struct port_event next(struct port *port)
+{
+    struct port_event event = {.kind = PORT_POSTED};
+    for (int tries = 0; tries < TURNS_MAX; tries++)
+        if (port_harvest(port, &event, 1, port_clock(port) + TICK_NS) == 1) return event;
+    cr_assert(false, "nothing completed");
+    return event;
+}
+
+struct poster {
+    struct port *port;
+    struct mail mail;
+};
+
+static inline void *post_later(void *argument)
+{
+    struct poster *poster = argument;
+    usleep(20000);
+    port_post(poster->port, &poster->mail);
+    return NULL;
+}
+
+/* By somebody else, if it waits by then; nothing else would wake it before its deadline. */
+static inline void is_woken(struct port *port)
+{
+    struct poster poster = {.port = port};
+    for (int round = 0; round < 5; round++) {
+        pthread_t thread;
+        struct port_event event;
+        uint64_t deadline_ns = port_clock(port) + 2000 * TICK_NS;
+        int count = 0;
+        cr_assert_eq(pthread_create(&thread, NULL, post_later, &poster), 0);
+        while (count == 0 && port_now(port) < deadline_ns)
+            count = port_harvest(port, &event, 1, deadline_ns);
+        cr_assert_eq(count, 1);
+        cr_assert(port_now(port) < deadline_ns, "it was woken by nobody, and found it there");
+        cr_assert_eq(event.kind, PORT_POSTED);
+        cr_assert_eq(event.mail, &poster.mail);
+        pthread_join(thread, NULL);
     }
 }
 

@@ -2,6 +2,17 @@
 #include "offline_talk.h"
 #include "worker.h"
 
+/* When all of it is over, and not before. */
+static void ends_after_the_limit(const struct seen *seen, struct offline *offline,
+                                 const char *reason)
+{
+    cr_assert(offline_advance(offline, 60 * SECOND - 1));
+    cr_assert_eq(seen->disconnected, 0);
+    cr_assert(offline_advance(offline, 1));
+    cr_assert_eq(seen->disconnected, 1);
+    cr_assert_str_eq(seen->reason, reason);
+}
+
 /* It asks a lot at once, and then takes the answers in its own time. */
 static struct offline_peer *ask_a_lot(struct seen *seen, struct offline **offline)
 {
@@ -28,10 +39,7 @@ Test(link_idle, who_takes_its_answers_and_says_nothing_is_not_slow)
         cr_assert(offline_run(offline));
         cr_assert_eq(seen.disconnected, 0, "closed as %s after %d answers", seen.reason, i);
     }
-    cr_assert(offline_advance(offline, 60 * SECOND - 1));
-    cr_assert_eq(seen.disconnected, 0);
-    cr_assert(offline_advance(offline, 1));
-    cr_assert_str_eq(seen.reason, "slow");
+    ends_after_the_limit(&seen, offline, "slow");
     offline_close(offline);
 }
 
@@ -40,10 +48,7 @@ Test(link_idle, who_takes_nothing_is_slow_when_the_limit_is_over)
     struct seen seen = {.worker = NULL};
     struct offline *offline;
     ask_a_lot(&seen, &offline);
-    cr_assert(offline_advance(offline, 60 * SECOND - 1));
-    cr_assert_eq(seen.disconnected, 0);
-    cr_assert(offline_advance(offline, 1));
-    cr_assert_str_eq(seen.reason, "slow");
+    ends_after_the_limit(&seen, offline, "slow");
     offline_close(offline);
 }
 
@@ -59,10 +64,7 @@ Test(link_idle, who_has_just_asked_has_all_of_the_limit_to_read)
     cr_assert(offline_advance(offline, 50 * SECOND));
     put(peer, span_of(bytes, sizeof bytes));
     put(peer, span_of(bytes, sizeof bytes));
-    cr_assert(offline_advance(offline, 60 * SECOND - 1));
-    cr_assert_eq(seen.disconnected, 0);
-    cr_assert(offline_advance(offline, 1));
-    cr_assert_str_eq(seen.reason, "slow");
+    ends_after_the_limit(&seen, offline, "slow");
     offline_close(offline);
 }
 
@@ -109,11 +111,7 @@ Test(link_idle, who_has_been_silent_for_just_the_limit_is_idle)
     struct seen seen = {.idle_answer = SCRIPT_NO};
     struct offline *offline = open_with(&seen, "idle_timeout", "60");
     connect_to(offline);
-    cr_assert(offline_advance(offline, 60 * SECOND - 1));
-    cr_assert_eq(seen.disconnected, 0);
-    cr_assert(offline_advance(offline, 1));
-    cr_assert_eq(seen.disconnected, 1);
-    cr_assert_str_eq(seen.reason, "idle");
+    ends_after_the_limit(&seen, offline, "idle");
     offline_close(offline);
 }
 
@@ -131,10 +129,7 @@ Test(link_idle, who_has_spoken_later_than_it_was_offered_something_has_the_limit
     cr_assert(offline_advance(offline, 50 * SECOND));
     put(peer, span_of(bytes, sizeof bytes));
     put(peer, span_of(bytes, sizeof bytes));
-    cr_assert(offline_advance(offline, 60 * SECOND - 1));
-    cr_assert_eq(seen.disconnected, 0);
-    cr_assert(offline_advance(offline, 1));
-    cr_assert_str_eq(seen.reason, "slow");
+    ends_after_the_limit(&seen, offline, "slow");
     offline_close(offline);
 }
 

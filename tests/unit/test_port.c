@@ -5,9 +5,7 @@
 #include "port_talk.h"
 
 #include <criterion/criterion.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static void numbers_go_on(struct port *port)
 {
@@ -323,108 +321,6 @@ static void reset_is_an_error(struct port *port)
 
 ON_EACH_BACKEND(tells_a_reset_in_its_own_words, reset_is_an_error)
 
-struct letter {
-    struct mail mail;
-    int number;
-};
-
-static void *post_letters(void *argument)
-{
-    struct port *port = argument;
-    for (int i = 0; i < 1000; i++) {
-        struct letter *letter = malloc(sizeof *letter);
-        letter->number = i;
-        port_post(port, &letter->mail);
-    }
-    return NULL;
-}
-
-/* Harvests until there is an event. */
-static struct port_event next(struct port *port)
-{
-    struct port_event event = {.kind = PORT_POSTED};
-    for (int tries = 0; tries < TURNS_MAX; tries++)
-        if (port_harvest(port, &event, 1, port_clock(port) + TICK_NS) == 1) return event;
-    cr_assert(false, "nothing completed");
-    return event;
-}
-
-static void takes_mail(struct port *port)
-{
-    pthread_t thread;
-    struct port_event event;
-    cr_assert_eq(pthread_create(&thread, NULL, post_letters, port), 0);
-    for (int i = 0; i < 1000; i++) {
-        event = next(port);
-        cr_assert_eq(event.kind, PORT_POSTED);
-        struct letter *letter = container_of(event.mail, struct letter, mail);
-        cr_assert_eq(letter->number, i);
-        free(letter);
-    }
-    pthread_join(thread, NULL);
-    cr_assert_eq(port_harvest(port, &event, 1, port_clock(port) + TICK_NS), 0);
-}
-
-ON_EACH_BACKEND(is_woken_by_mail_of_another_thread, takes_mail)
-
-static void *post_later(void *argument)
-{
-    static struct letter letter;
-    usleep(20000);
-    port_post(argument, &letter.mail);
-    return NULL;
-}
-
-/* Nothing else would wake it before the end of its patience, if it waits by then. */
-static void wakes(struct port *port)
-{
-    for (int i = 0; i < 5; i++) {
-        struct port_event event;
-        pthread_t thread;
-        cr_assert_eq(pthread_create(&thread, NULL, post_later, port), 0);
-        uint64_t end_ns = port_clock(port) + 2000 * TICK_NS;
-        while (port_harvest(port, &event, 1, end_ns) == 0) continue;
-        cr_assert(port_now(port) < end_ns, "it was woken by nobody, and found it there");
-        cr_assert_eq(event.kind, PORT_POSTED);
-        pthread_join(thread, NULL);
-    }
-}
-
-ON_EACH_BACKEND(is_woken_while_it_waits_for_long, wakes)
-
-/* More of it than one harvest has room for, and never less, while bytes are on their way. */
-static void mail_leaves_room(struct port *port)
-{
-    enum { LETTERS = 1000, EVENTS = 8, HARVESTS_MAX = 1000000 };
-    static struct letter letters[LETTERS];
-    struct talk talk;
-    int taken = 0, harvests = 0;
-    begin(&talk, port);
-    port_recv_start(port, &talk.socket);
-    cr_assert(nothing_comes(&talk));
-    peer_says(&talk, "me too");
-    for (int i = 0; i < LETTERS; i++) port_post(port, &letters[i].mail);
-    for (bool heard = false; !heard;) {
-        struct port_event events[EVENTS];
-        int count = port_harvest(port, events, EVENTS, port_clock(port) + TICK_NS);
-        cr_assert(harvests++ < HARVESTS_MAX, "bytes have to wait until there is no mail");
-        for (int i = 0; i < count; i++) {
-            if (events[i].kind != PORT_POSTED) {
-                take(&events[i]);
-                heard = true;
-                continue;
-            }
-            cr_assert_eq(events[i].mail, &letters[taken % LETTERS].mail);
-            port_post(port, &letters[taken++ % LETTERS].mail);
-        }
-    }
-    for (int left = LETTERS; left > 0; left--) cr_assert_eq(next(port).kind, PORT_POSTED);
-    expect_bytes(&talk, "me too");
-    finish(&talk);
-}
-
-ON_EACH_BACKEND(hears_bytes_beside_more_mail_than_it_can_take, mail_leaves_room)
-
 static void accepts(struct port *port)
 {
     struct error error = {.text = ""};
@@ -487,54 +383,3 @@ static void says_what_it_holds(struct port *port)
 }
 
 ON_EACH_BACKEND(says_what_the_system_holds_for_the_peer, says_what_it_holds)
-
-/* ---- what no backend has to look at ---- */
-
-static int asked;
-
-static void count_stop(struct port *port, struct port_socket *socket)
-{
-    (void)port;
-    cr_assert(socket->stopping);
-    asked++;
-}
-
-static void count_accept_stop(struct port *port, struct port_acceptor *acceptor)
-{
-    (void)port;
-    cr_assert(acceptor->stopping);
-    asked++;
-}
-
-Test(port, accepting_is_asked_to_stop_once_and_only_while_it_is_on)
-{
-    static const struct port_operations operations = {.accept_stop = count_accept_stop};
-    struct port port = {.operations = &operations};
-    struct port_acceptor acceptor = {.accepting = false};
-    port_accept_stop(&port, &acceptor);
-    cr_assert_eq(asked, 0);
-    acceptor.accepting = true;
-    for (int i = 0; i < 3; i++) port_accept_stop(&port, &acceptor);
-    cr_assert_eq(asked, 1);
-}
-
-/* Each of what may be in flight keeps it from being closed. */
-Test(port, a_socket_is_idle_when_nothing_is_in_flight)
-{
-    cr_assert(port_idle(&(struct port_socket){.stopping = true}));
-    cr_assert_not(port_idle(&(struct port_socket){.receiving = true}));
-    cr_assert_not(port_idle(&(struct port_socket){.sending = true}));
-    cr_assert_not(port_idle(&(struct port_socket){.watching = PORT_WATCH_BREAK}));
-}
-
-Test(port, a_stream_is_asked_to_stop_once_and_only_while_it_is_on)
-{
-    static const struct port_operations operations = {.recv_stop = count_stop};
-    struct port port = {.operations = &operations};
-    struct port_socket socket = {.receiving = false};
-    port_recv_stop(&port, &socket);
-    cr_assert_eq(asked, 0);
-    socket.receiving = true;
-    for (int i = 0; i < 3; i++) port_recv_stop(&port, &socket);
-    cr_assert_eq(asked, 1);
-}

@@ -241,40 +241,6 @@ static void stopped_as_it_stops(struct port *port)
     finish(&talk);
 }
 
-struct poster {
-    struct port *port;
-    struct mail mail;
-};
-
-static void *post_later(void *argument)
-{
-    struct poster *poster = argument;
-    const struct timespec moment = {.tv_nsec = 20000000};
-    nanosleep(&moment, NULL);
-    port_post(poster->port, &poster->mail);
-    return NULL;
-}
-
-/* By somebody else, while it waits for nothing that would wake it. */
-static void wakes_though_stopped(struct port *port)
-{
-    struct poster poster = {.port = port};
-    for (int round = 0; round < 5; round++) {
-        pthread_t thread;
-        struct port_event event;
-        uint64_t deadline_ns = port_clock(port) + 2000 * TICK_NS;
-        int count = 0;
-        cr_assert_eq(pthread_create(&thread, NULL, post_later, &poster), 0);
-        while (count == 0 && port_now(port) < deadline_ns)
-            count = port_harvest(port, &event, 1, deadline_ns);
-        cr_assert_eq(count, 1);
-        cr_assert(port_now(port) < deadline_ns, "it was woken by nobody, and found it there");
-        cr_assert_eq(event.kind, PORT_POSTED);
-        cr_assert_eq(event.mail, &poster.mail);
-        pthread_join(thread, NULL);
-    }
-}
-
 static void is_in_time_though_stopped(struct port *port)
 {
     struct port_event event;
@@ -292,7 +258,7 @@ ON_BACKEND(port_uring, PORT_URING, stops_once_when_the_kernel_stops_too, stopped
 Test(port_uring, is_woken_again_when_the_kernel_stops)
 {
     fault_stop_multishots();
-    on_backend(PORT_URING, wakes_though_stopped);
+    on_backend(PORT_URING, is_woken);
 }
 
 Test(port_uring, keeps_its_time_when_the_kernel_stops)

@@ -222,7 +222,6 @@ Test(wheel, the_end_of_time_never_comes)
     cr_assert_eq(wheel.running, 0);
 }
 
-/* Tick by tick this would take days. */
 /* Two are collected, and one has fired: the other one waits for nothing. */
 Test(wheel, what_is_collected_is_to_fire_at_once)
 {
@@ -241,6 +240,7 @@ Test(wheel, what_is_collected_is_to_fire_at_once)
     cr_assert_not(wheel_fire(&wheel));
 }
 
+/* Tick by tick this would take days. */
 Test(wheel, empty_stretches_are_skipped)
 {
     struct alarm alarm;
