@@ -123,7 +123,7 @@ open_workspace "moonport"
   configurations(configs)
   location("build/" .. set .. suffix)
   language "C"
-  includedirs { "engine" }
+  includedirs { "engine", "bindings" }
   defines { "_GNU_SOURCE" }
   buildoptions {
     "-std=gnu11", "-g", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wno-sign-conversion",
@@ -191,28 +191,33 @@ end
 
 local system_libraries = windows and { "ws2_32", "mswsock" } or { "uring", "dl", "m", "pthread" }
 
--- One program for each file. What they test is parsers, which need little of the rest.
+open_project("engine", "StaticLib", { "engine/**.h", "engine/**.c" })
+
+-- All of `moonport` but its main: of a library a program takes what it needs.
+local found = find_lua()
+local program = "bindings/commands/main.c"
+open_project("bindings", "StaticLib", { "bindings/**.h", "bindings/**.c" })
+  excludes { program }
+  buildoptions(found.compile)
+
+local function links_all()
+  links { "bindings", "engine" }
+  links(found.libraries)
+  links_editing()
+  links(system_libraries)
+end
+
+-- One program for each file.
 if fuzzing then
-  local found = find_lua()
-  open_project("fuzzed", "StaticLib", {
-    "engine/address*.c", "engine/clock*.c", "engine/config*.c", "engine/frame*.c", "engine/log*.c",
-    "engine/output*.c", "engine/pages*.c", "engine/settings.c", "bindings/admin.c", "bindings/compile.c",
-    "bindings/config_lua.c", "bindings/globals.c", "bindings/heap.c", "bindings/lua_framing.c", "bindings/source.c",
-    "bindings/talk_text.c", "bindings/tokens.c", "bindings/value.c",
-  })
-    buildoptions(found.compile)
   for _, source in ipairs(os.matchfiles("tests/fuzz/fuzz_*.c")) do
     local name = path.getbasename(source):gsub("^fuzz_", "")
     open_project("fuzz-" .. name, "ConsoleApp", { source })
       buildoptions(found.compile)
       linkoptions(found.link)
-      links { "fuzzed" }
-      links(found.libraries)
+      links_all()
   end
   return
 end
-
-open_project("engine", "StaticLib", { "engine/*.h", "engine/*.c" })
 
 -- What the program tells Windows of itself. Compiled here: the two premakes know resources by different
 -- rules, and neither of a compiler of another name.
@@ -223,60 +228,47 @@ local function resource()
   local crosses = windres == 0 or windres == true
   local made = at .. "/windows.res.o"
   local command = (crosses and "x86_64-w64-mingw32-windres" or "windres")
-    .. ' -I bindings -O coff -i bindings/windows.rc -o "' .. made .. '"'
+    .. ' -I bindings/commands -O coff -i bindings/commands/windows.rc -o "' .. made .. '"'
   local result = os.execute(command)
   if result ~= 0 and result ~= true then error("windres fails: " .. command, 0) end
   return '"' .. made .. '"'
 end
 
 -- Modules that are written in C find Lua's functions in the executable.
-local found = find_lua()
-open_project("moonport", "ConsoleApp", { "bindings/*.h", "bindings/*.c" })
+open_project("moonport", "ConsoleApp", { program })
   buildoptions(found.compile)
   linkoptions(found.link)
   linkoptions { windows and "-Wl,--out-implib,libmoonport.dll.a" or "-rdynamic" }
   if windows then linkoptions { resource() } end
-  links { "engine" }
-  links(found.libraries)
-  links_editing()
-  links(system_libraries)
+  links_all()
 
 -- Criterion runs neither on Windows nor under the thread sanitizer: there a stand-in does.
-local unit = {
-  "tests/unit/*.h", "tests/unit/*.c",
-  "bindings/admin.c", "bindings/findings.c", "bindings/globals.c", "bindings/heap.c", "bindings/shared*.c",
-  "bindings/source.c",
-  "bindings/talk_text.c", "bindings/tokens.c", "bindings/watch_*.c",
-}
 local stand_in = windows or sanitize == "thread"
-if stand_in then table.insert(unit, "tests/unit/shim/*.c") end
 -- What the ports ask of the system; there the linker leads to tests/unit/port_fault_posix.c first.
 local faulty = {
   "recv", "send", "sendmsg", "accept4", "epoll_wait",
   "io_uring_submit", "io_uring_submit_and_wait", "io_uring_submit_and_get_events",
   "inotify_init1", -- and what the watch does: test_watch_gap_posix.c
 }
-open_project("unit", "ConsoleApp", unit)
+open_project("unit", "ConsoleApp", { "tests/unit/**.h", "tests/unit/**.c" })
   buildoptions(found.compile)
   linkoptions(found.link)
-  if stand_in then includedirs { "tests/unit/shim" } end
+  includedirs { "tests/unit" }
+  if stand_in then
+    includedirs { "tests/unit/shim" }
+  else
+    excludes { "tests/unit/shim/*.c" }
+  end
   if not windows then
     for _, name in ipairs(faulty) do linkoptions { "-Wl,--wrap=" .. name } end
   end
-  links { "engine" }
-  links(found.libraries)
+  links_all()
   if not stand_in then links { "criterion" } end
-  links(system_libraries)
   if not windows then linkoptions { "-Wl,--wrap=clock_gettime" } end -- test_clock_posix.c sets it
 
 -- The simulation: a whole server and its clients in one thread. What engine and bindings ask of the C
--- library, and some of what they ask of each other, the linker leads there first.
-local not_simulated = {
-  "main", "overtime", "interrupt_posix", "serve", "stop", "check_command", "test_command", "test_file",
-  "test_equal", "lua_test", "talk", "talk_posix", "talk_text", "talk_edit_posix", "talk_plain_posix", "admin",
-  "admin_client", "reload", "watch_posix",
-  "command_line", "config_lua", "project",
-}
+-- library, and some of what they ask of each other, the linker leads there first; of what has threads
+-- (overtime.c) it has its own.
 local led_there = {
   "malloc", "calloc", "realloc", "free", "pages_take", "pages_resize", "pages_give", "lua_newstate", "time",
   "clock_gettime", "pthread_cond_timedwait", "log_line", "log_text", "link_next", "wheel_fire",
@@ -296,12 +288,10 @@ local function links_lua_fixed()
 end
 
 if not windows and sanitize ~= "thread" and sanitize ~= "fuzzer" and lua == "lua5.4" then
-  open_project("sim", "ConsoleApp", { "tests/sim/*.h", "tests/sim/*.c", "bindings/*.c" })
-    for _, name in ipairs(not_simulated) do excludes { "bindings/" .. name .. ".c" } end
+  open_project("sim", "ConsoleApp", { "tests/sim/*.h", "tests/sim/*.c" })
     for _, name in ipairs(led_there) do linkoptions { "-Wl,--wrap=" .. name } end
-    includedirs { "bindings" }
-    buildoptions(find_lua().compile)
-    links { "engine" }
+    buildoptions(found.compile)
+    links { "bindings", "engine" }
     links_lua_fixed()
     links(system_libraries)
 end
@@ -309,12 +299,11 @@ end
 -- What instructions are counted of: a server and its clients in one process, driven by hand. Lua makes
 -- the seed of its hashes by a call that the linker leads elsewhere.
 if not windows and not sanitize and lua == "lua5.4" then
-  open_project("instructions", "ConsoleApp", { "tests/bench/instructions/*.c", "bindings/*.c" })
-    excludes { "bindings/main.c" }
+  open_project("instructions", "ConsoleApp", { "tests/bench/instructions/*.c" })
     linkoptions { "-Wl,--wrap=luaS_hash" }
-    includedirs { "bindings", "tests/bench" }
-    buildoptions(find_lua().compile)
-    links { "engine" }
+    includedirs { "tests/bench" }
+    buildoptions(found.compile)
+    links { "bindings", "engine" }
     links_editing()
     links_lua_fixed()
     links(system_libraries)
@@ -329,16 +318,15 @@ end
 for _, source in ipairs(os.matchfiles("tests/bench/*.c")) do
   local name = path.getbasename(source)
   if not windows or name == "echo" then
-    open_project("bench-" .. name, "ConsoleApp", { source, "bindings/system_*.c" })
-      includedirs { "bindings" }
-      links { "engine" }
+    open_project("bench-" .. name, "ConsoleApp", { source })
+      links { "bindings", "engine" }
       links(system_libraries)
   end
 end
 
 if not windows then
-  open_project("soak", "ConsoleApp", { "tests/soak/*.h", "tests/soak/*.c", "bindings/system_*.c" })
-    includedirs { "bindings", "tests/bench" }
-    links { "engine" }
+  open_project("soak", "ConsoleApp", { "tests/soak/*.h", "tests/soak/*.c" })
+    includedirs { "tests/bench" }
+    links { "bindings", "engine" }
     links(system_libraries)
 end

@@ -3,11 +3,11 @@
 #ifndef MOONPORT_CONFIG_H
 #define MOONPORT_CONFIG_H
 
-#include "address.h"
-#include "error.h"
-#include "frame.h"
-#include "log.h"
-#include "port.h"
+#include "base/address.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "frame/frame.h"
+#include "port/port.h"
 
 enum { CONFIG_LISTENERS_MAX = 32, CONFIG_WORKERS_MAX = 128, CONFIG_NAMES_MAX = 64 };
 

@@ -6,13 +6,13 @@
 #ifndef MOONPORT_SCRIPT_H
 #define MOONPORT_SCRIPT_H
 
-#include "address.h"
-#include "error.h"
-#include "frame.h"
-#include "group.h"
-#include "log.h"
-#include "span.h"
-#include "wheel.h"
+#include "base/address.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/span.h"
+#include "base/wheel.h"
+#include "frame/frame.h"
+#include "link/group.h"
 
 struct worker;
 struct link; /* one connection; valid from `connected` until `disconnected` has returned */

@@ -2,7 +2,7 @@
 #ifndef MOONPORT_CLIENT_H
 #define MOONPORT_CLIENT_H
 
-#include "address_system.h"
+#include "base/address_system.h"
 #include "measure.h"
 #include "pattern.h"
 

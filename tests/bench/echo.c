@@ -5,7 +5,7 @@
  * Against scripts/echo it shows what scripting costs. */
 #include "echo.h"
 #include "server.h"
-#include "system.h"
+#include "system/system.h"
 
 #include <stdio.h>
 #include <string.h>

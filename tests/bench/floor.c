@@ -5,9 +5,9 @@
  *
  * There are no limits, timeouts or queues: a peer that does not read what it is sent ends the program.
  * Ratios to it tell what a server costs. */
-#include "address_system.h"
+#include "base/address_system.h"
+#include "base/span.h"
 #include "measure.h"
-#include "span.h"
 
 #include <netinet/tcp.h>
 #include <string.h>

@@ -7,8 +7,8 @@
  * server has asked the system for meanwhile, and the CPU time that it uses while they rest.
  *
  * Exit status: 0 fine, 1 the server answered wrongly, 2 usage, 3 the system refused. */
+#include "base/settings.h"
 #include "client.h"
-#include "settings.h"
 
 #include <stdlib.h>
 

@@ -8,9 +8,9 @@
  * may be refused, as it is for broken code; both are counted.
  *
  * Exit status: 0 fine, 1 the server answered wrongly, 2 usage, 3 the system refused. */
+#include "base/settings.h"
 #include "client.h"
 #include "histogram.h"
-#include "settings.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -7,8 +7,8 @@
  * server uses a firing. Of N timers, that fire once a second, N a second must have fired.
  *
  * Exit status: 0 fine, 1 the server answered wrongly, 2 usage, 3 the system refused. */
+#include "base/settings.h"
 #include "client.h"
-#include "settings.h"
 
 #include <stdlib.h>
 

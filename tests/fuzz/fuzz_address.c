@@ -2,7 +2,7 @@
  *
  *     input:  what it is: 0 text, else a family | the text, or: port, 2 bytes | IP or path
  */
-#include "address.h"
+#include "base/address.h"
 #include "fuzz_input.h"
 
 static bool same(const struct address *one, const struct address *other)

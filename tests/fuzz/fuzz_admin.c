@@ -3,10 +3,10 @@
  *
  *     input:  what the command says, its size first | pieces' count | sizes of the pieces | the bytes
  */
-#include "../../bindings/admin.h"
+#include "admin/admin.h"
 
+#include "base/log.h"
 #include "fuzz_input.h"
-#include "log.h"
 #include "server.h"
 
 struct link {

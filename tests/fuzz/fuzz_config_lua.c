@@ -3,7 +3,7 @@
  *
  *     input:  the text
  */
-#include "../../bindings/config_lua.h"
+#include "reload/config_lua.h"
 
 #include "fuzz_source.h"
 

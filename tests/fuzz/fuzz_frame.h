@@ -7,7 +7,7 @@
 #ifndef MOONPORT_FUZZ_FRAME_H
 #define MOONPORT_FUZZ_FRAME_H
 
-#include "frame.h"
+#include "frame/frame.h"
 #include "fuzz_input.h"
 
 enum { PIECES_MAX = 15 };

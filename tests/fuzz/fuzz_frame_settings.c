@@ -2,9 +2,9 @@
  *
  *     input:  packet_max, 3 bytes | the text
  */
-#include "frame.h"
+#include "base/text.h"
+#include "frame/frame.h"
 #include "fuzz_input.h"
-#include "text.h"
 
 #include <inttypes.h>
 

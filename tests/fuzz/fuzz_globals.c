@@ -3,11 +3,11 @@
  *
  *     input:  the text
  */
-#include "../../bindings/globals.h"
+#include "scripts/globals.h"
 
-#include "../../bindings/compat.h"
-#include "../../bindings/tokens.h"
 #include "fuzz_source.h"
+#include "lua/compat.h"
+#include "scripts/tokens.h"
 
 /* Every token lies in the text, behind the one before it; only the end is empty, and stays. */
 static void check_tokens(struct span text)

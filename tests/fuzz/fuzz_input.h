@@ -3,8 +3,8 @@
 #ifndef MOONPORT_FUZZ_INPUT_H
 #define MOONPORT_FUZZ_INPUT_H
 
-#include "check.h"
-#include "span.h"
+#include "base/check.h"
+#include "base/span.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

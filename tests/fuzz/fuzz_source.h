@@ -2,7 +2,7 @@
 #ifndef MOONPORT_FUZZ_SOURCE_H
 #define MOONPORT_FUZZ_SOURCE_H
 
-#include "../../bindings/source.h"
+#include "scripts/source.h"
 
 #include "fuzz_input.h"
 

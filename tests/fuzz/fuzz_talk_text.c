@@ -2,7 +2,7 @@
  *
  *     input:  room for text, a byte | a packet, and a line too
  */
-#include "../../bindings/talk_text.h"
+#include "commands/talk_text.h"
 
 #include "fuzz_input.h"
 

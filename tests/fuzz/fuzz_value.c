@@ -1,7 +1,7 @@
 /* Values on their way to another worker's Lua state. The input says which value, a byte for its kind
  * and then what that kind takes; see push.
  */
-#include "../../bindings/value.h"
+#include "lua/value.h"
 
 #include "fuzz_input.h"
 

@@ -7,7 +7,7 @@ set -u
 cd "$(dirname -- "$0")/../.." || exit 2
 
 # As premake5.lua has it.
-flags="-std=gnu11 -D_GNU_SOURCE -Iengine -Ibindings -Itests/bench $(pkg-config --cflags lua5.4)"
+flags="-std=gnu11 -D_GNU_SOURCE -Iengine -Ibindings -Itests/bench -Itests/unit $(pkg-config --cflags lua5.4)"
 warnings='-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror'
 windows='-D_WIN32_WINNT=0x0A00 -Itests/unit/shim'
 mingw=x86_64-w64-mingw32
@@ -87,7 +87,7 @@ look() { # TOOL
         cppcheck --quiet -j "$(nproc)" --std=c11 --error-exitcode=1 --inline-suppr \
             --enable=warning,style,performance,portability --library=posix \
             --suppressions-list=tests/lint/cppcheck.txt -D__linux__ -D__GNUC__=12 -D_GNU_SOURCE \
-            '-DTest(suite, name, ...)=void suite##_##name(void)' -Iengine -Ibindings -Itests/bench \
+            '-DTest(suite, name, ...)=void suite##_##name(void)' -Iengine -Ibindings -Itests/bench -Itests/unit \
             engine bindings tests
         ;;
     gcc-analyzer)

@@ -4,7 +4,7 @@
 #
 # A run takes copies of the sources and of what was made of them, so that both may change meanwhile. A
 # mutant has a tree of links to those sources, in which one file is its own; what includes that file
-# is compiled there, and the programs are linked with it before anything else.
+# is compiled there, and the programs are linked with it in its place.
 set -u
 
 SEEDS=6000
@@ -58,7 +58,7 @@ check_lists() {
 
 # ---- one program with one bug ----
 
-# The objects of a program, or of the engine, that the file is compiled into.
+# The objects of a program, or of a library, that the file is compiled into.
 objects_of() { # PROGRAM
     grep -lF -- "../../$file" "$base/$1.objects"/*.d 2>/dev/null | sed 's/\.d$/.o/'
 }
@@ -71,21 +71,28 @@ compile() { # PROGRAM
         source=$(sed -n 's/.*[ :]\.\.\/\.\.\/\([^ ]*\.c\).*/\1/p' "${object%.o}.d" | head -n 1)
         # shellcheck disable=SC2046 # words
         ${CC:-gcc} -std=gnu11 -O0 -w -ffile-prefix-map="$tree/=" -D_GNU_SOURCE -I"$tree/engine" -I"$tree/bindings" \
-            $(pkg-config --cflags lua5.4) -c "$tree/$source" -o "$tree/made/$1/${object##*/}" \
+            -I"$tree/tests/unit" $(pkg-config --cflags lua5.4) -c "$tree/$source" -o "$tree/made/$1/${object##*/}" \
             >>"$tree/log" 2>&1 || return
     done
 }
 
+# The library with those in the place of its own, in $tree.
+build_library() { # LIBRARY
+    [ ! -f "$tree/lib$1.a" ] || return 0
+    compile "$1" && cp "$base/lib$1.a" "$tree" || return
+    find "$tree/made/$1" -name '*.o' -exec ar r "$tree/lib$1.a" {} + 2>>"$tree/log"
+}
+
 # Leaves it in $tree/PROGRAM.
 build() { # PROGRAM
-    compile engine && compile "$1" || return
-    ours=$(find "$tree/made/engine" "$tree/made/$1" -name '*.o')
+    build_library engine && build_library bindings && compile "$1" || return
+    ours=$(find "$tree/made/$1" -name '*.o')
     for object in "$base/$1.objects"/*.o; do
         [ -f "$tree/made/$1/${object##*/}" ] || ours="$ours $object"
     done
-    LIBRARY_PATH=$base make -s --no-print-directory -C "$MOONPORT_MAKEFILES" -f "$base/$1.make" \
+    LDFLAGS="${LDFLAGS-} -Wl,-t,-t" make -s --no-print-directory -C "$MOONPORT_MAKEFILES" -f "$base/$1.make" \
         config="${config:-release}" TARGET="$tree/$1" OBJECTS="$(echo "$ours" | tr '\n' ' ')" \
-        RESOURCES="$base/libengine.a" LDDEPS= >>"$tree/log" 2>&1
+        RESOURCES="$tree/libbindings.a $tree/libengine.a" LDDEPS= >"$tree/linked" 2>>"$tree/log"
 }
 
 # ---- where bugs are looked for ----
@@ -151,7 +158,13 @@ look_in_sim() {
 }
 
 reaches() { # PROGRAM
-    [ -d "$base/$1.objects" ] && [ -n "$(objects_of engine)$(objects_of "$1")" ]
+    [ -d "$base/$1.objects" ] && [ -n "$(objects_of engine)$(objects_of bindings)$(objects_of "$1")" ]
+}
+
+# Of a library a program takes what it needs: is anything that was compiled anew in it?
+is_in() { # PROGRAM
+    [ -z "$(ls "$tree/made/$1")" ] || return 0
+    find "$tree/made" -name '*.o' | sed "s,.*/,)," | grep -qFf - "$tree/linked"
 }
 
 # 0: found, and $how says where; 1: not; 2: there is no such test; 3: it says so without the bug
@@ -161,6 +174,7 @@ look_in() { # KIND [FILTER]
     case $kind in e2e | uring) program=moonport ;; esac
     reaches "$program" || return 1
     [ -f "$tree/$program" ] || build "$program" || return 4
+    is_in "$program" || return 1
     case $kind in
     unit) look_in_tests run_unit unit "$2" ;;
     sim) look_in_sim "${2-}" ;;
@@ -273,8 +287,8 @@ prepare() {
     mkdir -p "$out/found" "$base/source/tests" || exit 3
     cp -r engine bindings "$base/source" || exit 3
     cp -r tests/unit tests/sim tests/mutants "$base/source/tests" || exit 3
-    cp "$MOONPORT_PROGRAMS/libengine.a" "$base" || exit 3
-    for program in engine unit sim moonport; do
+    cp "$MOONPORT_PROGRAMS/libengine.a" "$MOONPORT_PROGRAMS/libbindings.a" "$base" || exit 3
+    for program in engine bindings unit sim moonport; do
         [ ! -d "$MOONPORT_PROGRAMS/$program.objects" ] || [ "$only $program" = 'sim unit' ] ||
             cp -r "$MOONPORT_PROGRAMS/$program.objects" "$MOONPORT_MAKEFILES/$program.make" "$base" ||
             exit 3

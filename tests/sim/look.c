@@ -1,7 +1,7 @@
 #include "oracle.h"
 
-#include "../../bindings/code.h"
-#include "shared.h"
+#include "api/shared.h"
+#include "run/code.h"
 #include "world.h"
 
 /* A watch tells within this (LATE_NS_MAX, and turns until then). */

@@ -1,8 +1,8 @@
 /* ./dev sim: runs seeds. */
 #include "memory.h"
 
-#include "../../bindings/source.h"
 #include "oracle.h"
+#include "scripts/source.h"
 #include "world.h"
 
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 #include "oracle.h"
 
-#include "../../bindings/runtime.h"
+#include "run/runtime.h"
 #include "wire.h"
 #include "world.h"
 

@@ -8,7 +8,7 @@
 
 #include "memory.h"
 
-#include "link.h"
+#include "link/link.h"
 #include "peer.h"
 
 struct program;

@@ -1,6 +1,6 @@
-/* In place of bindings/overtime.c: nobody watches how long calls take, so that nothing but the run is
+/* In place of bindings/lua/overtime.c: nobody watches how long calls take, so that nothing but the run is
  * in this process, and no real time. */
-#include "../../bindings/overtime.h"
+#include "lua/overtime.h"
 
 bool overtime_open(struct overtime *overtime, uint32_t number)
 {

@@ -11,7 +11,7 @@
 #include "draw.h"
 #include "pipe.h"
 
-#include "frame.h"
+#include "frame/frame.h"
 
 enum { REQUESTS_MAX = 64, PUBLISHERS_MAX = 128 };
 

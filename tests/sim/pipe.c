@@ -1,6 +1,6 @@
 #include "pipe.h"
 
-#include "port_backend.h"
+#include "port/port_backend.h"
 #include "world.h"
 
 /* Longer than this nothing but a stall takes. */

@@ -7,7 +7,7 @@
 #include "port_sim.h"
 #include "stream.h"
 
-#include "reorder.h"
+#include "stream/reorder.h"
 
 /* A receive that was filled, and not yielded yet. */
 struct filled {

@@ -1,7 +1,7 @@
 #include "port_sim.h"
 
 #include "pipe.h"
-#include "port_backend.h"
+#include "port/port_backend.h"
 #include "world.h"
 
 #include <stdlib.h>

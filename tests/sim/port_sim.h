@@ -13,7 +13,7 @@
 
 #include "memory.h"
 
-#include "port.h"
+#include "port/port.h"
 
 struct sim_pipe;
 

@@ -10,8 +10,8 @@
 #ifndef MOONPORT_SIM_H
 #define MOONPORT_SIM_H
 
+#include "base/span.h"
 #include "draw.h"
-#include "span.h"
 
 #include <stdint.h>
 

@@ -9,7 +9,7 @@
 
 #include "memory.h"
 
-#include "../../bindings/buffer.h"
+#include "system/buffer.h"
 
 enum stream_end { STREAM_OPEN, STREAM_FINISHED, STREAM_BROKEN };
 

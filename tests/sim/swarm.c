@@ -1,6 +1,6 @@
 #include "swarm.h"
 
-#include "check.h"
+#include "base/check.h"
 #include "sim.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 #include "versions.h"
 
-#include "../../bindings/rollout.h"
-#include "../../bindings/runtime.h"
-#include "text.h"
+#include "base/text.h"
+#include "reload/rollout.h"
+#include "run/runtime.h"
 #include "world.h"
 
 #include <stdio.h>

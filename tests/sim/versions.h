@@ -4,9 +4,9 @@
 
 #include "memory.h"
 
-#include "../../bindings/code.h"
-#include "../../bindings/review.h"
 #include "draw.h"
+#include "run/code.h"
+#include "scripts/review.h"
 
 struct world;
 struct version; /* one of them: a source, which is main.lua and a version.lua of its own */

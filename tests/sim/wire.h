@@ -5,8 +5,8 @@
 
 #include "memory.h"
 
-#include "../../bindings/buffer.h"
-#include "frame.h"
+#include "frame/frame.h"
+#include "system/buffer.h"
 
 /* Appends the packet as it goes over the wire. */
 void wire_append(struct buffer *buffer, const struct frame *frame, struct span packet);

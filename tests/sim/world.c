@@ -1,9 +1,9 @@
 #include "world.h"
 
-#include "../../bindings/runtime.h"
+#include "api/shared.h"
+#include "base/pages.h"
 #include "oracle.h"
-#include "pages.h"
-#include "shared.h"
+#include "run/runtime.h"
 
 #include <string.h>
 

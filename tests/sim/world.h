@@ -11,7 +11,7 @@
 #include "broadcasts.h"
 #include "peer.h"
 #include "pipe.h"
-#include "server_control.h"
+#include "server/server_control.h"
 #include "sim.h"
 #include "swarm.h"
 #include "versions.h"

@@ -1,9 +1,9 @@
 /* What engine and bindings ask of the C library: the linker leads them here. */
-#include "../../bindings/runtime.h"
 #include "oracle.h"
+#include "run/runtime.h"
 #include "world.h"
 
-#include "worker_task.h"
+#include "server/worker_task.h"
 
 #include <errno.h>
 #include <pthread.h>

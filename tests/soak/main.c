@@ -9,7 +9,7 @@
  * Exit status: 0 all is well, 1 it is not, 2 usage, 3 the system refused. */
 #include "soak.h"
 
-#include "settings.h"
+#include "base/settings.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -7,7 +7,7 @@
 #define MOONPORT_SOAK_H
 
 #include "../bench/histogram.h"
-#include "address_system.h"
+#include "base/address_system.h"
 #include "measure.h"
 #include "packet.h"
 

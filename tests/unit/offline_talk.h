@@ -3,8 +3,8 @@
 #ifndef MOONPORT_OFFLINE_TALK_H
 #define MOONPORT_OFFLINE_TALK_H
 
-#include "link.h"
-#include "offline.h"
+#include "link/link.h"
+#include "server/offline.h"
 
 #include <criterion/criterion.h>
 

@@ -1,6 +1,6 @@
 #include "peer.h"
 
-#include "address_system.h"
+#include "base/address_system.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

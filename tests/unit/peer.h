@@ -3,7 +3,7 @@
 #ifndef MOONPORT_PEER_H
 #define MOONPORT_PEER_H
 
-#include "address.h"
+#include "base/address.h"
 
 #include <stddef.h>
 

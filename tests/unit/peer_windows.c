@@ -1,4 +1,4 @@
-#include "address_system.h"
+#include "base/address_system.h"
 #include "peer.h"
 
 void peer_start(void)

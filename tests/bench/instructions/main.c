@@ -10,8 +10,8 @@
  * Exit status: 0 fine, 1 the server answered wrongly, 2 usage, 3 the system refused. */
 #include "client.h"
 #include "echo.h"
-#include "offline.h"
-#include "project.h"
+#include "reload/project.h"
+#include "server/offline.h"
 
 #include <gnu/libc-version.h>
 

@@ -1,6 +1,6 @@
 #include "shim.h"
 
-#include "check.h"
+#include "base/check.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>

@@ -1,0 +1,222 @@
+#include "admin/admin.h"
+
+#include "base/text.h"
+#include "server.h"
+
+#include <stdlib.h>
+
+enum {
+    CONNECTIONS = 64,
+    SILENT_MAX = 16, /* connections without a command; one more, and the oldest has to go */
+    BLOCKS = 256,
+    HEAD_SIZE = sizeof "error\n" - 1,
+    ANSWER_MAX = HEAD_SIZE + ADMIN_TEXT_MAX + 1, /* with a line end behind the text */
+    IDLE_S = 5,
+    DRAIN_S = 2,
+};
+
+static const char log_name[] = "admin";
+
+/* What has come of a connection's first line. */
+struct line {
+    size_t size;
+    char bytes[ADMIN_LINE_MAX];
+};
+
+struct admin {
+    struct server *server;
+    struct worker *worker;
+    struct script script;
+    const struct admin_command *commands;
+    void *context;
+    struct line lines[CONNECTIONS]; /* by the connection's slot */
+    char answer[ANSWER_MAX];        /* the text stands behind HEAD_SIZE */
+};
+
+static void *start(void *context, struct worker *worker, struct error *error)
+{
+    struct admin *admin = context;
+    (void)error;
+    admin->worker = worker;
+    return admin;
+}
+
+static struct line *line_of(struct admin *admin, const struct link *link)
+{
+    check(link_slot(link) < CONNECTIONS);
+    return &admin->lines[link_slot(link)];
+}
+
+/* Whoever connects to say nothing cannot keep others out. */
+static enum script_verdict connected(void *state, struct link *link)
+{
+    struct admin *admin = state;
+    struct link *oldest = worker_next(admin->worker, NULL), *other = oldest;
+    uint32_t count = 0;
+    for (; other != NULL; other = worker_next(admin->worker, other)) count++;
+    if (count > SILENT_MAX) link_abort(oldest, NULL);
+    line_of(admin, link)->size = 0;
+    return SCRIPT_YES;
+}
+
+/* The whole answer; nothing more is read of this connection. */
+static void answer(struct link *link, const char *bytes, size_t size)
+{
+    link_send(link, span_of(bytes, size));
+    link_close(link, NULL);
+}
+
+static void refuse(struct link *link)
+{
+    char peer[ADDRESS_TEXT_MAX];
+    log_line(LOG_DEBUG, "%s sent no command", address_format(link_peer(link), peer));
+    answer(link, "error\n", strlen("error\n"));
+}
+
+static void run(struct admin *admin, const struct admin_command *command, struct link *link)
+{
+    char peer[ADDRESS_TEXT_MAX];
+    char *text = admin->answer + HEAD_SIZE;
+    text[0] = '\0';
+    log_name_thread(NULL); /* what it does is not about this server */
+    bool fine = command->act(admin->context, text, ADMIN_TEXT_MAX);
+    log_name_thread(log_name);
+    log_line(LOG_DEBUG, "%s for %s: %s", command->name, address_format(link_peer(link), peer),
+             fine ? "ok" : "error");
+
+    const char *head = fine ? "ok\n" : "error\n";
+    size_t head_size = strlen(head);
+    char *begin = text - head_size;
+    memcpy(begin, head, head_size); /* NOLINT(bugprone-not-null-terminated-result): text follows */
+    char *end = text + strnlen(text, ADMIN_TEXT_MAX);
+    if (end[-1] != '\n') *end++ = '\n';
+    answer(link, begin, (size_t)(end - begin));
+}
+
+static const struct admin_command *find(const struct admin *admin, struct span name)
+{
+    for (const struct admin_command *known = admin->commands; known->name != NULL; known++)
+        if (strlen(known->name) == name.size && memcmp(known->name, name.data, name.size) == 0)
+            return known;
+    return NULL;
+}
+
+/* A piece of the first line. */
+static void received(void *state, struct link *link, struct span piece)
+{
+    struct admin *admin = state;
+    struct line *line = line_of(admin, link);
+    const uint8_t *end = memchr(piece.data, '\n', piece.size);
+    if (end != NULL) piece = span_first(piece, (size_t)(end - piece.data));
+    if (piece.size > sizeof line->bytes - line->size) {
+        refuse(link);
+        return;
+    }
+    memcpy(line->bytes + line->size, piece.data, piece.size);
+    line->size += piece.size;
+    if (end == NULL) return;
+    if (line->size > 0 && line->bytes[line->size - 1] == '\r') line->size--;
+    const struct admin_command *command = find(admin, span_of(line->bytes, line->size));
+    if (command != NULL)
+        run(admin, command, link);
+    else
+        refuse(link);
+}
+
+/* ---- opening ---- */
+
+static bool configure(struct config *config, const struct address *address,
+                      enum port_backend backend, struct error *error)
+{
+    char text[ADDRESS_TEXT_MAX];
+    config_init(config);
+    config->name = log_name;
+    config->backend = (uint8_t)backend;
+    config->workers = 1;
+    config->max_connections = CONNECTIONS;
+    config->blocks = BLOCKS;
+    config->recv_depth = 1;
+    config->max_packet = ANSWER_MAX;
+    config->memory = 4 << 20;
+    config->idle_timeout_ns = IDLE_S * UINT64_C(1000000000);
+    config->drain_timeout_ns = DRAIN_S * UINT64_C(1000000000);
+    return config_set(config, "framing", "raw", error) &&
+           config_add_listener(config, address_format(address, text), error) != NULL &&
+           config_finish(config, error);
+}
+
+/* Another address that may be free. */
+static const char *suggest(const struct address *taken, char *text)
+{
+    struct address other = *taken;
+    bool is_ordinary = taken->port >= 1024 && taken->port < UINT16_MAX;
+    if (taken->family == ADDRESS_UNIX || !is_ordinary) return CONFIG_ADMIN;
+    other.port++;
+    return address_format(&other, text);
+}
+
+static bool is_everybodys(const struct address *address)
+{
+    static const uint8_t loopback[sizeof address->ip] = {[sizeof address->ip - 1] = 1};
+    switch (address->family) {
+    case ADDRESS_IPV4: return address->ip[0] != 127;
+    case ADDRESS_IPV6: return memcmp(address->ip, loopback, sizeof loopback) != 0;
+    default: return false;
+    }
+}
+
+static void announce(const struct admin *admin)
+{
+    char where[ADDRESS_TEXT_MAX], place[256];
+    struct address address = admin_address(admin);
+    struct text names = text_in(place, sizeof place);
+    for (const struct admin_command *one = admin->commands; one->name != NULL; one++)
+        text_add(&names, "%s%s", names.used > 0 ? ", " : "", one->name);
+    log_line(LOG_INFO, "admin on %s (moonport %s)", address_format(&address, where), names.bytes);
+    if (is_everybodys(&address))
+        log_line(LOG_WARN,
+                 "admin on %s: anybody who can reach that address can do this; with 127.0.0.1 only "
+                 "this machine can",
+                 where);
+}
+
+struct admin *admin_open(const struct address *address, enum port_backend backend,
+                         const struct admin_command *commands, void *context, struct error *error)
+{
+    struct config config;
+    struct error reason = {.kind = ERROR_SYSTEM};
+    char other[ADDRESS_TEXT_MAX];
+    struct admin *admin = calloc(1, sizeof *admin);
+    if (admin == NULL) {
+        error_set(&reason, ERROR_SYSTEM, "no memory");
+        goto failed;
+    }
+    admin->commands = commands;
+    admin->context = context;
+    admin->script = (struct script){
+        .context = admin, .worker_start = start, .connected = connected, .received = received};
+    if (!configure(&config, address, backend, &reason)) goto failed;
+    admin->server = server_start(&config, &admin->script, &reason);
+    if (admin->server == NULL) goto failed;
+    announce(admin);
+    return admin;
+
+failed:
+    error_set(error, reason.kind, "admin: %.1800s; set admin = \"%s\" or admin = false",
+              reason.text, suggest(address, other));
+    free(admin);
+    return NULL;
+}
+
+void admin_close(struct admin *admin)
+{
+    server_stop(admin->server);
+    free(admin);
+}
+
+struct address admin_address(const struct admin *admin)
+{
+    struct address address = {.family = ADDRESS_NONE};
+    check(server_address(admin->server, 0, &address));
+    return address;
+}

@@ -1,0 +1,407 @@
+/* conn: one connection as scripts see it. What is used most is its own; what is looked up and not there is
+ * found one table further, or two, without a call; and what is assigned to a name that it does not have
+ * itself is an error.
+ *
+ *     conn                       { [1] = id, data = {}, send = }
+ *     its metatable, its own     { id =, ip =, port =, connected_at =, __index = itself, __newindex =, ... }
+ *     that one's, a listener's   { __index = { listener =, close =, abort =, ... }, ... }
+ *
+ * Methods know the conn that the running handler is about, as most calls are; they find the link of any other
+ * by conn[1], so that a conn that is kept too long, or tampered with, is answered nil, "closed". */
+#include "run/runtime.h"
+
+#include "server.h"
+
+#include <stdlib.h>
+
+/* In the registry: what conns have, what their metatables have, a list of those of the listeners. */
+#define CONN_SEND "moonport.conn.send"
+#define CONN_META "moonport.conn.meta"
+#define CONN_LISTENERS "moonport.conn.listeners"
+#define ID_END 9007199254740992.0 /* 2^53 */
+
+/* ---- sending ---- */
+
+int lua_conn_answer(lua_State *L, enum send_result result)
+{
+    if (result != SEND_OK) return runtime_refuse(L, send_result_text(result));
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* A number that is no id finds nothing. */
+static uint64_t read_id(lua_State *L, int index)
+{
+    lua_Number number = lua_tonumber(L, index);
+    uint64_t id = number > 0 && number < ID_END ? (uint64_t)number : 0;
+    return (lua_Number)id == number ? id : 0;
+}
+
+/* Pushes the id of a conn; false, and nothing is pushed, if there is none. */
+static bool push_id(lua_State *L, int index)
+{
+    if (!lua_istable(L, index)) return false;
+    lua_rawgeti(L, index, 1);
+    if (lua_type(L, -1) == LUA_TNUMBER) return true;
+    lua_pop(L, 1);
+    return false;
+}
+
+/* Most often a dot stands where a colon should. */
+static void no_conn(lua_State *L, int index)
+{
+    bool dotted = index == 1 && !lua_istable(L, 1);
+    lua_pushfstring(L, "expected a conn, got %s%s", luaL_typename(L, index),
+                    dotted ? "; a method is called with a colon, conn:send(packet)" : "");
+    luaL_argerror(L, index, lua_tostring(L, -1));
+}
+
+static uint64_t check_conn_id(lua_State *L, int index)
+{
+    if (!push_id(L, index)) no_conn(L, index);
+    uint64_t id = read_id(L, -1);
+    lua_pop(L, 1);
+    return id;
+}
+
+static uint64_t check_conn_or_id(lua_State *L, int index)
+{
+    if (lua_type(L, index) == LUA_TNUMBER) return read_id(L, index);
+    if (!lua_istable(L, index)) luaL_argerror(L, index, "expected a conn or an id");
+    return check_conn_id(L, index);
+}
+
+struct link *lua_conn_check(lua_State *L, int index)
+{
+    struct runtime *runtime = runtime_of(L);
+    const struct run *run = runtime->current;
+    if (run != NULL && run->conn != NULL && run->conn == lua_topointer(L, index))
+        return link_is_open(run->link) ? run->link : NULL;
+    return worker_find(runtime->worker, check_conn_id(L, index));
+}
+
+static struct span check_packet(lua_State *L, int index)
+{
+    size_t size;
+    const char *data = lua_tolstring(L, index, &size);
+    if (data == NULL) luaL_checklstring(L, index, &size); /* which says what it is instead */
+    return span_of(data, size);
+}
+
+/* send(conn_or_id, packet) */
+static int lua_send(lua_State *L)
+{
+    uint64_t id = check_conn_or_id(L, 1);
+    struct span packet = check_packet(L, 2);
+    return lua_conn_answer(L, worker_send(runtime_of(L)->worker, id, packet));
+}
+
+/* conn:send(packet) */
+static int conn_send(lua_State *L)
+{
+    struct link *link = lua_conn_check(L, 1);
+    struct span packet = check_packet(L, 2);
+    return lua_conn_answer(L, link == NULL ? SEND_CLOSED : link_send(link, packet));
+}
+
+const struct link *lua_conn_check_except(lua_State *L, int index)
+{
+    if (lua_isnoneornil(L, index)) return NULL;
+    luaL_checktype(L, index, LUA_TTABLE);
+    lua_pushnil(L);
+    while (lua_next(L, index) != 0) {
+        if (!lua_text_is(L, -2, "except"))
+            luaL_argerror(L, index, "the only option is { except = conn }");
+        if (!push_id(L, -1)) luaL_argerror(L, index, "expected a conn in { except = conn }");
+        lua_pop(L, 2);
+    }
+    lua_getfield(L, index, "except");
+    return lua_isnil(L, -1) ? NULL : lua_conn_check(L, lua_gettop(L));
+}
+
+/* broadcast(packet [, { except = conn }]) */
+static int lua_broadcast(lua_State *L)
+{
+    struct worker *worker = runtime_of(L)->worker;
+    struct span packet = check_packet(L, 1);
+    const struct link *except = lua_conn_check_except(L, 2);
+    size_t count;
+    enum send_result result = worker_broadcast(worker, packet, except, &count);
+    if (result != SEND_OK) return runtime_refuse(L, send_result_text(result));
+    lua_pushinteger(L, (lua_Integer)count);
+    return 1;
+}
+
+/* ---- ending ---- */
+
+static int end(lua_State *L, void (*how)(struct link *, const char *))
+{
+    struct link *link = lua_conn_check(L, 1);
+    size_t size = 0;
+    const char *word = luaL_optlstring(L, 2, NULL, &size);
+    if (link == NULL) return runtime_refuse(L, "closed");
+    if (word != NULL) link_set_word(link, span_of(word, size));
+    how(link, NULL);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* conn:close([reason]) */
+static int conn_close(lua_State *L)
+{
+    return end(L, link_close);
+}
+
+/* conn:abort([reason]) */
+static int conn_abort(lua_State *L)
+{
+    return end(L, link_abort);
+}
+
+/* ---- the rest ---- */
+
+/* conn:pending() */
+static int conn_pending(lua_State *L)
+{
+    struct link *link = lua_conn_check(L, 1);
+    if (link == NULL) return runtime_refuse(L, "closed");
+    lua_pushinteger(L, (lua_Integer)link_pending(link));
+    return 1;
+}
+
+static int apply(lua_State *L, void (*what)(struct link *))
+{
+    struct link *link = lua_conn_check(L, 1);
+    if (link == NULL) return runtime_refuse(L, "closed");
+    what(link);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* conn:pause() */
+static int conn_pause(lua_State *L)
+{
+    return apply(L, link_pause);
+}
+
+/* conn:resume() */
+static int conn_resume(lua_State *L)
+{
+    return apply(L, link_resume);
+}
+
+/* conn:idle(seconds): 0 is never */
+static int conn_idle(lua_State *L)
+{
+    struct link *link = lua_conn_check(L, 1);
+    uint64_t limit_ns;
+    bool known = runtime_read_seconds(L, 2, &limit_ns);
+    if (link == NULL) return runtime_refuse(L, "closed");
+    if (!known) return runtime_refuse_seconds(L, 2);
+    link_set_idle(link, limit_ns);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* The runtime's own copy of a framing: made once, kept for good, for connections point at it. NULL, and a
+ * code: it cannot be kept. */
+static const struct frame *keep_framing(struct runtime *runtime, const struct frame *frame,
+                                        const char **code)
+{
+    for (int i = 0; i < runtime->framing_count; i++)
+        if (frame_is_same(runtime->framings[i], frame)) return runtime->framings[i];
+    int most = (int)(sizeof runtime->framings / sizeof *runtime->framings);
+    struct frame *kept = runtime->framing_count < most ? malloc(sizeof *kept) : NULL;
+    *code = runtime->framing_count < most ? "memory" : "full";
+    if (kept == NULL) return NULL;
+    *kept = *frame;
+    return runtime->framings[runtime->framing_count++] = kept;
+}
+
+/* conn:framing(spec): from the next packet on, both ways */
+static int conn_framing(lua_State *L)
+{
+    struct link *link = lua_conn_check(L, 1);
+    struct error error = {.kind = ERROR_NONE};
+    uint64_t packet_max = server_config(worker_server(runtime_of(L)->worker))->max_packet;
+    struct frame frame = frame_default(packet_max);
+    const char *code = NULL;
+    enum framing_fault fault = lua_framing_read(L, 2, &frame, &error);
+    if (fault == FRAMING_UNKNOWN) return luaL_argerror(L, 2, error.text);
+    if (link == NULL) return runtime_refuse(L, "closed");
+    if (fault != FRAMING_FINE || !frame_finish(&frame, &error)) {
+        runtime_refuse(L, "badframing");
+        lua_pushstring(L, error.text);
+        return 3;
+    }
+    const struct frame *kept = keep_framing(runtime_of(L), &frame, &code);
+    if (kept == NULL) return runtime_refuse(L, code);
+    link_set_frame(link, kept);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* conn.name = value, of a name that conn does not have itself */
+static int conn_newindex(lua_State *L)
+{
+    struct lua_text room;
+    if (lua_text_is(L, 2, "data")) {
+        check_conn_id(L, 1); /* debug.getmetatable gives this function to whoever asks */
+        lua_settop(L, 3);
+        lua_rawset(L, 1);
+        return 0;
+    }
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return luaL_error(L, "a conn cannot be indexed so: values of your own belong in conn.data");
+    const char *name = lua_text_plain(L, 2, &room);
+    return luaL_error(L,
+                      "conn.%s cannot be assigned: values of your own belong in conn.data, as in "
+                      "conn.data.%s = value",
+                      name, name);
+}
+
+static int conn_tostring(lua_State *L)
+{
+    char text[64];
+    uint64_t id = check_conn_id(L, 1);
+    snprintf(text, sizeof text, "conn %llu", (unsigned long long)id);
+    lua_pushstring(L, text);
+    return 1;
+}
+
+/* ---- the life of a conn ---- */
+
+struct addition {
+    struct runtime *runtime;
+    struct link *link;
+};
+
+static void set_methods(struct runtime *runtime, lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"close", conn_close},     {"abort", conn_abort},
+        {"pending", conn_pending}, {"pause", conn_pause},
+        {"resume", conn_resume},   {"idle", conn_idle},
+        {"framing", conn_framing}, {NULL, NULL},
+    };
+    runtime_register(runtime, L, methods);
+}
+
+/* What stands behind all connections of a listener: made for the first of them. */
+static void push_listeners_own(struct runtime *runtime, lua_State *L, uint32_t listener)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct address local;
+    int index = (int)listener + 1;
+    lua_getfield(L, LUA_REGISTRYINDEX, CONN_LISTENERS);
+    lua_rawgeti(L, -1, index);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        server_address(worker_server(runtime->worker), listener, &local);
+        lua_createtable(L, 0, 2);
+        lua_createtable(L, 0, 8);
+        set_methods(runtime, L);
+        lua_pushstring(L, address_format(&local, text));
+        lua_setfield(L, -2, "listener");
+        lua_setfield(L, -2, "__index");
+        lua_pushliteral(L, "conn");
+        lua_setfield(L, -2, "__metatable");
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, index);
+    }
+    lua_remove(L, -2);
+}
+
+/* The metatable of a conn, but for what is about its peer. All its names are eight, and a table has room for that
+ * without loss. */
+static void push_metatable(struct runtime *runtime, lua_State *L, uint32_t listener)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, CONN_META);
+    lua_createtable(L, 0, 8);
+    lua_pushnil(L);
+    while (lua_next(L, -3) != 0) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_remove(L, -2);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "__index");
+    push_listeners_own(runtime, L, listener);
+    lua_setmetatable(L, -2);
+}
+
+static int add_conn(lua_State *L)
+{
+    const struct addition *addition = lua_touserdata(L, 1);
+    struct runtime *runtime = addition->runtime;
+    struct link *link = addition->link;
+    char text[ADDRESS_TEXT_MAX];
+    const struct address *peer = link_peer(link);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->conns);
+    lua_createtable(L, 1, 2);
+    lua_pushinteger(L, (lua_Integer)link_id(link));
+    lua_rawseti(L, -2, 1);
+    lua_getfield(L, LUA_REGISTRYINDEX,
+                 CONN_SEND); /* what is called most is found at once: it is first */
+    lua_setfield(L, -2, "send");
+    lua_newtable(L);
+    lua_setfield(L, -2, "data");
+    push_metatable(runtime, L, link_listener(link));
+    lua_pushinteger(L, (lua_Integer)link_id(link));
+    lua_setfield(L, -2, "id");
+    lua_pushstring(L, address_format_host(peer, text));
+    lua_setfield(L, -2, "ip");
+    lua_pushinteger(L, peer->port);
+    lua_setfield(L, -2, "port");
+    lua_pushnumber(L, link_connected_at(link));
+    lua_setfield(L, -2, "connected_at");
+    lua_setmetatable(L, -2);
+    lua_rawseti(L, -2, (int)link_slot(link) + 1);
+    return 0;
+}
+
+bool lua_conn_is_metatable(lua_State *L)
+{
+    lua_pushliteral(L, "__newindex");
+    lua_rawget(L, -2);
+    bool is = lua_tocfunction(L, -1) == conn_newindex;
+    lua_pop(L, 1);
+    return is;
+}
+
+bool lua_conn_add(struct runtime *runtime, struct link *link)
+{
+    struct addition addition = {.runtime = runtime, .link = link};
+    return runtime_protect(runtime, add_conn, &addition);
+}
+
+void lua_conn_remove(struct runtime *runtime, struct link *link)
+{
+    lua_pushnil(runtime->L);
+    lua_rawseti(runtime->L, SLOT_CONNS, (int)link_slot(link) + 1);
+}
+
+void lua_conn_open(struct runtime *runtime)
+{
+    static const luaL_Reg own[] = {{CONN_SEND, conn_send}, {NULL, NULL}};
+    static const luaL_Reg globals[] = {
+        {"send", lua_send}, {"broadcast", lua_broadcast}, {NULL, NULL}};
+    lua_State *L = runtime->L;
+    lua_pushvalue(L, LUA_REGISTRYINDEX);
+    runtime_register(runtime, L, own);
+    lua_newtable(L);
+    lua_setfield(L, -2, CONN_LISTENERS);
+    lua_newtable(L);
+    lua_pushliteral(L, "conn");
+    lua_setfield(L, -2, "__metatable");
+    lua_pushcfunction(L, conn_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushcfunction(L, conn_newindex);
+    lua_setfield(L, -2, "__newindex");
+    lua_setfield(L, -2, CONN_META);
+    lua_pop(L, 1);
+    lua_pushglobaltable(L);
+    runtime_register(runtime, L, globals);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,143 @@
+/* Framings as scripts and config.lua write them. */
+#include "run/runtime.h"
+
+#include <float.h>
+#include <string.h>
+
+/* A number as settings are written, whatever the locale of the process is: "20.5". Of a fraction that is less
+ * than a billionth, a billionth. */
+static void number_text(lua_Number number, char *text, size_t size)
+{
+    const char *sign = number < 0 ? "-" : "";
+    lua_Number most = 0x1p63,
+               amount = number < 0 ? -number : number; /* C leaves larger ones undefined */
+    if (number != number) {
+        snprintf(text, size, "nan");
+    } else if (amount >= most) {
+        snprintf(text, size, amount > DBL_MAX ? "%sinf" : "%s%.0f", sign, amount);
+    } else {
+        unsigned long long whole = (unsigned long long)amount, billionths;
+        lua_Number fraction = amount - (lua_Number)whole;
+        int digits = 9;
+        billionths = (unsigned long long)(fraction * 1e9 + 0.5);
+        if (fraction > 0 && billionths == 0) billionths = 1;
+        if (billionths == 1000000000) whole++, billionths = 0;
+        for (; digits > 1 && billionths % 10 == 0; digits--) billionths /= 10;
+        if (billionths == 0)
+            snprintf(text, size, "%s%llu", sign, whole);
+        else
+            snprintf(text, size, "%s%llu.%0*llu", sign, whole, digits, billionths);
+    }
+}
+
+bool lua_setting_text(lua_State *L, int index, const char *name, char *text, size_t size,
+                      struct error *error)
+{
+    size_t length;
+    const char *bytes;
+    switch (lua_type(L, index)) {
+    case LUA_TBOOLEAN:
+        snprintf(text, size, "%s", lua_toboolean(L, index) ? "true" : "false");
+        return true;
+    case LUA_TNUMBER: number_text(lua_tonumber(L, index), text, size); return true;
+    case LUA_TSTRING: break;
+    default:
+        return error_set(error, ERROR_INPUT, "%s is a %s, expected a plain value", name,
+                         luaL_typename(L, index));
+    }
+    bytes = lua_tolstring(L, index, &length);
+    if (strlen(bytes) < length)
+        return error_set(error, ERROR_INPUT, "%s is a text with a NUL in it, which no setting has",
+                         name);
+    if (length >= size)
+        return error_set(error, ERROR_INPUT, "%s is a text of %zu bytes, expected at most %zu",
+                         name, length, size - 1);
+    memcpy(text, bytes, length + 1);
+    return true;
+}
+
+/* ---- framings ---- */
+
+/* The value at -1, whose name is the key at -2. */
+static enum framing_fault read_field(lua_State *L, struct frame *frame, struct error *error)
+{
+    char value[128];
+    struct lua_text room;
+    if (lua_type(L, -2) != LUA_TSTRING) {
+        error_set(error, ERROR_INPUT,
+                  "framing: a table of named settings is expected, for example "
+                  "{ \"length\", size = 2 }");
+        return FRAMING_UNKNOWN;
+    }
+    const char *name = lua_text_plain(L, -2, &room);
+    bool known = frame_takes(frame, name), plain = !lua_istable(L, -1);
+    size_t size;
+    if (lua_text_is(L, -2, "delimiter") && lua_type(L, -1) == LUA_TSTRING) {
+        const char *bytes = lua_tolstring(L, -1, &size); /* which may have a NUL: as an escape */
+        log_plain(span_of(bytes, size), value, sizeof value);
+    } else if (!lua_setting_text(L, -1, name, value, sizeof value, error)) {
+        struct error inner = *error;
+        error_set(error, ERROR_INPUT, "framing: %.1900s", inner.text);
+        return known && plain && lua_type(L, -1) == LUA_TSTRING ? FRAMING_BAD : FRAMING_UNKNOWN;
+    }
+    if (frame_set(frame, name, value, error)) return FRAMING_FINE;
+    return known ? FRAMING_BAD : FRAMING_UNKNOWN;
+}
+
+static enum framing_fault read_text(lua_State *L, int index, struct frame *frame,
+                                    struct error *error)
+{
+    struct lua_text room;
+    const char *text = lua_text_plain(L, index, &room);
+    if (frame_parse(frame, text, frame->packet_max, error)) return FRAMING_FINE;
+    return frame_text_is_known(text) ? FRAMING_BAD : FRAMING_UNKNOWN;
+}
+
+static bool is_empty(lua_State *L, int index)
+{
+    lua_pushnil(L);
+    if (lua_next(L, index) == 0) return true;
+    lua_pop(L, 2);
+    return false;
+}
+
+enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame,
+                                    struct error *error)
+{
+    struct lua_text room;
+    index = lua_absindex(L, index);
+    if (lua_type(L, index) == LUA_TSTRING) return read_text(L, index, frame, error);
+    if (!lua_istable(L, index)) {
+        error_set(error, ERROR_INPUT,
+                  "framing is a %s, expected a name or a table, for example \"line\" or "
+                  "{ \"length\", size = 2 }",
+                  luaL_typename(L, index));
+        return FRAMING_UNKNOWN;
+    }
+    lua_rawgeti(L, index, 1);
+    lua_getfield(L, index, "type");
+    if (lua_isnil(L, -2) && !lua_isnil(L, -1)) {
+        error_set(error, ERROR_INPUT,
+                  "framing: its name stands first, without type =: { \"length\", size = 2 }");
+        return FRAMING_UNKNOWN;
+    }
+    lua_pop(L, 1);
+    bool named = lua_type(L, -1) == LUA_TSTRING, empty = lua_isnil(L, -1) && is_empty(L, index);
+    if (empty || !(named || lua_isnil(L, -1))) {
+        error_set(error, ERROR_INPUT,
+                  "framing: its name is %s, expected for example { \"length\", size = 2 }",
+                  empty ? "missing" : luaL_typename(L, -1));
+        return FRAMING_UNKNOWN;
+    }
+    if (named && !frame_set_kind(frame, lua_text_plain(L, -1, &room), error))
+        return FRAMING_UNKNOWN;
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    enum framing_fault fault = FRAMING_FINE;
+    while (fault == FRAMING_FINE && lua_next(L, index) != 0) {
+        bool kind = lua_type(L, -2) == LUA_TNUMBER && lua_tonumber(L, -2) == 1;
+        if (!kind) fault = read_field(L, frame, error);
+        lua_pop(L, 1);
+    }
+    return fault;
+}

@@ -1,0 +1,166 @@
+/* The table `server`. */
+#include "base/settings.h"
+#include "run/code.h"
+#include "server.h"
+
+static const struct server *server_of(lua_State *L)
+{
+    return worker_server(runtime_of(L)->worker);
+}
+
+static int refuse_level(lua_State *L)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    struct lua_text room;
+    const char *name = lua_text_plain(L, 1, &room);
+    const char *meant = settings_nearest(name, names, sizeof names / sizeof *names);
+    lua_pushfstring(L,
+                    "expected \"error\", \"warn\", \"info\" or \"debug\", and then the text%s%s%s",
+                    meant != NULL ? "; did you mean \"" : "", meant != NULL ? meant : "",
+                    meant != NULL ? "\"?" : "");
+    return luaL_argerror(L, 1, lua_tostring(L, -1));
+}
+
+/* server.log(level, text), or (level, format, ...): what is behind the level may be a peer's, so a text that
+ * stands alone is no format */
+static int server_log(lua_State *L)
+{
+    enum log_level level;
+    size_t size;
+    const char *name = luaL_checklstring(L, 1, &size);
+    if (strlen(name) != size || !log_level_of(name, &level)) return refuse_level(L);
+    luaL_checkstring(L, 2);
+    if (!log_wants(level)) return 0;
+    if (lua_gettop(L) > 2) {
+        lua_pushvalue(L, lua_upvalueindex(2)); /* string.format */
+        lua_replace(L, 1);
+        lua_call(L, lua_gettop(L) - 1, 1);
+    }
+    const char *text = lua_tolstring(L, -1, &size);
+    log_text(level, span_of(text, size));
+    return 0;
+}
+
+/* server.now() */
+static int server_now(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)worker_now(runtime_of(L)->worker) / 1e9);
+    return 1;
+}
+
+static int next_conn(lua_State *L)
+{
+    lua_Integer index = lua_tointeger(L, lua_upvalueindex(2)) + 1;
+    lua_pushinteger(L, index);
+    lua_replace(L, lua_upvalueindex(2));
+    lua_rawgeti(L, lua_upvalueindex(1), (int)index);
+    return 1;
+}
+
+/* server.connections(): an iterator over this worker's, as they are now */
+static int server_connections(lua_State *L)
+{
+    struct runtime *runtime = runtime_of(L);
+    int count = 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->conns);
+    lua_newtable(L);
+    for (struct link *link = worker_next(runtime->worker, NULL); link != NULL;
+         link = worker_next(runtime->worker, link)) {
+        lua_rawgeti(L, -2, (int)link_slot(link) + 1);
+        lua_rawseti(L, -2, ++count);
+    }
+    lua_pushinteger(L, 0);
+    lua_pushcclosure(L, next_conn, 2);
+    return 1;
+}
+
+static void set_figure(lua_State *L, const char *name, uint64_t figure)
+{
+    lua_pushinteger(L, (lua_Integer)figure);
+    lua_setfield(L, -2, name);
+}
+
+static void push_stats(lua_State *L, const struct server_stats *stats)
+{
+    lua_createtable(L, 0, 24);
+    set_figure(L, "workers", stats->workers);
+    set_figure(L, "connections", stats->connections);
+    set_figure(L, "connections_max", stats->connections_max);
+    set_figure(L, "connections_free", stats->connections_free);
+    set_figure(L, "accepted", stats->accepted);
+    set_figure(L, "refused", stats->refused);
+    set_figure(L, "blocks", stats->blocks);
+    set_figure(L, "blocks_used", stats->blocks_used);
+    set_figure(L, "blocks_free", stats->blocks_free);
+    set_figure(L, "block_bytes", stats->block_bytes);
+    set_figure(L, "fixed_bytes", stats->fixed_bytes);
+    set_figure(L, "memory_used", stats->memory_used);
+    set_figure(L, "memory_max", stats->memory_max);
+    set_figure(L, "bytes_received", stats->bytes_received);
+    set_figure(L, "bytes_sent", stats->bytes_sent);
+    set_figure(L, "packets_received", stats->packets_received);
+    set_figure(L, "packets_sent", stats->packets_sent);
+    set_figure(L, "turns", stats->turns);
+    set_figure(L, "events", stats->events);
+    set_figure(L, "receives_late", stats->receives_late);
+    set_figure(L, "starved", stats->starved);
+    lua_pushnumber(L, (lua_Number)stats->uptime_ns / 1e9);
+    lua_setfield(L, -2, "uptime");
+    lua_pushnumber(L, (lua_Number)stats->busy_ns / 1e9);
+    lua_setfield(L, -2, "busy");
+    lua_createtable(L, 0, LINK_REASONS);
+    for (int i = 0; i < LINK_REASONS; i++) set_figure(L, link_reason_text(i), stats->closed[i]);
+    lua_setfield(L, -2, "closed");
+}
+
+/* server.stats(): figures of the server, and in `by_worker` of each worker; times in seconds */
+static int server_stats_table(lua_State *L)
+{
+    const struct server *server = server_of(L);
+    struct server_stats stats;
+    server_stats(server, &stats);
+    push_stats(L, &stats);
+    uint32_t workers = stats.workers;
+    set_figure(L, "generation", code_generation(runtime_of(L)));
+    lua_createtable(L, (int)workers, 0);
+    for (uint32_t i = 0; i < workers; i++) {
+        server_worker_stats(server, i, &stats);
+        push_stats(L, &stats);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    lua_setfield(L, -2, "by_worker");
+    return 1;
+}
+
+void lua_server_open(struct runtime *runtime)
+{
+    static const luaL_Reg functions[] = {
+        {"after", lua_timer_after},
+        {"every", lua_timer_every},
+        {"sleep", run_sleep},
+        {"group", lua_group_get},
+        {"now", server_now},
+        {"stats", server_stats_table},
+        {"connections", server_connections},
+        {NULL, NULL},
+    };
+    lua_State *L = runtime->L;
+    lua_newtable(L);
+    runtime_register(runtime, L, functions);
+    lua_pushlightuserdata(L, runtime);
+    lua_getglobal(L, "string");
+    lua_getfield(L, -1, "format");
+    lua_remove(L, -2);
+    lua_pushcclosure(L, server_log, 2);
+    lua_setfield(L, -2, "log");
+    set_figure(L, "worker", worker_number(runtime->worker));
+    set_figure(L, "workers", worker_count(runtime->worker));
+    lua_pushliteral(L, MOONPORT_VERSION);
+    lua_setfield(L, -2, "version");
+    set_figure(L, "generation", 0);
+    lua_newtable(L);
+    lua_setfield(L, -2, "state");
+    lua_shared_open(runtime);
+    lua_message_open(runtime);
+    lua_setglobal(L, "server");
+}

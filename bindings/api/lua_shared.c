@@ -1,0 +1,278 @@
+/* server.shared: the dictionary of all workers, as scripts see it. Nothing of Lua is called while the
+ * dictionary is locked, or while anything would be lost if Lua raised an error. */
+#include "run/runtime.h"
+
+#include "api/shared.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#define SHARED_META "server.shared"
+
+enum { BUFFER_KEPT_MAX = 65536 }; /* bytes */
+
+/* The userdata `server.shared`, one for each worker. */
+struct handle {
+    struct shared *shared; /* NULL: the state is being closed */
+    struct buffer buffer;  /* what is copied out of the dictionary on its way to Lua */
+};
+
+static struct handle *check_handle(lua_State *L)
+{
+    struct handle *handle = luaL_checkudata(L, 1, SHARED_META);
+    if (handle->shared == NULL) luaL_error(L, "server.shared is closed");
+    buffer_consume(&handle->buffer, buffer_size(&handle->buffer)); /* an error may have left some */
+    return handle;
+}
+
+static void free_buffer(struct handle *handle)
+{
+    free(handle->buffer.data);
+    handle->buffer = (struct buffer){.data = NULL};
+}
+
+/* A large one is not kept for the next time. */
+static void trim_buffer(struct handle *handle)
+{
+    if (handle->buffer.capacity > BUFFER_KEPT_MAX) free_buffer(handle);
+}
+
+static uint64_t now_of(lua_State *L)
+{
+    return worker_now(runtime_of(L)->worker);
+}
+
+/* ---- arguments and answers ---- */
+
+/* Of a size that no key has, perhaps: it may be a peer's word. */
+static struct span check_key(lua_State *L)
+{
+    size_t size;
+    const char *data = luaL_checklstring(L, 2, &size);
+    return span_of(data, size);
+}
+
+static bool is_key(struct span key)
+{
+    return key.size >= 1 && key.size <= SHARED_KEY_MAX;
+}
+
+static int refuse_key(lua_State *L, struct span key)
+{
+    runtime_refuse(L, "badkey");
+    lua_pushfstring(L, "expected a key of 1 to %d bytes, got %d", SHARED_KEY_MAX,
+                    key.size < INT_MAX ? (int)key.size : INT_MAX);
+    return 3;
+}
+
+/* 0: none is given; false: it is not one */
+static bool read_ttl(lua_State *L, int index, uint64_t *ttl_ns)
+{
+    *ttl_ns = 0;
+    if (lua_isnoneornil(L, index)) return true;
+    return runtime_read_seconds(L, index, ttl_ns) && *ttl_ns > 0;
+}
+
+static int refuse_ttl(lua_State *L, int index)
+{
+    return runtime_refuse_number(L, lua_tonumber(L, index),
+                                 "seconds above 0, at most 1e9, or nil: it never expires");
+}
+
+static struct shared_value read_number(lua_State *L, int index)
+{
+    if (lua_isinteger(L, index))
+        return (struct shared_value){.type = SHARED_INTEGER, .integer = lua_tointeger(L, index)};
+    return (struct shared_value){.type = SHARED_FLOAT, .number = lua_tonumber(L, index)};
+}
+
+static struct shared_value check_number(lua_State *L, int index)
+{
+    luaL_checktype(L, index, LUA_TNUMBER);
+    return read_number(L, index);
+}
+
+/* A string stays Lua's. */
+static struct shared_value check_value(lua_State *L, int index)
+{
+    struct shared_value value = {.type = SHARED_STRING};
+    switch (lua_type(L, index)) {
+    case LUA_TSTRING:
+        value.string.data = (uint8_t *)lua_tolstring(L, index, &value.string.size);
+        return value;
+    case LUA_TNUMBER: return read_number(L, index);
+    case LUA_TBOOLEAN:
+        return (struct shared_value){.type = SHARED_BOOLEAN,
+                                     .boolean = lua_toboolean(L, index) != 0};
+    }
+    luaL_argcheck(L, !lua_isnoneornil(L, index), index, "expected a string, a number or a boolean");
+    luaL_argerror(L, index,
+                  lua_pushfstring(L,
+                                  "expected a string, a number or a boolean: a %s cannot be "
+                                  "shared, it belongs to its worker",
+                                  luaL_typename(L, index)));
+    return value;
+}
+
+static void push_value(lua_State *L, const struct shared_value *value)
+{
+    switch (value->type) {
+    case SHARED_BOOLEAN: lua_pushboolean(L, value->boolean); break;
+    case SHARED_INTEGER: lua_pushinteger(L, (lua_Integer)value->integer); break;
+    case SHARED_FLOAT: lua_pushnumber(L, value->number); break;
+    case SHARED_STRING: lua_pushlstring(L, (const char *)value->string.data, value->string.size);
+    }
+}
+
+static int answer(lua_State *L, enum shared_result result)
+{
+    if (result != SHARED_OK) return runtime_refuse(L, shared_result_text(result));
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* ---- methods ---- */
+
+/* server.shared:get(key): the value, or nil */
+static int shared_lua_get(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    struct span key = check_key(L);
+    struct shared_value value;
+    if (!is_key(key)) return refuse_key(L, key);
+    enum shared_result result = shared_get(handle->shared, key, now_of(L), &value, &handle->buffer);
+    if (result == SHARED_NO_MEMORY) return runtime_refuse(L, shared_result_text(result));
+    if (result == SHARED_OK)
+        push_value(L, &value);
+    else
+        lua_pushnil(L);
+    trim_buffer(handle);
+    return 1;
+}
+
+static bool drop(lua_State *L, struct handle *handle, struct span key)
+{
+    return shared_delete(handle->shared, key, now_of(L)) == SHARED_OK;
+}
+
+/* server.shared:set(key, value [, ttl]): nil deletes */
+static int shared_lua_set(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    struct span key = check_key(L);
+    uint64_t ttl_ns;
+    luaL_checkany(L, 3);
+    bool fine = read_ttl(L, 4, &ttl_ns);
+    if (!is_key(key)) return refuse_key(L, key);
+    if (!fine) return refuse_ttl(L, 4);
+    if (lua_isnil(L, 3)) {
+        drop(L, handle, key);
+        return answer(L, SHARED_OK);
+    }
+    struct shared_value value = check_value(L, 3);
+    return answer(L, shared_set(handle->shared, key, &value, now_of(L), ttl_ns));
+}
+
+/* server.shared:add(key, value [, ttl]) */
+static int shared_lua_add(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    struct span key = check_key(L);
+    struct shared_value value = check_value(L, 3);
+    uint64_t ttl_ns;
+    bool fine = read_ttl(L, 4, &ttl_ns);
+    if (!is_key(key)) return refuse_key(L, key);
+    if (!fine) return refuse_ttl(L, 4);
+    return answer(L, shared_add(handle->shared, key, &value, now_of(L), ttl_ns));
+}
+
+/* server.shared:incr(key [, by [, init [, ttl]]]): the sum. The ttl is for what begins with init. */
+static int shared_lua_incr(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    struct span key = check_key(L);
+    struct shared_value by = {.type = SHARED_INTEGER, .integer = 1}, init, sum;
+    bool begins = !lua_isnoneornil(L, 4);
+    if (!lua_isnoneornil(L, 3)) by = check_number(L, 3);
+    if (begins) init = check_number(L, 4);
+    uint64_t ttl_ns;
+    bool fine = read_ttl(L, 5, &ttl_ns);
+    luaL_argcheck(L, lua_isnoneornil(L, 5) || begins, 5, "a ttl is for what begins with init");
+    if (!is_key(key)) return refuse_key(L, key);
+    if (!fine) return refuse_ttl(L, 5);
+    enum shared_result result =
+        shared_incr(handle->shared, key, &by, begins ? &init : NULL, now_of(L), ttl_ns, &sum);
+    if (result != SHARED_OK) return runtime_refuse(L, shared_result_text(result));
+    push_value(L, &sum);
+    return 1;
+}
+
+/* server.shared:delete(key): true if it was there */
+static int shared_lua_delete(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    struct span key = check_key(L);
+    if (!is_key(key)) return refuse_key(L, key);
+    lua_pushboolean(L, drop(L, handle, key));
+    return 1;
+}
+
+/* server.shared:keys([most]): a list, in no order */
+static int shared_lua_keys(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    lua_Number most = luaL_optnumber(L, 2, (lua_Number)INT_MAX);
+    if (!(most >= 0)) return runtime_refuse_number(L, most, "a number from 0 up"); /* NaN, too */
+    size_t count, limit = most < (lua_Number)INT_MAX ? (size_t)most : INT_MAX;
+    enum shared_result result =
+        shared_keys(handle->shared, now_of(L), limit, &handle->buffer, &count);
+    if (result != SHARED_OK) return runtime_refuse(L, shared_result_text(result));
+    /* Lua's own copy: a finalizer may use the buffer meanwhile. */
+    struct span all = buffer_bytes(&handle->buffer);
+    lua_pushlstring(L, (const char *)all.data, all.size);
+    struct buffer copy = {.data = (uint8_t *)lua_tostring(L, -1), .end = all.size};
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 1; i <= count; i++) {
+        struct span key = shared_take_key(&copy);
+        lua_pushlstring(L, (const char *)key.data, key.size);
+        lua_rawseti(L, -2, (int)i);
+    }
+    trim_buffer(handle);
+    return 1;
+}
+
+static int handle_gc(lua_State *L)
+{
+    struct handle *handle = luaL_checkudata(L, 1, SHARED_META);
+    handle->shared = NULL;
+    free_buffer(handle);
+    return 0;
+}
+
+void lua_shared_open(struct runtime *runtime)
+{
+    static const luaL_Reg methods[] = {
+        {"get", shared_lua_get},
+        {"set", shared_lua_set},
+        {"add", shared_lua_add},
+        {"incr", shared_lua_incr},
+        {"delete", shared_lua_delete},
+        {"keys", shared_lua_keys},
+        {NULL, NULL},
+    };
+    lua_State *L = runtime->L;
+    struct handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+    *handle = (struct handle){.shared = runtime->program->shared};
+    luaL_newmetatable(L, SHARED_META);
+    lua_newtable(L);
+    runtime_register(runtime, L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushliteral(L, "server.shared");
+    lua_setfield(L, -2, "__name");
+    lua_pushliteral(L, "server.shared");
+    lua_setfield(L, -2, "__metatable");
+    lua_pushcfunction(L, handle_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    lua_setfield(L, -2, "shared");
+}

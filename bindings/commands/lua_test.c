@@ -1,0 +1,400 @@
+#include "commands/lua_test.h"
+
+#include "base/settings.h"
+#include "commands/test_equal.h"
+#include "server.h"
+
+#include <string.h>
+
+#define CLIENT_META "moonport.test.client"
+
+static struct testing *testing_of(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* ---- asking ---- */
+
+static int ask(lua_State *L, enum test_act act)
+{
+    struct testing *testing = testing_of(L);
+    if (!testing->in_test)
+        return luaL_error(L, "call this inside of a test: test(\"name\", function() ... end)");
+    if (L != testing->L)
+        return luaL_error(L, "call this from the test itself, not from a handler, a timer or a "
+                             "coroutine of its own");
+    if (!lua_isyieldable(L))
+        return luaL_error(L, "call this from the test itself: a C function (table.sort, "
+                             "string.gsub, ...) or a metamethod is in between");
+    testing->act = act;
+    return lua_yield(L, lua_gettop(L));
+}
+
+static struct test_client *check_client(lua_State *L)
+{
+    struct testing *testing = testing_of(L);
+    int number = 0;
+    if (lua_istable(L, 1)) {
+        lua_rawgeti(L, 1, 1);
+        number = lua_isnumber(L, -1) ? (int)lua_tointeger(L, -1) : 0;
+        lua_pop(L, 1);
+    }
+    luaL_argcheck(L, number >= 1 && number <= testing->client_count, 1,
+                  "expected a connection that test.connect has made; call it like conn:close()");
+    return &testing->clients[number - 1];
+}
+
+/* What it would send is for a connection that it has not closed itself. */
+static int ask_to_send(lua_State *L, enum test_act act)
+{
+    const struct test_client *client = check_client(L);
+    luaL_checkstring(L, 2);
+    lua_settop(L, 2);
+    if (client->finished) return luaL_error(L, "this client has closed its connection before");
+    return ask(L, act);
+}
+
+static void check_options(lua_State *L)
+{
+    static const char *const names[] = {"ip", "port", "listener"};
+    enum { NAMES = sizeof names / sizeof *names };
+    lua_pushnil(L);
+    for (; lua_next(L, 1) != 0; lua_pop(L, 1)) {
+        struct lua_text room;
+        bool named = lua_type(L, -2) == LUA_TSTRING;
+        const char *name = named ? lua_text_plain(L, -2, &room) : "[a number]";
+        bool known = false;
+        for (int i = 0; i < NAMES; i++) known = known || strcmp(name, names[i]) == 0;
+        if (known) continue;
+        const char *meant = settings_nearest(name, names, NAMES);
+        luaL_error(L, "test.connect knows no %s: %s%s%s", name,
+                   meant == NULL ? "there are ip, port and listener" : "did you mean ",
+                   meant == NULL ? "" : meant, meant == NULL ? "" : "?");
+    }
+}
+
+/* test.connect([{ ip =, port =, listener = }]) -> conn */
+static int test_connect(lua_State *L)
+{
+    struct testing *testing = testing_of(L);
+    lua_settop(L, 1);
+    if (lua_isnil(L, 1)) {
+        lua_newtable(L);
+        lua_replace(L, 1);
+    }
+    luaL_checktype(L, 1, LUA_TTABLE);
+    check_options(L);
+    lua_getfield(L, 1, "ip");
+    lua_getfield(L, 1, "port");
+    lua_getfield(L, 1, "listener");
+    luaL_argcheck(L, lua_isnil(L, 2) || lua_isstring(L, 2), 1, "ip: expected a string");
+    luaL_argcheck(L, lua_isnil(L, 3) || lua_isnumber(L, 3), 1, "port: expected a number");
+    luaL_argcheck(L, lua_isnil(L, 4) || lua_isnumber(L, 4), 1,
+                  "listener: expected its number in `listen`");
+    if (testing->client_count == TEST_CLIENTS_MAX)
+        return luaL_error(L, "more than %d connections in one test", TEST_CLIENTS_MAX);
+    return ask(L, ACT_CONNECT);
+}
+
+/* conn:receive(packet): the client sends it, and the server does all that follows */
+static int client_receive(lua_State *L)
+{
+    return ask_to_send(L, ACT_RECEIVE);
+}
+
+/* conn:receive_bytes(bytes): the same, as they go over the wire */
+static int client_receive_bytes(lua_State *L)
+{
+    return ask_to_send(L, ACT_BYTES);
+}
+
+/* conn:close(): the client will send no more */
+static int client_close(lua_State *L)
+{
+    check_client(L);
+    return ask(L, ACT_FINISH);
+}
+
+/* conn:reset(): the client resets the connection */
+static int client_reset(lua_State *L)
+{
+    check_client(L);
+    return ask(L, ACT_RESET);
+}
+
+/* conn:deaf(true): the client reads no more; false: it does again */
+static int client_deaf(lua_State *L)
+{
+    check_client(L);
+    luaL_checktype(L, 2, LUA_TBOOLEAN);
+    return ask(L, ACT_DEAF);
+}
+
+/* test.advance(seconds): so much time passes, and what is due in it happens */
+static int test_advance(lua_State *L)
+{
+    uint64_t duration_ns;
+    if (!runtime_read_seconds(L, 1, &duration_ns)) {
+        runtime_refuse_seconds(L, 1);
+        return luaL_argerror(L, 1, lua_tostring(L, -1));
+    }
+    return ask(L, ACT_ADVANCE);
+}
+
+/* conn:take() -> what conn.sent has, which is empty then */
+static int client_take(lua_State *L)
+{
+    check_client(L);
+    lua_getfield(L, 1, "sent");
+    lua_newtable(L);
+    lua_setfield(L, 1, "sent");
+    return 1;
+}
+
+/* test.error() -> what the first handler that failed has said, or nil; the test does not fail for it
+ * then */
+static int test_error(lua_State *L)
+{
+    struct testing *testing = testing_of(L);
+    if (testing->witness.kind == ERROR_NONE) return 0;
+    lua_pushstring(L, testing->witness.text);
+    testing->witness.kind = ERROR_NONE;
+    return 1;
+}
+
+/* test(name, function) */
+static int test_add(lua_State *L)
+{
+    struct testing *testing = testing_of(L);
+    lua_remove(L, 1); /* the table */
+    struct lua_text room;
+    luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    if (testing->in_test) return luaL_error(L, "a test inside of a test");
+    if (testing->count++ != testing->wanted) return 0;
+    snprintf(testing->name, sizeof testing->name, "%s", lua_text_plain(L, 1, &room));
+    lua_pushvalue(L, 2);
+    testing->function = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+/* ---- tables ---- */
+
+static void add_functions(struct testing *testing, lua_State *L, const luaL_Reg *functions)
+{
+    for (; functions->name != NULL; functions++) {
+        lua_pushlightuserdata(L, testing);
+        lua_pushcclosure(L, functions->func, 1);
+        lua_setfield(L, -2, functions->name);
+    }
+}
+
+void lua_test_push(struct testing *testing, lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"receive", client_receive},
+        {"receive_bytes", client_receive_bytes},
+        {"close", client_close},
+        {"reset", client_reset},
+        {"deaf", client_deaf},
+        {"take", client_take},
+        {NULL, NULL},
+    };
+    static const luaL_Reg functions[] = {
+        {"connect", test_connect},
+        {"advance", test_advance},
+        {"equal", test_equal},
+        {"error", test_error},
+        {NULL, NULL},
+    };
+    luaL_newmetatable(L, CLIENT_META);
+    lua_newtable(L);
+    add_functions(testing, L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+    lua_newtable(L);
+    add_functions(testing, L, functions);
+    lua_newtable(L);
+    add_functions(testing, L, (luaL_Reg[]){{"__call", test_add}, {NULL, NULL}});
+    lua_setmetatable(L, -2);
+}
+
+/* Packets that have come whole go into `sent`, the table on the top of the stack. */
+static void take_packets(lua_State *L, struct test_client *client)
+{
+    const struct frame *frame = offline_frame(client->peer);
+    if (frame != client->frame) client->cursor = (struct frame_cursor){0};
+    client->frame = frame;
+    for (;;) {
+        struct span bytes = offline_received(client->peer);
+        struct frame_cut cut;
+        if (bytes.size == 0) return;
+        if (frame_next(frame, &client->cursor, bytes, &cut) != FRAME_PACKET) return;
+        lua_pushlstring(L, (const char *)cut.packet.data, cut.packet.size);
+        lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+        client->cursor = (struct frame_cursor){0};
+        offline_take(client->peer, cut.consumed);
+    }
+}
+
+static void update_client(lua_State *L, struct test_client *client)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, client->table);
+    lua_getfield(L, -1, "sent");
+    if (lua_istable(L, -1)) take_packets(L, client);
+    lua_pop(L, 1);
+    lua_pushboolean(L, offline_ended(client->peer));
+    lua_setfield(L, -2, "closed");
+    lua_pop(L, 1);
+}
+
+static int update(lua_State *L)
+{
+    struct testing *testing = lua_touserdata(L, 1);
+    for (int i = 0; i < testing->client_count; i++) update_client(L, &testing->clients[i]);
+    return 0;
+}
+
+bool lua_test_update(struct testing *testing, struct error *error)
+{
+    return runtime_try(testing->runtime, update, testing, error);
+}
+
+/* The table of the newest client. */
+static int make_client(lua_State *L)
+{
+    struct testing *testing = lua_touserdata(L, 1);
+    struct test_client *client = &testing->clients[testing->client_count - 1];
+    uint64_t id = offline_peer_id(client->peer);
+    const struct link *link = worker_find(testing->runtime->worker, id);
+    lua_createtable(L, 1, 4);
+    lua_pushinteger(L, testing->client_count);
+    lua_rawseti(L, -2, 1);
+    lua_pushinteger(L, (lua_Integer)id);
+    lua_setfield(L, -2, "id");
+    lua_newtable(L);
+    lua_setfield(L, -2, "sent");
+    if (link != NULL) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, testing->runtime->conns);
+        lua_rawgeti(L, -1, (int)link_slot(link) + 1);
+        lua_setfield(L, -3, "conn");
+        lua_pop(L, 1);
+    }
+    luaL_getmetatable(L, CLIENT_META);
+    lua_setmetatable(L, -2);
+    client->table = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+/* ---- doing ---- */
+
+static bool read_address(lua_State *L, struct address *address, struct error *error)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct lua_text room;
+    const char *ip = lua_isnil(L, 2) ? "127.0.0.1" : lua_text_plain(L, 2, &room);
+    int port = lua_isnil(L, 3) ? 50000 : (int)lua_tointeger(L, 3);
+    snprintf(text, sizeof text, strchr(ip, ':') == NULL ? "%s:%d" : "[%s]:%d", ip, port);
+    return address_parse(text, address, error);
+}
+
+static bool connect_client(struct testing *testing, struct error *error)
+{
+    lua_State *L = testing->L;
+    struct address address;
+    bool given = !lua_isnil(L, 2) || !lua_isnil(L, 3);
+    uint32_t listener = lua_isnil(L, 4) ? 0 : (uint32_t)lua_tointeger(L, 4) - 1;
+    struct address where;
+    if (!server_address(worker_server(testing->runtime->worker), listener, &where))
+        return error_set(error, ERROR_INPUT, "test.connect: there is no listener %u", listener + 1);
+    if (given && !read_address(L, &address, error)) return false;
+    struct offline_peer *peer =
+        offline_connect(testing->offline, listener, given ? &address : NULL);
+    if (peer == NULL)
+        return error_set(error, ERROR_INPUT,
+                         "test.connect: the server takes no more connections (max_connections)");
+    testing->clients[testing->client_count++] = (struct test_client){.peer = peer};
+    return runtime_try(testing->runtime, make_client, testing, error);
+}
+
+static struct span string_at(lua_State *L, int index)
+{
+    size_t size;
+    const char *data = lua_tolstring(L, index, &size);
+    return span_of(data, size);
+}
+
+static bool send_packet(struct test_client *client, struct span packet, struct error *error)
+{
+    uint8_t header[FRAME_HEADER_MAX];
+    struct span parts[FRAME_PARTS_MAX];
+    int count = 0;
+    enum frame_fault fault = frame_wrap(offline_frame(client->peer), packet, header, parts, &count);
+    if (fault != FRAME_NO_FAULT)
+        return error_set(error, ERROR_INPUT, "conn:receive: %s", frame_fault_text(fault));
+    bool fine = true;
+    for (int i = 0; i < count; i++) fine = fine && offline_send(client->peer, parts[i]);
+    return fine || error_set(error, ERROR_SYSTEM, "conn:receive: no memory");
+}
+
+static struct test_client *client_at(struct testing *testing)
+{
+    lua_rawgeti(testing->L, 1, 1);
+    int number = (int)lua_tointeger(testing->L, -1);
+    lua_pop(testing->L, 1);
+    return &testing->clients[number - 1];
+}
+
+static bool act(struct testing *testing, struct error *error)
+{
+    lua_State *L = testing->L;
+    if (testing->act == ACT_CONNECT) return connect_client(testing, error);
+    if (testing->act == ACT_ADVANCE)
+        return offline_advance(testing->offline, (uint64_t)(lua_tonumber(L, 1) * 1e9));
+    struct test_client *client = client_at(testing);
+    switch (testing->act) {
+    case ACT_RECEIVE: return send_packet(client, string_at(L, 2), error);
+    case ACT_BYTES:
+        return offline_send(client->peer, string_at(L, 2)) ||
+               error_set(error, ERROR_SYSTEM, "conn:receive_bytes: no memory");
+    case ACT_FINISH:
+        client->finished = true;
+        offline_finish(client->peer);
+        return true;
+    case ACT_RESET:
+        client->finished = true;
+        offline_reset(client->peer);
+        return true;
+    case ACT_DEAF: offline_set_deaf(client->peer, lua_toboolean(L, 2)); return true;
+    default: check(false);
+    }
+}
+
+void lua_test_place(struct testing *testing, struct error *error)
+{
+    const struct error inner = *error;
+    lua_Debug at;
+    if (lua_getstack(testing->L, 1, &at) != 0 && lua_getinfo(testing->L, "Sl", &at) != 0 &&
+        at.currentline > 0)
+        error_set(error, inner.kind, "%s:%d: %.1900s", at.short_src, at.currentline, inner.text);
+}
+
+int lua_test_act(struct testing *testing, struct error *error)
+{
+    lua_State *L = testing->L;
+    bool connects = testing->act == ACT_CONNECT;
+    *error = (struct error){.kind = ERROR_NONE};
+    bool fine = act(testing, error) && offline_run(testing->offline);
+    testing->act = ACT_NONE;
+    if (!fine && error->kind == ERROR_NONE)
+        error_set(error, ERROR_INPUT,
+                  "the server never comes to rest: something always leads to something else");
+    if (!fine || !lua_test_update(testing, error)) {
+        lua_test_place(testing, error);
+        return -1;
+    }
+    lua_settop(L, 0);
+    if (!connects) return 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, testing->clients[testing->client_count - 1].table);
+    return 1;
+}

@@ -1,0 +1,111 @@
+#include "commands/serve.h"
+
+#include "admin/admin.h"
+#include "commands/stop.h"
+#include "reload/project.h"
+#include "reload/reload.h"
+#include "system/system.h"
+
+enum { FILES_BESIDE = 1024 /* listeners, a script's own, ... */ };
+
+static void announce_blocks(const struct config *config)
+{
+    uint64_t wanted = config_blocks_wanted(config), most = config_blocks_most(config);
+    if (config->blocks >= wanted) return;
+    if (wanted <= most)
+        log_line(LOG_INFO,
+                 "blocks = %u: enough for most loads, but %u connections could use %llu at once; "
+                 "receiving pauses when they run out",
+                 config->blocks, config->max_connections, (unsigned long long)wanted);
+    else
+        log_line(LOG_INFO,
+                 "blocks = %u: enough for most loads, but %u connections could use all of the %llu "
+                 "at once that %u worker%s can have (%d each); receiving pauses when they run out",
+                 config->blocks, config->max_connections, (unsigned long long)most, config->workers,
+                 config->workers == 1 ? "" : "s", BLOCK_COUNT_MAX);
+}
+
+static void announce(const struct project *project)
+{
+    const struct config *config = &project->config;
+    announce_blocks(config);
+    log_line(LOG_INFO, "serving %s with %u worker%s, at most %u connections",
+             project->line.directory, config->workers, config->workers == 1 ? "" : "s",
+             config->max_connections);
+}
+
+static void prepare_system(const struct config *config)
+{
+    uint64_t files = (uint64_t)config->max_connections + FILES_BESIDE;
+    uint64_t may_open = system_prepare(files);
+    system_bound_heap();
+    if (may_open < files)
+        log_line(LOG_WARN,
+                 "only %llu files may be open, too few for max_connections = %u: raise the limit "
+                 "(ulimit -n %llu) or lower max_connections",
+                 (unsigned long long)may_open, config->max_connections, (unsigned long long)files);
+}
+
+/* Where commands are taken. When nobody asked for it, a server does without rather than not serve. */
+static bool open_admin(const struct config *config, struct reloader *reloader, struct admin **admin,
+                       struct error *error)
+{
+    static const struct admin_command commands[] = {
+        {"reload", reloader_reload}, {"rollback", reloader_rollback}, {NULL, NULL}};
+    *admin = NULL;
+    if (!config->has_admin) return true;
+    *admin =
+        admin_open(&config->admin, (enum port_backend)config->backend, commands, reloader, error);
+    if (*admin != NULL || config->admin_given) return *admin != NULL;
+    log_line(LOG_WARN, "moonport reload cannot reach this server: %s", error->text);
+    error->kind = ERROR_NONE;
+    return true;
+}
+
+static void on_hangup(void *reloader)
+{
+    reloader_wake(reloader);
+}
+
+static void serve(struct project *project, struct server *server, struct error *error)
+{
+    struct admin *admin;
+    struct reloader *reloader =
+        reloader_open(server, &project->line, &project->config, project->source, error);
+    if (reloader == NULL) return;
+    if (open_admin(&project->config, reloader, &admin, error)) {
+        system_catch_stops();
+        system_catch_hangup(on_hangup, reloader);
+        server_announce(server);
+        announce(project);
+        stop_when_asked(server, reloader);
+        system_catch_hangup(NULL, NULL);
+        if (admin != NULL) admin_close(admin);
+    }
+    reloader_close(reloader);
+}
+
+int serve_main(int count, char **words)
+{
+    static struct project project;
+    struct error error = {.kind = ERROR_NONE};
+    if (project_open(&project, count, words, false, &error)) {
+        log_set_level(project.config.log);
+        system_show_output();
+        system_take_signals();
+        system_catch_hangup(NULL, NULL); /* until there is something to load anew */
+        prepare_system(&project.config);
+        project.program.serves = true;
+        struct server *server = server_start(&project.config, &project.script, &error);
+        if (server != NULL) {
+            serve(&project, server, &error);
+            server_stop(server);
+            stop_is_over();
+            lua_print_tell_lost();
+            if (error.kind == ERROR_NONE) log_line(LOG_INFO, "stopped");
+        }
+    }
+    if (error.kind != ERROR_NONE) fprintf(stderr, "moonport: %s\n", error.text);
+    project_close(&project);
+    return (int)error.kind;
+}

@@ -1,0 +1,119 @@
+#include "commands/stop.h"
+
+#include "base/clock.h"
+#include "system/system.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#define MILLISECOND UINT64_C(1000000)
+enum { POLL_MS = 20 };
+/* After drain_timeout what still lingers is cut, and then scripts have this long to hear of it: in all it is
+ * the second that was promised. Those who asked twice wait for scripts that do not return, and nothing else,
+ * a little longer, lest a machine that is busy ends others with them. */
+enum { LINGER_MS = 250, HEAR_MS = 750, HEAR_AGAIN_MS = 2000, CLOSE_MS = 2000 };
+
+static atomic_bool over;
+
+static uint64_t later(uint64_t time_ns, uint64_t duration_ns)
+{
+    return duration_ns < UINT64_MAX - time_ns ? time_ns + duration_ns : UINT64_MAX;
+}
+
+static uint64_t after_ms(uint64_t duration_ms)
+{
+    return clock_after_ns(duration_ms * MILLISECOND);
+}
+
+/* No connection is left, only on_stop of some workers runs. */
+static bool only_stops(const struct server *server)
+{
+    for (uint32_t i = 0; i < server_config(server)->workers; i++)
+        if (server_worker_stage(server, i) == SERVER_WORKER_SERVES) return false;
+    return true;
+}
+
+enum await { AWAIT_ENDED, AWAIT_LATE, AWAIT_ASKED_AGAIN };
+
+/* Until the server has ended, the deadline, or somebody asks once more. on_stop has more time, as long as any
+ * other handler. */
+static enum await await_end(const struct server *server, uint64_t deadline_ns, uint64_t on_stop_ns,
+                            bool heeds_stops)
+{
+    while (server_is_active(server)) {
+        uint64_t end_ns = only_stops(server) ? later(deadline_ns, on_stop_ns) : deadline_ns;
+        if (clock_now_ns() >= end_ns) return AWAIT_LATE;
+        if (system_wait_for_stop(POLL_MS) && heeds_stops) return AWAIT_ASKED_AGAIN;
+    }
+    return AWAIT_ENDED;
+}
+
+__attribute__((noreturn)) static void end_without(void)
+{
+    _exit(ERROR_INPUT);
+}
+
+static void tell_stuck(const struct server *server)
+{
+    for (uint32_t i = 0; i < server_config(server)->workers; i++) {
+        enum server_worker_stage stage = server_worker_stage(server, i);
+        if (stage == SERVER_WORKER_ENDED) continue;
+        log_line(LOG_WARN, "worker %u: a script does not return: ended without it%s", i + 1,
+                 stage == SERVER_WORKER_SERVES ? ", and without its on_stop" : "");
+    }
+}
+
+/* ---- what is left to close ---- */
+
+/* A reload may be going on, in a call that nothing interrupts. */
+static void *see_to_the_end(void *context)
+{
+    uint64_t *deadline_ns = context;
+    while (!atomic_load(&over) && clock_now_ns() < *deadline_ns)
+        if (system_wait_for_stop(POLL_MS)) break;
+    if (atomic_load(&over)) return NULL;
+    log_line(LOG_WARN, "a reload does not return: ended without it");
+    end_without();
+}
+
+static void begin_to_close(uint64_t deadline_ns)
+{
+    static uint64_t end_ns;
+    pthread_t thread;
+    uint64_t soonest_ns = after_ms(CLOSE_MS);
+    end_ns = deadline_ns > soonest_ns ? deadline_ns : soonest_ns;
+    if (pthread_create(&thread, NULL, see_to_the_end, &end_ns) == 0) pthread_detach(thread);
+}
+
+void stop_is_over(void)
+{
+    atomic_store(&over, true);
+}
+
+/* ---- the end ---- */
+
+void stop_when_asked(struct server *server, struct reloader *reloader)
+{
+    system_wait_for_stop(-1);
+    const struct config config = reloader_config(reloader);
+    uint64_t drained_ns = clock_after_ns(config.drain_timeout_ns);
+    uint64_t deadline_ns = later(drained_ns, LINGER_MS * MILLISECOND);
+    uint64_t on_stop_ns = config.handler_timeout_ns == 0 ? UINT64_MAX : config.handler_timeout_ns;
+    log_line(LOG_INFO,
+             "stopping: every queue is flushed first, for %.1f s at most; asked once more, "
+             "after a second, it stops at once",
+             (double)config.drain_timeout_ns / 1e9);
+    server_drain(server);
+    enum await await = await_end(server, deadline_ns, on_stop_ns, true);
+    if (await != AWAIT_ENDED) {
+        uint64_t hear_ms = await == AWAIT_ASKED_AGAIN ? HEAR_AGAIN_MS : HEAR_MS;
+        log_line(LOG_WARN, "stopping at once");
+        server_abort(server);
+        if (await_end(server, after_ms(hear_ms), 0, false) != AWAIT_ENDED) {
+            tell_stuck(server);
+            end_without();
+        }
+    }
+    begin_to_close(later(deadline_ns, HEAR_MS * MILLISECOND));
+}

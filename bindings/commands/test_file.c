@@ -1,0 +1,134 @@
+#include "commands/test_file.h"
+
+#include "api/shared.h"
+#include "commands/lua_test.h"
+#include "lua/environment.h"
+
+#include <stdlib.h>
+
+/* The test's environment: its own, behind it the script's. */
+struct loading {
+    struct testing *testing;
+    const struct project *project;
+    const struct source_file *file;
+    int chunk, thread; /* in the registry */
+};
+
+static int load_file(lua_State *L)
+{
+    struct loading *loading = lua_touserdata(L, 1);
+    struct runtime *runtime = loading->testing->runtime;
+    lua_newtable(L);
+    lua_newtable(L);
+    environment_push(L, runtime->code->environment, RECORD_GLOBALS);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    lua_test_push(loading->testing, L);
+    lua_setfield(L, -2, "test");
+    if (environment_compile(L, loading->project->source, loading->file, -1) != LUA_OK)
+        return lua_error(L);
+    loading->chunk = luaL_ref(L, LUA_REGISTRYINDEX);
+    loading->testing->L = lua_newthread(L);
+    loading->thread = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+static int push_traceback(lua_State *L)
+{
+    struct testing *testing = lua_touserdata(L, 1);
+    lua_pushvalue(testing->L, -1);
+    lua_xmove(testing->L, L, 1);
+    struct lua_text room;
+    luaL_tolstring(L, -1, NULL);
+    luaL_traceback(L, testing->L, lua_text_plain(L, -1, &room), 0);
+    return lua_error(L); /* for runtime_try to take */
+}
+
+/* Runs the function that is on the coroutine, and does what it asks for. */
+static bool run(struct testing *testing, struct error *error)
+{
+    struct runtime *runtime = testing->runtime;
+    for (int arguments = 0;;) {
+        int results;
+        overtime_begin(&runtime->overtime, testing->L, "a test", runtime->timeout_ns);
+        int status = compat_resume(testing->L, runtime->L, arguments, &results);
+        bool interrupted = overtime_end(&runtime->overtime, testing->L);
+        if (status == LUA_OK) return true;
+        if (interrupted && status == LUA_YIELD) /* the hook did: the error is still to be raised */
+            lua_pushstring(testing->L, runtime->overtime.text);
+        if (interrupted || status != LUA_YIELD)
+            return runtime_try(runtime, push_traceback, testing, error);
+        if (testing->act == ACT_NONE) {
+            error_set(error, ERROR_INPUT, "the test yielded: nobody resumes it");
+            lua_test_place(testing, error);
+            return false;
+        }
+        arguments = lua_test_act(testing, error);
+        if (arguments < 0) return false;
+    }
+}
+
+/* The file first, which says what tests there are; then the one that is wanted. */
+static bool run_file(struct testing *testing, const struct project *project,
+                     const struct source_file *file, struct error *error)
+{
+    struct loading loading = {.testing = testing, .project = project, .file = file};
+    if (!runtime_try(testing->runtime, load_file, &loading, error)) return false;
+    lua_rawgeti(testing->L, LUA_REGISTRYINDEX, loading.chunk);
+    if (!run(testing, error)) return false;
+    if (testing->wanted < 0 || testing->wanted >= testing->count) return true;
+    lua_settop(testing->L, 0);
+    lua_rawgeti(testing->L, LUA_REGISTRYINDEX, testing->function);
+    testing->in_test = true;
+    return run(testing, error);
+}
+
+/* Each test begins with an empty server.shared. */
+static bool renew_shared(struct project *project, struct error *error)
+{
+    struct shared **shared = &project->program.shared;
+    shared_close(*shared);
+    *shared = shared_open(project->config.shared_memory);
+    return *shared != NULL || error_set(error, ERROR_SYSTEM, "no memory for server.shared");
+}
+
+static struct offline *open_server(struct testing *testing, struct project *project,
+                                   struct error *error)
+{
+    project->program.made = &testing->runtime;
+    project->program.witness = &testing->witness;
+    if (!renew_shared(project, error)) return NULL;
+    return offline_open(&project->config, &project->script, error);
+}
+
+/* A handler's failure fails the test, or is perhaps the reason why it has failed. */
+static bool tell_witness(const struct testing *testing, bool fine, struct error *error)
+{
+    const struct error inner = *error;
+    if (testing->witness.kind == ERROR_NONE) return fine;
+    if (fine)
+        *error = testing->witness;
+    else
+        error_set(error, inner.kind, "%.1000s\nbefore that, %.1000s", inner.text,
+                  testing->witness.text);
+    return false;
+}
+
+bool test_file_run(struct project *project, const struct source_file *file, int index, int *count,
+                   char *name, size_t name_size, struct error *error)
+{
+    struct testing *testing = calloc(1, sizeof *testing);
+    if (testing == NULL) return error_set(error, ERROR_SYSTEM, "no memory for a test");
+    testing->wanted = index;
+    testing->offline = open_server(testing, project, error);
+    bool fine = testing->offline != NULL;
+    if (fine) {
+        fine = run_file(testing, project, file, error);
+        offline_close(testing->offline);
+    }
+    fine = tell_witness(testing, fine, error);
+    *count = testing->count;
+    snprintf(name, name_size, "%s", testing->name);
+    free(testing);
+    return fine;
+}

@@ -1,0 +1,188 @@
+/* What LuaJIT has of Lua 5.1 for the globals of a function, a thread or a module: those of the generation that
+ * asks. The thread's own are the base's, which all generations share. */
+#include "lua/environment.h"
+
+#if LUA_VERSION_NUM < 502
+
+#include <string.h>
+
+static void push_globals(lua_State *L)
+{
+    modules_push_own(L, RECORD_GLOBALS);
+}
+
+/* Puts the globals of the function, thread or userdata on the top of the stack in its place; in C, all of these
+ * have the thread's. */
+static void take_globals_of(lua_State *L)
+{
+    if (lua_isfunction(L, -1) && !lua_iscfunction(L, -1))
+        lua_getfenv(L, -1);
+    else
+        push_globals(L);
+    lua_remove(L, -2);
+}
+
+/* Pushes the function at the level that is the first argument. */
+static void push_level(lua_State *L, int level)
+{
+    lua_Debug at;
+    luaL_argcheck(L, level >= 0, 1, "level must be non-negative");
+    luaL_argcheck(L, lua_getstack(L, level, &at) != 0, 1, "invalid level");
+    lua_getinfo(L, "f", &at);
+}
+
+/* getfenv([function or level]) */
+static int get_fenv(lua_State *L)
+{
+    if (lua_isfunction(L, 1))
+        lua_pushvalue(L, 1);
+    else
+        push_level(L, (int)luaL_optinteger(L, 1, 1)); /* 0 is this function, which is in C */
+    take_globals_of(L);
+    return 1;
+}
+
+/* Gives the function on the top of the stack the table at `index`. */
+static void set_globals_of(lua_State *L, int index)
+{
+    if (lua_iscfunction(L, -1))
+        luaL_error(L, "'setfenv' cannot change environment of given object");
+    lua_pushvalue(L, index);
+    lua_setfenv(L, -2);
+}
+
+/* setfenv(function or level, table): 0 would be the thread, on which other generations run as well */
+static int set_fenv(lua_State *L)
+{
+    luaL_checktype(L, 2, LUA_TTABLE);
+    if (lua_isfunction(L, 1)) {
+        lua_pushvalue(L, 1);
+    } else {
+        int level = (int)luaL_checkinteger(L, 1);
+        luaL_argcheck(L, level != 0, 1, "the globals of a thread stay as they are");
+        push_level(L, level);
+    }
+    set_globals_of(L, 2);
+    return 1;
+}
+
+/* debug.getfenv(value) */
+static int get_any_fenv(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_settop(L, 1);
+    int type = lua_type(L, 1);
+    if (type == LUA_TFUNCTION || type == LUA_TTHREAD || type == LUA_TUSERDATA)
+        take_globals_of(L);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* ---- modules ---- */
+
+/* Of the module at `module`. */
+static void name_module(lua_State *L, int module, const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    lua_pushvalue(L, module);
+    lua_setfield(L, module, "_M");
+    lua_pushstring(L, name);
+    lua_setfield(L, module, "_NAME");
+    lua_pushlstring(L, name, dot == NULL ? 0 : (size_t)(dot + 1 - name));
+    lua_setfield(L, module, "_PACKAGE");
+}
+
+/* Pushes package.loaded[name], or the global table of that name, which is made if there is none. */
+static void push_named(lua_State *L, const char *name)
+{
+    modules_push_own(L, RECORD_LOADED);
+    lua_getfield(L, -1, name);
+    if (!lua_istable(L, -1)) {
+        lua_pop(L, 1);
+        push_globals(L);
+        if (luaL_findtable(L, lua_gettop(L), name, 1) != NULL)
+            luaL_error(L, "name conflict for module '%s'", name);
+        lua_remove(L, -2);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, name);
+    }
+    lua_remove(L, -2);
+}
+
+/* module(name, ...): the code that calls it goes on in the module; what follows the name is called with it */
+static int make_module(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+    int options = lua_gettop(L), module = options + 1;
+    lua_Debug at;
+    push_named(L, name);
+    lua_getfield(L, module, "_NAME");
+    bool named = !lua_isnil(L, -1);
+    lua_settop(L, module);
+    if (!named) name_module(L, module, name);
+    if (lua_getstack(L, 1, &at) == 0 || lua_getinfo(L, "f", &at) == 0 || lua_iscfunction(L, -1))
+        return luaL_error(L, "'module' not called from a Lua function");
+    set_globals_of(L, module);
+    for (int i = 2; i <= options; i++) {
+        lua_pushvalue(L, i);
+        lua_pushvalue(L, module);
+        lua_call(L, 1, 0);
+    }
+    return 0;
+}
+
+/* package.seeall(module): the globals are behind it */
+static int see_all(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (lua_getmetatable(L, 1) == 0) {
+        lua_createtable(L, 0, 1);
+        lua_pushvalue(L, -1);
+        lua_setmetatable(L, 1);
+    }
+    push_globals(L);
+    lua_setfield(L, -2, "__index");
+    return 0;
+}
+
+/* ---- opening ---- */
+
+/* In the place of the field of the table on the top of the stack, if there is one. */
+static void replace(lua_State *L, struct runtime *runtime, int record, const char *name,
+                    lua_CFunction function)
+{
+    environment_push_raw(L, -1, name);
+    bool there = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (!there) return;
+    lua_pushlightuserdata(L, runtime);
+    lua_pushvalue(L, record);
+    lua_pushcclosure(L, function, MODULES_UPVALUE_RECORD);
+    lua_setfield(L, -2, name);
+}
+
+void fenv_open(lua_State *L, struct runtime *runtime, int record)
+{
+    lua_rawgeti(L, record, RECORD_GLOBALS);
+    replace(L, runtime, record, "getfenv", get_fenv);
+    replace(L, runtime, record, "setfenv", set_fenv);
+    replace(L, runtime, record, "module", make_module);
+    environment_push_raw(L, -1, "debug");
+    if (lua_istable(L, -1)) replace(L, runtime, record, "getfenv", get_any_fenv);
+    lua_pop(L, 2);
+    lua_rawgeti(L, record, RECORD_PACKAGE);
+    replace(L, runtime, record, "seeall", see_all);
+    lua_pop(L, 1);
+}
+
+#else
+
+void fenv_open(lua_State *L, struct runtime *runtime, int record)
+{
+    (void)L;
+    (void)runtime;
+    (void)record;
+}
+
+#endif

@@ -1,0 +1,239 @@
+/* Lua's own libraries, without what would harm the server; with `sandbox`, without what would reach
+ * the system. */
+#include "run/code.h"
+#include "system/system.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* The function in whose place another stands, as that one's upvalue, with the same arguments. */
+static int call_original(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+static int no_exit(lua_State *L)
+{
+    return luaL_error(L, "os.exit would end the server with all its connections: to end a "
+                         "connection, use conn:close; to end the server, send it TERM");
+}
+
+/* os.execute([command]): while it waits, ^C stops the server as at any other time. */
+static int execute(lua_State *L)
+{
+    const char *command = luaL_optstring(L, 1, NULL);
+    int status;
+    if (command == NULL || !system_execute(command, &status)) return call_original(L);
+    return compat_executed(L, status);
+}
+
+struct removed {
+    const char *library; /* NULL: a global */
+    const char *name;    /* NULL: all of it */
+};
+
+/* What would take the server's memory apart, or the hook that ends handlers; and a console that would wait
+ * for somebody to type. */
+static const struct removed harmful[] = {
+    {"debug", "sethook"},  {"debug", "getregistry"},  {"debug", "setupvalue"},
+    {"debug", "setlocal"}, {"debug", "setuservalue"}, {"debug", "setfenv"},
+    {"debug", "debug"},
+};
+
+/* string.buffer is LuaJIT's: it gives out pointers into memory. */
+static const struct removed unsafe[] = {
+    {NULL, "io"},
+    {NULL, "debug"},
+    {NULL, "dofile"},
+    {NULL, "loadfile"},
+    {NULL, "ffi"},
+    {NULL, "jit"},
+    {NULL, "newproxy"},
+    {"os", "execute"},
+    {"os", "remove"},
+    {"os", "rename"},
+    {"os", "tmpname"},
+    {"os", "getenv"},
+    {"os", "setlocale"},
+    {"string", "dump"},
+    {"package", "loadlib"},
+    {"package", "searchpath"},
+    {NULL, "string.buffer"},
+};
+
+static void set_nil(lua_State *L, const char *name)
+{
+    lua_pushnil(L);
+    lua_setfield(L, -2, name);
+}
+
+/* Nothing is looked for outside the script's directory, in Lua or in C. */
+static void close_paths(lua_State *L)
+{
+    static const char *const fields[] = {"searchers", "loaders"}; /* LuaJIT's are the latter */
+    lua_getglobal(L, "package");
+    for (int i = 0; i < 2; i++) {
+        lua_getfield(L, -1, fields[i]);
+        for (int j = (int)(lua_istable(L, -1) ? lua_rawlen(L, -1) : 0); j > 1; j--) {
+            lua_pushnil(L); /* the first one knows package.preload */
+            lua_rawseti(L, -2, j);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+/* Whatever is called so, or begins so and goes on with a dot, in package.loaded or package.preload. */
+static void forget_family(lua_State *L, const char *where, const char *family)
+{
+    size_t size = strlen(family);
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, where);
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+        lua_pop(L, 1);
+        if (strncmp(name, family, size) != 0 || (name[size] != '.' && name[size] != '\0')) continue;
+        lua_pushvalue(L, -1);
+        lua_pushnil(L);
+        lua_rawset(L, -4);
+    }
+    lua_pop(L, 2);
+}
+
+/* load, and LuaJIT's loadstring, of text only: code in bytes could reach anything. */
+static int load_text(lua_State *L)
+{
+    if (lua_gettop(L) < 3) lua_settop(L, 3);
+    lua_pushliteral(L, "t");
+    lua_replace(L, 3);
+    return call_original(L);
+}
+
+static void close_load(lua_State *L)
+{
+    static const char *const names[] = {"load", "loadstring"};
+    for (int i = 0; i < 2; i++) {
+        lua_getglobal(L, names[i]);
+        if (lua_isfunction(L, -1)) {
+            lua_pushcclosure(L, load_text, 1);
+            lua_setglobal(L, names[i]);
+        } else {
+            lua_pop(L, 1);
+        }
+    }
+}
+
+static void remove_all(lua_State *L, const struct removed *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct removed *removed = &all[i];
+        if (removed->library == NULL) {
+            lua_pushglobaltable(L);
+            forget_family(L, "loaded", removed->name);
+            forget_family(L, "preload", removed->name);
+        } else {
+            lua_getglobal(L, removed->library);
+        }
+        set_nil(L, removed->name);
+        lua_pop(L, 1);
+    }
+}
+
+static void close_system(lua_State *L)
+{
+    close_load(L);
+    remove_all(L, unsafe, sizeof unsafe / sizeof *unsafe);
+    close_paths(L);
+}
+
+/* string.rep(text, count [, between]), which copies nothing for as long as it is told to. */
+static int rep(lua_State *L)
+{
+    size_t size, between = 0;
+    luaL_checklstring(L, 1, &size);
+    lua_Integer count = luaL_checkinteger(L, 2);
+    if (!lua_isnoneornil(L, 3)) luaL_checklstring(L, 3, &between);
+    if (size == 0 && between == 0) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    if (count > 0 && size + between > (size_t)INT_MAX / (size_t)count) /* told with its place */
+        return luaL_error(L, "resulting string too large");
+    return call_original(L);
+}
+
+/* Puts the function in the place of the library's, which is its upvalue. */
+static void bound(lua_State *L, const char *library, const char *name, lua_CFunction function)
+{
+    lua_getglobal(L, library);
+    lua_getfield(L, -1, name);
+    lua_pushcclosure(L, function, 1);
+    lua_setfield(L, -2, name);
+    lua_pop(L, 1);
+}
+
+/* A loader of package.preload's: the module, which is its upvalue. */
+static int give(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    return 1;
+}
+
+/* LuaJIT opens its ffi by itself, and puts it into package.loaded, when code has a number like 1LL. It must
+ * not do so later, behind the sandbox, nor a second time: then a type has another's number. So it is open
+ * from the beginning. LuaJIT uses the module's tables until the end of the state: it is kept, in a sandbox too. */
+static void open_ffi(lua_State *L)
+{
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "preload");
+    lua_getfield(L, -1, "ffi");
+    if (lua_isfunction(L, -1)) {
+        lua_pushliteral(L, "ffi");
+        lua_call(L, 1, 1);
+        lua_pushvalue(L, -1);
+        luaL_ref(L, LUA_REGISTRYINDEX);
+        lua_pushcclosure(L, give, 1);
+        lua_setfield(L, -2, "ffi");
+        lua_getfield(L, -2, "loaded");
+        set_nil(L, "ffi");
+        lua_pop(L, 1);
+    } else {
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+}
+
+/* Modules in C beside main.lua are found before all others; those in Lua `require` finds by itself. */
+static void find_modules_in(lua_State *L, const char *directory)
+{
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "cpath");
+    lua_pushfstring(L, "%s/%s;%s", directory, system_module, lua_tostring(L, -1));
+    lua_setfield(L, -3, "cpath");
+    lua_pop(L, 2);
+}
+
+void library_open(struct runtime *runtime)
+{
+    lua_State *L = runtime->L;
+    luaL_openlibs(L);
+    open_ffi(L);
+    lua_getglobal(L, "os");
+    lua_pushcfunction(L, no_exit);
+    lua_setfield(L, -2, "exit");
+    lua_pop(L, 1);
+    coroutines_open(runtime);
+    lua_warn_open(runtime);
+    if (COMPAT_REPEATS_NOTHING) bound(L, "string", "rep", rep);
+    library_open_debug(runtime);
+    library_open_levels(runtime);
+    bound(L, "os", "execute", execute);
+    remove_all(L, harmful, sizeof harmful / sizeof *harmful);
+    find_modules_in(L, runtime->program->plan->source->directory);
+    if (runtime->program->serves) lua_print_open(L);
+    if (runtime->program->sandbox) close_system(L);
+}

@@ -1,0 +1,194 @@
+/* Lua's `debug`, so that it gives nothing out that guards the server: what C functions keep, those of the
+ * server's own that stand on the stack, and the metatables that userdata are known by. */
+#include "lua/environment.h"
+#include "run/code.h"
+
+/* debug.getupvalue(function, number): of functions of Lua's only */
+static int get_upvalue(lua_State *L)
+{
+    int number = (int)luaL_checkinteger(L, 2);
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    if (lua_iscfunction(L, 1)) return 0;
+    const char *name = lua_getupvalue(L, 1, number);
+    if (name == NULL) return 0;
+    lua_pushstring(L, name);
+    lua_insert(L, -2);
+    return 2;
+}
+
+static bool is_userdata(lua_State *L, int index)
+{
+    int type = lua_type(L, index);
+    return type == LUA_TUSERDATA || type == LUA_TLIGHTUSERDATA;
+}
+
+/* debug.setmetatable(value, metatable): of a userdata it is what its functions know it by; and all light
+ * ones have the same */
+static int set_metatable(lua_State *L)
+{
+    luaL_argcheck(L, !is_userdata(L, 1), 1, "a userdata keeps its metatable");
+    luaL_argcheck(L, lua_isnil(L, 2) || lua_istable(L, 2), 2, "expected nil or a table");
+    lua_settop(L, 2);
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+/* Puts a copy in the place of the table on the top of the stack. */
+static void copy_table(lua_State *L)
+{
+    lua_newtable(L);
+    lua_pushnil(L);
+    while (lua_next(L, -3) != 0) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_remove(L, -2);
+}
+
+/* Adds to the table on the top of the stack what the metatable of the one at `index` finds beside it. */
+static void add_inherited(lua_State *L, int index)
+{
+    if (lua_getmetatable(L, index) == 0) return;
+    environment_push_raw(L, -1, "__index");
+    lua_pushnil(L);
+    while (lua_istable(L, -2) && lua_next(L, -2) != 0) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -6);
+    }
+    if (!lua_istable(L, -1)) lua_pop(L, 1);
+    lua_pop(L, 2);
+}
+
+/* debug.getmetatable(value): of a userdata and of a conn a copy, with copies of its methods */
+static int get_metatable(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    if (lua_getmetatable(L, 1) == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    if (!is_userdata(L, 1) && !lua_conn_is_metatable(L)) return 1;
+    lua_pushvalue(L, -1);
+    int original = lua_gettop(L) - 1;
+    copy_table(L);
+    lua_pushnil(L); /* a finalizer is called by Lua, once: server.shared is all generations' */
+    lua_setfield(L, -2, "__gc");
+    environment_push_raw(L, -1, "__index");
+    if (lua_istable(L, -1)) {
+        copy_table(L);
+        add_inherited(L, original);
+        lua_setfield(L, -2, "__index");
+    } else {
+        lua_pop(L, 1);
+    }
+    return 1;
+}
+
+/* Is the function on the top of the stack in C, or what calls on_receive? Takes it. */
+static bool take_is_ours(lua_State *L)
+{
+    bool ours = lua_iscfunction(L, -1) != 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime_of(L)->drive);
+    ours = ours || lua_rawequal(L, -1, -2) != 0;
+    lua_pop(L, 2);
+    return ours;
+}
+
+/* debug.getlocal([thread,] level or function, number): not what functions of the server's own hold, in which a
+ * finalizer may run */
+static int get_local(lua_State *L)
+{
+    int place = lua_isthread(L, 1) ? 2 : 1;
+    lua_State *of = place == 2 ? lua_tothread(L, 1) : L;
+    lua_Debug at;
+    int number = (int)luaL_checkinteger(L, place + 1);
+    if (lua_isfunction(L, place)) {
+        lua_pushvalue(L, place);
+        lua_pushstring(L, lua_getlocal(L, NULL, number));
+        return 1;
+    }
+    int level = (int)luaL_checkinteger(L, place);
+    luaL_argcheck(L, lua_getstack(of, level, &at) != 0, place, "level out of range");
+    if (!lua_checkstack(of, 1)) return luaL_error(L, "stack overflow");
+    lua_getinfo(of, "f", &at);
+    lua_xmove(of, L, 1);
+    const char *name = take_is_ours(L) ? NULL : lua_getlocal(of, &at, number);
+    if (name == NULL) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_xmove(of, L, 1);
+    lua_pushstring(L, name);
+    lua_insert(L, -2);
+    return 2;
+}
+
+/* The place of the level among the arguments of debug.getinfo, on this coroutine; 0: there is none. */
+static int place_of_level(lua_State *L)
+{
+    int place = lua_isthread(L, 1) ? 2 : 1;
+    bool elsewhere = place == 2 && lua_tothread(L, 1) != L;
+    return !elsewhere && lua_isnumber(L, place) && lua_tonumber(L, place) >= 0 ? place : 0;
+}
+
+void library_check_info(lua_State *L)
+{
+    int top = lua_gettop(L), place = lua_isthread(L, 1) ? 2 : 1;
+    lua_Debug at;
+    if (!lua_isfunction(L, place)) luaL_checknumber(L, place);
+    const char *what = luaL_optstring(L, place + 1, "");
+    luaL_argcheck(L, *what != '>', place + 1, "invalid option '>'");
+    lua_getstack(L, 0, &at);
+    luaL_argcheck(L, lua_getinfo(L, what, &at) != 0, place + 1, "invalid option");
+    lua_settop(L, top);
+}
+
+/* debug.getinfo([thread,] function [, what]). On the stack stand functions in C that are no script's to
+ * call: those in whose place others stand, and those that take a pointer. */
+static int get_info(lua_State *L)
+{
+    struct runtime *runtime = runtime_of(L);
+    int level = place_of_level(L), place = lua_isthread(L, 1) ? 2 : 1;
+    bool by_level = !lua_isfunction(L, place);
+    library_check_info(L);
+    if (level > 0) { /* this is one more */
+        lua_pushnumber(L, lua_tonumber(L, level) + 1);
+        lua_replace(L, level);
+    }
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    if (!by_level || !lua_istable(L, -1)) return 1;
+    environment_push_raw(L, -1, "func");
+    environment_push_closet(L, runtime, CLOSET_PUBLIC);
+    lua_pushvalue(L, -2);
+    lua_rawget(L, -2);
+    bool public = lua_toboolean(L, -1) != 0;
+    lua_pop(L, 2);
+    if (take_is_ours(L) && !public) {
+        lua_pushnil(L);
+        lua_setfield(L, -2, "func");
+    }
+    return 1;
+}
+
+void library_open_debug(struct runtime *runtime)
+{
+    static const luaL_Reg functions[] = {
+        {"getupvalue", get_upvalue},
+        {"getlocal", get_local},
+        {"setmetatable", set_metatable},
+        {"getmetatable", get_metatable},
+        {NULL, NULL},
+    };
+    lua_State *L = runtime->L;
+    lua_getglobal(L, "debug");
+    runtime_register(runtime, L, functions);
+    lua_pushlightuserdata(L, runtime);
+    lua_getfield(L, -2, "getinfo");
+    lua_pushcclosure(L, get_info, 2);
+    lua_setfield(L, -2, "getinfo");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,87 @@
+/* overtime.h - ends calls of Lua that do not return.
+ *
+ * A call that runs costs some plain stores at its begin and its end: no clock is read and no hook is
+ * set for it. A thread of its own looks now and then whether a call is still the one it saw before;
+ * one that is over its time gets a hook, put there on the call's own thread between two of its
+ * instructions. The hook yields out of the call, where that can be, and else raises an error at every
+ * instruction until the call has ended: either way no pcall keeps it alive. After a yield the
+ * variables with __close can still be closed; after an error out of a hook no hook runs in the
+ * coroutine any more, and nothing would end a __close that loops.
+ *
+ * What no hook reaches is only told of in the log: a C function that loops by itself (a pattern of
+ * the string library), a finalizer, with Lua 5.4 the search for a function through a long chain of __call,
+ * and with LuaJIT a loop that it has compiled. */
+#ifndef MOONPORT_OVERTIME_H
+#define MOONPORT_OVERTIME_H
+
+#include "base/list.h"
+#include "lua/compat.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct overtime {
+    _Atomic uint64_t calls;     /* begun and ended: odd while one runs */
+    _Atomic uint64_t doomed;    /* the value of `calls` that is to be interrupted */
+    _Atomic uint64_t limit_ns;  /* of the call that runs; 0: none */
+    lua_State *_Atomic running; /* the coroutine that runs now, one of the script's own perhaps */
+    lua_State *first;           /* may yield when it is interrupted; NULL: none */
+    char text[160];             /* what was interrupted, and where, if `first` yielded for it */
+    const char *_Atomic what;   /* "on_receive" */
+    _Atomic bool raised;        /* the hook is set: only this thread looks */
+    void *thread;               /* interrupt.h's own */
+    uint32_t number;            /* of the worker, for a log line */
+
+    /* The watching thread's. */
+    struct list node;
+    uint64_t seen, since_ns, told_ns;
+};
+
+/* On the thread whose calls these are. False: there is no memory, or no thread to watch them. */
+bool overtime_open(struct overtime *overtime, uint32_t number);
+void overtime_close(struct overtime *overtime);
+
+static inline void overtime_begin(struct overtime *overtime, lua_State *L, const char *what,
+                                  uint64_t limit_ns)
+{
+    uint64_t calls = atomic_load_explicit(&overtime->calls, memory_order_relaxed);
+    atomic_store_explicit(&overtime->running, L, memory_order_relaxed);
+    atomic_store_explicit(&overtime->what, what, memory_order_relaxed);
+    overtime->first = NULL;
+    atomic_store_explicit(&overtime->limit_ns, limit_ns, memory_order_relaxed);
+    atomic_store_explicit(&overtime->calls, calls + 1, memory_order_release);
+}
+
+/* Takes the hook off, if there is one. */
+void overtime_calm(struct overtime *overtime, lua_State *L);
+
+/* True: the call was interrupted. */
+static inline bool overtime_end(struct overtime *overtime, lua_State *L)
+{
+    uint64_t calls = atomic_load_explicit(&overtime->calls, memory_order_relaxed);
+    atomic_store_explicit(&overtime->calls, calls + 1, memory_order_release);
+    bool raised = atomic_load_explicit(&overtime->raised, memory_order_relaxed);
+    if (raised) overtime_calm(overtime, L);
+    return raised;
+}
+
+/* One call is over, and the next of its kind begins in its place. */
+static inline void overtime_again(struct overtime *overtime, lua_State *L)
+{
+    uint64_t calls = atomic_load_explicit(&overtime->calls, memory_order_relaxed);
+    atomic_store_explicit(&overtime->calls, calls + 2, memory_order_release);
+    /* Afterwards: until then the one that is over may still get a hook, which is not the next one's. */
+    if (atomic_load_explicit(&overtime->raised, memory_order_relaxed)) overtime_calm(overtime, L);
+}
+
+/* Its thread: the call that runs is being interrupted. */
+static inline bool overtime_is_raised(const struct overtime *overtime)
+{
+    return atomic_load_explicit(&overtime->raised, memory_order_relaxed);
+}
+
+/* The call goes on in another coroutine; after that one, in the first again. */
+void overtime_enter(struct overtime *overtime, lua_State *L);
+void overtime_leave(struct overtime *overtime, lua_State *left, lua_State *L);
+
+#endif

@@ -1,0 +1,158 @@
+/* `require`, as the manual of Lua 5.4 has it, for one generation of scripts. */
+#include "lua/environment.h"
+
+#include <string.h>
+
+enum { LEVELS_MAX = 1000 };
+
+static int require(lua_State *L);
+
+/* Pushes what the call of `require` at this level has in this place, or nil. */
+static void push_local(lua_State *L, const lua_Debug *at, int place)
+{
+    if (lua_getlocal(L, at, place) == NULL) lua_pushnil(L);
+}
+
+/* Is it the loader at 3 that this call runs, with the data at 4? A file is compiled for each search: the
+ * same path says that it is the same one. package.preload has one text for all of its functions. */
+static bool runs_loader(lua_State *L, const lua_Debug *at)
+{
+    push_local(L, at, 3);
+    push_local(L, at, 4);
+    bool same = lua_rawequal(L, -2, 3) != 0;
+    bool is_path = lua_type(L, 4) == LUA_TSTRING && strcmp(lua_tostring(L, 4), ":preload:") != 0;
+    same = same || (lua_isfunction(L, -2) && is_path && lua_rawequal(L, -1, 4) != 0);
+    lua_pop(L, 2);
+    return same;
+}
+
+/* Is a call of `require` for the name at 1 under way on this coroutine, with the same loader? (A function that
+ * raises an error leaves nothing to be cleared then.) */
+static bool is_being_loaded(lua_State *L)
+{
+    lua_Debug at;
+    for (int level = 1; level < LEVELS_MAX && lua_getstack(L, level, &at) != 0; level++) {
+        lua_getinfo(L, "f", &at);
+        bool same = lua_tocfunction(L, -1) == require;
+        lua_pop(L, 1);
+        if (!same) continue;
+        push_local(L, &at, 1);
+        same = lua_rawequal(L, -1, 1) != 0;
+        lua_pop(L, 1);
+        if (same && runs_loader(L, &at)) return true;
+    }
+    return false;
+}
+
+/* Leaves the loader and its data on the stack. */
+static void find_loader(lua_State *L, const char *name)
+{
+    modules_push_own(L, RECORD_PACKAGE);
+    lua_getfield(L, -1, COMPAT_SEARCHERS);
+    lua_remove(L, -2);
+    int searchers = lua_gettop(L), missed = searchers + 1;
+    if (!lua_istable(L, searchers)) luaL_error(L, "'package." COMPAT_SEARCHERS "' must be a table");
+    lua_pushliteral(L, "");
+    for (int i = 1;; i++) {
+        lua_rawgeti(L, searchers, i);
+        if (lua_isnil(L, -1)) break;
+        lua_pushvalue(L, 1);
+        lua_call(L, 1, 2);
+        if (lua_isfunction(L, -2)) {
+            lua_remove(L, missed);
+            lua_remove(L, searchers);
+            return;
+        }
+        if (lua_isstring(L, -2)) {
+            lua_pushfstring(L, "%s\n\t%s", lua_tostring(L, missed), lua_tostring(L, -2));
+            lua_replace(L, missed);
+        }
+        lua_settop(L, missed);
+    }
+    luaL_error(L, "module '%s' not found:%s", name, lua_tostring(L, missed));
+}
+
+/* require(name): the module, and what its searcher has told of it if it was loaded now */
+static int require(lua_State *L)
+{
+    const char *name = modules_check_name(L);
+    lua_settop(L, 1); /* is_being_loaded looks for it there, and for the loader */
+    modules_push_own(L, RECORD_LOADED);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_pushvalue(L, 1);
+    lua_gettable(L, 2);
+    if (lua_toboolean(L, 3)) return 1;
+    lua_settop(L, 2);
+    find_loader(L, name); /* 3: the loader, 4: its data */
+    if (is_being_loaded(L))
+        return luaL_error(L,
+                          "module '%s' is being loaded already: it requires itself, or is required "
+                          "by a module that it requires. Set package.loaded[...] before that",
+                          name);
+    lua_pushvalue(L, 3);
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 4);
+    lua_call(L, 2, 1);
+    if (!lua_isnil(L, 5)) {
+        lua_pushvalue(L, 1);
+        lua_pushvalue(L, 5);
+        lua_settable(L, 2);
+    }
+    lua_settop(L, 4);
+    lua_pushvalue(L, 1);
+    lua_gettable(L, 2);
+    if (lua_isnil(L, 5)) {
+        lua_pushboolean(L, 1);
+        lua_replace(L, 5);
+        lua_pushvalue(L, 1);
+        lua_pushvalue(L, 5);
+        lua_settable(L, 2);
+    }
+    lua_pushvalue(L, 4);
+    return 2;
+}
+
+/* ---- opening ---- */
+
+/* Stands in the place of those that look outside: its answer is a line of the error. */
+static int tell_of_sandbox(lua_State *L)
+{
+    lua_pushliteral(L, COMPAT_SEARCHER_LINE
+                    "the sandbox (sandbox = true) loads no modules in C, and nothing from outside "
+                    "the script's directory");
+    return 1;
+}
+
+/* Pushes the function, which keeps the record; 0: it takes that of the generation that is shown. */
+static void push_function(lua_State *L, struct runtime *runtime, lua_CFunction function, int record)
+{
+    lua_pushlightuserdata(L, runtime);
+    if (record != 0) lua_pushvalue(L, record);
+    lua_pushcclosure(L, function, record != 0 ? 2 : 1);
+}
+
+void modules_open(lua_State *L, struct runtime *runtime, int record)
+{
+    int count = runtime->program->sandbox ? MODULES_IN_SANDBOX : MODULES_SEARCHERS;
+    lua_rawgeti(L, record, RECORD_GLOBALS);
+    push_function(L, runtime, require, record);
+    lua_setfield(L, -2, "require");
+    lua_rawgeti(L, record, RECORD_PACKAGE);
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+        push_function(L, runtime, modules_searchers[i], record);
+        lua_rawseti(L, -2, i + 1);
+    }
+    if (runtime->program->sandbox) {
+        lua_pushcfunction(L, tell_of_sandbox);
+        lua_rawseti(L, -2, count + 1);
+    }
+    lua_setfield(L, -2, COMPAT_SEARCHERS);
+    lua_pop(L, 2);
+}
+
+void modules_open_base(lua_State *L, struct runtime *runtime)
+{
+    push_function(L, runtime, require, 0);
+    lua_setglobal(L, "require");
+}

@@ -1,0 +1,22 @@
+/* value.h - Lua values as bytes, to hand them to another worker's Lua state: nil, booleans, numbers,
+ * strings, and tables of those, whose keys are no tables. A copy, by raw access: metatables are not
+ * asked, and not kept. The bytes are for this process only. */
+#ifndef MOONPORT_VALUE_H
+#define MOONPORT_VALUE_H
+
+#include "base/span.h"
+#include "lua/compat.h"
+
+enum { VALUE_DEPTH_MAX = 32, VALUE_SIZE_MAX = 16 << 20 /* bytes */ };
+
+/* The value at `index` as bytes. They belong to a userdata that is pushed, and are valid as long as
+ * it stands on the stack. Returns NULL, or the code of what data can cause: "toobig", "toodeep" (tables in a
+ * circle, too), with a text above the userdata that says where. Raises an error that says which value is of a type that cannot be handed on, and where it is:
+ * "cannot post a function (at .players[3].callback)". The stamp, any number, goes with it. */
+const char *value_encode(lua_State *L, int index, uint64_t stamp, struct span *bytes);
+uint64_t value_stamp(struct span bytes);
+
+/* Pushes the value. Raises an error only when there is no memory. */
+void value_decode(lua_State *L, struct span bytes);
+
+#endif

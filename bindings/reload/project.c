@@ -1,0 +1,44 @@
+#include "reload/project.h"
+
+#include "api/shared.h"
+
+static bool read_all(struct project *project, int count, char **words, bool tests,
+                     struct error *error)
+{
+    if (!command_line_read(&project->line, count, words, error)) return false;
+    project->source = source_read(project->line.directory, error);
+    return project->source != NULL &&
+           command_line_configure(&project->line, project->source, &project->config, error) &&
+           review_open(&project->review, project->source, tests, error);
+}
+
+bool project_open(struct project *project, int count, char **words, bool tests, struct error *error)
+{
+    *project = (struct project){.source = NULL};
+    if (!read_all(project, count, words, tests, error)) return false;
+    const struct config *config = &project->config;
+    project->plan = (struct plan){
+        .source = project->source,
+        .generation = 1,
+        .suspects = &project->review.suspects,
+    };
+    project->program = (struct program){
+        .plan = &project->plan,
+        .shared = shared_open(config->shared_memory),
+        .memory_max = config->lua_memory,
+        .timeout_ns = config->handler_timeout_ns,
+        .sandbox = config->sandbox,
+    };
+    if (project->program.shared == NULL)
+        return error_set(error, ERROR_SYSTEM, "no memory for server.shared");
+    project->script = lua_script;
+    project->script.context = &project->program;
+    return true;
+}
+
+void project_close(struct project *project)
+{
+    if (project->program.shared != NULL) shared_close(project->program.shared);
+    review_close(&project->review);
+    if (project->source != NULL) source_drop(project->source);
+}

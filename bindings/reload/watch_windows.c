@@ -1,0 +1,248 @@
+#include "reload/watch.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "reload/settle.h"
+#include "scripts/source.h"
+
+#include <stdlib.h>
+#include <windows.h>
+
+enum { LOOK_MS = 1000, CHANGES_SIZE = 65536 /* at most, for a directory on a network */ };
+
+struct watch {
+    HANDLE wake;      /* an event that resets itself */
+    HANDLE directory; /* NULL: it has gone, or there is none */
+    char *path;       /* NULL: nothing is watched */
+    DWORD volume;     /* of the directory, with its number there */
+    uint64_t number;
+    uint64_t insist_ms; /* when to take what is written to as it is; UINT64_MAX: not decided */
+    uint64_t look_ms;   /* when to see where the path leads now; UINT64_MAX: never */
+    struct settle settle;
+    OVERLAPPED operation; /* always under way while there is a directory */
+    DWORD changes[CHANGES_SIZE / sizeof(DWORD)];
+};
+
+/* ---- what is watched ---- */
+
+static HANDLE open_directory(const char *path)
+{
+    /* Whoever likes may move or delete it. */
+    HANDLE directory = CreateFileA(
+        path, FILE_LIST_DIRECTORY, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+        OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OVERLAPPED, NULL);
+    return directory == INVALID_HANDLE_VALUE ? NULL : directory;
+}
+
+static bool identify(HANDLE directory, DWORD *volume, uint64_t *number)
+{
+    BY_HANDLE_FILE_INFORMATION information;
+    if (!GetFileInformationByHandle(directory, &information)) return false;
+    *volume = information.dwVolumeSerialNumber;
+    *number = (uint64_t)information.nFileIndexHigh << 32 | information.nFileIndexLow;
+    return true;
+}
+
+static bool await_changes(struct watch *watch)
+{
+    const DWORD counted = FILE_NOTIFY_CHANGE_FILE_NAME | FILE_NOTIFY_CHANGE_DIR_NAME |
+                          FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE;
+    return ReadDirectoryChangesW(watch->directory, watch->changes, sizeof watch->changes, TRUE,
+                                 counted, NULL, &watch->operation, NULL);
+}
+
+/* Takes over the handle; false if it cannot be watched. */
+static bool begin(struct watch *watch, HANDLE directory)
+{
+    watch->directory = directory;
+    if (identify(directory, &watch->volume, &watch->number) && await_changes(watch)) return true;
+    DWORD number = GetLastError();
+    CloseHandle(directory);
+    watch->directory = NULL;
+    SetLastError(number);
+    return false;
+}
+
+/* Nothing is under way. As long as somebody has a deleted directory open, its name is not free. */
+static void let_go(struct watch *watch)
+{
+    if (watch->directory != NULL) CloseHandle(watch->directory);
+    watch->directory = NULL;
+}
+
+static void end(struct watch *watch)
+{
+    DWORD size;
+    if (watch->directory == NULL) return;
+    CancelIoEx(watch->directory, &watch->operation);
+    GetOverlappedResult(watch->directory, &watch->operation, &size, TRUE);
+    let_go(watch);
+}
+
+/* Once a second, because nothing tells that a path leads elsewhere. */
+static void look(struct watch *watch, uint64_t now)
+{
+    DWORD volume;
+    uint64_t number;
+    if (now < watch->look_ms) return;
+    watch->look_ms = now + LOOK_MS;
+    HANDLE directory = open_directory(watch->path);
+    bool there = directory != NULL && identify(directory, &volume, &number);
+    bool same =
+        there && watch->directory != NULL && volume == watch->volume && number == watch->number;
+    if (!same) end(watch);
+    if (there && !same) {
+        if (begin(watch, directory)) settle_note(&watch->settle, now);
+    } else if (directory != NULL) {
+        CloseHandle(directory);
+    }
+}
+
+/* ---- what has happened ---- */
+
+/* Nothing below a hidden directory counts, and of what is written only Lua files. A name that comes
+ * or goes counts whatever it is: it may be a link that leads to some. */
+static bool counts(const FILE_NOTIFY_INFORMATION *change)
+{
+    const WCHAR *name = change->FileName, *stop = name + change->FileNameLength / sizeof *name;
+    for (const WCHAR *at = name; at < stop; at++) {
+        if (*at != L'\\') continue;
+        if (*name == L'.') return false;
+        name = at + 1;
+    }
+    if (change->Action != FILE_ACTION_MODIFIED) return true;
+    return stop - name > 4 && *name != L'.' && _wcsnicmp(stop - 4, L".lua", 4) == 0;
+}
+
+static bool any_counts(const struct watch *watch)
+{
+    const FILE_NOTIFY_INFORMATION *change = (const void *)watch->changes;
+    while (!counts(change)) {
+        if (change->NextEntryOffset == 0) return false;
+        change = (const void *)((const char *)change + change->NextEntryOffset);
+    }
+    return true;
+}
+
+static void read_changes(struct watch *watch, uint64_t now)
+{
+    DWORD size = 0;
+    bool fine = GetOverlappedResult(watch->directory, &watch->operation, &size, FALSE);
+    /* 0 bytes: there was more than room for it. */
+    if (!fine || size == 0 || any_counts(watch)) settle_note(&watch->settle, now);
+    /* If it was deleted the next look finds what comes after it. */
+    if (!fine || !await_changes(watch)) let_go(watch);
+}
+
+/* Nothing tells that a file was closed. But who wants it for nobody else to write to is refused as
+ * long as somebody has it open for that, or has all of it. */
+static bool find_writing(void *context, const char *path, const char *name, struct error *error)
+{
+    (void)context;
+    HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL,
+                              OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file == INVALID_HANDLE_VALUE && GetLastError() == ERROR_SHARING_VIOLATION)
+        return error_set(error, ERROR_SYSTEM, "%s", name); /* the way ends here */
+    if (file != INVALID_HANDLE_VALUE) CloseHandle(file);
+    return true;
+}
+
+/* The error names the file. */
+static bool is_written_to(const struct watch *watch, struct error *error)
+{
+    struct source_visitor visitor = {.file = find_writing};
+    *error = (struct error){.kind = ERROR_NONE};
+    source_walk(watch->path, &visitor, error);
+    return error->kind == ERROR_SYSTEM;
+}
+
+/* True if a burst is over. */
+static bool has_settled(struct watch *watch, uint64_t now)
+{
+    struct error error;
+    if (!settle_is_due(&watch->settle, now)) return false;
+    bool writing = is_written_to(watch, &error);
+    if (!settle_over(&watch->settle, now, writing)) return false;
+    if (writing) {
+        watch->insist_ms = now;
+        log_line(LOG_WARN,
+                 "%s has been open for writing for %d s since the last change: it is read as it is",
+                 error.text, SETTLE_OPEN_MS / 1000);
+    }
+    return true;
+}
+
+enum watch_event watch_wait(struct watch *watch)
+{
+    HANDLE events[] = {watch->wake, watch->operation.hEvent};
+    for (;;) {
+        if (WaitForSingleObject(watch->wake, 0) == WAIT_OBJECT_0) return WATCH_WOKEN;
+        uint64_t now = GetTickCount64();
+        if (has_settled(watch, now)) return WATCH_CHANGED;
+        look(watch, now);
+        uint64_t patience = settle_wait_ms(&watch->settle, now, watch->look_ms);
+        DWORD come = WaitForMultipleObjects(watch->directory != NULL ? 2 : 1, events, FALSE,
+                                            patience < INFINITE ? (DWORD)patience : INFINITE);
+        if (come == WAIT_OBJECT_0) return WATCH_WOKEN;
+        if (come == WAIT_OBJECT_0 + 1) read_changes(watch, GetTickCount64());
+    }
+}
+
+bool watch_saw_writing(struct watch *watch)
+{
+    struct error error;
+    uint64_t now = GetTickCount64();
+    if (watch->path == NULL) return false;
+    if (watch->directory != NULL &&
+        WaitForSingleObject(watch->operation.hEvent, 0) == WAIT_OBJECT_0)
+        read_changes(watch, now);
+    bool writing = is_written_to(watch, &error);
+    if (writing) settle_note(&watch->settle, now);
+    if ((!writing && !watch->settle.changed) || now >= watch->insist_ms) {
+        watch->insist_ms = UINT64_MAX;
+        return false;
+    }
+    if (watch->insist_ms == UINT64_MAX) watch->insist_ms = now + SETTLE_OPEN_LATEST_MS;
+    return true;
+}
+
+void watch_wake(struct watch *watch)
+{
+    check(SetEvent(watch->wake));
+}
+
+/* ---- opening and closing ---- */
+
+struct watch *watch_open(const char *directory, struct error *error)
+{
+    struct watch *watch = calloc(1, sizeof *watch);
+    if (watch == NULL) goto no_memory;
+    watch->look_ms = watch->insist_ms = UINT64_MAX;
+    watch->wake = CreateEventW(NULL, FALSE, FALSE, NULL);
+    watch->operation.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (watch->wake == NULL || watch->operation.hEvent == NULL) goto no_memory;
+    if (directory == NULL) return watch;
+    watch->path = strdup(directory);
+    if (watch->path == NULL) goto no_memory;
+    watch->look_ms = GetTickCount64() + LOOK_MS;
+    HANDLE opened = open_directory(directory);
+    if (opened != NULL && begin(watch, opened)) return watch;
+    error_set(error, ERROR_SYSTEM, "%s cannot be watched for changes: Windows error %lu", directory,
+              GetLastError());
+    goto failed;
+
+no_memory:
+    error_set(error, ERROR_SYSTEM, "no memory to watch for changes");
+failed:
+    if (watch != NULL) watch_close(watch);
+    return NULL;
+}
+
+void watch_close(struct watch *watch)
+{
+    end(watch);
+    if (watch->operation.hEvent != NULL) CloseHandle(watch->operation.hEvent);
+    if (watch->wake != NULL) CloseHandle(watch->wake);
+    free(watch->path);
+    free(watch);
+}

@@ -1,0 +1,285 @@
+/* The engine calls, and a handler of the script runs. */
+#include "run/code.h"
+
+/* ---- the way into a handler ---- */
+
+/* drive(on_receive, conn) calls it for one packet after another, in one coroutine: to make one ready takes
+ * longer than most handlers do. After a handler that has waited there is none: its connection is held,
+ * and the packets behind its own have waited, too. */
+
+/* The call that this coroutine is about; NULL if a script has resumed it, which may be long after. */
+static struct run *driven(lua_State *L)
+{
+    struct run *run = runtime_of(L)->current;
+    return run != NULL && run->L == L ? run : NULL;
+}
+
+static void push_packet(lua_State *L, struct run *run)
+{
+    run->reached = false;
+    lua_pushlstring(L, (const char *)run->packet.data, run->packet.size);
+    run->reached = true;
+    overtime_again(&run->runtime->overtime, L);
+}
+
+static bool next_packet(struct run *run)
+{
+    return !run->runtime->heap.refused && link_next(run->link, &run->packet);
+}
+
+#if COMPAT_CALLS_WAITING
+
+const char handlers_drive_frame[] = "\n\t[C]: in ?";
+
+static int drove(lua_State *L, int status, lua_KContext context)
+{
+    (void)L;
+    (void)status;
+    (void)context;
+    return 0;
+}
+
+static int drive(lua_State *L)
+{
+    struct run *run = driven(L);
+    if (run == NULL) return 0;
+    do {
+        lua_pushvalue(L, 1);
+        lua_pushvalue(L, 2);
+        push_packet(L, run);
+        lua_callk(L, 2, 0, 0, drove);
+    } while (next_packet(run));
+    return 0;
+}
+
+static void push_drive(struct runtime *runtime)
+{
+    lua_pushcfunction(runtime->L, drive);
+}
+
+#else
+
+const char handlers_drive_frame[] = "\n\tmoonport:";
+
+static const char drive_text[] =
+    "local next_packet = ... "
+    "return function(on_receive, conn) "
+    "  local packet = next_packet() "
+    "  while packet do on_receive(conn, packet) packet = next_packet() end "
+    "end";
+
+/* next_packet(): a string, or nil. The first one is there. */
+static int take_packet(lua_State *L)
+{
+    struct run *run = driven(L);
+    if (run == NULL || run->handler != ON_RECEIVE || run->link == NULL) return 0;
+    if (run->reached && !next_packet(run)) return 0;
+    push_packet(L, run);
+    return 1;
+}
+
+/* A C function of LuaJIT's cannot call what waits. Compiled, the loop would be out of reach for hooks. */
+static void push_drive(struct runtime *runtime)
+{
+    lua_State *L = runtime->L;
+    if (luaL_loadbuffer(L, drive_text, sizeof drive_text - 1, "=moonport") != 0) lua_error(L);
+    lua_pushlightuserdata(L, runtime);
+    lua_pushcclosure(L, take_packet, 1);
+    lua_call(L, 1, 1);
+    luaJIT_setmode(L, -1, LUAJIT_MODE_FUNC | LUAJIT_MODE_OFF);
+}
+
+#endif
+
+void handlers_open(struct runtime *runtime)
+{
+    push_drive(runtime);
+    runtime->drive = luaL_ref(runtime->L, LUA_REGISTRYINDEX);
+}
+
+/* A coroutine with the handler and its conn on it, and `drive` around them for on_receive; NULL if there is
+ * none. */
+static struct run *prepare(struct runtime *runtime, enum handler handler, struct link *link)
+{
+    struct run *run = run_take(runtime, handler, link);
+    if (run == NULL) return NULL;
+    bool driven = handler == ON_RECEIVE;
+    if (driven) lua_pushvalue(runtime->L, SLOT_DRIVE);
+    lua_pushvalue(runtime->L, SLOT_HANDLERS + (int)handler);
+    lua_rawgeti(runtime->L, SLOT_CONNS, (int)link_slot(link) + 1);
+    if (run->link != NULL) run->conn = lua_topointer(runtime->L, -1);
+    lua_xmove(runtime->L, run->L, driven ? 3 : 2);
+    return run;
+}
+
+/* The answer of on_connect and on_idle: the first result, or nil. A failure ends the connection. */
+static enum script_verdict answer(struct run *run, enum run_state state)
+{
+    if (state == RUN_WAITS) return SCRIPT_WAIT;
+    enum script_verdict verdict = SCRIPT_NO;
+    if (state == RUN_DONE) {
+        bool has = lua_gettop(run->L) > 0 && !lua_isnil(run->L, 1);
+        if (run->handler == ON_CONNECT)
+            verdict = has && !lua_toboolean(run->L, 1) ? SCRIPT_NO : SCRIPT_YES;
+        else
+            verdict = has && lua_toboolean(run->L, 1) ? SCRIPT_YES : SCRIPT_NO;
+    } else {
+        link_close_failed(run->link);
+    }
+    run_done(run);
+    return verdict;
+}
+
+static enum script_verdict connected(void *state, struct link *link)
+{
+    struct runtime *runtime = state;
+    if (!lua_conn_add(runtime, link)) return SCRIPT_NO;
+    if (!runtime->has[ON_CONNECT]) return SCRIPT_YES;
+    struct run *run = prepare(runtime, ON_CONNECT, link);
+    return run == NULL ? SCRIPT_NO : answer(run, run_call(run, 1));
+}
+
+/* After on_receive and on_drain. */
+static void conclude(struct run *run, enum run_state state, struct link *link)
+{
+    if (state == RUN_WAITS) {
+        link_hold(link);
+        return;
+    }
+    run_done(run);
+    if (state == RUN_FAILED) link_close_failed(link);
+}
+
+/* Adds a string to the arguments; false, and the connection ends, if that fails. */
+static bool push_argument(struct run *run, struct link *link, struct span bytes)
+{
+    lua_State *L = run->runtime->L;
+    if (compat_push_bytes(L, run->L, bytes.data, bytes.size)) return true;
+    runtime_not_called(run, L);
+    lua_pop(L, 1);
+    run_done(run);
+    link_close_failed(link);
+    return false;
+}
+
+static void received(void *state, struct link *link, struct span packet)
+{
+    struct runtime *runtime = state;
+    if (!runtime->has[ON_RECEIVE]) return;
+    struct run *run = prepare(runtime, ON_RECEIVE, link);
+    if (run == NULL) {
+        link_close_failed(link); /* a packet of its stream is lost */
+        return;
+    }
+    run->packet = packet;
+    run->reached = false;
+    conclude(run, run_call(run, 2), link);
+}
+
+static void drained(void *state, struct link *link)
+{
+    struct runtime *runtime = state;
+    if (!runtime->has[ON_DRAIN]) return;
+    struct run *run = prepare(runtime, ON_DRAIN, link);
+    if (run != NULL) conclude(run, run_call(run, 1), link);
+}
+
+static enum script_verdict idle(void *state, struct link *link, double seconds)
+{
+    struct runtime *runtime = state;
+    if (!runtime->has[ON_IDLE]) return SCRIPT_NO;
+    struct run *run = prepare(runtime, ON_IDLE, link);
+    if (run == NULL) return SCRIPT_NO;
+    lua_pushnumber(run->L, seconds);
+    return answer(run, run_call(run, 2));
+}
+
+static void disconnected(void *state, struct link *link, const char *reason)
+{
+    struct runtime *runtime = state;
+    (void)reason; /* it ends at a NUL */
+    run_cancel_owned(runtime, link);
+    if (!runtime->has[ON_DISCONNECT]) return;
+    struct run *run = prepare(runtime, ON_DISCONNECT, link);
+    if (run == NULL || !push_argument(run, link, link_reason(link))) return;
+    if (run_call(run, 2) != RUN_WAITS) run_done(run);
+}
+
+static void released(void *state, struct link *link)
+{
+    struct runtime *runtime = state;
+    run_cancel_owned(runtime, link);
+    lua_conn_remove(runtime, link);
+}
+
+/* The first message of a generation that this worker has prepared: it is time for that, too. */
+static void catch_up(struct runtime *runtime, uint64_t generation)
+{
+    struct error error = {.kind = ERROR_NONE};
+    if (runtime->next == NULL || runtime->next->generation > generation) return;
+    if (!code_switch(runtime, true, &error)) log_line(LOG_ERROR, "%s", error.text);
+}
+
+static void message(void *state, uint32_t from, struct span bytes)
+{
+    struct runtime *runtime = state;
+    catch_up(runtime, lua_message_generation(bytes));
+    if (!runtime->has[ON_MESSAGE]) return;
+    struct run *run = run_take_loose(runtime, ON_MESSAGE);
+    if (run == NULL) return;
+    if (!lua_message_push(runtime, run->L, bytes)) {
+        runtime_not_called(run, runtime->L);
+        lua_pop(runtime->L, 1);
+        run_done(run);
+        return;
+    }
+    lua_pushinteger(run->L, (lua_Integer)from + 1);
+    if (run_call(run, 2) != RUN_WAITS) run_done(run);
+}
+
+/* Does a handler wait whose packets wait, too? An on_idle that waits stops nobody. */
+static bool has_waiting(const struct runtime *runtime, const struct link *link)
+{
+    const struct list *head = &runtime->owned[link_slot(link)];
+    for (const struct list *node = head->next; node != head; node = node->next) {
+        const struct run *run = container_of((struct list *)node, struct run, node);
+        if (run->handler == ON_RECEIVE || run->handler == ON_DRAIN) return true;
+    }
+    return false;
+}
+
+void runtime_finished(struct run *run, enum run_state state)
+{
+    struct runtime *runtime = run->runtime;
+    struct lua_timer *timer = run->timer;
+    struct link *link = run->link; /* it is there: had it gone, the run would have been ended */
+    switch ((enum handler)run->handler) {
+    case ON_CONNECT: link_decide(link, answer(run, state)); break;
+    case ON_IDLE: link_decide_idle(link, answer(run, state)); break;
+    case ON_RECEIVE:
+    case ON_DRAIN:
+        run_done(run);
+        if (state == RUN_FAILED) link_close_failed(link);
+        if (!has_waiting(runtime, link)) link_release(link);
+        break;
+    case RUN_TIMER:
+        run_done(run);
+        lua_timer_finished(timer);
+        break;
+    case ON_START: runtime_started(run, state); break;
+    default: run_done(run);
+    }
+}
+
+const struct script lua_script = {
+    .stack_size = COMPAT_STACK_SIZE,
+    .worker_start = runtime_start,
+    .worker_stop = runtime_stop,
+    .connected = connected,
+    .received = received,
+    .drained = drained,
+    .idle = idle,
+    .disconnected = disconnected,
+    .released = released,
+    .message = message,
+};

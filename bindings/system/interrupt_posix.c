@@ -1,0 +1,47 @@
+/* A signal, whose handler is the function. SIGURG: nobody minds it, and nothing else here uses it. */
+#include "system/interrupt.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+struct interrupted {
+    pthread_t thread;
+    void (*function)(void *context);
+    void *context;
+};
+
+static _Thread_local struct interrupted *volatile mine;
+
+static void handle(int number)
+{
+    int kept = errno;
+    (void)number;
+    if (mine != NULL) mine->function(mine->context);
+    errno = kept;
+}
+
+void *interrupt_open(void (*function)(void *context), void *context)
+{
+    const struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+    struct interrupted *interrupted = malloc(sizeof *interrupted);
+    if (interrupted == NULL) return NULL;
+    *interrupted =
+        (struct interrupted){.thread = pthread_self(), .function = function, .context = context};
+    mine = interrupted;
+    sigaction(SIGURG, &action, NULL);
+    return interrupted;
+}
+
+void interrupt_close(void *thread)
+{
+    mine = NULL;
+    free(thread);
+}
+
+void interrupt(void *thread)
+{
+    struct interrupted *interrupted = thread;
+    pthread_kill(interrupted->thread, SIGURG);
+}

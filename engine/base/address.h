@@ -1,0 +1,36 @@
+/* address.h - where a listener or a peer is: IPv4, IPv6 or a unix socket's path, and as text. */
+#ifndef MOONPORT_ADDRESS_H
+#define MOONPORT_ADDRESS_H
+
+#include "base/error.h"
+
+#include <stdint.h>
+
+enum address_family { ADDRESS_NONE, ADDRESS_IPV4, ADDRESS_IPV6, ADDRESS_UNIX };
+
+struct address {
+    uint8_t family; /* enum address_family */
+    uint16_t port;  /* host order */
+    uint16_t
+        mode; /* to listen on a unix socket: who may connect, as of a file; 0: the umask says */
+    union {
+        uint8_t ip[16]; /* network order; 4 bytes of it for IPv4 */
+        char path[108]; /* empty for a unix peer that has no name */
+    };
+};
+
+enum { ADDRESS_TEXT_MAX = 128 };
+
+/* "127.0.0.1:7000" "[::1]:7000" "localhost:7000" "*:7000" ":7000" "7000" "unix:/run/x.sock".
+ * Without a host it is every IPv4 address. Names other than localhost are not looked up. */
+bool address_parse(const char *text, struct address *address, struct error *error);
+
+/* The same forms back; `text` has room for ADDRESS_TEXT_MAX. Returns text. */
+const char *address_format(const struct address *address, char *text);
+
+/* Only the host: "127.0.0.1", "::1", or the path of a unix socket. Returns text. */
+const char *address_format_host(const struct address *address, char *text);
+
+bool address_is_same(const struct address *one, const struct address *other);
+
+#endif

@@ -1,0 +1,355 @@
+#include "frame/frame.h"
+
+#include "base/settings.h"
+
+#include <inttypes.h>
+
+static const struct frame_codec *const codecs[] = {
+    [FRAME_LENGTH] = &frame_length_codec,
+    [FRAME_LINE] = &frame_line_codec,
+    [FRAME_FIXED] = &frame_fixed_codec,
+    [FRAME_RAW] = &frame_raw_codec,
+};
+enum { KINDS = sizeof codecs / sizeof codecs[0] };
+
+enum {
+    IN_LENGTH = 1u << FRAME_LENGTH,
+    IN_LINE = 1u << FRAME_LINE,
+    IN_FIXED = 1u << FRAME_FIXED,
+    IN_ALL = (1u << KINDS) - 1,
+};
+
+static const char *const names[FRAME_SETTINGS] = {
+    [FRAME_SIZE] = "size",
+    [FRAME_ORDER] = "order",
+    [FRAME_OFFSET] = "offset",
+    [FRAME_ADJUSTMENT] = "adjustment",
+    [FRAME_COUNTS_HEADER] = "counts_header",
+    [FRAME_DELIMITER] = "delimiter",
+    [FRAME_STRIP] = "strip",
+    [FRAME_MAX] = "max",
+};
+
+/* The kinds of framing that a setting belongs to. */
+static const uint8_t kinds[FRAME_SETTINGS] = {
+    [FRAME_SIZE] = IN_LENGTH | IN_FIXED,
+    [FRAME_ORDER] = IN_LENGTH,
+    [FRAME_OFFSET] = IN_LENGTH,
+    [FRAME_ADJUSTMENT] = IN_LENGTH,
+    [FRAME_COUNTS_HEADER] = IN_LENGTH,
+    [FRAME_DELIMITER] = IN_LINE,
+    [FRAME_STRIP] = IN_LINE,
+    [FRAME_MAX] = IN_ALL,
+};
+
+static void set_kind(struct frame *frame, enum frame_kind kind)
+{
+    *frame = (struct frame){
+        .codec = codecs[kind],
+        .kind = kind,
+        .packet_max = frame->packet_max,
+        .max = frame->max,
+        .given = frame->given & 1u << FRAME_MAX,
+    };
+    if (kind == FRAME_LENGTH)
+        frame->length = (struct frame_length){.size = 4, .counts_header = true};
+}
+
+struct frame frame_default(uint64_t packet_max)
+{
+    struct frame frame = {.packet_max = packet_max};
+    set_kind(&frame, FRAME_LENGTH);
+    return frame;
+}
+
+bool frame_set_kind(struct frame *frame, const char *name, struct error *error)
+{
+    const char *known[KINDS];
+    for (int kind = 0; kind < KINDS; kind++) {
+        known[kind] = codecs[kind]->name;
+        if (strcmp(name, known[kind]) != 0) continue;
+        set_kind(frame, (enum frame_kind)kind);
+        return true;
+    }
+    const char *nearest = settings_nearest(name, known, KINDS);
+    return error_set(error, ERROR_INPUT,
+                     "unknown framing \"%s\": there are \"length\", \"line\", \"fixed\" and "
+                     "\"raw\"%s%s%s",
+                     name, nearest != NULL ? "; did you mean \"" : "",
+                     nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+}
+
+static int hex_digit(char character)
+{
+    if (character >= '0' && character <= '9') return character - '0';
+    if (character >= 'a' && character <= 'f') return character - 'a' + 10;
+    if (character >= 'A' && character <= 'F') return character - 'A' + 10;
+    return -1;
+}
+
+/* One character, which may be an escape; how much text it took, 0 if the escape is not known. */
+static int unescape(const char *text, uint8_t *byte)
+{
+    static const char letters[] = "rnt0\\", meanings[] = "\r\n\t\0\\";
+    *byte = (uint8_t)text[0];
+    if (text[0] != '\\') return 1;
+    if (text[1] == 'x') {
+        int high = hex_digit(text[2]);
+        int low = high < 0 ? -1 : hex_digit(text[3]);
+        *byte = (uint8_t)(high * 16 + low);
+        return low < 0 ? 0 : 4;
+    }
+    const char *letter = memchr(letters, text[1], sizeof letters - 1);
+    if (letter == NULL) return 0;
+    *byte = (uint8_t)meanings[letter - letters];
+    return 2;
+}
+
+/* These return NULL, or what should have been there instead of the value. */
+
+static const char *set_delimiter(struct frame_line *line, const char *value)
+{
+    uint8_t bytes[FRAME_DELIMITER_MAX], size = 0;
+    while (*value != '\0') {
+        if (size == FRAME_DELIMITER_MAX) return "at most 8 bytes";
+        int taken = unescape(value, &bytes[size++]);
+        if (taken == 0) return "text, in which \\r \\n \\t \\0 \\\\ and \\xNN are the only escapes";
+        value += taken;
+    }
+    if (size == 0) return "at least 1 byte";
+    memcpy(line->delimiter, bytes, size);
+    line->delimiter_size = size;
+    return NULL;
+}
+
+static const char *set_length_size(struct frame_length *length, const char *value)
+{
+    int64_t size = 0;
+    bool varint = strcmp(value, "varint") == 0;
+    if (!varint &&
+        (!settings_integer(value, &size) || size < 1 || size > 8 || (size > 4 && size < 8)))
+        return "1, 2, 3, 4, 8 or varint";
+    length->size = (uint8_t)size;
+    return NULL;
+}
+
+static const char *set_fixed_size(uint32_t *size, const char *value)
+{
+    uint64_t bytes;
+    if (!settings_size(value, &bytes) || bytes == 0 || bytes > UINT32_MAX)
+        return "a number of bytes, at least 1 and below 4G";
+    *size = (uint32_t)bytes;
+    return NULL;
+}
+
+static const char *set_order(struct frame_length *length, const char *value)
+{
+    bool big = strcmp(value, "big") == 0;
+    if (!big && strcmp(value, "little") != 0) return "\"little\" or \"big\"";
+    length->big_endian = big;
+    return NULL;
+}
+
+static const char *set_offset(struct frame_length *length, const char *value)
+{
+    int64_t offset;
+    if (!settings_integer(value, &offset) || offset < 0 || offset > UINT8_MAX)
+        return "a number of bytes, 0 to 255";
+    length->offset = (uint8_t)offset;
+    return NULL;
+}
+
+static const char *set_adjustment(struct frame_length *length, const char *value)
+{
+    int64_t adjustment;
+    if (!settings_integer(value, &adjustment) || adjustment < INT32_MIN || adjustment > INT32_MAX)
+        return "a whole number of at most 32 bits";
+    length->adjustment = (int32_t)adjustment;
+    return NULL;
+}
+
+static const char *set_truth(bool *target, const char *value)
+{
+    return settings_truth(value, target) ? NULL : "true or false";
+}
+
+static const char *set_value(struct frame *frame, enum frame_setting setting, const char *value)
+{
+    switch (setting) {
+    case FRAME_SIZE:
+        return frame->kind == FRAME_LENGTH ? set_length_size(&frame->length, value)
+                                           : set_fixed_size(&frame->fixed_size, value);
+    case FRAME_ORDER: return set_order(&frame->length, value);
+    case FRAME_OFFSET: return set_offset(&frame->length, value);
+    case FRAME_ADJUSTMENT: return set_adjustment(&frame->length, value);
+    case FRAME_COUNTS_HEADER: return set_truth(&frame->length.counts_header, value);
+    case FRAME_DELIMITER: return set_delimiter(&frame->line, value);
+    case FRAME_STRIP: {
+        bool strip = false;
+        const char *expected = set_truth(&strip, value);
+        if (expected == NULL) frame->line.keep = !strip;
+        return expected;
+    }
+    case FRAME_MAX:
+        return settings_size(value, &frame->max) && frame->max != 0 ? NULL : "a number of bytes";
+    case FRAME_SETTINGS: break;
+    }
+    return "a known setting";
+}
+
+static int find_setting(const char *key)
+{
+    int setting = 0;
+    while (setting < FRAME_SETTINGS && strcmp(key, names[setting]) != 0) setting++;
+    return setting;
+}
+
+bool frame_takes(const struct frame *frame, const char *key)
+{
+    int setting = find_setting(key);
+    return setting < FRAME_SETTINGS && (kinds[setting] & 1u << frame->kind) != 0;
+}
+
+bool frame_set(struct frame *frame, const char *key, const char *value, struct error *error)
+{
+    int setting = find_setting(key);
+    if (setting == FRAME_SETTINGS) {
+        const char *nearest = settings_nearest(key, names, FRAME_SETTINGS);
+        return error_set(error, ERROR_INPUT, "unknown setting \"%s\" of framing%s%s%s", key,
+                         nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+                         nearest != NULL ? "\"?" : "");
+    }
+    if ((kinds[setting] & 1u << frame->kind) == 0) {
+        const char *owner = kinds[setting] == IN_LENGTH ? "length"
+                            : kinds[setting] == IN_LINE ? "line"
+                                                        : "length and fixed";
+        return error_set(error, ERROR_INPUT, "%s is a setting of %s framing, this is %s framing",
+                         key, owner, frame->codec->name);
+    }
+    const char *expected = set_value(frame, (enum frame_setting)setting, value);
+    if (expected != NULL)
+        return error_set(error, ERROR_INPUT, "%s framing: %s is %s, not \"%s\"", frame->codec->name,
+                         key, expected, value);
+    frame->given |= (uint16_t)(1u << setting);
+    return true;
+}
+
+bool frame_finish(struct frame *frame, struct error *error)
+{
+    /* The codecs add a header to a packet's size, and so must be able to. */
+    if (frame->packet_max > SIZE_MAX / 4) frame->packet_max = SIZE_MAX / 4;
+    if (frame_given(frame, FRAME_MAX)) {
+        if (frame->max > frame->packet_max)
+            return error_set(error, ERROR_INPUT,
+                             "%s framing: max is %" PRIu64 " bytes, but max_packet is %" PRIu64,
+                             frame->codec->name, frame->max, frame->packet_max);
+        frame->packet_max = frame->max;
+    }
+    if (frame->packet_max == 0)
+        return error_set(error, ERROR_INPUT, "%s framing: max_packet is 0", frame->codec->name);
+    return frame->codec->finish(frame, error);
+}
+
+bool frame_parse(struct frame *frame, const char *text, uint64_t packet_max, struct error *error)
+{
+    char copy[256];
+    size_t size = strlen(text);
+    if (size >= sizeof copy)
+        return error_set(error, ERROR_INPUT,
+                         "a framing's description is too long: %zu characters, "
+                         "at most %zu",
+                         size, sizeof copy - 1);
+    memcpy(copy, text, size + 1);
+
+    *frame = frame_default(packet_max);
+    char *item = copy;
+    for (bool first = true; item != NULL; first = false) {
+        char *comma = strchr(item, ',');
+        if (comma != NULL) *comma = '\0';
+        char *equals = first ? NULL : strchr(item, '=');
+        if (!first && equals == NULL)
+            return error_set(error, ERROR_INPUT,
+                             "framing \"%s\": \"%s\" is not a setting; write name=value", text,
+                             item);
+        if (equals != NULL) *equals = '\0';
+        bool taken =
+            first ? frame_set_kind(frame, item, error) : frame_set(frame, item, equals + 1, error);
+        if (!taken) return false;
+        item = comma == NULL ? NULL : comma + 1;
+    }
+    return frame_finish(frame, error);
+}
+
+bool frame_text_is_known(const char *text)
+{
+    struct error ignored;
+    struct frame frame = frame_default(0);
+    char item[64];
+    for (bool first = true; first || *text != '\0'; first = false) {
+        size_t size = strcspn(text, first ? "," : ",=");
+        if (size >= sizeof item) return false;
+        memcpy(item, text, size);
+        item[size] = '\0';
+        if (first ? !frame_set_kind(&frame, item, &ignored) : !frame_takes(&frame, item))
+            return false;
+        text += strcspn(text, ",");
+        text += *text == ',';
+    }
+    return true;
+}
+
+static bool same_length(const struct frame_length *one, const struct frame_length *other)
+{
+    return one->size == other->size && one->big_endian == other->big_endian &&
+           one->offset == other->offset && one->adjustment == other->adjustment &&
+           one->counts_header == other->counts_header;
+}
+
+static bool same_line(const struct frame_line *one, const struct frame_line *other)
+{
+    return one->keep == other->keep && one->delimiter_size == other->delimiter_size &&
+           memcmp(one->delimiter, other->delimiter, one->delimiter_size) == 0;
+}
+
+bool frame_is_same(const struct frame *one, const struct frame *other)
+{
+    if (one->kind != other->kind || one->packet_max != other->packet_max) return false;
+    switch (one->kind) {
+    case FRAME_LENGTH: return same_length(&one->length, &other->length);
+    case FRAME_LINE: return same_line(&one->line, &other->line);
+    case FRAME_FIXED: return one->fixed_size == other->fixed_size;
+    default: return true;
+    }
+}
+
+enum frame_verdict frame_peek(const struct frame *frame, struct frame_cursor cursor,
+                              struct span input)
+{
+    struct frame_cut cut;
+    if (frame->kind == FRAME_LENGTH) return frame_length_peek(frame, input);
+    return frame_next(frame, &cursor, input, &cut);
+}
+
+const char *frame_fault_text(enum frame_fault fault)
+{
+    switch (fault) {
+    case FRAME_NO_FAULT: return "no fault";
+    case FRAME_TOO_BIG: return "the packet is larger than max_packet";
+    case FRAME_TOO_SMALL: return "the length says less than its own header";
+    case FRAME_BAD_LENGTH: return "the length is not a number that can be read";
+    case FRAME_BAD_SIZE: return "the packet's size is not one that this framing carries";
+    }
+    return "unknown fault";
+}
+
+const char *frame_error_text(const struct frame *frame, const struct frame_cut *cut,
+                             char text[FRAME_FAULT_TEXT_MAX])
+{
+    if (frame->kind == FRAME_LINE && cut->fault == FRAME_TOO_BIG)
+        snprintf(text, FRAME_FAULT_TEXT_MAX, "no delimiter within max_packet = %" PRIu64 " bytes",
+                 frame->packet_max);
+    else
+        snprintf(text, FRAME_FAULT_TEXT_MAX, "%s (length %" PRIu64 ", max_packet %" PRIu64 ")",
+                 frame_fault_text(cut->fault), cut->declared, frame->packet_max);
+    return text;
+}

@@ -1,0 +1,186 @@
+/* frame.h - cuts a byte stream into packets, and wraps a packet for the way back. Owns nothing;
+ * keeps no pointer after it returns.
+ *
+ *     bytes as they came:   [header|payload][header|pay          frame_next -> PACKET, then MORE
+ *     bytes to send:        parts = { header, payload }          frame_wrap
+ *
+ * A struct frame is made once, checked once, and then shared by every connection that uses it; what
+ * differs per connection is its struct frame_cursor. Each codec has a file of its own. */
+#ifndef MOONPORT_FRAME_H
+#define MOONPORT_FRAME_H
+
+#include "base/error.h"
+#include "base/span.h"
+
+enum frame_kind { FRAME_LENGTH, FRAME_LINE, FRAME_FIXED, FRAME_RAW };
+enum frame_verdict { FRAME_MORE, FRAME_PACKET, FRAME_ERROR };
+
+enum frame_setting {
+    FRAME_SIZE,
+    FRAME_ORDER,
+    FRAME_OFFSET,
+    FRAME_ADJUSTMENT,
+    FRAME_COUNTS_HEADER,
+    FRAME_DELIMITER,
+    FRAME_STRIP,
+    FRAME_MAX,
+    FRAME_SETTINGS
+};
+
+enum frame_fault {
+    FRAME_NO_FAULT,
+    FRAME_TOO_BIG,    /* more than packet_max */
+    FRAME_TOO_SMALL,  /* the length says less than its own header */
+    FRAME_BAD_LENGTH, /* not a number the codec can read: a varint that does not end */
+    FRAME_BAD_SIZE,   /* sending: not the size that this framing carries */
+};
+
+enum { FRAME_DELIMITER_MAX = 8, FRAME_HEADER_MAX = 16, FRAME_PARTS_MAX = 4 };
+
+/* A length in front of each packet (in the manner of Netty's LengthFieldBasedFrameDecoder):
+ *
+ *     [offset bytes][length: size bytes][the rest]      packet = offset bytes + the rest
+ *
+ * value = bytes of the rest, less `adjustment`, plus offset + size if it counts the header. */
+struct frame_length {
+    uint8_t size;       /* of the length field: 1 2 3 4 8 bytes; 0: a varint (LEB128) */
+    bool big_endian;    /* default: little */
+    uint8_t offset;     /* bytes in front of the length field: part of the packet; 0 .. 255 */
+    int32_t adjustment; /* added to the value before it is used */
+    bool counts_header; /* the value counts the offset bytes and the field itself; default true */
+
+    /* Figures that frame_finish works out, so that cutting only compares and adds. */
+    bool plain;           /* 4 bytes, little, no offset */
+    uint16_t header_size; /* offset + size; with a varint: the least that it can be */
+    int64_t bias;         /* bytes of the rest = value + bias */
+    uint64_t value_min, value_max;
+};
+
+/* The number in a length field of 1 to 8 bytes. */
+static inline uint64_t frame_length_load(const uint8_t *field, uint8_t size, bool big_endian)
+{
+    uint64_t value = 0;
+    for (uint8_t i = 0; i < size; i++) value = value << 8 | field[big_endian ? i : size - 1 - i];
+    return value;
+}
+
+/* Text up to a delimiter. */
+struct frame_line {
+    uint8_t delimiter[FRAME_DELIMITER_MAX];
+    uint8_t delimiter_size; /* 0: "\n", and "\r\n" is taken for it too; sent as "\n" */
+    bool keep;              /* the delimiter stays on the packet; default false */
+};
+
+struct frame {
+    const struct frame_codec *codec;
+    enum frame_kind kind;
+    uint64_t packet_max; /* bytes of a packet, both ways; frame_finish may lower it */
+    uint64_t max;        /* the setting "max", if it was set: at most packet_max */
+    uint16_t given;      /* settings that were set by name, a bit each: 1 << enum frame_setting */
+    union {
+        struct frame_length length;
+        struct frame_line line;
+        uint32_t fixed_size; /* FRAME_FIXED: bytes of every packet */
+    };
+};
+
+/* What the last call learnt about the packet that is not complete; zero it for a new connection and
+ * when the framing changes. */
+struct frame_cursor {
+    size_t scanned; /* bytes of the input that hold no delimiter */
+    size_t wanted;  /* asking again with fewer bytes than this is pointless; 0: unknown */
+};
+
+struct frame_cut {
+    struct span packet;     /* PACKET: inside the input */
+    size_t consumed;        /* PACKET: input bytes it took, header and all */
+    enum frame_fault fault; /* ERROR */
+    uint64_t declared;      /* ERROR: the length that was read, if one was */
+};
+
+struct frame_codec {
+    const char *name;
+    enum frame_verdict (*next)(const struct frame *frame, struct frame_cursor *cursor,
+                               struct span input, struct frame_cut *cut);
+    enum frame_fault (*wrap)(const struct frame *frame, struct span packet, uint8_t *header,
+                             struct span *parts, int *count);
+    bool (*finish)(struct frame *frame, struct error *error); /* frame_finish for its kind */
+};
+
+static inline bool frame_given(const struct frame *frame, enum frame_setting setting)
+{
+    return (frame->given & 1u << setting) != 0;
+}
+
+/* Is there a packet at the front of the input? The input may be changed inside the bytes that a
+ * packet takes (an `offset` puts the bytes around the length field together), once. After MORE the
+ * caller comes back with the same bytes and more behind them. */
+static inline enum frame_verdict frame_next(const struct frame *frame, struct frame_cursor *cursor,
+                                            struct span input, struct frame_cut *cut)
+{
+    return frame->codec->next(frame, cursor, input, cut);
+}
+
+/* The same, and nothing is changed. */
+enum frame_verdict frame_peek(const struct frame *frame, struct frame_cursor cursor,
+                              struct span input);
+enum frame_verdict frame_length_peek(const struct frame *frame, struct span input); /* for it */
+
+/* The bytes to send for a packet: *count parts, some of them in `header` (FRAME_HEADER_MAX bytes,
+ * the caller's), the others in the packet. parts has room for FRAME_PARTS_MAX; none is empty. */
+static inline enum frame_fault frame_wrap(const struct frame *frame, struct span packet,
+                                          uint8_t *header, struct span *parts, int *count)
+{
+    return frame->codec->wrap(frame, packet, header, parts, count);
+}
+
+/* Settings, as text, for a frame that is being described. Begin with frame_default: "length", the
+ * original, 4 bytes, little, counts itself. */
+struct frame frame_default(uint64_t packet_max);
+
+/* name: "length" "line" "fixed" "raw". Of what was set before, only max remains. */
+bool frame_set_kind(struct frame *frame, const char *name, struct error *error);
+
+/* key and value as in config.lua:
+ *   length: size = 1 2 3 4 8 "varint", order = "little" "big", offset, adjustment, counts_header,
+ *   line:   delimiter = "text" (the escapes \r \n \t \0 \\ \xNN are read), strip
+ *   fixed:  size
+ *   all:    max (bytes, or with K M G). An unknown key is an error that names the nearest. */
+bool frame_set(struct frame *frame, const char *key, const char *value, struct error *error);
+
+/* Has this kind of framing a setting with that key? Are all names in the text, which frame_parse did not
+ * take, those of a framing and of its settings? */
+bool frame_takes(const struct frame *frame, const char *key);
+bool frame_text_is_known(const char *text);
+
+/* Checks the whole and makes it usable; an impossible combination is an error that says which.
+ * packet_max may be changed before, and afterwards if it is called again. */
+bool frame_finish(struct frame *frame, struct error *error);
+
+/* "line" or "length,size=2,order=big": the form of the command line. Does all of the above. */
+bool frame_parse(struct frame *frame, const char *text, uint64_t packet_max, struct error *error);
+
+/* Do both cut and wrap alike? Both are finished. */
+bool frame_is_same(const struct frame *one, const struct frame *other);
+
+/* "the packet is larger than max_packet", ... */
+const char *frame_fault_text(enum frame_fault fault);
+
+enum { FRAME_FAULT_TEXT_MAX = 160, FRAME_BYTES_TEXT_MAX = 256 };
+
+/* For a log line, why no packet can be cut: frame_fault_text, with the numbers. */
+const char *frame_error_text(const struct frame *frame, const struct frame_cut *cut,
+                             char text[FRAME_FAULT_TEXT_MAX]);
+
+/* What may be behind it, "" if nothing fits: where these are the first bytes of a stream, "this looks like
+ * HTTP", "TLS", "the length may be big-endian"; and where packets were cut from what came before. */
+const char *frame_guess(const struct frame *frame, struct span first_bytes);
+const char *frame_guess_later(const struct frame *frame);
+
+/* For the same line, the first of the bytes that no packet can be cut from, or none yet, and the guess. */
+const char *frame_bytes_text(struct span bytes, const char *guess, char text[FRAME_BYTES_TEXT_MAX]);
+
+extern const struct frame_codec frame_length_codec, frame_line_codec, frame_fixed_codec,
+    frame_raw_codec;
+
+#endif

@@ -1,0 +1,95 @@
+#include "base/text.h"
+#include "frame/frame.h"
+
+enum { BYTES_SHOWN = 16 };
+
+static bool begins_with(struct span bytes, struct span head)
+{
+    return bytes.size >= head.size && memcmp(bytes.data, head.data, head.size) == 0;
+}
+
+static bool looks_like_http(struct span bytes)
+{
+    static const char *const heads[] = {"GET ",    "POST ",       "PUT ",     "HEAD ",
+                                        "DELETE ", "OPTIONS ",    "CONNECT ", "TRACE ",
+                                        "PATCH ",  "PRI * HTTP/", "HTTP/"};
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+        if (begins_with(bytes, span_text(heads[i]))) return true;
+    return false;
+}
+
+/* The PROXY protocol, versions 1 and 2 (haproxy's proxy-protocol.txt, sections 2.1 and 2.2): what a
+ * proxy or a load balancer may put in front of the client's bytes. */
+static bool looks_like_proxy(struct span bytes)
+{
+    return begins_with(bytes, span_text("PROXY TCP")) ||
+           begins_with(bytes, span_text("PROXY UNKNOWN")) ||
+           begins_with(bytes, span_of("\r\n\r\n\0\r\nQUIT\n", 12));
+}
+
+static bool looks_like_text(struct span bytes)
+{
+    for (size_t i = 0; i < bytes.size; i++) {
+        uint8_t byte = bytes.data[i];
+        bool space = byte == '\t' || byte == '\r' || byte == '\n';
+        if (!space && (byte < 0x20 || byte > 0x7e)) return false;
+    }
+    return bytes.size != 0;
+}
+
+static const char *guess_length(const struct frame_length *length, struct span bytes)
+{
+    if (length->size == 0 || bytes.size < length->header_size) return "";
+    const uint8_t *field = bytes.data + length->offset;
+    uint64_t value = frame_length_load(field, length->size, length->big_endian);
+    uint64_t swapped = frame_length_load(field, length->size, !length->big_endian);
+
+    /* Only a length below its own header betrays that it does not count it; a larger one would have
+     * been taken for good. */
+    if (length->counts_header && value < length->header_size &&
+        value <= bytes.size - length->header_size)
+        return "the length may not count its header";
+    bool fits = value >= length->value_min && value <= length->value_max;
+    if (!fits && swapped >= length->value_min && swapped <= length->value_max)
+        return length->big_endian ? "the length looks little-endian"
+                                  : "the length looks big-endian";
+    return "";
+}
+
+static bool has_zero(struct span bytes)
+{
+    return bytes.size != 0 && memchr(bytes.data, 0, bytes.size) != NULL;
+}
+
+const char *frame_guess(const struct frame *frame, struct span first_bytes)
+{
+    struct span bytes = span_first(first_bytes, BYTES_SHOWN);
+    if (looks_like_http(bytes)) return "this looks like HTTP";
+    if (begins_with(bytes, span_text("\x16\x03"))) return "this looks like TLS";
+    if (begins_with(bytes, span_text("SSH-"))) return "this looks like SSH";
+    if (looks_like_proxy(bytes))
+        return "this looks like a PROXY protocol header: switch it off in the proxy in front";
+    if (frame->kind == FRAME_LINE)
+        return has_zero(bytes) ? "this does not look like text: framing = \"length\"?" : "";
+    if (looks_like_text(bytes)) return "this looks like text: framing = \"line\"?";
+    return frame->kind == FRAME_LENGTH ? guess_length(&frame->length, bytes) : "";
+}
+
+/* What is wrong now began with the length of a packet before. */
+const char *frame_guess_later(const struct frame *frame)
+{
+    if (frame->kind != FRAME_LENGTH || frame->length.size == 0) return "";
+    return frame->length.counts_header
+               ? "perhaps the length before it does not count its header: counts_header = false?"
+               : "perhaps the length before it counts its header, too: counts_header = true?";
+}
+
+const char *frame_bytes_text(struct span bytes, const char *guess, char text[FRAME_BYTES_TEXT_MAX])
+{
+    struct span first = span_first(bytes, BYTES_SHOWN);
+    struct text written = text_in(text, FRAME_BYTES_TEXT_MAX);
+    text_add(&written, "first bytes:");
+    for (size_t i = 0; i < first.size; i++) text_add(&written, " %02x", first.data[i]);
+    text_add(&written, "%s%s", guess[0] != '\0' ? "; " : "", guess);
+    return text;
+}

@@ -1,0 +1,303 @@
+/* link.h - one connection's life.
+ *
+ *     free --link_open--> open --link_close--> draining --flushed, or too late--> closing --> free
+ *                           '-----------------link_abort, reset--------------------^
+ *
+ * open      receives, cuts, hands packets on; sends.
+ * draining  sends what is queued; what arrives is thrown away. Then it tells the peer that no more
+ *           will come, and waits a moment for the peer's end, lest unread bytes reset what was sent.
+ * closing   everything in flight is cancelled; when all of it has come home the socket is closed.
+ *
+ * The links of one worker share a struct link_home: pool, budget, port, wheel, limits. */
+#ifndef MOONPORT_LINK_H
+#define MOONPORT_LINK_H
+
+#include "base/counters.h"
+#include "base/log_limit.h"
+#include "base/wheel.h"
+#include "frame/frame.h"
+#include "link/group.h"
+#include "link/table.h"
+#include "port/port.h"
+#include "script.h"
+#include "stream/gather.h"
+#include "stream/outbox.h"
+#include "stream/reorder.h"
+
+enum link_state { LINK_STATE_FREE, LINK_STATE_OPEN, LINK_STATE_DRAINING, LINK_STATE_CLOSING };
+
+/* Why nothing is taken from a link's input. Any one of them stops it. */
+enum link_gate {
+    GATE_DECIDING = 1, /* on_connect has not answered */
+    GATE_PAUSED = 2,   /* by the script */
+    GATE_HELD = 4,     /* a handler waits */
+    GATE_SLOW = 8,     /* the peer does not read what it was sent */
+    GATE_STARVED = 16, /* the worker has no blocks or memory for it */
+    GATE_TURN = 32,    /* the worker's turn has taken long: others come before it goes on */
+};
+
+/* Behind these a silence is our doing. A script that pauses a connection keeps its idle limit: it is
+ * what ends a peer that went away meanwhile. */
+enum { GATES_OF_OURS = GATE_DECIDING | GATE_HELD | GATE_STARVED | GATE_TURN };
+
+/* A handler waits. */
+enum { GATES_OF_HANDLERS = GATE_DECIDING | GATE_HELD };
+
+/* Behind these the port watches for the peer's end, which would not be received. */
+enum { GATES_WATCHED = GATES_OF_HANDLERS | GATE_PAUSED | GATE_STARVED };
+
+/* Once the peer has ended its stream, these may stay closed for drain_ns. */
+enum { GATES_BOUNDED = GATES_OF_HANDLERS | GATE_PAUSED };
+
+enum { LINK_WORD_MAX = 32, LINK_LINGER_MS = 1000, LINK_GAP_MS = 100 };
+
+struct link_limits {
+    uint64_t idle_ns;
+    uint64_t drain_ns;
+    uint64_t wait_ns; /* of a handler; 0: no limit */
+    bool end_at_once; /* the peer's end ends a handler that waits, and has no more packets */
+    size_t soft_mark, hard_mark; /* bytes queued */
+    size_t packet_max;           /* bytes, of any framing */
+    uint32_t recv_depth;
+};
+
+struct link_counters {
+    counter links_opened, links_closed[LINK_REASONS];
+    counter bytes_received, bytes_sent, packets_received, packets_sent;
+    counter receives_late; /* completions that came out of order */
+    counter starved;       /* episodes in which blocks or memory ran out */
+};
+
+/* Something runs out, perhaps again and again: one line in the log when it begins, one when all has been
+ * well for a while. */
+struct shortage {
+    bool lasts;
+    uint64_t seen_ns; /* when there was none left, the last time */
+};
+
+struct link_home {
+    struct worker *worker;
+    struct port *port;
+    const struct script *script;
+    void *script_state;
+    struct link_limits limits;
+    struct table table;
+    struct block_pool blocks, large; /* blocks.large is the other, once it is open */
+    struct budget budget;
+    struct wheel wheel;
+    struct list touched;   /* links to flush at the end of the turn */
+    uint32_t touches;      /* so many were put there since the last flush */
+    uint32_t done;         /* in this turn, since the clock was looked at; it is after look_after */
+    uint32_t look_after;   /* see link_home_late */
+    struct list starved;   /* links whose input waits for blocks or memory, the longest first */
+    struct list woken;     /* links whose script opened a gate, to go on after it has returned */
+    struct list closing;   /* links that are to end at the end of the turn */
+    uint32_t blocks_low;   /* fewer free than this: starving; twice as many: no longer */
+    _Atomic bool starving; /* blocks have run low and not come back yet */
+    uint32_t parked_blocks; /* of those that the port receives into, how many wait in links */
+    struct shortage of_blocks, of_memory;
+    uint64_t closed_ns;  /* when one had to go for others: what it held may not have come home */
+    uint64_t gap_ns;     /* time in which the worker could hear nobody, in all */
+    uint64_t unheard_ns; /* such a time ended then, and not all of it was heard; or 0 */
+    struct link_counters counters;
+    struct log_limit log_limit; /* of all lines about connections, and of the script's failures */
+    struct wheel_timer log_timer;
+    struct log_seldom of_idle, of_unfinished; /* connections that end so, see link_note */
+    _Atomic uint32_t load; /* links not free, and sockets on their way here: for admission */
+};
+
+struct link {
+    struct table_entry entry; /* first */
+    struct link_home *home;
+    struct port_socket socket;
+    const struct frame *frame;
+    struct frame_cursor cursor;
+    uint8_t state;        /* enum link_state */
+    uint8_t gates;        /* enum link_gate, or-ed */
+    uint8_t reason;       /* enum link_reason, once it is not open */
+    bool close_when_full; /* what a refused packet does: close, or only refuse */
+    bool accepted;        /* on_connect said yes: on_disconnect is owed */
+    bool ended;           /* the peer will send no more, and all that it has sent is here */
+    bool ending;          /* it will send no more */
+    bool shut;            /* the peer was told that no more will come */
+    bool pumping;         /* inside link_pump */
+    bool cut;             /* a packet was cut from its input, with this framing */
+    bool took;            /* ... by this link_pump */
+    bool idle_is_own;     /* the script has set its idle limit: that of the settings may change */
+    bool drain_owed;      /* it was above the soft mark, or refused a packet */
+    bool refusing;        /* a packet was refused: none is taken until the queue has drained */
+    struct gather gather; /* received, not used yet */
+    struct list parked;   /* received behind it: landing blocks, or what was spilled of them */
+    struct outbox outbox;
+    struct list touched, starved, woken, closing; /* nodes in the home's lists */
+    /* Times are link_home_now's, but for connected_ns, which is the port's. */
+    uint64_t received_ns; /* when something last came, or it was last listened to again */
+    uint64_t offered_ns;  /* when it was last offered what is queued: at once when some has gone */
+    size_t unsent;        /* what the system held of that at the last look; 0: not looked at */
+    uint64_t connected_ns, starved_ns;
+    uint64_t gathered_ns; /* since when the gather holds what it holds */
+    uint64_t waits_ns;    /* since when a handler waits */
+    uint64_t gated_ns;    /* when one of GATES_BOUNDED was last closed */
+    uint64_t ending_ns;   /* since when the peer's end is known */
+    uint64_t deadline_ns; /* not open: when the deadline is over */
+    uint64_t idle_limit_ns;
+    struct wheel_timer idle_timer, deadline;
+    struct group_member groups; /* those that it is in, while it is open */
+    struct reorder reorder;
+    void *data;
+    uint32_t listener;
+    uint8_t word_size;
+    char word[LINK_WORD_MAX]; /* the script's own reason, and a NUL; "" if none */
+    struct address peer;
+};
+
+struct link_origin {
+    intptr_t handle;
+    struct address peer;
+    uint32_t listener;
+    const struct frame *frame;
+    bool close_when_full;
+};
+
+/* Takes over a connected socket, or closes it. NULL when no link is free. */
+struct link *link_open(struct link_home *home, const struct link_origin *origin);
+
+/* Events of its port. What was sent is taken from the queues of all before anything is done about any of
+ * it, or about what else has come: scripts send, and by then it must be known what waits to be sent. */
+void link_received(struct link *link, const struct port_event *event);
+void link_take_sent(struct link *link, const struct port_event *event);
+void link_sent(struct link *link, const struct port_event *event); /* after that */
+void link_peer_ended(struct link *link, const struct port_event *event);
+
+/* Hands on what has been received, as far as the gates allow. */
+void link_pump(struct link *link);
+
+/* Opens and closes a gate; receiving follows. */
+void link_gate_close(struct link *link, enum link_gate gate);
+void link_gate_open(struct link *link, enum link_gate gate);
+void link_update_receiving(struct link *link);
+
+/* Ends it for a reason of ours: flushing first, or at once. */
+void link_end(struct link *link, enum link_reason reason);
+void link_fail(struct link *link, enum link_reason reason);
+
+/* The same as link_end where the peer is silent or has ended; if a packet of its is not complete, the log
+ * says so. */
+void link_end_midway(struct link *link, enum link_reason reason);
+
+/* An encoded packet that others may share. */
+enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
+
+/* True if it is closing: nothing is left to do with its events but to count them home, which this
+ * has done. */
+bool link_counts_home(struct link *link);
+
+/* The clock by which connections are judged: the port's, without the time in which the worker could hear
+ * nobody (a handler that ran for long, a process that was stopped). It only differs from the port's. */
+static inline uint64_t link_home_now(const struct link_home *home)
+{
+    return port_now(home->port) - home->gap_ns;
+}
+
+/* Has the worker's turn taken so long that the rest of it has to wait for what came meanwhile? The clock is
+ * looked at when `look_after` has been done since: a packet is 1. */
+enum { LINK_TURN_LONG_MS = 10, LINK_LOOK_AFTER = 16 };
+bool link_home_look(struct link_home *home);
+
+static inline bool link_home_late(struct link_home *home, uint32_t done)
+{
+    home->done += done;
+    return home->done >= home->look_after && link_home_look(home);
+}
+
+static inline bool link_home_starving(const struct link_home *home)
+{
+    return atomic_load_explicit(&home->starving, memory_order_relaxed);
+}
+
+/* The end of a worker's turn: goes on with the woken, sends, ends what is to end. */
+void link_pump_woken(struct link_home *home);
+void link_settle_closing(struct link_home *home);
+
+/* Sends what the touched have queued. Most sends complete at once: up to sent_max of those are acted on
+ * while the connection is still in the processor's cache, the others wait for the next harvest. Returns
+ * how many. */
+int link_flush_touched(struct link_home *home, int sent_max);
+
+/* The same at once for this one, which has a large block: the next one can have it then. Not for small
+ * packets: a peer that sleeps would be woken for each, not for many at the end of the turn. */
+void link_flush_large(struct link *link);
+
+/* All that was queued has gone, and it is draining. */
+void link_finish_draining(struct link *link);
+
+/* Is there a packet left to hand on, in what has been received? */
+bool link_has_packet(const struct link *link);
+
+/* The peer has ended its stream while a gate is closed: a handler that waits has drain_ns to finish. */
+void link_await_end(struct link *link);
+
+/* Gives back all input that waits. */
+void link_drop_input(struct link *link);
+
+/* The input waits, and receiving stops, until pressure_relieve finds blocks or memory for it. */
+void link_starve(struct link *link);
+
+/* Its queue has drained: it is listened to again, and its script may send more. */
+void link_tell_drained(struct link *link);
+
+/* link_pump_woken goes on with it. */
+void link_wake(struct link *link);
+
+/* The input waits for the worker's next turn. */
+void link_yield(struct link *link);
+
+/* The socket of a link, as the port hands it back. */
+static inline struct link *link_of(struct port_socket *socket)
+{
+    return container_of(socket, struct link, socket);
+}
+
+static inline void link_touch(struct link *link)
+{
+    if (!list_empty(&link->touched)) return;
+    list_append(&link->home->touched, &link->touched);
+    link->home->touches++;
+}
+
+/* ---- link_time.c ---- */
+
+void link_time_init(struct link *link);
+
+/* Gives it the idle limit of the settings, unless the script has set one of its own. Counts from now. */
+void link_follow_idle(struct link *link);
+
+/* GATE_SLOW was closed: whether it takes anything is looked at before idle_limit_ns is over. */
+void link_look_sooner(struct link *link);
+
+/* After a gate was closed, or the limits have changed: when its waits are over, if they have a limit. */
+void link_update_deadline(struct link *link);
+
+/* It is no longer open, and fails when so much time has passed. */
+void link_set_deadline(struct link *link, uint64_t delay_ns);
+
+/* One that is being flushed already has no more than the drain timeout from now on. */
+void link_hasten(struct link *link);
+
+/* ---- link_log.c ---- */
+
+/* One line about a connection, at most LOG_BURST a second with that format from one worker. */
+__attribute__((format(printf, 3, 4))) void link_log(struct link *link, enum log_level level,
+                                                    const char *format, ...);
+
+/* One line a minute about what many connections may do, and nothing is wrong. */
+__attribute__((format(printf, 3, 4))) void link_note(struct link *link, struct log_seldom *seldom,
+                                                     const char *format, ...);
+/* As log_limit_allows; the count of what is held back is written when its second is over, or at the end. The
+ * wheel is open. */
+bool link_home_may_log(struct link_home *home, enum log_level level, uint64_t place, uint64_t shape,
+                       struct span text);
+void link_home_log_open(struct link_home *home);
+void link_home_log_close(struct link_home *home);
+
+#endif

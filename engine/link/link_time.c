@@ -1,0 +1,205 @@
+/* link_time.c - what a connection may take: its deadlines, and how long it may be silent. */
+#include "link/link.h"
+
+enum { FEW_LINKS = 16 }; /* of one worker: a person may be trying it out */
+enum { LOOKS = 4 };      /* within idle_limit_ns, at what somebody takes who is slow */
+
+/* ---- deadlines ---- */
+
+void link_set_deadline(struct link *link, uint64_t delay_ns)
+{
+    struct link_home *home = link->home;
+    link->deadline_ns = link_home_now(home) + delay_ns;
+    wheel_start(&home->wheel, &link->deadline, port_now(home->port) + delay_ns);
+}
+
+void link_hasten(struct link *link)
+{
+    const struct link_home *home = link->home;
+    if (link->state != LINK_STATE_DRAINING || link->shut) return;
+    if (link->deadline_ns > link_home_now(home) + home->limits.drain_ns)
+        link_set_deadline(link, home->limits.drain_ns);
+}
+
+/* While it is open: how long a handler may wait yet, and for how long a gate may stay closed behind which
+ * the peer has ended. UINT64_MAX: no limit. */
+static uint64_t open_deadline_ns(const struct link *link)
+{
+    const struct link_limits *limits = &link->home->limits;
+    uint64_t at_ns = UINT64_MAX;
+    if (link->gates & GATES_OF_HANDLERS && limits->wait_ns > 0)
+        at_ns = link->waits_ns + limits->wait_ns;
+    if ((link->ended || link->ending) && link->gates & GATES_BOUNDED) {
+        uint64_t since_ns = link->gated_ns > link->ending_ns ? link->gated_ns : link->ending_ns;
+        if (since_ns + limits->drain_ns < at_ns) at_ns = since_ns + limits->drain_ns;
+    }
+    return at_ns;
+}
+
+/* When it fires it looks what has become of its reasons: nobody stops it before. */
+void link_update_deadline(struct link *link)
+{
+    struct link_home *home = link->home;
+    if (link->state != LINK_STATE_OPEN) return;
+    uint64_t at_ns = open_deadline_ns(link);
+    if (at_ns != UINT64_MAX) wheel_start(&home->wheel, &link->deadline, at_ns + home->gap_ns);
+}
+
+static void on_open_deadline(struct link *link)
+{
+    const struct link_limits *limits = &link->home->limits;
+    uint64_t now_ns = link_home_now(link->home), waited_ns = now_ns - link->waits_ns;
+    if (open_deadline_ns(link) > now_ns) {
+        link_update_deadline(link);
+    } else if (link->gates & GATES_OF_HANDLERS && limits->wait_ns > 0 &&
+               waited_ns >= limits->wait_ns) {
+        link_log(link, LOG_INFO, "closed: its handler has waited for %.1f s: wait_timeout is over",
+                 (double)waited_ns / 1e9);
+        link_end(link, LINK_IDLE);
+    } else {
+        link_log(link, LOG_INFO,
+                 "closed: its peer has ended the stream, and %s: drain_timeout is over",
+                 link->gates & GATES_OF_HANDLERS ? "its handler waits" : "it is paused");
+        link_end(link, LINK_EOF);
+    }
+}
+
+static void on_deadline(struct wheel_timer *timer)
+{
+    struct link *link = container_of(timer, struct link, deadline);
+    struct link_home *home = link->home;
+    uint64_t now_ns = link_home_now(home);
+    if (link->state == LINK_STATE_OPEN) {
+        on_open_deadline(link);
+        return;
+    }
+    if (now_ns < link->deadline_ns) {
+        wheel_start(&home->wheel, timer, link->deadline_ns + home->gap_ns);
+        return;
+    }
+    if (!link->shut)
+        link_log(link, LOG_INFO, "closed with %zu bytes unsent: drain_timeout is over",
+                 link->outbox.pending);
+    link_fail(link, link->reason);
+}
+
+/* ---- silence ---- */
+
+/* Somebody who tries a server out is told why it ended; where many come and go it is everyday. */
+static void end_idle(struct link *link)
+{
+    struct link_home *home = link->home;
+    if (home->table.live_count <= FEW_LINKS)
+        link_note(
+            link, &home->of_idle,
+            "closed: nothing received for %.1f s; idle_timeout = 0 switches this off, on_idle "
+            "and conn:idle decide for one connection",
+            (double)(link_home_now(home) - link->received_ns) / 1e9);
+    link_end_midway(link, LINK_IDLE);
+}
+
+static void start_idle_timer(struct link *link, uint64_t at_ns)
+{
+    struct link_home *home = link->home;
+    wheel_start(&home->wheel, &link->idle_timer, at_ns + home->gap_ns);
+}
+
+void link_decide_idle(struct link *link, enum script_verdict verdict)
+{
+    uint64_t now_ns = link_home_now(link->home);
+    if (link->state != LINK_STATE_OPEN || link->idle_limit_ns == 0) return;
+    bool is_silent = now_ns - link->received_ns >= link->idle_limit_ns;
+    if (verdict == SCRIPT_NO && is_silent && !port_unheard(&link->socket))
+        end_idle(link);
+    else if (!wheel_timer_runs(&link->idle_timer)) /* the script may have set a new limit */
+        start_idle_timer(link, now_ns + link->idle_limit_ns);
+}
+
+static void ask_idle(struct link *link, double seconds)
+{
+    const struct script *script = link->home->script;
+    enum script_verdict verdict = SCRIPT_NO;
+    if (script->idle != NULL) verdict = script->idle(link->home->script_state, link, seconds);
+    if (verdict != SCRIPT_WAIT) link_decide_idle(link, verdict);
+}
+
+void link_look_sooner(struct link *link)
+{
+    uint64_t at_ns = link_home_now(link->home) + link->idle_limit_ns / LOOKS;
+    if (wheel_timer_runs(&link->idle_timer) &&
+        link->idle_timer.due_tick > (at_ns + link->home->gap_ns) / WHEEL_TICK_NS + 1)
+        start_idle_timer(link, at_ns);
+}
+
+/* The system tells of room when much of what it holds has gone. Who takes little, but steadily, is seen by what
+ * it still holds. */
+static void note_taken(struct link *link)
+{
+    size_t before = link->unsent;
+    link->unsent = port_unsent(link->home->port, &link->socket);
+    if (link->unsent < before) link->offered_ns = link_home_now(link->home);
+}
+
+/* We do not listen to it, so its silence is ours. Since when has it taken nothing? */
+static uint64_t untaken_since_ns(struct link *link)
+{
+    if (!port_send_waits(&link->socket)) return link_home_now(link->home); /* it has taken all */
+    note_taken(link);
+    return link->offered_ns > link->received_ns ? link->offered_ns : link->received_ns;
+}
+
+static void judge_slow(struct link *link)
+{
+    uint64_t now_ns = link_home_now(link->home), since_ns = untaken_since_ns(link);
+    uint64_t next_ns = since_ns + link->idle_limit_ns;
+    uint64_t look_ns = now_ns + link->idle_limit_ns / LOOKS, silent_ns = now_ns - since_ns;
+    if (silent_ns < link->idle_limit_ns) {
+        start_idle_timer(link, look_ns < next_ns ? look_ns : next_ns);
+        return;
+    }
+    link_log(link, LOG_INFO, "closed: it has read nothing for %llu.%llu s, with %zu bytes queued",
+             (unsigned long long)(silent_ns / 1000000000),
+             (unsigned long long)(silent_ns / 100000000 % 10), link->outbox.pending);
+    link_fail(link, LINK_SLOW);
+}
+
+static void on_idle_timer(struct wheel_timer *timer)
+{
+    struct link *link = container_of(timer, struct link, idle_timer);
+    uint64_t now_ns = link_home_now(link->home), since_ns = now_ns - link->received_ns;
+    if (link->gates & GATE_SLOW)
+        judge_slow(link);
+    else if (link->gates & GATES_OF_OURS || port_unheard(&link->socket))
+        start_idle_timer(link, now_ns + link->idle_limit_ns);
+    else if (since_ns >= link->idle_limit_ns)
+        ask_idle(link, (double)since_ns / 1e9);
+    else
+        start_idle_timer(link, link->received_ns + link->idle_limit_ns);
+}
+
+static void set_idle(struct link *link, uint64_t limit_ns)
+{
+    struct link_home *home = link->home;
+    link->idle_limit_ns = limit_ns;
+    link->received_ns = link_home_now(home);
+    wheel_stop(&home->wheel, &link->idle_timer);
+    if (limit_ns > 0 && link->state == LINK_STATE_OPEN)
+        start_idle_timer(link, link->received_ns + limit_ns);
+}
+
+void link_set_idle(struct link *link, uint64_t limit_ns)
+{
+    link->idle_is_own = true;
+    set_idle(link, limit_ns);
+}
+
+void link_follow_idle(struct link *link)
+{
+    if (!link->idle_is_own) set_idle(link, link->home->limits.idle_ns);
+}
+
+void link_time_init(struct link *link)
+{
+    wheel_timer_init(&link->idle_timer, on_idle_timer);
+    wheel_timer_init(&link->deadline, on_deadline);
+}

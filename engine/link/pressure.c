@@ -1,0 +1,217 @@
+#include "link/pressure.h"
+
+enum { OFFERED_MAX = 1024 }; /* sends that are acted on */
+
+static struct link *first_starved(const struct link_home *home)
+{
+    return list_empty(&home->starved) ? NULL
+                                      : container_of(home->starved.next, struct link, starved);
+}
+
+static bool is_over(const struct link_home *home, uint64_t since_ns, uint64_t duration_ms)
+{
+    return link_home_now(home) - since_ns >= duration_ms * WHEEL_TICK_NS;
+}
+
+static bool begins(const struct link_home *home, struct shortage *shortage)
+{
+    bool is_new = !shortage->lasts;
+    *shortage = (struct shortage){.lasts = true, .seen_ns = link_home_now(home)};
+    return is_new;
+}
+
+static bool ends(const struct link_home *home, struct shortage *shortage)
+{
+    bool over = shortage->lasts && is_over(home, shortage->seen_ns, PRESSURE_CALM_MS);
+    if (over) shortage->lasts = false;
+    return over;
+}
+
+static void note_blocks(struct link_home *home)
+{
+    if (link_home_starving(home) && begins(home, &home->of_blocks)) {
+        counter_add(&home->counters.starved, 1);
+        log_line(LOG_WARN,
+                 "worker %u: blocks have run low (%u of %u free): receiving pauses and new "
+                 "connections are refused until they come back",
+                 worker_number(home->worker), home->blocks.free_count, home->blocks.total);
+    } else if (ends(home, &home->of_blocks)) {
+        log_line(LOG_INFO, "worker %u: blocks are back (%u of %u free): receiving goes on",
+                 worker_number(home->worker), home->blocks.free_count, home->blocks.total);
+    }
+}
+
+static void note_memory(struct link_home *home)
+{
+    size_t used = budget_used(&home->budget), limit = home->budget.limit;
+    bool is_short = !link_home_starving(home) && !list_empty(&home->starved);
+    if (is_short && begins(home, &home->of_memory)) {
+        counter_add(&home->counters.starved, 1);
+        log_line(LOG_WARN,
+                 "worker %u: memory has run out (%zu of %zu bytes used): unfinished packets "
+                 "that need more wait",
+                 worker_number(home->worker), used, limit);
+    } else if (list_empty(&home->starved) && ends(home, &home->of_memory)) {
+        log_line(LOG_INFO, "worker %u: memory is back (%zu of %zu bytes used): no packet waits",
+                 worker_number(home->worker), used, limit);
+    }
+}
+
+/* Lets the waiting go on, first come first served, as far as there is room. Who finds no memory keeps his
+ * place, and does not hold up those behind it that need less. */
+static void resume_starved(struct link_home *home)
+{
+    struct list unlucky;
+    list_init(&unlucky);
+    while (!link_home_starving(home) && !list_empty(&home->starved)) {
+        struct link *link = container_of(home->starved.next, struct link, starved);
+        uint64_t since_ns = link->starved_ns;
+        link_gate_open(link, GATE_STARVED);
+        if (!(link->gates & GATE_STARVED)) continue;
+        link->starved_ns = since_ns;
+        list_remove(&link->starved);
+        list_append(&unlucky, &link->starved);
+    }
+    list_move_all(&unlucky, &home->starved);
+    list_move_all(&home->starved, &unlucky);
+}
+
+/* The connection of which that is the most; NULL if it is 0 of all. */
+static struct link *greatest(struct link_home *home, size_t (*measure)(const struct link *link))
+{
+    struct link *greatest = NULL;
+    size_t most = 0;
+    for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {
+        struct link *link = container_of(node, struct link, entry.node);
+        size_t held = measure(link);
+        if (held <= most) continue;
+        most = held;
+        greatest = link;
+    }
+    return greatest;
+}
+
+/* Blocks that its unread queue keeps, if it is a queue worth the name, and it was offered some of it. */
+static size_t unread_blocks(const struct link *link)
+{
+    const struct list *head = &link->outbox.blocks;
+    size_t count = 0;
+    if (link->state != LINK_STATE_OPEN && link->state != LINK_STATE_DRAINING) return 0;
+    if (!port_send_waits(&link->socket)) return 0;
+    for (const struct list *node = head->next; node != head; node = node->next) count++;
+    return count > 1 ? count : 0;
+}
+
+/* It has begun a packet long ago and does not end it; neither is that our doing, nor does it stand in the
+ * line, too. */
+static bool dawdles(const struct link *link)
+{
+    return link->state == LINK_STATE_OPEN && !(link->gates & (GATES_OF_OURS | GATE_PAUSED)) &&
+           is_over(link->home, link->gathered_ns, PRESSURE_PATIENCE_MS);
+}
+
+static size_t dawdled_blocks(const struct link *link)
+{
+    return dawdles(link) && link->gather.block != NULL;
+}
+
+/* Bytes. */
+static size_t dawdled_memory(const struct link *link)
+{
+    return dawdles(link) && link->gather.block == NULL ? link->gather.capacity : 0;
+}
+
+static void close_somebody(struct link_home *home, struct link *first)
+{
+    bool starving = link_home_starving(home);
+    struct link *hoarder = starving ? greatest(home, unread_blocks) : NULL;
+    struct link *dawdler =
+        hoarder == NULL ? greatest(home, starving ? dawdled_blocks : dawdled_memory) : NULL;
+    if (hoarder != NULL) {
+        link_log(hoarder, LOG_WARN,
+                 "closed: it does not read the %zu bytes queued for it, and other connections need "
+                 "the blocks",
+                 hoarder->outbox.pending);
+        link_fail(hoarder, LINK_SLOW);
+    } else if (dawdler != NULL) {
+        size_t size = gather_bytes(&dawdler->gather).size;
+        link_log(dawdler, LOG_WARN,
+                 "closed: unfinished packet, %zu byte%s so far, and other connections need the %s",
+                 size, size == 1 ? "" : "s", starving ? "block" : "memory");
+        link_fail(dawdler, LINK_MEMORY);
+    } else {
+        link_log(first, LOG_WARN,
+                 "closed: no memory for its packet, and no other connection has waited longer");
+        link_fail(first, LINK_MEMORY);
+    }
+}
+
+/* One at a time: what the last one held may not have come home yet. Only when nobody can be heard any more,
+ * because the blocks to receive into are all kept, nobody waits. */
+static bool is_patient(const struct link_home *home)
+{
+    const struct link *first = first_starved(home);
+    if (first == NULL) return true;
+    bool deaf = !link_home_starving(home) && home->parked_blocks >= home->port->landing_blocks;
+    bool in_time = is_over(home, first->starved_ns, PRESSURE_PATIENCE_MS) &&
+                   is_over(home, home->closed_ns, PRESSURE_RETRY_MS);
+    return !in_time && !deaf;
+}
+
+static bool blocks_are_back(const struct link_home *home)
+{
+    return home->blocks.free_count >= 2 * home->blocks_low;
+}
+
+static bool all_is_well(const struct link_home *home)
+{
+    return !link_home_starving(home) && list_empty(&home->starved) && !home->of_blocks.lasts &&
+           !home->of_memory.lasts;
+}
+
+static void resume(struct link_home *home)
+{
+    if (blocks_are_back(home)) atomic_store_explicit(&home->starving, false, memory_order_relaxed);
+    resume_starved(home);
+}
+
+/* Whoever has taken something, or was sent something in this turn, is offered what is left: afterwards it is
+ * known who does not read, and that may bring what the first in line waits for. */
+static void offer_all(struct link_home *home)
+{
+    struct port_event event;
+    int sent = 0;
+    while (port_take_sent(home->port, &event, 1) > 0) {
+        link_take_sent(link_of(event.socket), &event);
+        link_sent(link_of(event.socket), &event);
+    }
+    do { /* one that is drained may queue more */
+        sent += link_flush_touched(home, OFFERED_MAX - sent);
+    } while (!list_empty(&home->touched));
+}
+
+static void lose_patience(struct link_home *home)
+{
+    if (is_patient(home)) return;
+    offer_all(home);
+    resume(home);
+    if (is_patient(home)) return;
+    home->closed_ns = link_home_now(home);
+    close_somebody(home, first_starved(home));
+}
+
+void pressure_relieve(struct link_home *home)
+{
+    if (all_is_well(home)) return;
+    resume(home);
+    note_blocks(home);
+    note_memory(home);
+    lose_patience(home);
+}
+
+uint64_t pressure_next_ns(const struct link_home *home)
+{
+    if (all_is_well(home)) return UINT64_MAX;
+    bool go_on = link_home_starving(home) && blocks_are_back(home); /* sends have brought them */
+    return go_on ? 0 : port_now(home->port) + PRESSURE_RETRY_MS * WHEEL_TICK_NS;
+}

@@ -1,0 +1,116 @@
+#include "port/port_windows.h"
+
+enum { BIND_TRIES = 10, BIND_PAUSE_MS = 50 };
+
+bool port_choose(enum port_backend wanted, enum port_backend *chosen, char *why, size_t why_size)
+{
+    *chosen = PORT_IOCP;
+    if (wanted != PORT_AUTO && wanted != PORT_IOCP) {
+        snprintf(why, why_size, "this build does not have it: it is for Linux");
+        return false;
+    }
+    snprintf(why, why_size, "%s", wanted == PORT_IOCP ? "as configured" : "chosen automatically");
+    return true;
+}
+
+struct port_options port_worker_options(uint32_t recv_depth)
+{
+    return (struct port_options){
+        .landing_blocks = 1024, .landing_size = 8 << 10, .recv_depth = recv_depth};
+}
+
+struct port *port_open(enum port_backend backend, const struct port_options *options,
+                       struct error *error)
+{
+    check(backend == PORT_IOCP);
+    return port_iocp_open(options, error);
+}
+
+enum port_error windows_error(int number)
+{
+    switch (number) {
+    case 0: return PORT_OK;
+    case ERROR_OPERATION_ABORTED: return PORT_CANCELLED;
+    case WSAECONNRESET:
+    case WSAECONNABORTED:
+    case WSAENETRESET:
+    case WSAENOTCONN:
+    case WSAESHUTDOWN:
+    case WSAEDISCON:
+    case ERROR_CONNECTION_ABORTED:
+    case ERROR_NETNAME_DELETED: return PORT_RESET;
+    case WSAETIMEDOUT:
+    case WSAEHOSTUNREACH:
+    case WSAENETUNREACH:
+    case WSAENETDOWN:
+    case ERROR_SEM_TIMEOUT: return PORT_TIMED_OUT;
+    case WSAEMFILE: return PORT_NO_DESCRIPTORS;
+    case WSAENOBUFS:
+    case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_WORKING_SET_QUOTA:
+    case ERROR_NO_SYSTEM_RESOURCES: return PORT_NO_MEMORY;
+    default: return PORT_FAILED;
+    }
+}
+
+static const char *advice(int number)
+{
+    switch (number) {
+    case WSAEADDRINUSE: return "another program listens there: stop it, or choose another address";
+    case WSAEACCES:
+        return "another program has the port for itself, or Windows keeps it (netsh interface ipv4 "
+               "show excludedportrange protocol=tcp): choose another one";
+    case WSAEADDRNOTAVAIL: return "this machine does not have that address";
+    case WSAEAFNOSUPPORT: return "this machine does not have that kind of network";
+    default: return "choose another address";
+    }
+}
+
+/* A server that ended a moment ago may still have the port. */
+static bool bind_to(SOCKET handle, const union address_system *system, socklen_t size)
+{
+    for (int tries = 1; bind(handle, &system->any, size) != 0; tries++) {
+        if (WSAGetLastError() != WSAEADDRINUSE || tries == BIND_TRIES) return false;
+        Sleep(BIND_PAUSE_MS);
+    }
+    return true;
+}
+
+intptr_t windows_listen(const struct address *address, int backlog, struct error *error)
+{
+    union address_system system;
+    socklen_t size = address_to_system(address, &system);
+    const int on = 1;
+    char text[ADDRESS_TEXT_MAX];
+    if (address->family == ADDRESS_UNIX) {
+        error_set(error, ERROR_SYSTEM, "cannot listen on %s: " WINDOWS_NO_UNIX,
+                  address_format(address, text));
+        return -1;
+    }
+    SOCKET handle = windows_socket(system.any.sa_family);
+    if (handle == INVALID_SOCKET) goto refused;
+    /* Without it any program may take over the port (what SO_REUSEADDR means here). */
+    setsockopt(handle, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on);
+    if (address->family == ADDRESS_IPV6)
+        setsockopt(handle, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&on, sizeof on);
+    /* Winsock takes a positive backlog for a hint, a negative one for the number itself. */
+    if (bind_to(handle, &system, size) && listen(handle, -backlog) == 0) return (intptr_t)handle;
+
+refused:;
+    int number = WSAGetLastError();
+    if (handle != INVALID_SOCKET) closesocket(handle);
+    error_set(error, ERROR_SYSTEM, "cannot listen on %s: %s (%s)", address_format(address, text),
+              windows_error_text(number), advice(number));
+    return -1;
+}
+
+void windows_close_handle(intptr_t handle)
+{
+    closesocket((SOCKET)handle);
+}
+
+void windows_shutdown(struct port *port, struct port_socket *socket)
+{
+    (void)port;
+    shutdown((SOCKET)socket->handle, SD_SEND);
+}

@@ -1,0 +1,369 @@
+#include "server/offline.h"
+
+#include "port/port_memory.h"
+#include "server/server_control.h"
+
+#define SECOND UINT64_C(1000000000)
+#define TIME_BEGINS SECOND /* not 0, which a script may take for none */
+#define START_PATIENCE (3600 * SECOND)
+
+enum { TURNS_MAX = 1000000, FIRST_CLIENT_PORT = 49152, CLIENT_PORTS = 16384 };
+
+struct offline {
+    struct server *server; /* its port, for the mail of the control thread that it does not have */
+    struct worker *worker;
+    struct port *port; /* the worker's */
+    struct list peers;
+    struct list forgotten; /* peers to be freed when their connections are gone */
+    uint32_t connects;     /* of all time: gives the clients their ports */
+    bool told_drain, told_abort;
+    bool ended; /* the worker has */
+};
+
+struct offline_peer {
+    struct memory_peer memory;
+    struct offline *offline;
+    struct list node; /* in one of its two lists */
+    uint64_t id;
+    const struct frame *frame; /* the listener's; when the connection is gone, its last one */
+};
+
+static struct offline_peer *peer_of(struct memory_peer *memory)
+{
+    return container_of(memory, struct offline_peer, memory);
+}
+
+static struct offline_peer *peer_in(struct list *node)
+{
+    return container_of(node, struct offline_peer, node);
+}
+
+/* ---- running ---- */
+
+static void free_peer(struct offline_peer *peer)
+{
+    list_remove(&peer->node);
+    memory_peer_close(&peer->memory);
+    free(peer);
+}
+
+/* What the control thread does with its mail. */
+static void read_control(struct offline *offline)
+{
+    struct server *server = offline->server;
+    server_turn(server);
+    if (server->ending && !offline->told_drain) worker_drain(offline->worker);
+    if (server->aborting && !offline->told_abort) worker_abort(offline->worker);
+    offline->told_drain = server->ending;
+    offline->told_abort = server->aborting;
+}
+
+/* One step. False if there was nothing to do. */
+static bool step(struct offline *offline)
+{
+    struct worker *worker = offline->worker;
+    if (port_memory_ready(offline->server->port)) {
+        read_control(offline);
+    } else if (worker_goes_on(worker)) {
+        bool due = worker_next_ns(worker) <= offline_now(offline);
+        if (!due && !port_memory_ready(offline->port)) return false;
+        worker_turn(worker);
+    } else if (!offline->ended) {
+        offline->ended = true;
+        atomic_store(&offline->server->active, false);
+        worker_end(worker);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void free_forgotten(struct offline *offline)
+{
+    for (struct list *node = offline->forgotten.next, *next; node != &offline->forgotten;
+         node = next) {
+        next = node->next;
+        if (peer_in(node)->memory.closed) free_peer(peer_in(node));
+    }
+}
+
+bool offline_run(struct offline *offline)
+{
+    int turns = 0;
+    while (turns < TURNS_MAX && step(offline)) turns++;
+    free_forgotten(offline);
+    return turns < TURNS_MAX;
+}
+
+uint64_t offline_now(const struct offline *offline)
+{
+    return port_memory_clock(offline->port);
+}
+
+static void set_clock(struct offline *offline, uint64_t now_ns)
+{
+    port_memory_set_clock(offline->port, now_ns);
+    port_memory_set_clock(offline->server->port, now_ns);
+}
+
+/* When something is due, now that nothing is left to do; UINT64_MAX: never. */
+static uint64_t next_ns(const struct offline *offline)
+{
+    return offline->ended ? UINT64_MAX : worker_next_ns(offline->worker);
+}
+
+/* The time becomes that of both ports by a harvest, even if nothing is due then. */
+static bool pass_to(struct offline *offline, uint64_t now_ns)
+{
+    set_clock(offline, now_ns);
+    read_control(offline);
+    if (worker_goes_on(offline->worker)) worker_turn(offline->worker);
+    return offline_run(offline);
+}
+
+bool offline_advance(struct offline *offline, uint64_t duration_ns)
+{
+    uint64_t target_ns = offline_now(offline) + duration_ns;
+    if (!offline_run(offline)) return false;
+    while (offline_now(offline) < target_ns) {
+        uint64_t due_ns = next_ns(offline);
+        if (!pass_to(offline, due_ns < target_ns ? due_ns : target_ns)) return false;
+    }
+    return true;
+}
+
+/* ---- the beginning and the end ---- */
+
+static bool await_start(struct offline *offline, struct error *error)
+{
+    const struct worker *worker = offline->worker;
+    uint64_t latest_ns = offline_now(offline) + START_PATIENCE;
+    bool rests = offline_run(offline);
+    while (rests && worker->phase == WORKER_OPENED && next_ns(offline) <= latest_ns)
+        rests = pass_to(offline, next_ns(offline));
+    if (worker->phase == WORKER_STARTED) return true;
+    if (worker->phase == WORKER_OPENED)
+        return error_set(error, ERROR_INPUT,
+                         "the start of the script has not come to its end within an hour");
+    *error = worker->error;
+    return false;
+}
+
+/* From any state of it. */
+static void end_worker(struct offline *offline)
+{
+    server_drain(offline->server);
+    while (!offline->ended) {
+        bool rests = offline_run(offline);
+        if (!rests) server_abort(offline->server); /* there is no waiting for anything */
+        if (rests && !offline->ended) pass_to(offline, next_ns(offline));
+    }
+    check(offline_run(offline));
+    worker_drop_unread(offline->worker);
+    worker_close(offline->worker);
+}
+
+static void free_peers(struct list *peers)
+{
+    struct list *node;
+    while ((node = list_take_first(peers)) != NULL) {
+        check(peer_in(node)->memory.closed);
+        free_peer(peer_in(node));
+    }
+}
+
+/* One worker has all that the configuration says, as far as one can. */
+static struct config for_one_worker(const struct config *config)
+{
+    struct config one = *config;
+    one.workers = 1;
+    if (one.blocks > BLOCK_COUNT_MAX) one.blocks = BLOCK_COUNT_MAX;
+    return one;
+}
+
+static bool open_worker(struct offline *offline, struct error *error)
+{
+    struct server *server = offline->server;
+    const struct port_options options = port_worker_options(server->config.recv_depth);
+    offline->port = port_memory_open(&options, TIME_BEGINS, error);
+    if (offline->port == NULL) return false;
+    server_setup_worker(server, 0);
+    offline->worker = server->team[0];
+    offline->worker->setup.port = offline->port;
+    if (worker_open(offline->worker)) return true;
+    *error = offline->worker->error;
+    return false;
+}
+
+struct offline *offline_open(const struct config *config, const struct script *script,
+                             struct error *error)
+{
+    const struct port_options no_sockets = {.landing_blocks = 0};
+    const struct config one = for_one_worker(config);
+    struct offline *offline = calloc(1, sizeof *offline);
+    if (offline == NULL) {
+        error_set(error, ERROR_SYSTEM, "no memory for a server");
+        return NULL;
+    }
+    list_init(&offline->peers);
+    list_init(&offline->forgotten);
+    struct server *server = offline->server = server_make(&one, script, error);
+    if (server == NULL) goto no_server;
+    server->port = port_memory_open(&no_sockets, TIME_BEGINS, error);
+    if (server->port == NULL) goto no_control;
+    if (!open_worker(offline, error)) goto no_worker;
+    server->worker_count = 1;
+    server->started_ns = TIME_BEGINS;
+    for (uint32_t i = 0; i < one.listener_count; i++)
+        server->listeners[i].address = one.listeners[i].address;
+    atomic_store(&server->active, true);
+    worker_begin(offline->worker);
+    if (await_start(offline, error)) return offline;
+
+    end_worker(offline);
+no_worker:
+    port_close(server->port);
+no_control:
+    server_free(server);
+no_server:
+    free(offline);
+    return NULL;
+}
+
+void offline_close(struct offline *offline)
+{
+    end_worker(offline);
+    free_peers(&offline->peers);
+    free_peers(&offline->forgotten);
+    port_close(offline->server->port);
+    server_free(offline->server);
+    free(offline);
+}
+
+bool offline_is_active(const struct offline *offline)
+{
+    return server_is_active(offline->server);
+}
+
+struct worker *offline_worker(struct offline *offline)
+{
+    return offline->worker;
+}
+
+/* ---- clients ---- */
+
+static void note_attached(struct memory_peer *memory)
+{
+    peer_of(memory)->id = link_id(link_of(memory->socket));
+}
+
+static void note_detaching(struct memory_peer *memory)
+{
+    peer_of(memory)->frame = link_frame(link_of(memory->socket));
+}
+
+/* A client on the same machine. */
+static struct address make_address(struct offline *offline, uint32_t index)
+{
+    struct address address = {.family = offline->server->listeners[index].address.family};
+    if (address.family == ADDRESS_UNIX) return address;
+    address.port = (uint16_t)(FIRST_CLIENT_PORT + offline->connects % CLIENT_PORTS);
+    if (address.family == ADDRESS_IPV6)
+        address.ip[15] = 1;
+    else
+        memcpy(address.ip, (uint8_t[]){127, 0, 0, 1}, 4);
+    return address;
+}
+
+struct offline_peer *offline_connect(struct offline *offline, uint32_t index,
+                                     const struct address *from)
+{
+    struct server *server = offline->server;
+    check(index < server->config.listener_count);
+    if (!server_is_active(server) || server->ending) return NULL;
+    struct offline_peer *peer = calloc(1, sizeof *peer);
+    if (peer == NULL) return NULL;
+    struct address address = from != NULL ? *from : make_address(offline, index);
+    offline->connects++;
+    peer->offline = offline;
+    peer->frame = &server->config.listeners[index].frame;
+    memory_peer_open(&peer->memory, offline->port);
+    peer->memory.attached = note_attached;
+    peer->memory.detaching = note_detaching;
+    list_append(&offline->peers, &peer->node);
+    if (!server_admit(server, index, memory_peer_handle(&peer->memory), &address)) {
+        free_peer(peer);
+        return NULL;
+    }
+    offline_run(offline);
+    if (peer->id != 0) return peer;
+    offline_peer_free(peer); /* the server has ended first */
+    return NULL;
+}
+
+void offline_peer_free(struct offline_peer *peer)
+{
+    list_remove(&peer->node);
+    if (peer->memory.closed) {
+        free_peer(peer);
+        return;
+    }
+    memory_peer_reset(&peer->memory);
+    list_append(&peer->offline->forgotten, &peer->node);
+}
+
+uint64_t offline_peer_id(const struct offline_peer *peer)
+{
+    return peer->id;
+}
+
+const struct frame *offline_frame(const struct offline_peer *peer)
+{
+    struct port_socket *socket = peer->memory.socket;
+    return socket == NULL ? peer->frame : link_frame(link_of(socket));
+}
+
+bool offline_send(struct offline_peer *peer, struct span bytes)
+{
+    return memory_peer_send(&peer->memory, bytes);
+}
+
+struct span offline_received(const struct offline_peer *peer)
+{
+    return memory_peer_received(&peer->memory);
+}
+
+void offline_take(struct offline_peer *peer, size_t size)
+{
+    memory_peer_take(&peer->memory, size);
+}
+
+void offline_finish(struct offline_peer *peer)
+{
+    memory_peer_finish(&peer->memory);
+}
+
+void offline_reset(struct offline_peer *peer)
+{
+    memory_peer_reset(&peer->memory);
+}
+
+void offline_set_deaf(struct offline_peer *peer, bool deaf)
+{
+    memory_peer_set_deaf(&peer->memory, deaf);
+}
+
+void offline_set_room(struct offline_peer *peer, size_t size)
+{
+    memory_peer_set_room(&peer->memory, size);
+}
+
+bool offline_ended(const struct offline_peer *peer)
+{
+    return peer->memory.shut;
+}
+
+bool offline_closed(const struct offline_peer *peer)
+{
+    return peer->memory.closed;
+}

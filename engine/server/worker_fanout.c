@@ -1,0 +1,164 @@
+/* One packet to many connections: to all of them, or to a group. It is framed once for each framing
+ * in use on a worker, and what comes of that is shared by reference. */
+#include "server/worker.h"
+
+/* One packet on its way to many of this worker's connections. */
+enum { ENCODINGS = 8 };
+struct fanout {
+    struct span packet;
+    uint64_t except; /* the id of who does not get it; 0: nobody */
+    size_t count;    /* on how many it was queued */
+    enum send_result worst;
+    const struct frame *frame[ENCODINGS];
+    struct chunk *chunk[ENCODINGS]; /* framed so */
+    int encodings;
+};
+
+static enum send_result encode(struct link_home *home, const struct frame *frame,
+                               struct span packet, struct chunk **encoded)
+{
+    uint8_t header[FRAME_HEADER_MAX];
+    struct span parts[FRAME_PARTS_MAX];
+    int count = 0;
+    size_t size = 0;
+    enum frame_fault fault = frame_wrap(frame, packet, header, parts, &count);
+    if (fault != FRAME_NO_FAULT) return fault == FRAME_TOO_BIG ? SEND_TOO_BIG : SEND_BAD_SIZE;
+    for (int i = 0; i < count; i++) size += parts[i].size;
+    *encoded = chunk_make(&home->budget, size);
+    if (*encoded == NULL) return SEND_NO_MEMORY;
+    uint8_t *target = (*encoded)->data;
+    for (int i = 0; i < count; i++) {
+        memcpy(target, parts[i].data, parts[i].size);
+        target += parts[i].size;
+    }
+    return SEND_OK;
+}
+
+static enum send_result send_encoded(struct fanout *fanout, struct link *link)
+{
+    int i = 0;
+    while (i < fanout->encodings && fanout->frame[i] != link->frame) i++;
+    if (i == ENCODINGS) return link_send(link, fanout->packet); /* more framings than anybody has */
+    if (i == fanout->encodings) {
+        enum send_result result =
+            encode(link->home, link->frame, fanout->packet, &fanout->chunk[i]);
+        if (result != SEND_OK) return result;
+        fanout->frame[i] = link->frame;
+        fanout->encodings++;
+    }
+    return link_send_chunk(link, fanout->chunk[i]);
+}
+
+static void offer(struct fanout *fanout, struct link *link)
+{
+    if (link->entry.id == fanout->except || link->gates & GATE_DECIDING) return;
+    enum send_result result = send_encoded(fanout, link);
+    if (result == SEND_OK)
+        fanout->count++;
+    else
+        fanout->worst = result;
+}
+
+static void offer_to_all(struct fanout *fanout, struct worker *worker)
+{
+    struct link *next;
+    for (struct link *link = worker_next(worker, NULL); link != NULL; link = next) {
+        next = worker_next(worker, link); /* sending may end the link, but no other */
+        offer(fanout, link);
+    }
+}
+
+static void offer_to_group(struct fanout *fanout, struct worker *worker, struct group *group)
+{
+    struct group_walk walk;
+    struct group_member *member;
+    group_walk_begin(&walk, group, worker->index);
+    while ((member = group_walk_next(&walk)) != NULL)
+        offer(fanout, container_of(member, struct link, groups));
+    group_walk_end(&walk);
+}
+
+enum send_result worker_broadcast_here(struct worker *worker, struct group *group,
+                                       struct span packet, uint64_t except, size_t *count)
+{
+    struct fanout fanout = {.packet = packet, .except = except, .worst = SEND_OK};
+    if (group == NULL)
+        offer_to_all(&fanout, worker);
+    else
+        offer_to_group(&fanout, worker, group);
+    for (int i = 0; i < fanout.encodings; i++) chunk_drop(fanout.chunk[i]);
+    *count = fanout.count;
+    return fanout.count > 0 ? SEND_OK : fanout.worst;
+}
+
+/* May that worker have connections that it is for? */
+static bool concerns(const struct worker *worker, const struct group *group, uint32_t other)
+{
+    if (other == worker->index) return false;
+    return group == NULL || group_count_on(group, other) > 0;
+}
+
+static enum send_result broadcast_elsewhere(struct worker *worker, struct group *group,
+                                            struct chunk *packet, uint64_t except)
+{
+    enum send_result result = SEND_OK;
+    for (uint32_t i = 0; i < worker->count; i++) {
+        if (!concerns(worker, group, i)) continue;
+        struct letter *letter = worker_make_letter(worker, LETTER_BROADCAST, except, packet, group);
+        if (letter != NULL)
+            worker_post_letter(worker->team[i], letter);
+        else
+            result = SEND_NO_MEMORY;
+    }
+    return result;
+}
+
+static enum send_result broadcast(struct worker *worker, struct group *group, struct span packet,
+                                  const struct link *except, size_t *count)
+{
+    uint64_t except_id = except == NULL ? 0 : except->entry.id;
+    struct chunk *chunk = NULL;
+    uint32_t other = 0;
+    *count = 0;
+    while (other < worker->count && !concerns(worker, group, other)) other++;
+    if (other < worker->count) {
+        chunk = worker_copy_packet(worker, packet);
+        if (chunk == NULL) return SEND_NO_MEMORY;
+    }
+    enum send_result result = worker_broadcast_here(worker, group, packet, except_id, count);
+    if (chunk != NULL) {
+        enum send_result posted = broadcast_elsewhere(worker, group, chunk, except_id);
+        if (posted != SEND_OK) result = posted;
+        chunk_drop(chunk);
+    }
+    return result;
+}
+
+enum send_result worker_broadcast(struct worker *worker, struct span packet,
+                                  const struct link *except, size_t *count)
+{
+    return broadcast(worker, NULL, packet, except, count);
+}
+
+/* ---- groups ---- */
+
+enum send_result worker_group_broadcast(struct worker *worker, struct group *group,
+                                        struct span packet, const struct link *except,
+                                        size_t *count)
+{
+    check(group != NULL);
+    return broadcast(worker, group, packet, except, count);
+}
+
+enum send_result worker_group_add(struct worker *worker, struct group *group, struct link *link)
+{
+    check(link->home == &worker->home);
+    if (!link_is_open(link)) return SEND_CLOSED;
+    return group_add(group, &link->groups) ? SEND_OK : SEND_NO_MEMORY;
+}
+
+bool worker_group_remove(struct worker *worker, struct group *group, struct link *link)
+{
+    check(link->home == &worker->home);
+    return group_remove(group, &link->groups);
+}

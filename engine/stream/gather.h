@@ -1,0 +1,42 @@
+/* gather.h - received bytes that could not be used in the turn they arrived: the beginning of a
+ * packet, or the input of a connection that is paused. One contiguous run, in a block of the pool
+ * while it fits, then in memory of the budget that grows with what has arrived. */
+#ifndef MOONPORT_GATHER_H
+#define MOONPORT_GATHER_H
+
+#include "port/block.h"
+
+struct gather {
+    uint8_t *data;
+    size_t begin, end;   /* the bytes are data[begin .. end) */
+    size_t capacity;     /* bytes of data */
+    struct block *block; /* data is in it; NULL: data was taken from the budget, or is NULL */
+};
+
+static inline bool gather_empty(const struct gather *gather)
+{
+    return gather->begin == gather->end;
+}
+
+static inline struct span gather_bytes(const struct gather *gather)
+{
+    if (gather_empty(gather)) return span_of(gather->data, 0); /* data may be NULL */
+    return span_of(gather->data + gather->begin, gather->end - gather->begin);
+}
+
+/* Adds bytes behind; false, and nothing is changed, when neither pool nor budget has room. Bytes
+ * that were handed out before may have moved. `wanted`: how many it will hold until some of them are
+ * used, 0 if nobody knows; no more room than that is taken ahead. */
+bool gather_append(struct gather *gather, struct block_pool *pool, struct span bytes,
+                   size_t wanted);
+
+/* Takes bytes off the front; the memory stays. */
+static inline void gather_consume(struct gather *gather, size_t size)
+{
+    gather->begin += size;
+}
+
+/* Gives the memory back. */
+void gather_clear(struct gather *gather, struct block_pool *pool);
+
+#endif

@@ -1,0 +1,54 @@
+/* reorder.h - puts received blocks back into the order of their byte stream. Pure; holds blocks
+ * that came early, owns none of them.
+ *
+ *     arrived:  0  2  3  1          reorder_put:  0 now,  2 and 3 held,  1 now
+ *                                   reorder_take: 2, 3
+ *
+ * In order is the fast path: one compare, nothing stored. */
+#ifndef MOONPORT_REORDER_H
+#define MOONPORT_REORDER_H
+
+#include "port/block.h"
+
+enum { REORDER_WINDOW_MAX = 16 };
+
+struct reorder {
+    uint32_t next;   /* the sequence number that continues the stream */
+    uint16_t window; /* numbers from next on that may arrive; a power of two */
+    uint16_t held;   /* blocks in `early` */
+    uint64_t late;   /* blocks that had to be held, since reorder_init */
+    struct block *early[REORDER_WINDOW_MAX]; /* by sequence number, modulo the window */
+};
+
+/* 1 <= window <= REORDER_WINDOW_MAX, a power of two. The stream begins with number 0. */
+void reorder_init(struct reorder *reorder, uint32_t window);
+
+/* True: the block with this number is next, use it now. False: it is early and now held.
+ * A number outside the window, or one held already, is a bug. Numbers wrap at 2^32. */
+static inline bool reorder_put(struct reorder *reorder, uint32_t sequence, struct block *block);
+
+/* The held block that is next in order, or NULL. Call it after each put that returned true. */
+static inline struct block *reorder_take(struct reorder *reorder);
+
+/* Any held block, in no order, or NULL: for a connection that ends. */
+struct block *reorder_drop(struct reorder *reorder);
+
+void reorder_hold(struct reorder *reorder, uint32_t sequence, struct block *block);
+struct block *reorder_release(struct reorder *reorder);
+
+static inline bool reorder_put(struct reorder *reorder, uint32_t sequence, struct block *block)
+{
+    if (__builtin_expect(sequence == reorder->next, 1)) {
+        reorder->next++;
+        return true;
+    }
+    reorder_hold(reorder, sequence, block);
+    return false;
+}
+
+static inline struct block *reorder_take(struct reorder *reorder)
+{
+    return reorder->held == 0 ? NULL : reorder_release(reorder);
+}
+
+#endif
