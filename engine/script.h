@@ -12,10 +12,10 @@
 #include "base/span.h"
 #include "base/wheel.h"
 #include "frame/frame.h"
-#include "link/group.h"
 
 struct worker;
-struct link; /* one connection; valid from `connected` until `disconnected` has returned */
+struct group; /* of connections; link/group.h */
+struct link;  /* one connection; valid from `connected` until `disconnected` has returned */
 
 enum script_verdict { SCRIPT_NO, SCRIPT_YES, SCRIPT_WAIT };
 

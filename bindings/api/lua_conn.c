@@ -8,7 +8,9 @@
  *
  * Methods know the conn that the running handler is about, as most calls are; they find the link of any other
  * by conn[1], so that a conn that is kept too long, or tampered with, is answered nil, "closed". */
-#include "run/runtime.h"
+#include "api/lua_api.h"
+#include "api/lua_framing.h"
+#include "run/run.h"
 
 #include "server.h"
 
@@ -24,7 +26,7 @@
 
 int lua_conn_answer(lua_State *L, enum send_result result)
 {
-    if (result != SEND_OK) return runtime_refuse(L, send_result_text(result));
+    if (result != SEND_OK) return state_refuse(L, send_result_text(result));
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -127,7 +129,7 @@ static int lua_broadcast(lua_State *L)
     const struct link *except = lua_conn_check_except(L, 2);
     size_t count;
     enum send_result result = worker_broadcast(worker, packet, except, &count);
-    if (result != SEND_OK) return runtime_refuse(L, send_result_text(result));
+    if (result != SEND_OK) return state_refuse(L, send_result_text(result));
     lua_pushinteger(L, (lua_Integer)count);
     return 1;
 }
@@ -139,7 +141,7 @@ static int end(lua_State *L, void (*how)(struct link *, const char *))
     struct link *link = lua_conn_check(L, 1);
     size_t size = 0;
     const char *word = luaL_optlstring(L, 2, NULL, &size);
-    if (link == NULL) return runtime_refuse(L, "closed");
+    if (link == NULL) return state_refuse(L, "closed");
     if (word != NULL) link_set_word(link, span_of(word, size));
     how(link, NULL);
     lua_pushboolean(L, 1);
@@ -164,7 +166,7 @@ static int conn_abort(lua_State *L)
 static int conn_pending(lua_State *L)
 {
     struct link *link = lua_conn_check(L, 1);
-    if (link == NULL) return runtime_refuse(L, "closed");
+    if (link == NULL) return state_refuse(L, "closed");
     lua_pushinteger(L, (lua_Integer)link_pending(link));
     return 1;
 }
@@ -172,7 +174,7 @@ static int conn_pending(lua_State *L)
 static int apply(lua_State *L, void (*what)(struct link *))
 {
     struct link *link = lua_conn_check(L, 1);
-    if (link == NULL) return runtime_refuse(L, "closed");
+    if (link == NULL) return state_refuse(L, "closed");
     what(link);
     lua_pushboolean(L, 1);
     return 1;
@@ -195,9 +197,9 @@ static int conn_idle(lua_State *L)
 {
     struct link *link = lua_conn_check(L, 1);
     uint64_t limit_ns;
-    bool known = runtime_read_seconds(L, 2, &limit_ns);
-    if (link == NULL) return runtime_refuse(L, "closed");
-    if (!known) return runtime_refuse_seconds(L, 2);
+    bool known = state_read_seconds(L, 2, &limit_ns);
+    if (link == NULL) return state_refuse(L, "closed");
+    if (!known) return state_refuse_seconds(L, 2);
     link_set_idle(link, limit_ns);
     lua_pushboolean(L, 1);
     return 1;
@@ -228,14 +230,14 @@ static int conn_framing(lua_State *L)
     const char *code = NULL;
     enum framing_fault fault = lua_framing_read(L, 2, &frame, &error);
     if (fault == FRAMING_UNKNOWN) return luaL_argerror(L, 2, error.text);
-    if (link == NULL) return runtime_refuse(L, "closed");
+    if (link == NULL) return state_refuse(L, "closed");
     if (fault != FRAMING_FINE || !frame_finish(&frame, &error)) {
-        runtime_refuse(L, "badframing");
+        state_refuse(L, "badframing");
         lua_pushstring(L, error.text);
         return 3;
     }
     const struct frame *kept = keep_framing(runtime_of(L), &frame, &code);
-    if (kept == NULL) return runtime_refuse(L, code);
+    if (kept == NULL) return state_refuse(L, code);
     link_set_frame(link, kept);
     lua_pushboolean(L, 1);
     return 1;
@@ -284,7 +286,7 @@ static void set_methods(struct runtime *runtime, lua_State *L)
         {"resume", conn_resume},   {"idle", conn_idle},
         {"framing", conn_framing}, {NULL, NULL},
     };
-    runtime_register(runtime, L, methods);
+    state_register(&runtime->state, L, methods);
 }
 
 /* What stands behind all connections of a listener: made for the first of them. */
@@ -361,25 +363,16 @@ static int add_conn(lua_State *L)
     return 0;
 }
 
-bool lua_conn_is_metatable(lua_State *L)
-{
-    lua_pushliteral(L, "__newindex");
-    lua_rawget(L, -2);
-    bool is = lua_tocfunction(L, -1) == conn_newindex;
-    lua_pop(L, 1);
-    return is;
-}
-
 bool lua_conn_add(struct runtime *runtime, struct link *link)
 {
     struct addition addition = {.runtime = runtime, .link = link};
-    return runtime_protect(runtime, add_conn, &addition);
+    return state_protect(&runtime->state, add_conn, &addition);
 }
 
 void lua_conn_remove(struct runtime *runtime, struct link *link)
 {
-    lua_pushnil(runtime->L);
-    lua_rawseti(runtime->L, SLOT_CONNS, (int)link_slot(link) + 1);
+    lua_pushnil(runtime->state.L);
+    lua_rawseti(runtime->state.L, SLOT_CONNS, (int)link_slot(link) + 1);
 }
 
 void lua_conn_open(struct runtime *runtime)
@@ -387,9 +380,10 @@ void lua_conn_open(struct runtime *runtime)
     static const luaL_Reg own[] = {{CONN_SEND, conn_send}, {NULL, NULL}};
     static const luaL_Reg globals[] = {
         {"send", lua_send}, {"broadcast", lua_broadcast}, {NULL, NULL}};
-    lua_State *L = runtime->L;
+    lua_State *L = runtime->state.L;
+    runtime->state.guard = conn_newindex;
     lua_pushvalue(L, LUA_REGISTRYINDEX);
-    runtime_register(runtime, L, own);
+    state_register(&runtime->state, L, own);
     lua_newtable(L);
     lua_setfield(L, -2, CONN_LISTENERS);
     lua_newtable(L);
@@ -402,6 +396,6 @@ void lua_conn_open(struct runtime *runtime)
     lua_setfield(L, -2, CONN_META);
     lua_pop(L, 1);
     lua_pushglobaltable(L);
-    runtime_register(runtime, L, globals);
+    state_register(&runtime->state, L, globals);
     lua_pop(L, 1);
 }

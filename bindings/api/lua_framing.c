@@ -1,5 +1,6 @@
-/* Framings as scripts and config.lua write them. */
-#include "run/runtime.h"
+#include "api/lua_framing.h"
+
+#include "lua/lua_text.h"
 
 #include <float.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* server.group(name): connections of any worker that are spoken to together. */
-#include "run/runtime.h"
+#include "api/lua_api.h"
 
 #include "link/group.h"
 #include "server.h"
@@ -41,21 +41,21 @@ static struct group *check_group(lua_State *L)
 }
 
 /* server.group(name): the group of that name, which is made when somebody asks for it */
-int lua_group_get(lua_State *L)
+static int get(lua_State *L)
 {
     size_t size;
     const char *name = luaL_checklstring(L, 1, &size);
-    if (size > GROUP_NAME_MAX) return runtime_refuse(L, "badname");
+    if (size > GROUP_NAME_MAX) return state_refuse(L, "badname");
     struct held **value = lua_newuserdatauv(L, sizeof *value, 0);
     *value = NULL;
     luaL_getmetatable(L, GROUP_META);
     lua_setmetatable(L, -2); /* before there is a group: it may want memory */
     struct held *held = malloc(sizeof *held);
-    if (held == NULL) return runtime_refuse(L, "memory");
+    if (held == NULL) return state_refuse(L, "memory");
     held->group = server_group(worker_server(runtime_of(L)->worker), span_of(name, size));
     if (held->group == NULL) {
         free(held);
-        return runtime_refuse(L, "memory");
+        return state_refuse(L, "memory");
     }
     list_append(&runtime_of(L)->groups, &held->node);
     *value = held;
@@ -75,7 +75,7 @@ static int add(lua_State *L)
 {
     struct group *group = check_group(L);
     struct link *link = lua_conn_check(L, 2);
-    if (link == NULL) return runtime_refuse(L, "closed");
+    if (link == NULL) return state_refuse(L, "closed");
     return lua_conn_answer(L, worker_group_add(runtime_of(L)->worker, group, link));
 }
 
@@ -124,10 +124,12 @@ void lua_group_open(struct runtime *runtime)
         {"add", add}, {"remove", remove_member}, {"broadcast", broadcast}, {"count", count_members},
         {NULL, NULL},
     };
-    lua_State *L = runtime->L;
+    static const luaL_Reg functions[] = {{"group", get}, {NULL, NULL}};
+    lua_State *L = runtime->state.L;
+    state_register(&runtime->state, L, functions);
     luaL_newmetatable(L, GROUP_META);
     lua_newtable(L);
-    runtime_register(runtime, L, methods);
+    state_register(&runtime->state, L, methods);
     lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "group");
     lua_setfield(L, -2, "__metatable");

@@ -2,6 +2,7 @@
  *
  * In front of a value stands the generation that posted it. A worker that has it prepared and not
  * switched to it yet does so before it reads on, so that no code gets messages of a later one. */
+#include "api/lua_api.h"
 #include "run/code.h"
 
 #include "lua/value.h"
@@ -31,13 +32,13 @@ static int server_post(lua_State *L)
     luaL_checkany(L, 2);
     const char *code = value_encode(L, 2, code_generation(runtime), &bytes);
     if (code != NULL) {
-        runtime_refuse(L, code);
+        state_refuse(L, code);
         lua_pushvalue(L, -3); /* why */
         return 3;
     }
-    if (!known) return runtime_refuse(L, "closed");
+    if (!known) return state_refuse(L, "closed");
     enum send_result result = worker_post(runtime->worker, target, bytes);
-    if (result != SEND_OK) return runtime_refuse(L, send_result_text(result));
+    if (result != SEND_OK) return state_refuse(L, send_result_text(result));
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -63,11 +64,11 @@ uint64_t lua_message_generation(struct span bytes)
 bool lua_message_push(struct runtime *runtime, lua_State *to, struct span bytes)
 {
     struct delivery delivery = {.to = to, .bytes = bytes};
-    return compat_protected(runtime->L, deliver, &delivery) == LUA_OK;
+    return compat_protected(runtime->state.L, deliver, &delivery) == LUA_OK;
 }
 
 void lua_message_open(struct runtime *runtime)
 {
     static const luaL_Reg functions[] = {{"post", server_post}, {NULL, NULL}};
-    runtime_register(runtime, runtime->L, functions);
+    state_register(&runtime->state, runtime->state.L, functions);
 }

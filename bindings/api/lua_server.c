@@ -1,6 +1,8 @@
 /* The table `server`. */
+#include "api/lua_api.h"
 #include "base/settings.h"
 #include "run/code.h"
+#include "run/run.h"
 #include "server.h"
 
 static const struct server *server_of(lua_State *L)
@@ -46,6 +48,22 @@ static int server_now(lua_State *L)
 {
     lua_pushnumber(L, (lua_Number)worker_now(runtime_of(L)->worker) / 1e9);
     return 1;
+}
+
+static int slept(struct run *run)
+{
+    lua_pushboolean(run->L, 1);
+    return 1;
+}
+
+/* server.sleep(seconds) */
+static int server_sleep(lua_State *L)
+{
+    uint64_t delay_ns;
+    bool known = state_read_seconds(L, 1, &delay_ns);
+    struct run *run = run_check_wait(L, "server.sleep");
+    if (!known) return state_refuse_seconds(L, 1);
+    return run_wait(run, delay_ns, slept, NULL);
 }
 
 static int next_conn(lua_State *L)
@@ -135,18 +153,14 @@ static int server_stats_table(lua_State *L)
 void lua_server_open(struct runtime *runtime)
 {
     static const luaL_Reg functions[] = {
-        {"after", lua_timer_after},
-        {"every", lua_timer_every},
-        {"sleep", run_sleep},
-        {"group", lua_group_get},
+        {"sleep", server_sleep},
         {"now", server_now},
         {"stats", server_stats_table},
         {"connections", server_connections},
         {NULL, NULL},
     };
-    lua_State *L = runtime->L;
-    lua_newtable(L);
-    runtime_register(runtime, L, functions);
+    lua_State *L = runtime->state.L;
+    state_register(&runtime->state, L, functions);
     lua_pushlightuserdata(L, runtime);
     lua_getglobal(L, "string");
     lua_getfield(L, -1, "format");
@@ -160,7 +174,4 @@ void lua_server_open(struct runtime *runtime)
     set_figure(L, "generation", 0);
     lua_newtable(L);
     lua_setfield(L, -2, "state");
-    lua_shared_open(runtime);
-    lua_message_open(runtime);
-    lua_setglobal(L, "server");
 }

@@ -1,6 +1,6 @@
 /* server.shared: the dictionary of all workers, as scripts see it. Nothing of Lua is called while the
  * dictionary is locked, or while anything would be lost if Lua raised an error. */
-#include "run/runtime.h"
+#include "api/lua_api.h"
 
 #include "api/shared.h"
 
@@ -59,7 +59,7 @@ static bool is_key(struct span key)
 
 static int refuse_key(lua_State *L, struct span key)
 {
-    runtime_refuse(L, "badkey");
+    state_refuse(L, "badkey");
     lua_pushfstring(L, "expected a key of 1 to %d bytes, got %d", SHARED_KEY_MAX,
                     key.size < INT_MAX ? (int)key.size : INT_MAX);
     return 3;
@@ -70,13 +70,13 @@ static bool read_ttl(lua_State *L, int index, uint64_t *ttl_ns)
 {
     *ttl_ns = 0;
     if (lua_isnoneornil(L, index)) return true;
-    return runtime_read_seconds(L, index, ttl_ns) && *ttl_ns > 0;
+    return state_read_seconds(L, index, ttl_ns) && *ttl_ns > 0;
 }
 
 static int refuse_ttl(lua_State *L, int index)
 {
-    return runtime_refuse_number(L, lua_tonumber(L, index),
-                                 "seconds above 0, at most 1e9, or nil: it never expires");
+    return state_refuse_number(L, lua_tonumber(L, index),
+                               "seconds above 0, at most 1e9, or nil: it never expires");
 }
 
 static struct shared_value read_number(lua_State *L, int index)
@@ -126,7 +126,7 @@ static void push_value(lua_State *L, const struct shared_value *value)
 
 static int answer(lua_State *L, enum shared_result result)
 {
-    if (result != SHARED_OK) return runtime_refuse(L, shared_result_text(result));
+    if (result != SHARED_OK) return state_refuse(L, shared_result_text(result));
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -141,7 +141,7 @@ static int shared_lua_get(lua_State *L)
     struct shared_value value;
     if (!is_key(key)) return refuse_key(L, key);
     enum shared_result result = shared_get(handle->shared, key, now_of(L), &value, &handle->buffer);
-    if (result == SHARED_NO_MEMORY) return runtime_refuse(L, shared_result_text(result));
+    if (result == SHARED_NO_MEMORY) return state_refuse(L, shared_result_text(result));
     if (result == SHARED_OK)
         push_value(L, &value);
     else
@@ -202,7 +202,7 @@ static int shared_lua_incr(lua_State *L)
     if (!fine) return refuse_ttl(L, 5);
     enum shared_result result =
         shared_incr(handle->shared, key, &by, begins ? &init : NULL, now_of(L), ttl_ns, &sum);
-    if (result != SHARED_OK) return runtime_refuse(L, shared_result_text(result));
+    if (result != SHARED_OK) return state_refuse(L, shared_result_text(result));
     push_value(L, &sum);
     return 1;
 }
@@ -222,11 +222,11 @@ static int shared_lua_keys(lua_State *L)
 {
     struct handle *handle = check_handle(L);
     lua_Number most = luaL_optnumber(L, 2, (lua_Number)INT_MAX);
-    if (!(most >= 0)) return runtime_refuse_number(L, most, "a number from 0 up"); /* NaN, too */
+    if (!(most >= 0)) return state_refuse_number(L, most, "a number from 0 up"); /* NaN, too */
     size_t count, limit = most < (lua_Number)INT_MAX ? (size_t)most : INT_MAX;
     enum shared_result result =
         shared_keys(handle->shared, now_of(L), limit, &handle->buffer, &count);
-    if (result != SHARED_OK) return runtime_refuse(L, shared_result_text(result));
+    if (result != SHARED_OK) return state_refuse(L, shared_result_text(result));
     /* Lua's own copy: a finalizer may use the buffer meanwhile. */
     struct span all = buffer_bytes(&handle->buffer);
     lua_pushlstring(L, (const char *)all.data, all.size);
@@ -260,12 +260,12 @@ void lua_shared_open(struct runtime *runtime)
         {"keys", shared_lua_keys},
         {NULL, NULL},
     };
-    lua_State *L = runtime->L;
+    lua_State *L = runtime->state.L;
     struct handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
     *handle = (struct handle){.shared = runtime->program->shared};
     luaL_newmetatable(L, SHARED_META);
     lua_newtable(L);
-    runtime_register(runtime, L, methods);
+    state_register(&runtime->state, L, methods);
     lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "server.shared");
     lua_setfield(L, -2, "__name");

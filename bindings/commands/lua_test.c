@@ -134,8 +134,8 @@ static int client_deaf(lua_State *L)
 static int test_advance(lua_State *L)
 {
     uint64_t duration_ns;
-    if (!runtime_read_seconds(L, 1, &duration_ns)) {
-        runtime_refuse_seconds(L, 1);
+    if (!state_read_seconds(L, 1, &duration_ns)) {
+        state_refuse_seconds(L, 1);
         return luaL_argerror(L, 1, lua_tostring(L, -1));
     }
     return ask(L, ACT_ADVANCE);
@@ -257,7 +257,7 @@ static int update(lua_State *L)
 
 bool lua_test_update(struct testing *testing, struct error *error)
 {
-    return runtime_try(testing->runtime, update, testing, error);
+    return state_try(&testing->runtime->state, update, testing, error);
 }
 
 /* The table of the newest client. */
@@ -314,7 +314,7 @@ static bool connect_client(struct testing *testing, struct error *error)
         return error_set(error, ERROR_INPUT,
                          "test.connect: the server takes no more connections (max_connections)");
     testing->clients[testing->client_count++] = (struct test_client){.peer = peer};
-    return runtime_try(testing->runtime, make_client, testing, error);
+    return state_try(&testing->runtime->state, make_client, testing, error);
 }
 
 static struct span string_at(lua_State *L, int index)

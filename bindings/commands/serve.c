@@ -2,6 +2,7 @@
 
 #include "admin/admin.h"
 #include "commands/stop.h"
+#include "lua/lua_print.h"
 #include "reload/project.h"
 #include "reload/reload.h"
 #include "system/system.h"

@@ -2,6 +2,7 @@
 
 #include "api/shared.h"
 #include "commands/lua_test.h"
+#include "lua/compile.h"
 #include "lua/environment.h"
 
 #include <stdlib.h>
@@ -50,14 +51,14 @@ static bool run(struct testing *testing, struct error *error)
     struct runtime *runtime = testing->runtime;
     for (int arguments = 0;;) {
         int results;
-        overtime_begin(&runtime->overtime, testing->L, "a test", runtime->timeout_ns);
-        int status = compat_resume(testing->L, runtime->L, arguments, &results);
-        bool interrupted = overtime_end(&runtime->overtime, testing->L);
+        overtime_begin(&runtime->state.overtime, testing->L, "a test", runtime->state.timeout_ns);
+        int status = compat_resume(testing->L, runtime->state.L, arguments, &results);
+        bool interrupted = overtime_end(&runtime->state.overtime, testing->L);
         if (status == LUA_OK) return true;
         if (interrupted && status == LUA_YIELD) /* the hook did: the error is still to be raised */
-            lua_pushstring(testing->L, runtime->overtime.text);
+            lua_pushstring(testing->L, runtime->state.overtime.text);
         if (interrupted || status != LUA_YIELD)
-            return runtime_try(runtime, push_traceback, testing, error);
+            return state_try(&runtime->state, push_traceback, testing, error);
         if (testing->act == ACT_NONE) {
             error_set(error, ERROR_INPUT, "the test yielded: nobody resumes it");
             lua_test_place(testing, error);
@@ -73,7 +74,7 @@ static bool run_file(struct testing *testing, const struct project *project,
                      const struct source_file *file, struct error *error)
 {
     struct loading loading = {.testing = testing, .project = project, .file = file};
-    if (!runtime_try(testing->runtime, load_file, &loading, error)) return false;
+    if (!state_try(&testing->runtime->state, load_file, &loading, error)) return false;
     lua_rawgeti(testing->L, LUA_REGISTRYINDEX, loading.chunk);
     if (!run(testing, error)) return false;
     if (testing->wanted < 0 || testing->wanted >= testing->count) return true;

@@ -1,5 +1,5 @@
 /* load, loadfile and dofile, whose code has the globals of the generation that calls them. */
-#include "lua/environment.h"
+#include "lua/modules.h"
 
 enum { CHUNK_GLOBALS = 2, CHUNK_ORIGINAL };
 
@@ -57,12 +57,12 @@ static int do_file(lua_State *L)
 }
 
 /* In the place of the function in the globals, if there is one. */
-static void replace(lua_State *L, struct runtime *runtime, int globals, const char *name,
+static void replace(lua_State *L, struct state *state, int globals, const char *name,
                     lua_CFunction function)
 {
     environment_push_raw(L, globals, name);
     if (!lua_isnil(L, -1)) {
-        lua_pushlightuserdata(L, runtime);
+        lua_pushlightuserdata(L, state);
         lua_pushvalue(L, globals);
         lua_pushvalue(L, -3);
         lua_pushcclosure(L, function, 3);
@@ -71,11 +71,11 @@ static void replace(lua_State *L, struct runtime *runtime, int globals, const ch
     lua_pop(L, 1);
 }
 
-void chunks_open(lua_State *L, struct runtime *runtime, int globals)
+void chunks_open(lua_State *L, struct state *state, int globals)
 {
-    replace(L, runtime, globals, "load", load);
-    replace(L, runtime, globals, "loadfile", load_file);
-    replace(L, runtime, globals, "dofile", do_file);
+    replace(L, state, globals, "load", load);
+    replace(L, state, globals, "loadfile", load_file);
+    replace(L, state, globals, "dofile", do_file);
     environment_push_raw(L, globals, "loadstring"); /* LuaJIT's name for a part of load */
     if (!lua_isnil(L, -1)) {
         environment_push_raw(L, globals, "load");

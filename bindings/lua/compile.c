@@ -1,5 +1,5 @@
 /* Makes a function of a file of the source. */
-#include "lua/environment.h"
+#include "lua/compile.h"
 
 int environment_compile(lua_State *L, const struct source *source, const struct source_file *file,
                         int environment)

@@ -1,20 +1,20 @@
 /* xpcall, coroutine.resume, wrap and close, as Lua has them, but so that overtime.c knows which coroutine
  * runs: a hook is one coroutine's own. (Of LuaJIT's it is not; there resume and wrap look at what is left of the
  * thread's stack.) */
-#include "run/runtime.h"
+#include "lua/library.h"
 
 /* A state on another one's stack takes some of the thread's, and Lua does not count that. */
 static bool has_stack(lua_State *L)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    return (intptr_t)(runtime_of(L)->stack_base - here) < (intptr_t)COMPAT_STACK_NESTED;
+    return (intptr_t)(state_of(L)->stack_base - here) < (intptr_t)COMPAT_STACK_NESTED;
 }
 
 /* Puts the function in the place of the table's, which is its second upvalue. */
-static void wrap_function(struct runtime *runtime, const char *name, lua_CFunction function)
+static void wrap_function(struct state *state, const char *name, lua_CFunction function)
 {
-    lua_State *L = runtime->L;
-    lua_pushlightuserdata(L, runtime);
+    lua_State *L = state->L;
+    lua_pushlightuserdata(L, state);
     lua_getfield(L, -2, name);
     lua_pushcclosure(L, function, 2);
     lua_setfield(L, -2, name);
@@ -26,7 +26,7 @@ static void wrap_function(struct runtime *runtime, const char *name, lua_CFuncti
  * resumed, or closed. A script gets hold of it where the server calls a metamethod. */
 static bool is_main(lua_State *L, const lua_State *of)
 {
-    return of == runtime_of(L)->L;
+    return of == state_of(L)->L;
 }
 
 /* It runs, or what runs was called from it. */
@@ -38,7 +38,7 @@ static bool is_active(lua_State *L, lua_State *of)
 
 /* Hands over to the coroutine with `arguments` values that are on the top of L. Returns how many
  * came back on L, or -1 with an error there. */
-static int enter(struct runtime *runtime, lua_State *L, lua_State *to, int arguments)
+static int enter(struct state *state, lua_State *L, lua_State *to, int arguments)
 {
     int results = 0;
     if (is_main(L, to)) {
@@ -50,11 +50,11 @@ static int enter(struct runtime *runtime, lua_State *L, lua_State *to, int argum
         return -1;
     }
     lua_xmove(L, to, arguments);
-    overtime_enter(&runtime->overtime, to);
+    overtime_enter(&state->overtime, to);
     int status = compat_resume(to, L, arguments, &results);
-    overtime_leave(&runtime->overtime, to, L);
+    overtime_leave(&state->overtime, to, L);
     if (status != LUA_OK && status != LUA_YIELD) {
-        if (overtime_is_raised(&runtime->overtime)) compat_mark_interrupted(to);
+        if (overtime_is_raised(&state->overtime)) compat_mark_interrupted(to);
         lua_xmove(to, L, 1);
         return -1;
     }
@@ -71,7 +71,7 @@ static int resume(lua_State *L)
 {
     lua_State *to = lua_tothread(L, 1);
     luaL_argexpected(L, to != NULL, 1, "coroutine");
-    int results = enter(runtime_of(L), L, to, lua_gettop(L) - 1);
+    int results = enter(state_of(L), L, to, lua_gettop(L) - 1);
     lua_pushboolean(L, results >= 0);
     lua_insert(L, results >= 0 ? -(results + 1) : -2);
     return results >= 0 ? results + 1 : 2;
@@ -79,26 +79,26 @@ static int resume(lua_State *L)
 
 /* Closes its variables with __close: what they do runs on the coroutine itself. Returns a status of Lua's; no
  * error is raised. */
-static int reset(struct runtime *runtime, lua_State *L, lua_State *to)
+static int reset(struct state *state, lua_State *L, lua_State *to)
 {
-    overtime_enter(&runtime->overtime, to);
+    overtime_enter(&state->overtime, to);
     int status = lua_resetthread(to);
-    overtime_leave(&runtime->overtime, to, L);
+    overtime_leave(&state->overtime, to, L);
     return status;
 }
 
 static int call_wrapped(lua_State *L)
 {
     lua_State *to = lua_tothread(L, lua_upvalueindex(2));
-    int results = enter(runtime_of(L), L, to, lua_gettop(L));
+    int results = enter(state_of(L), L, to, lua_gettop(L));
     if (results >= 0) return results;
     int status = lua_status(to);
-    struct runtime *runtime = runtime_of(L);
+    struct state *state = state_of(L);
     bool failed = status != LUA_OK && status != LUA_YIELD;
-    if (failed && has_stack(L) && !overtime_is_raised(&runtime->overtime) &&
+    if (failed && has_stack(L) && !overtime_is_raised(&state->overtime) &&
         !compat_was_interrupted(to)) { /* its variables are closed */
         lua_pop(L, 1);
-        reset(runtime, L, to);
+        reset(state, L, to);
         lua_xmove(to, L, 1);
     }
     if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
@@ -112,7 +112,7 @@ static int call_wrapped(lua_State *L)
 static int wrap(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_pushlightuserdata(L, runtime_of(L));
+    lua_pushlightuserdata(L, state_of(L));
     lua_State *made = lua_newthread(L);
     lua_pushvalue(L, 1);
     lua_xmove(L, made, 1);
@@ -137,7 +137,7 @@ static int close(lua_State *L)
     if (compat_was_interrupted(to))
         return refuse_close(L, "its variables cannot be closed: it was interrupted");
     if (!has_stack(L)) return refuse_close(L, "C stack overflow");
-    bool fine = reset(runtime_of(L), L, to) == LUA_OK;
+    bool fine = reset(state_of(L), L, to) == LUA_OK;
     lua_pushboolean(L, fine);
     if (fine) return 1;
     lua_xmove(to, L, 1);
@@ -166,7 +166,7 @@ static int tell_status(lua_State *L)
 static int handle_message(lua_State *L)
 {
     lua_settop(L, 1);
-    if (overtime_is_raised(&runtime_of(L)->overtime)) return 1;
+    if (overtime_is_raised(&state_of(L)->overtime)) return 1;
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);
     lua_call(L, 1, 1);
@@ -183,7 +183,7 @@ static int called(lua_State *L, int status, lua_KContext context)
 static int call_protected(lua_State *L)
 {
     luaL_checktype(L, 2, LUA_TFUNCTION);
-    lua_pushlightuserdata(L, runtime_of(L));
+    lua_pushlightuserdata(L, state_of(L));
     lua_pushvalue(L, 2);
     lua_pushcclosure(L, handle_message, 2);
     lua_replace(L, 2);
@@ -211,17 +211,17 @@ bool coroutines_hide(lua_State *of, int level)
     return function == handle_message || function_at(of, level + 1) == call_protected;
 }
 
-void coroutines_open(struct runtime *runtime)
+void coroutines_open(struct state *state)
 {
     static const luaL_Reg functions[] = {
         {"resume", resume}, {"wrap", wrap}, {"close", close}, {NULL, NULL}};
-    lua_State *L = runtime->L;
+    lua_State *L = state->L;
     lua_getglobal(L, "coroutine");
-    runtime_register(runtime, L, functions);
-    wrap_function(runtime, "status", tell_status);
+    state_register(state, L, functions);
+    wrap_function(state, "status", tell_status);
     lua_pop(L, 1);
     lua_pushglobaltable(L);
-    wrap_function(runtime, "xpcall", call_protected);
+    wrap_function(state, "xpcall", call_protected);
     lua_pop(L, 1);
 }
 
@@ -261,12 +261,12 @@ static int wrap(lua_State *L)
     return 1;
 }
 
-void coroutines_open(struct runtime *runtime)
+void coroutines_open(struct state *state)
 {
-    lua_getglobal(runtime->L, "coroutine");
-    wrap_function(runtime, "resume", resume);
-    wrap_function(runtime, "wrap", wrap);
-    lua_pop(runtime->L, 1);
+    lua_getglobal(state->L, "coroutine");
+    wrap_function(state, "resume", resume);
+    wrap_function(state, "wrap", wrap);
+    lua_pop(state->L, 1);
 }
 
 #endif

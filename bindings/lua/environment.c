@@ -1,78 +1,11 @@
 #include "lua/environment.h"
 
-#include "run/code.h"
+#include "lua/modules.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define BOX_META "moonport.source"
-
-/* ---- the box ---- */
-
-static int release_box(lua_State *L)
-{
-    struct box *box = luaL_checkudata(L, 1, BOX_META);
-    if (box->source != NULL) source_drop(box->source);
-    free(box->loaded);
-    *box = (struct box){.source = NULL};
-    return 0;
-}
-
-static void push_box(lua_State *L, struct source *source, uint64_t serial)
-{
-    struct box *box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = (struct box){.source = NULL};
-    luaL_newmetatable(L, BOX_META);
-    lua_pushcfunction(L, release_box); /* each time: the first may have found no memory for it */
-    lua_setfield(L, -2, "__gc");
-    lua_pushliteral(L, "source");
-    lua_setfield(L, -2, "__metatable");
-    lua_setmetatable(L, -2);
-    box->loaded = calloc(source->count, sizeof *box->loaded);
-    if (box->loaded == NULL) luaL_error(L, "not enough memory");
-    source_hold(source);
-    box->source = source;
-    box->serial = serial;
-}
-
-struct box *environment_box(lua_State *L)
-{
-    struct box *box = luaL_checkudata(L, -1, BOX_META);
-    lua_pop(L, 1);
-    return box;
-}
-
-bool environment_has_loaded(lua_State *L, const struct environment *environment,
-                            const struct source_file *file)
-{
-    environment_push(L, environment, RECORD_BOX);
-    const struct box *box = environment_box(L);
-    return box->source != NULL && box->loaded[file - box->source->files];
-}
-
 /* ---- copies ---- */
-
-void environment_push_closet(lua_State *L, const struct runtime *runtime, enum closet field)
-{
-    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->closet);
-    lua_rawgeti(L, -1, (int)field);
-    lua_remove(L, -2);
-}
-
-void environment_put_closet(lua_State *L, const struct runtime *runtime, enum closet field)
-{
-    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->closet);
-    lua_insert(L, -2);
-    lua_rawseti(L, -2, (int)field);
-    lua_pop(L, 1);
-}
-
-void environment_push_raw(lua_State *L, int table, const char *name)
-{
-    table = lua_absindex(L, table);
-    lua_pushstring(L, name);
-    lua_rawget(L, table);
-}
 
 /* Copies the fields of the table at `from` to the one at `to`. */
 static void copy_fields(lua_State *L, int from, int to)
@@ -112,15 +45,15 @@ static void copy_deeply(lua_State *L, int seen)
 
 /* ---- before the first script ---- */
 
-void environment_open(struct runtime *runtime)
+void environment_open(struct state *state)
 {
-    lua_State *L = runtime->L;
+    lua_State *L = state->L;
     lua_pushglobaltable(L);
-    runtime->base = luaL_ref(L, LUA_REGISTRYINDEX);
+    state->base = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
-    runtime->closet = luaL_ref(L, LUA_REGISTRYINDEX);
+    state->closet = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
-    environment_put_closet(L, runtime, CLOSET_OUTSIDE);
+    environment_put_closet(L, state, CLOSET_OUTSIDE);
 }
 
 /* Of the table on the top of the stack, and of those in it. */
@@ -140,7 +73,7 @@ static void note_public(lua_State *L, int public, int depth)
 }
 
 /* What the state has only once and scripts may change: as it is now. */
-static void keep_singles(lua_State *L, const struct runtime *runtime)
+static void keep_singles(lua_State *L, const struct state *state)
 {
     lua_newtable(L);
     lua_pushliteral(L, "");
@@ -149,7 +82,7 @@ static void keep_singles(lua_State *L, const struct runtime *runtime)
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
-    environment_put_closet(L, runtime, CLOSET_STRINGS);
+    environment_put_closet(L, state, CLOSET_STRINGS);
     luaL_getmetatable(L, LUA_FILEHANDLE);
     if (lua_istable(L, -1)) {
         lua_newtable(L);
@@ -158,25 +91,25 @@ static void keep_singles(lua_State *L, const struct runtime *runtime)
         if (lua_istable(L, -1)) {
             lua_newtable(L);
             copy_fields(L, -2, -1);
-            environment_put_closet(L, runtime, CLOSET_FILE_METHODS);
+            environment_put_closet(L, state, CLOSET_FILE_METHODS);
         }
         lua_pop(L, 1);
-        environment_put_closet(L, runtime, CLOSET_FILES);
+        environment_put_closet(L, state, CLOSET_FILES);
     }
     lua_pop(L, 1);
     environment_push_raw(L, LUA_REGISTRYINDEX, "_IO_input");
-    environment_put_closet(L, runtime, CLOSET_INPUT);
+    environment_put_closet(L, state, CLOSET_INPUT);
     environment_push_raw(L, LUA_REGISTRYINDEX, "_IO_output");
-    environment_put_closet(L, runtime, CLOSET_OUTPUT);
+    environment_put_closet(L, state, CLOSET_OUTPUT);
 }
 
-void environment_seal(struct runtime *runtime)
+void environment_seal(struct state *state)
 {
-    lua_State *L = runtime->L;
+    lua_State *L = state->L;
     lua_newtable(L);
     lua_pushglobaltable(L);
     copy_deeply(L, lua_gettop(L) - 1);
-    environment_put_closet(L, runtime, CLOSET_GLOBALS);
+    environment_put_closet(L, state, CLOSET_GLOBALS);
     lua_pop(L, 1);
     lua_newtable(L);
     lua_pushglobaltable(L);
@@ -191,21 +124,21 @@ void environment_seal(struct runtime *runtime)
         lua_settop(L, public + 1);
     }
     lua_pop(L, 1);
-    environment_put_closet(L, runtime, CLOSET_PUBLIC);
-    keep_singles(L, runtime);
+    environment_put_closet(L, state, CLOSET_PUBLIC);
+    keep_singles(L, state);
     lua_getglobal(L, "server");
     environment_push_raw(L, -1, "state");
-    environment_put_closet(L, runtime, CLOSET_STATE);
+    environment_put_closet(L, state, CLOSET_STATE);
     lua_pop(L, 1);
     lua_getglobal(L, "package");
     environment_push_raw(L, -1, COMPAT_SEARCHERS);
     lua_rawgeti(L, -1, 3);
-    environment_put_closet(L, runtime, CLOSET_SEARCH_C);
+    environment_put_closet(L, state, CLOSET_SEARCH_C);
     lua_rawgeti(L, -1, 4);
-    environment_put_closet(L, runtime, CLOSET_SEARCH_ROOT);
+    environment_put_closet(L, state, CLOSET_SEARCH_ROOT);
     lua_pop(L, 1);
-    environment_put_closet(L, runtime, CLOSET_PACKAGE);
-    modules_open_base(L, runtime);
+    environment_put_closet(L, state, CLOSET_PACKAGE);
+    modules_open_base(L, state);
 }
 
 /* ---- one generation's ---- */
@@ -215,65 +148,30 @@ void environment_seal(struct runtime *runtime)
 static int find_behind(lua_State *L)
 {
     lua_settop(L, 2);
-    environment_push_closet(L, runtime_of(L), CLOSET_GLOBALS);
+    environment_push_closet(L, state_of(L), CLOSET_GLOBALS);
     lua_pushvalue(L, 2);
     lua_rawget(L, 3);
     if (!lua_isnil(L, -1)) return 0;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime_of(L)->base);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state_of(L)->base);
     lua_pushvalue(L, 2);
     lua_rawget(L, -2);
     return 1;
 }
 
-static void show_globals_behind(lua_State *L, struct runtime *runtime, int globals)
+static void show_globals_behind(lua_State *L, struct state *state, int globals)
 {
     lua_createtable(L, 0, 1);
-    lua_pushlightuserdata(L, runtime);
+    lua_pushlightuserdata(L, state);
     lua_pushcclosure(L, find_behind, 1);
     lua_setfield(L, -2, "__index");
     lua_setmetatable(L, globals);
 }
 
-void environment_share_additions(lua_State *L, const struct runtime *runtime)
-{
-    int record = lua_gettop(L);
-    lua_rawgeti(L, record, RECORD_GLOBALS);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->base);
-    environment_push_closet(L, runtime, CLOSET_GLOBALS);
-    int own = record + 1, base = record + 2, first = record + 3;
-    lua_pushnil(L);
-    while (lua_next(L, first) != 0) { /* a library as it was at first, by its name */
-        int name = first + 1, was = first + 2;
-        lua_pushvalue(L, name);
-        lua_rawget(L, own);
-        lua_pushvalue(L, name);
-        lua_rawget(L, base);
-        bool all = lua_istable(L, was) && lua_istable(L, was + 1) && lua_istable(L, was + 2);
-        bool library = all && !lua_rawequal(L, was, first) && !lua_rawequal(L, was + 1, was + 2);
-        if (library) lua_pushnil(L);
-        while (library && lua_next(L, was + 2) != 0) {
-            int key = was + 3, value = was + 4;
-            lua_pushvalue(L, key);
-            lua_rawget(L, was);
-            lua_pushvalue(L, key);
-            lua_rawget(L, was + 1);
-            if (lua_isnil(L, -1) && lua_isnil(L, -2)) {
-                lua_pushvalue(L, key);
-                lua_pushvalue(L, value);
-                lua_rawset(L, was + 1);
-            }
-            lua_settop(L, key);
-        }
-        lua_settop(L, name);
-    }
-    lua_settop(L, record);
-}
-
 /* Of strings: its methods are those of the generation's library. */
-static void set_metatables(lua_State *L, const struct runtime *runtime, int record, int globals)
+static void set_metatables(lua_State *L, const struct state *state, int record, int globals)
 {
     lua_newtable(L);
-    environment_push_closet(L, runtime, CLOSET_STRINGS);
+    environment_push_closet(L, state, CLOSET_STRINGS);
     copy_fields(L, -1, -2);
     lua_pop(L, 1);
     environment_push_raw(L, globals, "string");
@@ -288,16 +186,15 @@ static void move_field(lua_State *L, int record, int table, const char *name, en
 }
 
 /* Pushes the record. */
-static void push_record(lua_State *L, struct runtime *runtime, struct source *source,
-                        uint64_t serial)
+static void push_record(lua_State *L, struct state *state, struct source *source, uint64_t serial)
 {
     luaL_checkstack(L, 24, NULL);
     lua_createtable(L, RECORD_END, 0);
     int record = lua_gettop(L);
-    push_box(L, source, serial);
+    environment_push_box(L, source, serial);
     lua_rawseti(L, record, RECORD_BOX);
     lua_newtable(L);
-    environment_push_closet(L, runtime, CLOSET_GLOBALS);
+    environment_push_closet(L, state, CLOSET_GLOBALS);
     copy_deeply(L, record + 1);
     int globals = lua_gettop(L);
     lua_pushvalue(L, globals);
@@ -309,29 +206,29 @@ static void push_record(lua_State *L, struct runtime *runtime, struct source *so
     move_field(L, record, package, "loaded", RECORD_LOADED);
     move_field(L, record, package, "preload", RECORD_PRELOAD);
     move_field(L, record, globals, "server", RECORD_SERVER);
-    environment_push_closet(L, runtime, CLOSET_INPUT);
+    environment_push_closet(L, state, CLOSET_INPUT);
     lua_rawseti(L, record, RECORD_INPUT);
-    environment_push_closet(L, runtime, CLOSET_OUTPUT);
+    environment_push_closet(L, state, CLOSET_OUTPUT);
     lua_rawseti(L, record, RECORD_OUTPUT);
     lua_newtable(L);
     lua_rawseti(L, record, RECORD_GOT);
     lua_pushboolean(L, 1);
     lua_rawseti(L, record, RECORD_COLLECTS);
-    set_metatables(L, runtime, record, globals);
-    show_globals_behind(L, runtime, globals);
-    chunks_open(L, runtime, globals);
-    modules_open(L, runtime, record);
-    fenv_open(L, runtime, record);
+    set_metatables(L, state, record, globals);
+    show_globals_behind(L, state, globals);
+    chunks_open(L, state, globals);
+    modules_open(L, state, record);
+    fenv_open(L, state, record);
     lua_settop(L, record);
-    environment_share_additions(L, runtime);
+    environment_share_additions(L, state);
 }
 
 /* What all generations share is at least as it was when a new one is loaded. */
-static void restore_files(lua_State *L, const struct runtime *runtime)
+static void restore_files(lua_State *L, const struct state *state)
 {
     luaL_getmetatable(L, LUA_FILEHANDLE);
-    environment_push_closet(L, runtime, CLOSET_FILES);
-    environment_push_closet(L, runtime, CLOSET_FILE_METHODS);
+    environment_push_closet(L, state, CLOSET_FILES);
+    environment_push_closet(L, state, CLOSET_FILE_METHODS);
     if (lua_istable(L, -3) && lua_istable(L, -2)) {
         copy_fields(L, -2, -3);
         environment_push_raw(L, -3, "__index");
@@ -341,12 +238,12 @@ static void restore_files(lua_State *L, const struct runtime *runtime)
     lua_pop(L, 3);
 }
 
-struct environment *environment_make(lua_State *L, struct runtime *runtime, struct source *source,
+struct environment *environment_make(lua_State *L, struct state *state, struct source *source,
                                      uint64_t generation)
 {
-    restore_files(L, runtime);
+    restore_files(L, state);
     compat_collector(L);
-    push_record(L, runtime, source, ++runtime->environments_made);
+    push_record(L, state, source, ++state->environments_made);
     int record = luaL_ref(L, LUA_REGISTRYINDEX);
     struct environment *environment = calloc(1, sizeof *environment);
     if (environment == NULL) {
@@ -355,26 +252,19 @@ struct environment *environment_make(lua_State *L, struct runtime *runtime, stru
         return NULL; /* not reached */
     }
     environment->generation = generation;
-    environment->serial = runtime->environments_made;
+    environment->serial = state->environments_made;
     environment->record = record;
-    list_append(&runtime->environments, &environment->node);
+    list_append(&state->environments, &environment->node);
     return environment;
 }
 
-void environment_drop(struct runtime *runtime, struct environment *environment)
+void environment_drop(struct state *state, struct environment *environment)
 {
-    if (runtime->shown == environment) {
-        runtime->shown = NULL;
-        runtime->shown_generation = 0;
+    if (state->shown == environment) {
+        state->shown = NULL;
+        state->shown_generation = 0;
     }
-    luaL_unref(runtime->L, LUA_REGISTRYINDEX, environment->record);
+    luaL_unref(state->L, LUA_REGISTRYINDEX, environment->record);
     list_remove(&environment->node);
     free(environment);
-}
-
-void environment_push(lua_State *L, const struct environment *environment, enum record field)
-{
-    lua_rawgeti(L, LUA_REGISTRYINDEX, environment->record);
-    lua_rawgeti(L, -1, (int)field);
-    lua_remove(L, -2);
 }

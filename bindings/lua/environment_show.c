@@ -1,7 +1,5 @@
 /* What a Lua state has only once is put in place for one generation or another. */
 #include "lua/environment.h"
-#include "lua/lua_text.h"
-#include "run/code.h"
 
 #include <assert.h>
 
@@ -32,19 +30,19 @@ static void push_example(lua_State *L, int metatable)
 }
 
 /* It is being loaded, or waits for its turn: perhaps it never runs. */
-static bool is_ahead(const struct runtime *runtime, const struct environment *environment)
+static bool is_ahead(const struct state *state, const struct environment *environment)
 {
-    return runtime->code != NULL && environment->serial > runtime->code->environment->serial;
+    return state->live != NULL && environment->serial > state->live->serial;
 }
 
 /* What is assigned to server.state is every generation's; but by code that may be refused still, only its
  * own. */
-static void take_out_state(lua_State *L, const struct runtime *runtime, int record, bool ahead)
+static void take_out_state(lua_State *L, const struct state *state, int record, bool ahead)
 {
     lua_rawgeti(L, record, RECORD_SERVER);
     environment_push_raw(L, -1, "state");
     lua_pushnil(L);
-    environment_push_closet(L, runtime, CLOSET_STATE);
+    environment_push_closet(L, state, CLOSET_STATE);
     if (ahead && lua_rawequal(L, -1, -3) == 0) {
         lua_createtable(L, 1, 0);
         lua_pushvalue(L, -4);
@@ -56,14 +54,14 @@ static void take_out_state(lua_State *L, const struct runtime *runtime, int reco
     if (ahead)
         lua_pop(L, 1);
     else
-        environment_put_closet(L, runtime, CLOSET_STATE);
+        environment_put_closet(L, state, CLOSET_STATE);
     lua_pop(L, 1);
 }
 
 /* Once the code of this generation runs, take_out_state makes what its main.lua has assigned all others'. */
-static void push_state(lua_State *L, const struct runtime *runtime, int record)
+static void push_state(lua_State *L, const struct state *state, int record)
 {
-    environment_push_closet(L, runtime, CLOSET_STATE);
+    environment_push_closet(L, state, CLOSET_STATE);
     lua_rawgeti(L, record, RECORD_STATE);
     if (lua_istable(L, -1)) {
         lua_rawgeti(L, -1, 1);
@@ -72,11 +70,11 @@ static void push_state(lua_State *L, const struct runtime *runtime, int record)
     lua_pop(L, 1);
 }
 
-static void take_out(lua_State *L, const struct runtime *runtime, int record, bool ahead)
+static void take_out(lua_State *L, const struct state *state, int record, bool ahead)
 {
     lua_pushboolean(L, lua_gc(L, LUA_GCISRUNNING, 0));
     lua_rawseti(L, record, RECORD_COLLECTS);
-    lua_pushboolean(L, runtime->warning.off);
+    lua_pushboolean(L, state->warning.off);
     lua_rawseti(L, record, RECORD_IS_QUIET);
     for (int i = 0; i < METATABLES; i++) {
         push_example(L, i);
@@ -88,17 +86,10 @@ static void take_out(lua_State *L, const struct runtime *runtime, int record, bo
         environment_push_raw(L, LUA_REGISTRYINDEX, registry_fields[i]);
         lua_rawseti(L, record, RECORD_FIELDS + i);
     }
-    take_out_state(L, runtime, record, ahead);
+    take_out_state(L, state, record, ahead);
 }
 
-/* server.generation: of the code in force; for main.lua while it runs, its own */
-static uint64_t told_generation(const struct runtime *runtime)
-{
-    if (runtime->loading != NULL) return runtime->loading->generation;
-    return code_generation(runtime);
-}
-
-static void put_in(lua_State *L, struct runtime *runtime, int record)
+static void put_in(lua_State *L, struct state *state, int record)
 {
     for (int i = 0; i < METATABLES; i++) {
         push_example(L, i);
@@ -118,58 +109,58 @@ static void put_in(lua_State *L, struct runtime *runtime, int record)
         lua_rawgeti(L, record, RECORD_FIELDS + i);
         lua_rawset(L, LUA_REGISTRYINDEX);
     }
-    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->base);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->base);
     lua_pushliteral(L, "package");
     lua_rawgeti(L, record, RECORD_PACKAGE);
     lua_rawset(L, -3);
     lua_rawgeti(L, record, RECORD_SERVER);
     lua_pushliteral(L, "state");
-    push_state(L, runtime, record);
+    push_state(L, state, record);
     lua_rawset(L, -3);
     lua_pushliteral(L, "generation");
-    lua_pushinteger(L, (lua_Integer)told_generation(runtime));
+    lua_pushinteger(L, (lua_Integer)state->told_generation);
     lua_rawset(L, -3);
     lua_rawgeti(L, record, RECORD_IS_QUIET);
-    runtime->warning.off = lua_toboolean(L, -1) != 0;
+    state->warning.off = lua_toboolean(L, -1) != 0;
     lua_rawgeti(L, record, RECORD_COLLECTS);
     if (lua_toboolean(L, -1) != lua_gc(L, LUA_GCISRUNNING, 0))
         lua_gc(L, lua_toboolean(L, -1) ? LUA_GCRESTART : LUA_GCSTOP, 0);
 }
 
 struct showing {
-    struct runtime *runtime;
+    struct state *state;
     struct environment *environment;
 };
 
 static int show(lua_State *L)
 {
     const struct showing *showing = lua_touserdata(L, 1);
-    struct runtime *runtime = showing->runtime;
+    struct state *state = showing->state;
     luaL_checkstack(L, 16, NULL);
-    if (runtime->shown != NULL) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->shown->record);
-        take_out(L, runtime, lua_gettop(L), is_ahead(runtime, runtime->shown));
+    if (state->shown != NULL) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->shown->record);
+        take_out(L, state, lua_gettop(L), is_ahead(state, state->shown));
     }
     lua_rawgeti(L, LUA_REGISTRYINDEX, showing->environment->record);
-    put_in(L, runtime, lua_gettop(L));
+    put_in(L, state, lua_gettop(L));
     return 0;
 }
 
-void environment_show(struct runtime *runtime, uint64_t generation)
+void environment_show(struct state *state, uint64_t generation)
 {
-    struct showing showing = {.runtime = runtime};
-    for (struct list *node = runtime->environments.next; node != &runtime->environments;
+    struct showing showing = {.state = state};
+    for (struct list *node = state->environments.next; node != &state->environments;
          node = node->next) {
         struct environment *environment = container_of(node, struct environment, node);
         if (environment->generation == generation) showing.environment = environment;
     }
-    runtime->shown_generation = generation;
+    state->shown_generation = generation;
     if (showing.environment == NULL) return;
-    if (compat_protected(runtime->L, show, &showing) != LUA_OK) {
+    if (compat_protected(state->L, show, &showing) != LUA_OK) {
         struct lua_text room;
         log_line(LOG_ERROR, "what generation %llu sees is not all its own: %s",
-                 (unsigned long long)generation, lua_text_of_error(runtime->L, &room));
-        lua_pop(runtime->L, 1);
+                 (unsigned long long)generation, lua_text_of_error(state->L, &room));
+        lua_pop(state->L, 1);
     }
-    runtime->shown = showing.environment;
+    state->shown = showing.environment;
 }

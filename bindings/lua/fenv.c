@@ -1,6 +1,6 @@
 /* What LuaJIT has of Lua 5.1 for the globals of a function, a thread or a module: those of the generation that
  * asks. The thread's own are the base's, which all generations share. */
-#include "lua/environment.h"
+#include "lua/modules.h"
 
 #if LUA_VERSION_NUM < 502
 
@@ -149,39 +149,39 @@ static int see_all(lua_State *L)
 /* ---- opening ---- */
 
 /* In the place of the field of the table on the top of the stack, if there is one. */
-static void replace(lua_State *L, struct runtime *runtime, int record, const char *name,
+static void replace(lua_State *L, struct state *state, int record, const char *name,
                     lua_CFunction function)
 {
     environment_push_raw(L, -1, name);
     bool there = !lua_isnil(L, -1);
     lua_pop(L, 1);
     if (!there) return;
-    lua_pushlightuserdata(L, runtime);
+    lua_pushlightuserdata(L, state);
     lua_pushvalue(L, record);
     lua_pushcclosure(L, function, MODULES_UPVALUE_RECORD);
     lua_setfield(L, -2, name);
 }
 
-void fenv_open(lua_State *L, struct runtime *runtime, int record)
+void fenv_open(lua_State *L, struct state *state, int record)
 {
     lua_rawgeti(L, record, RECORD_GLOBALS);
-    replace(L, runtime, record, "getfenv", get_fenv);
-    replace(L, runtime, record, "setfenv", set_fenv);
-    replace(L, runtime, record, "module", make_module);
+    replace(L, state, record, "getfenv", get_fenv);
+    replace(L, state, record, "setfenv", set_fenv);
+    replace(L, state, record, "module", make_module);
     environment_push_raw(L, -1, "debug");
-    if (lua_istable(L, -1)) replace(L, runtime, record, "getfenv", get_any_fenv);
+    if (lua_istable(L, -1)) replace(L, state, record, "getfenv", get_any_fenv);
     lua_pop(L, 2);
     lua_rawgeti(L, record, RECORD_PACKAGE);
-    replace(L, runtime, record, "seeall", see_all);
+    replace(L, state, record, "seeall", see_all);
     lua_pop(L, 1);
 }
 
 #else
 
-void fenv_open(lua_State *L, struct runtime *runtime, int record)
+void fenv_open(lua_State *L, struct state *state, int record)
 {
     (void)L;
-    (void)runtime;
+    (void)state;
     (void)record;
 }
 

@@ -1,6 +1,7 @@
-/* Lua's own libraries, without what would harm the server; with `sandbox`, without what would reach
- * the system. */
-#include "run/code.h"
+#include "lua/library.h"
+
+#include "lua/lua_print.h"
+#include "lua/lua_warn.h"
 #include "system/system.h"
 
 #include <limits.h>
@@ -217,23 +218,23 @@ static void find_modules_in(lua_State *L, const char *directory)
     lua_pop(L, 2);
 }
 
-void library_open(struct runtime *runtime)
+void library_open(struct state *state)
 {
-    lua_State *L = runtime->L;
+    lua_State *L = state->L;
     luaL_openlibs(L);
     open_ffi(L);
     lua_getglobal(L, "os");
     lua_pushcfunction(L, no_exit);
     lua_setfield(L, -2, "exit");
     lua_pop(L, 1);
-    coroutines_open(runtime);
-    lua_warn_open(runtime);
+    coroutines_open(state);
+    lua_warn_open(state);
     if (COMPAT_REPEATS_NOTHING) bound(L, "string", "rep", rep);
-    library_open_debug(runtime);
-    library_open_levels(runtime);
+    library_open_debug(state);
+    library_open_levels(state);
     bound(L, "os", "execute", execute);
     remove_all(L, harmful, sizeof harmful / sizeof *harmful);
-    find_modules_in(L, runtime->program->plan->source->directory);
-    if (runtime->program->serves) lua_print_open(L);
-    if (runtime->program->sandbox) close_system(L);
+    find_modules_in(L, state->directory);
+    if (state->serves) lua_print_open(L);
+    if (state->sandbox) close_system(L);
 }

@@ -1,7 +1,7 @@
 /* Lua's `debug`, so that it gives nothing out that guards the server: what C functions keep, those of the
  * server's own that stand on the stack, and the metatables that userdata are known by. */
 #include "lua/environment.h"
-#include "run/code.h"
+#include "lua/library.h"
 
 /* debug.getupvalue(function, number): of functions of Lua's only */
 static int get_upvalue(lua_State *L)
@@ -61,6 +61,15 @@ static void add_inherited(lua_State *L, int index)
     lua_pop(L, 2);
 }
 
+/* Is the table on the top of the stack a metatable of the server's own? */
+static bool is_guarded(lua_State *L)
+{
+    environment_push_raw(L, -1, "__newindex");
+    bool guarded = lua_iscfunction(L, -1) && lua_tocfunction(L, -1) == state_of(L)->guard;
+    lua_pop(L, 1);
+    return guarded;
+}
+
 /* debug.getmetatable(value): of a userdata and of a conn a copy, with copies of its methods */
 static int get_metatable(lua_State *L)
 {
@@ -69,7 +78,7 @@ static int get_metatable(lua_State *L)
         lua_pushnil(L);
         return 1;
     }
-    if (!is_userdata(L, 1) && !lua_conn_is_metatable(L)) return 1;
+    if (!is_userdata(L, 1) && !is_guarded(L)) return 1;
     lua_pushvalue(L, -1);
     int original = lua_gettop(L) - 1;
     copy_table(L);
@@ -90,7 +99,7 @@ static int get_metatable(lua_State *L)
 static bool take_is_ours(lua_State *L)
 {
     bool ours = lua_iscfunction(L, -1) != 0;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime_of(L)->drive);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state_of(L)->hidden);
     ours = ours || lua_rawequal(L, -1, -2) != 0;
     lua_pop(L, 2);
     return ours;
@@ -149,7 +158,7 @@ void library_check_info(lua_State *L)
  * call: those in whose place others stand, and those that take a pointer. */
 static int get_info(lua_State *L)
 {
-    struct runtime *runtime = runtime_of(L);
+    struct state *state = state_of(L);
     int level = place_of_level(L), place = lua_isthread(L, 1) ? 2 : 1;
     bool by_level = !lua_isfunction(L, place);
     library_check_info(L);
@@ -162,7 +171,7 @@ static int get_info(lua_State *L)
     lua_call(L, lua_gettop(L) - 1, 1);
     if (!by_level || !lua_istable(L, -1)) return 1;
     environment_push_raw(L, -1, "func");
-    environment_push_closet(L, runtime, CLOSET_PUBLIC);
+    environment_push_closet(L, state, CLOSET_PUBLIC);
     lua_pushvalue(L, -2);
     lua_rawget(L, -2);
     bool public = lua_toboolean(L, -1) != 0;
@@ -174,7 +183,7 @@ static int get_info(lua_State *L)
     return 1;
 }
 
-void library_open_debug(struct runtime *runtime)
+void library_open_debug(struct state *state)
 {
     static const luaL_Reg functions[] = {
         {"getupvalue", get_upvalue},
@@ -183,10 +192,10 @@ void library_open_debug(struct runtime *runtime)
         {"getmetatable", get_metatable},
         {NULL, NULL},
     };
-    lua_State *L = runtime->L;
+    lua_State *L = state->L;
     lua_getglobal(L, "debug");
-    runtime_register(runtime, L, functions);
-    lua_pushlightuserdata(L, runtime);
+    state_register(state, L, functions);
+    lua_pushlightuserdata(L, state);
     lua_getfield(L, -2, "getinfo");
     lua_pushcclosure(L, get_info, 2);
     lua_setfield(L, -2, "getinfo");

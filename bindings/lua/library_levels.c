@@ -1,6 +1,6 @@
 /* getinfo, getlocal, setlocal and traceback of Lua's `debug`, to which functions of the server's own that stand
  * between those of a script are not there: levels and lines are those of Lua. */
-#include "run/runtime.h"
+#include "lua/library.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +107,7 @@ static int traceback(lua_State *L)
     return 1;
 }
 
-void library_open_levels(struct runtime *runtime)
+void library_open_levels(struct state *state)
 {
     static const struct {
         const char *name;
@@ -118,10 +118,10 @@ void library_open_levels(struct runtime *runtime)
         {"setlocal", local},
         {"traceback", traceback},
     };
-    lua_State *L = runtime->L;
+    lua_State *L = state->L;
     lua_getglobal(L, "debug");
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        lua_pushlightuserdata(L, runtime);
+        lua_pushlightuserdata(L, state);
         lua_getfield(L, -2, functions[i].name);
         lua_pushcclosure(L, functions[i].function, 2);
         lua_setfield(L, -2, functions[i].name);
@@ -131,9 +131,9 @@ void library_open_levels(struct runtime *runtime)
 
 #else
 
-void library_open_levels(struct runtime *runtime)
+void library_open_levels(struct state *state)
 {
-    (void)runtime;
+    (void)state;
 }
 
 #endif

@@ -1,8 +1,10 @@
 /* print and io.write of a server. Lua's own go through C's streams, which wait for a pipe that nobody
  * reads; and with them all connections of the worker. */
+#include "lua/lua_print.h"
 #include "base/clock.h"
 #include "base/output.h"
-#include "run/runtime.h"
+
+#include "base/log.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

@@ -7,8 +7,9 @@
  *
  * with its path for a key. A generation that has asked for it and takes it out of package.loaded loads it
  * anew, but for what is in C. */
-#include "lua/environment.h"
-#include "run/code.h"
+#include "lua/modules.h"
+
+#include "lua/compile.h"
 #include "system/system.h"
 
 #include <stdlib.h>
@@ -26,7 +27,7 @@ void modules_push_own(lua_State *L, enum record field)
         lua_rawgeti(L, lua_upvalueindex(UPVALUE_RECORD), (int)field);
         return;
     }
-    const struct environment *shown = runtime_of(L)->shown;
+    const struct environment *shown = state_of(L)->shown;
     if (shown == NULL) luaL_error(L, "no script is loaded");
     environment_push(L, shown, field);
 }
@@ -50,7 +51,7 @@ const char *modules_check_name(lua_State *L)
 
 static void push_closet(lua_State *L, enum closet field)
 {
-    environment_push_closet(L, runtime_of(L), field);
+    environment_push_closet(L, state_of(L), field);
 }
 
 /* ---- modules from outside ---- */
@@ -150,8 +151,8 @@ static int load_outside(lua_State *L)
     if (lua_istable(L, lua_upvalueindex(UPVALUE_RECORD)))
         lua_pushvalue(L, lua_upvalueindex(UPVALUE_RECORD));
     else
-        lua_rawgeti(L, LUA_REGISTRYINDEX, runtime_of(L)->shown->record);
-    environment_share_additions(L, runtime_of(L));
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state_of(L)->shown->record);
+    environment_share_additions(L, state_of(L));
     lua_pop(L, 1);
     return 1;
 }
@@ -159,7 +160,7 @@ static int load_outside(lua_State *L)
 /* Puts a loader in the place of the function and the key that are on the top of the stack. */
 static void wrap_loader(lua_State *L)
 {
-    lua_pushlightuserdata(L, runtime_of(L));
+    lua_pushlightuserdata(L, state_of(L));
     lua_insert(L, -3);
     if (lua_istable(L, lua_upvalueindex(UPVALUE_RECORD)))
         lua_pushvalue(L, lua_upvalueindex(UPVALUE_RECORD));
@@ -276,7 +277,7 @@ static int try_path(lua_State *L, const struct box *box, const char *name, const
     if (file != NULL) return push_module(L, box, file);
     const char *last = strrchr(inside, '/');
     if (source_has_name(last == NULL ? inside : last + 1)) return 0; /* it came later */
-    if (runtime_of(L)->program->sandbox || !is_readable(path)) return 0;
+    if (state_of(L)->sandbox || !is_readable(path)) return 0;
     return push_outside(L, name, path);
 }
 
@@ -356,7 +357,7 @@ const lua_CFunction modules_searchers[MODULES_SEARCHERS] = {
 /* ---- what is told of them ---- */
 
 struct telling {
-    struct runtime *runtime;
+    struct state *state;
     char *text;
     size_t size;
 };
@@ -369,17 +370,17 @@ static int compare_texts(const void *left, const void *right)
 static int tell_outside(lua_State *L)
 {
     const struct telling *telling = lua_touserdata(L, 1);
-    const struct code *code = telling->runtime->code;
+    const struct environment *live = telling->state->live;
     const char *paths[TOLD_MAX];
     size_t count = 0, used = 0;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, telling->runtime->closet);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, telling->state->closet);
     lua_rawgeti(L, -1, CLOSET_OUTSIDE);
     lua_pushnil(L);
     while (lua_next(L, -2) != 0) {
         lua_rawgeti(L, -1, KEPT_IS_LUA);
         bool is_lua = lua_toboolean(L, -1) != 0;
         lua_pop(L, 1);
-        bool used_now = code != NULL && serial_of(L) >= code->environment->serial;
+        bool used_now = live != NULL && serial_of(L) >= live->serial;
         lua_pop(L, 1);
         if (is_lua && used_now && count < TOLD_MAX) paths[count++] = lua_tostring(L, -1);
     }
@@ -395,9 +396,9 @@ static int tell_outside(lua_State *L)
     return 0;
 }
 
-void modules_tell_outside(struct runtime *runtime, char *text, size_t size)
+void modules_tell_outside(struct state *state, char *text, size_t size)
 {
-    struct telling telling = {.runtime = runtime, .text = text, .size = size};
+    struct telling telling = {.state = state, .text = text, .size = size};
     text[0] = '\0';
-    runtime_protect(runtime, tell_outside, &telling);
+    state_protect(state, tell_outside, &telling);
 }

@@ -1,5 +1,5 @@
 /* `require`, as the manual of Lua 5.4 has it, for one generation of scripts. */
-#include "lua/environment.h"
+#include "lua/modules.h"
 
 #include <string.h>
 
@@ -124,26 +124,26 @@ static int tell_of_sandbox(lua_State *L)
 }
 
 /* Pushes the function, which keeps the record; 0: it takes that of the generation that is shown. */
-static void push_function(lua_State *L, struct runtime *runtime, lua_CFunction function, int record)
+static void push_function(lua_State *L, struct state *state, lua_CFunction function, int record)
 {
-    lua_pushlightuserdata(L, runtime);
+    lua_pushlightuserdata(L, state);
     if (record != 0) lua_pushvalue(L, record);
     lua_pushcclosure(L, function, record != 0 ? 2 : 1);
 }
 
-void modules_open(lua_State *L, struct runtime *runtime, int record)
+void modules_open(lua_State *L, struct state *state, int record)
 {
-    int count = runtime->program->sandbox ? MODULES_IN_SANDBOX : MODULES_SEARCHERS;
+    int count = state->sandbox ? MODULES_IN_SANDBOX : MODULES_SEARCHERS;
     lua_rawgeti(L, record, RECORD_GLOBALS);
-    push_function(L, runtime, require, record);
+    push_function(L, state, require, record);
     lua_setfield(L, -2, "require");
     lua_rawgeti(L, record, RECORD_PACKAGE);
     lua_createtable(L, count, 0);
     for (int i = 0; i < count; i++) {
-        push_function(L, runtime, modules_searchers[i], record);
+        push_function(L, state, modules_searchers[i], record);
         lua_rawseti(L, -2, i + 1);
     }
-    if (runtime->program->sandbox) {
+    if (state->sandbox) {
         lua_pushcfunction(L, tell_of_sandbox);
         lua_rawseti(L, -2, count + 1);
     }
@@ -151,8 +151,8 @@ void modules_open(lua_State *L, struct runtime *runtime, int record)
     lua_pop(L, 2);
 }
 
-void modules_open_base(lua_State *L, struct runtime *runtime)
+void modules_open_base(lua_State *L, struct state *state)
 {
-    push_function(L, runtime, require, 0);
+    push_function(L, state, require, 0);
     lua_setglobal(L, "require");
 }

@@ -1,6 +1,9 @@
 #include "reload/config_lua.h"
 
-#include "lua/environment.h"
+#include "api/lua_framing.h"
+#include "lua/compile.h"
+#include "lua/heap.h"
+#include "lua/lua_text.h"
 #include "scripts/tokens.h"
 
 #include <string.h>

@@ -1,6 +1,8 @@
 #include "reload/project.h"
 
+#include "api/lua_api.h"
 #include "api/shared.h"
+#include "run/start.h"
 
 static bool read_all(struct project *project, int count, char **words, bool tests,
                      struct error *error)
@@ -24,6 +26,7 @@ bool project_open(struct project *project, int count, char **words, bool tests, 
     };
     project->program = (struct program){
         .plan = &project->plan,
+        .api = &lua_api,
         .shared = shared_open(config->shared_memory),
         .memory_max = config->lua_memory,
         .timeout_ns = config->handler_timeout_ns,

@@ -4,8 +4,8 @@
 #define MOONPORT_PROJECT_H
 
 #include "reload/command_line.h"
+#include "reload/review.h"
 #include "run/code.h"
-#include "scripts/review.h"
 
 struct project {
     struct command_line line;

@@ -1,6 +1,6 @@
 #include "reload/rollout.h"
 
-#include "lua/environment.h"
+#include "lua/modules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,12 +54,12 @@ static void prepare(void *context, struct worker *worker, void *state)
 {
     struct rollout *rollout = context;
     struct runtime *runtime = state;
-    heap_lend(&runtime->heap, rollout->config.lua_memory);
+    heap_lend(&runtime->state.heap, rollout->config.lua_memory);
     uint32_t index = worker_index(worker);
     struct error *error = &rollout->errors[index];
     if (!code_prepare(runtime, &rollout->plan, error)) return;
     if (!keeps_handlers(rollout, runtime, error) || index > 0) return;
-    modules_tell_outside(runtime, rollout->outside, sizeof rollout->outside);
+    modules_tell_outside(&runtime->state, rollout->outside, sizeof rollout->outside);
     rollout->forgets = code_forgets(runtime->next);
 }
 
@@ -68,7 +68,7 @@ static void discard(void *context, struct worker *worker, void *state)
     (void)context, (void)worker;
     struct runtime *runtime = state;
     code_discard(runtime);
-    heap_take_back(&runtime->heap, runtime->L);
+    heap_take_back(&runtime->state.heap, runtime->state.L);
 }
 
 static void change(void *context, struct worker *worker, void *state)
@@ -76,10 +76,10 @@ static void change(void *context, struct worker *worker, void *state)
     struct rollout *rollout = context;
     struct runtime *runtime = state;
     server_configure_worker(worker, &rollout->config);
-    runtime->timeout_ns = rollout->config.handler_timeout_ns;
+    runtime->state.timeout_ns = rollout->config.handler_timeout_ns;
     code_switch(runtime, true, &rollout->errors[worker_index(worker)]);
-    runtime->heap.limit = rollout->config.lua_memory + runtime->heap.lent;
-    heap_take_back(&runtime->heap, runtime->L);
+    runtime->state.heap.limit = rollout->config.lua_memory + runtime->state.heap.lent;
+    heap_take_back(&runtime->state.heap, runtime->state.L);
 }
 
 /* An error that all workers have is told of once. */

@@ -7,8 +7,8 @@
 #define MOONPORT_ROLLOUT_H
 
 #include "reload/report.h"
+#include "reload/review.h"
 #include "run/code.h"
-#include "scripts/review.h"
 #include "server.h"
 
 struct rollout {

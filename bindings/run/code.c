@@ -1,6 +1,9 @@
 #include "run/code.h"
 
 #include "lua/environment.h"
+#include "run/load.h"
+#include "run/run.h"
+#include "run/timers.h"
 
 #include <stdlib.h>
 
@@ -28,14 +31,14 @@ static bool is_waited_in(const struct runtime *runtime, uint64_t generation)
 /* Those of code that is gone, once nothing that waits will see them any more. */
 static void drop_environments(struct runtime *runtime)
 {
-    struct list *node = runtime->environments.next;
-    while (node != &runtime->environments) {
+    struct list *node = runtime->state.environments.next;
+    while (node != &runtime->state.environments) {
         struct environment *environment = container_of(node, struct environment, node);
         bool used = runtime->code != NULL && runtime->code->environment == environment;
         used = used || (runtime->next != NULL && runtime->next->environment == environment);
         node = node->next;
         if (!used && !is_waited_in(runtime, environment->generation))
-            environment_drop(runtime, environment);
+            environment_drop(&runtime->state, environment);
     }
 }
 
@@ -43,8 +46,8 @@ static void drop_environments(struct runtime *runtime)
 static void drop_code(struct runtime *runtime, struct code *code)
 {
     if (code == NULL) return;
-    lua_timer_stop_all(runtime, &code->timers);
-    luaL_unref(runtime->L, LUA_REGISTRYINDEX, code->handlers);
+    timers_stop_all(&code->timers);
+    luaL_unref(runtime->state.L, LUA_REGISTRYINDEX, code->handlers);
     source_drop(code->source);
     free(code);
     drop_environments(runtime);
@@ -88,9 +91,16 @@ void code_discard(struct runtime *runtime)
 
 /* ---- the switch ---- */
 
+static void put_in_force(struct runtime *runtime, struct code *code)
+{
+    runtime->code = code;
+    runtime->state.live = code == NULL ? NULL : code->environment;
+    runtime->state.told_generation = code_generation(runtime);
+}
+
 static void put_handlers(struct runtime *runtime, const struct code *code)
 {
-    lua_State *L = runtime->L;
+    lua_State *L = runtime->state.L;
     lua_rawgeti(L, LUA_REGISTRYINDEX, code->handlers);
     for (int i = 0; i < HANDLERS; i++) {
         lua_rawgeti(L, -1, i + 1);
@@ -109,13 +119,13 @@ static bool call_at_switch(struct runtime *runtime, enum handler handler, struct
     if (run == NULL)
         return error_set(error, ERROR_SYSTEM, "no memory for %s", handler_names[handler]);
     run->tell = error;
-    lua_pushvalue(runtime->L, SLOT_HANDED);
-    lua_xmove(runtime->L, run->L, 1);
+    lua_pushvalue(runtime->state.L, SLOT_HANDED);
+    lua_xmove(runtime->state.L, run->L, 1);
     bool fine = run_call(run, 1) == RUN_DONE;
     if (fine && lua_gettop(run->L) > 0) {
         lua_settop(run->L, 1);
-        lua_xmove(run->L, runtime->L, 1);
-        lua_replace(runtime->L, SLOT_HANDED);
+        lua_xmove(run->L, runtime->state.L, 1);
+        lua_replace(runtime->state.L, SLOT_HANDED);
     }
     run_done(run);
     return fine;
@@ -125,9 +135,9 @@ static bool call_at_switch(struct runtime *runtime, enum handler handler, struct
  * the new one's timers start. */
 static void switch_timers(struct runtime *runtime, struct code *next)
 {
-    int stopped = lua_timer_stop_all(runtime, &runtime->timers), ended = 0;
+    int stopped = timers_stop_all(&runtime->timers), ended = 0;
     bool starts_some = !list_empty(&next->timers);
-    lua_timer_start_all(runtime, &next->timers);
+    timers_start_all(runtime, &next->timers);
     if (next->generation > GENERATIONS_KEPT)
         ended = run_cancel_older(runtime, next->generation - GENERATIONS_KEPT);
     if (ended > 0)
@@ -149,14 +159,14 @@ bool code_switch(struct runtime *runtime, bool reload, struct error *error)
     bool fine = true;
     if (next == NULL) return true;
     if (reload) fine = call_at_switch(runtime, ON_UNLOAD, error);
-    runtime->code = next;
+    put_in_force(runtime, next);
     runtime->next = NULL;
     put_handlers(runtime, next);
-    environment_show(runtime, next->generation);
+    environment_show(&runtime->state, next->generation);
     switch_timers(runtime, next);
     if (reload) fine = call_at_switch(runtime, ON_LOAD, error) && fine;
-    lua_pushnil(runtime->L);
-    lua_replace(runtime->L, SLOT_HANDED);
+    lua_pushnil(runtime->state.L);
+    lua_replace(runtime->state.L, SLOT_HANDED);
     drop_code(runtime, old);
     return fine;
 }
@@ -165,6 +175,6 @@ void code_close(struct runtime *runtime)
 {
     struct code *code = runtime->code;
     code_discard(runtime);
-    runtime->code = NULL;
+    put_in_force(runtime, NULL);
     drop_code(runtime, code);
 }

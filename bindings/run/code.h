@@ -54,16 +54,4 @@ void code_close(struct runtime *runtime);
 bool code_forgets(const struct code *code);
 extern const char code_forgets_text[];
 
-/* ---- load.c: for code.c ---- */
-
-/* One worker warns for all, and none in a test of a script. */
-static inline bool code_warns(const struct runtime *runtime)
-{
-    return worker_index(runtime->worker) == 0 && runtime->program->made == NULL;
-}
-
-/* Runs main.lua in a new environment and finds its handlers. */
-bool code_load(struct runtime *runtime, struct code *code, const struct plan *plan,
-               struct error *error);
-
 #endif

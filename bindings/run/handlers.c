@@ -1,5 +1,8 @@
-/* The engine calls, and a handler of the script runs. */
+#include "run/handlers.h"
+
 #include "run/code.h"
+#include "run/failure.h"
+#include "run/run.h"
 
 /* ---- the way into a handler ---- */
 
@@ -19,17 +22,15 @@ static void push_packet(lua_State *L, struct run *run)
     run->reached = false;
     lua_pushlstring(L, (const char *)run->packet.data, run->packet.size);
     run->reached = true;
-    overtime_again(&run->runtime->overtime, L);
+    overtime_again(&run->runtime->state.overtime, L);
 }
 
 static bool next_packet(struct run *run)
 {
-    return !run->runtime->heap.refused && link_next(run->link, &run->packet);
+    return !run->runtime->state.heap.refused && link_next(run->link, &run->packet);
 }
 
 #if COMPAT_CALLS_WAITING
-
-const char handlers_drive_frame[] = "\n\t[C]: in ?";
 
 static int drove(lua_State *L, int status, lua_KContext context)
 {
@@ -54,12 +55,10 @@ static int drive(lua_State *L)
 
 static void push_drive(struct runtime *runtime)
 {
-    lua_pushcfunction(runtime->L, drive);
+    lua_pushcfunction(runtime->state.L, drive);
 }
 
 #else
-
-const char handlers_drive_frame[] = "\n\tmoonport:";
 
 static const char drive_text[] =
     "local next_packet = ... "
@@ -72,7 +71,7 @@ static const char drive_text[] =
 static int take_packet(lua_State *L)
 {
     struct run *run = driven(L);
-    if (run == NULL || run->handler != ON_RECEIVE || run->link == NULL) return 0;
+    if (run == NULL || run->kind != ON_RECEIVE || run->link == NULL) return 0;
     if (run->reached && !next_packet(run)) return 0;
     push_packet(L, run);
     return 1;
@@ -81,7 +80,7 @@ static int take_packet(lua_State *L)
 /* A C function of LuaJIT's cannot call what waits. Compiled, the loop would be out of reach for hooks. */
 static void push_drive(struct runtime *runtime)
 {
-    lua_State *L = runtime->L;
+    lua_State *L = runtime->state.L;
     if (luaL_loadbuffer(L, drive_text, sizeof drive_text - 1, "=moonport") != 0) lua_error(L);
     lua_pushlightuserdata(L, runtime);
     lua_pushcclosure(L, take_packet, 1);
@@ -94,7 +93,7 @@ static void push_drive(struct runtime *runtime)
 void handlers_open(struct runtime *runtime)
 {
     push_drive(runtime);
-    runtime->drive = luaL_ref(runtime->L, LUA_REGISTRYINDEX);
+    runtime->state.hidden = luaL_ref(runtime->state.L, LUA_REGISTRYINDEX);
 }
 
 /* A coroutine with the handler and its conn on it, and `drive` around them for on_receive; NULL if there is
@@ -104,11 +103,11 @@ static struct run *prepare(struct runtime *runtime, enum handler handler, struct
     struct run *run = run_take(runtime, handler, link);
     if (run == NULL) return NULL;
     bool driven = handler == ON_RECEIVE;
-    if (driven) lua_pushvalue(runtime->L, SLOT_DRIVE);
-    lua_pushvalue(runtime->L, SLOT_HANDLERS + (int)handler);
-    lua_rawgeti(runtime->L, SLOT_CONNS, (int)link_slot(link) + 1);
-    if (run->link != NULL) run->conn = lua_topointer(runtime->L, -1);
-    lua_xmove(runtime->L, run->L, driven ? 3 : 2);
+    if (driven) lua_pushvalue(runtime->state.L, SLOT_DRIVE);
+    lua_pushvalue(runtime->state.L, SLOT_HANDLERS + (int)handler);
+    lua_rawgeti(runtime->state.L, SLOT_CONNS, (int)link_slot(link) + 1);
+    if (run->link != NULL) run->conn = lua_topointer(runtime->state.L, -1);
+    lua_xmove(runtime->state.L, run->L, driven ? 3 : 2);
     return run;
 }
 
@@ -119,7 +118,7 @@ static enum script_verdict answer(struct run *run, enum run_state state)
     enum script_verdict verdict = SCRIPT_NO;
     if (state == RUN_DONE) {
         bool has = lua_gettop(run->L) > 0 && !lua_isnil(run->L, 1);
-        if (run->handler == ON_CONNECT)
+        if (run->kind == ON_CONNECT)
             verdict = has && !lua_toboolean(run->L, 1) ? SCRIPT_NO : SCRIPT_YES;
         else
             verdict = has && lua_toboolean(run->L, 1) ? SCRIPT_YES : SCRIPT_NO;
@@ -130,19 +129,63 @@ static enum script_verdict answer(struct run *run, enum run_state state)
     return verdict;
 }
 
-static enum script_verdict connected(void *state, struct link *link)
+/* Does a handler wait whose packets wait, too? An on_idle that waits stops nobody. */
+static bool has_waiting(const struct runtime *runtime, const struct link *link)
+{
+    const struct list *head = &runtime->owned[link_slot(link)];
+    for (const struct list *node = head->next; node != head; node = node->next) {
+        const struct run *run = container_of((struct list *)node, struct run, node);
+        if (run->kind == ON_RECEIVE || run->kind == ON_DRAIN) return true;
+    }
+    return false;
+}
+
+/* on_connect has waited. The connection is there: had it gone, the run would have been ended. */
+static void finish_connected(struct run *run, enum run_state state)
+{
+    struct link *link = run->link;
+    if (state == RUN_ENDED)
+        run_done(run);
+    else
+        link_decide(link, answer(run, state));
+}
+
+static void finish_idle(struct run *run, enum run_state state)
+{
+    struct link *link = run->link;
+    if (state == RUN_ENDED)
+        run_done(run);
+    else
+        link_decide_idle(link, answer(run, state));
+}
+
+/* on_receive, or on_drain. */
+static void finish_held(struct run *run, enum run_state state)
+{
+    struct runtime *runtime = run->runtime;
+    struct link *link = run->link;
+    run_done(run);
+    if (state == RUN_ENDED) return;
+    if (state == RUN_FAILED) link_close_failed(link);
+    if (!has_waiting(runtime, link)) link_release(link);
+}
+
+enum script_verdict handlers_connected(void *state, struct link *link)
 {
     struct runtime *runtime = state;
-    if (!lua_conn_add(runtime, link)) return SCRIPT_NO;
+    if (!runtime->program->api->add_conn(runtime, link)) return SCRIPT_NO;
     if (!runtime->has[ON_CONNECT]) return SCRIPT_YES;
     struct run *run = prepare(runtime, ON_CONNECT, link);
-    return run == NULL ? SCRIPT_NO : answer(run, run_call(run, 1));
+    if (run == NULL) return SCRIPT_NO;
+    run->finished = finish_connected;
+    return answer(run, run_call(run, 1));
 }
 
 /* After on_receive and on_drain. */
 static void conclude(struct run *run, enum run_state state, struct link *link)
 {
     if (state == RUN_WAITS) {
+        run->finished = finish_held;
         link_hold(link);
         return;
     }
@@ -153,16 +196,16 @@ static void conclude(struct run *run, enum run_state state, struct link *link)
 /* Adds a string to the arguments; false, and the connection ends, if that fails. */
 static bool push_argument(struct run *run, struct link *link, struct span bytes)
 {
-    lua_State *L = run->runtime->L;
+    lua_State *L = run->runtime->state.L;
     if (compat_push_bytes(L, run->L, bytes.data, bytes.size)) return true;
-    runtime_not_called(run, L);
+    failure_not_called(run, L);
     lua_pop(L, 1);
     run_done(run);
     link_close_failed(link);
     return false;
 }
 
-static void received(void *state, struct link *link, struct span packet)
+void handlers_received(void *state, struct link *link, struct span packet)
 {
     struct runtime *runtime = state;
     if (!runtime->has[ON_RECEIVE]) return;
@@ -176,7 +219,7 @@ static void received(void *state, struct link *link, struct span packet)
     conclude(run, run_call(run, 2), link);
 }
 
-static void drained(void *state, struct link *link)
+void handlers_drained(void *state, struct link *link)
 {
     struct runtime *runtime = state;
     if (!runtime->has[ON_DRAIN]) return;
@@ -184,17 +227,18 @@ static void drained(void *state, struct link *link)
     if (run != NULL) conclude(run, run_call(run, 1), link);
 }
 
-static enum script_verdict idle(void *state, struct link *link, double seconds)
+enum script_verdict handlers_idle(void *state, struct link *link, double seconds)
 {
     struct runtime *runtime = state;
     if (!runtime->has[ON_IDLE]) return SCRIPT_NO;
     struct run *run = prepare(runtime, ON_IDLE, link);
     if (run == NULL) return SCRIPT_NO;
+    run->finished = finish_idle;
     lua_pushnumber(run->L, seconds);
     return answer(run, run_call(run, 2));
 }
 
-static void disconnected(void *state, struct link *link, const char *reason)
+void handlers_disconnected(void *state, struct link *link, const char *reason)
 {
     struct runtime *runtime = state;
     (void)reason; /* it ends at a NUL */
@@ -205,11 +249,11 @@ static void disconnected(void *state, struct link *link, const char *reason)
     if (run_call(run, 2) != RUN_WAITS) run_done(run);
 }
 
-static void released(void *state, struct link *link)
+void handlers_released(void *state, struct link *link)
 {
     struct runtime *runtime = state;
     run_cancel_owned(runtime, link);
-    lua_conn_remove(runtime, link);
+    runtime->program->api->remove_conn(runtime, link);
 }
 
 /* The first message of a generation that this worker has prepared: it is time for that, too. */
@@ -220,66 +264,19 @@ static void catch_up(struct runtime *runtime, uint64_t generation)
     if (!code_switch(runtime, true, &error)) log_line(LOG_ERROR, "%s", error.text);
 }
 
-static void message(void *state, uint32_t from, struct span bytes)
+void handlers_message(void *state, uint32_t from, struct span bytes)
 {
     struct runtime *runtime = state;
-    catch_up(runtime, lua_message_generation(bytes));
+    catch_up(runtime, runtime->program->api->message_generation(bytes));
     if (!runtime->has[ON_MESSAGE]) return;
     struct run *run = run_take_loose(runtime, ON_MESSAGE);
     if (run == NULL) return;
-    if (!lua_message_push(runtime, run->L, bytes)) {
-        runtime_not_called(run, runtime->L);
-        lua_pop(runtime->L, 1);
+    if (!runtime->program->api->push_message(runtime, run->L, bytes)) {
+        failure_not_called(run, runtime->state.L);
+        lua_pop(runtime->state.L, 1);
         run_done(run);
         return;
     }
     lua_pushinteger(run->L, (lua_Integer)from + 1);
     if (run_call(run, 2) != RUN_WAITS) run_done(run);
 }
-
-/* Does a handler wait whose packets wait, too? An on_idle that waits stops nobody. */
-static bool has_waiting(const struct runtime *runtime, const struct link *link)
-{
-    const struct list *head = &runtime->owned[link_slot(link)];
-    for (const struct list *node = head->next; node != head; node = node->next) {
-        const struct run *run = container_of((struct list *)node, struct run, node);
-        if (run->handler == ON_RECEIVE || run->handler == ON_DRAIN) return true;
-    }
-    return false;
-}
-
-void runtime_finished(struct run *run, enum run_state state)
-{
-    struct runtime *runtime = run->runtime;
-    struct lua_timer *timer = run->timer;
-    struct link *link = run->link; /* it is there: had it gone, the run would have been ended */
-    switch ((enum handler)run->handler) {
-    case ON_CONNECT: link_decide(link, answer(run, state)); break;
-    case ON_IDLE: link_decide_idle(link, answer(run, state)); break;
-    case ON_RECEIVE:
-    case ON_DRAIN:
-        run_done(run);
-        if (state == RUN_FAILED) link_close_failed(link);
-        if (!has_waiting(runtime, link)) link_release(link);
-        break;
-    case RUN_TIMER:
-        run_done(run);
-        lua_timer_finished(timer);
-        break;
-    case ON_START: runtime_started(run, state); break;
-    default: run_done(run);
-    }
-}
-
-const struct script lua_script = {
-    .stack_size = COMPAT_STACK_SIZE,
-    .worker_start = runtime_start,
-    .worker_stop = runtime_stop,
-    .connected = connected,
-    .received = received,
-    .drained = drained,
-    .idle = idle,
-    .disconnected = disconnected,
-    .released = released,
-    .message = message,
-};

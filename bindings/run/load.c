@@ -1,7 +1,9 @@
-/* Runs main.lua in an environment of its own and finds the handlers. */
+#include "run/load.h"
+
 #include "base/settings.h"
+#include "lua/compile.h"
 #include "lua/environment.h"
-#include "run/code.h"
+#include "run/run.h"
 #include "scripts/findings.h"
 
 #include <string.h>
@@ -33,7 +35,7 @@ static int compile(lua_State *L)
     struct loading *loading = lua_touserdata(L, 1);
     struct source *source = loading->plan->source;
     struct code *code = loading->code;
-    code->environment = environment_make(L, loading->runtime, source, code->generation);
+    code->environment = environment_make(L, &loading->runtime->state, source, code->generation);
     environment_push(L, code->environment, RECORD_GLOBALS);
     if (environment_compile(L, source, source_find(source, "main.lua"), -1) != LUA_OK)
         return lua_error(L);
@@ -57,7 +59,7 @@ static void push_field(lua_State *L, struct loading *loading, const char *name)
     lua_pushvalue(L, 2);
     lua_pushstring(L, name);
     if (lua_pcall(L, 2, 1, 0) == LUA_OK) return;
-    if (overtime_is_raised(&loading->runtime->overtime)) lua_error(L);
+    if (overtime_is_raised(&loading->runtime->state.overtime)) lua_error(L);
     lua_pop(L, 1);
     lua_pushnil(L);
 }
@@ -168,12 +170,14 @@ static bool run_main(struct loading *loading, struct error *error)
     run->generation = loading->plan->generation;
     lua_rawgeti(run->L, LUA_REGISTRYINDEX, loading->main);
     runtime->loading = loading->code;
+    runtime->state.told_generation = loading->code->generation;
     bool fine = run_call(run, 0) == RUN_DONE;
     runtime->loading = NULL;
+    runtime->state.told_generation = code_generation(runtime);
     if (fine) {
         lua_settop(run->L, 1);
         loading->answer = run->L;
-        fine = runtime_try(runtime, resolve, loading, error) &&
+        fine = state_try(&runtime->state, resolve, loading, error) &&
                findings_tell(&loading->found, loading->plan->source, error);
         if (fine && code_warns(runtime)) findings_warn(&loading->warnings, loading->plan->source);
     }
@@ -184,7 +188,7 @@ static bool run_main(struct loading *loading, struct error *error)
 bool code_load(struct runtime *runtime, struct code *code, const struct plan *plan,
                struct error *error)
 {
-    lua_State *L = runtime->L;
+    lua_State *L = runtime->state.L;
     struct loading loading = {
         .runtime = runtime,
         .code = code,
@@ -192,7 +196,7 @@ bool code_load(struct runtime *runtime, struct code *code, const struct plan *pl
         .main = LUA_NOREF,
         .kept = LUA_NOREF,
     };
-    bool fine = runtime_try(runtime, compile, &loading, error) && run_main(&loading, error);
+    bool fine = state_try(&runtime->state, compile, &loading, error) && run_main(&loading, error);
     forget(L, &loading.main);
     findings_free(&loading.found);
     findings_free(&loading.warnings);

@@ -1,6 +1,8 @@
-/* Handlers and timers run on pooled coroutines, so that any of them may wait. */
+#include "run/run.h"
+
 #include "lua/environment.h"
 #include "run/code.h"
+#include "run/failure.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +10,13 @@
 enum { FREE_RUNS_MAX = 256 };
 #define START_LIMIT_NS UINT64_C(60000000000)
 
-static void wake(struct wheel_timer *timer);
+static void wake_late(struct wheel_timer *timer);
 
 /* Its code sees what is its own. */
 static inline void show(struct runtime *runtime, uint64_t generation)
 {
-    if (generation != runtime->shown_generation) environment_show(runtime, generation);
+    if (generation != runtime->state.shown_generation)
+        environment_show(&runtime->state, generation);
 }
 
 static int make_coroutine(lua_State *L)
@@ -35,8 +38,8 @@ static struct run *make_run(struct runtime *runtime)
     run->runtime = runtime;
     run->anchor = LUA_NOREF;
     list_init(&run->node);
-    wheel_timer_init(&run->sleep, wake);
-    if (runtime_protect(runtime, make_coroutine, run)) return run;
+    wheel_timer_init(&run->wait.deadline, wake_late);
+    if (state_protect(&runtime->state, make_coroutine, run)) return run;
     free(run);
     return NULL;
 }
@@ -44,7 +47,7 @@ static struct run *make_run(struct runtime *runtime)
 /* It must stand in no list. */
 static void free_run(struct run *run)
 {
-    luaL_unref(run->runtime->L, LUA_REGISTRYINDEX, run->anchor);
+    luaL_unref(run->runtime->state.L, LUA_REGISTRYINDEX, run->anchor);
     free(run);
 }
 
@@ -63,22 +66,12 @@ static void give_run(struct run *run)
     }
 }
 
-const char *run_name(const struct run *run)
-{
-    switch (run->handler) {
-    case RUN_TIMER: return "timer";
-    case RUN_MAIN: return "main.lua";
-    case RUN_TEST: return "test";
-    default: return handler_names[run->handler];
-    }
-}
-
 /* An error in there takes the place of the one that the call itself may have ended with, and that has been
  * told. */
 static void close_variables(struct run *run)
 {
     struct runtime *runtime = run->runtime;
-    lua_State *L = runtime->L;
+    lua_State *L = runtime->state.L;
     int status = lua_status(run->L);
     bool failed = status != LUA_OK && status != LUA_YIELD;
     if (failed)
@@ -86,15 +79,15 @@ static void close_variables(struct run *run)
     else
         lua_pushnil(run->L);
     lua_xmove(run->L, L, 1);
-    overtime_begin(&runtime->overtime, run->L, run_name(run), runtime->timeout_ns);
+    overtime_begin(&runtime->state.overtime, run->L, run_name(run), runtime->state.timeout_ns);
     status = compat_reset(run->L);
-    overtime_end(&runtime->overtime, run->L);
+    overtime_end(&runtime->state.overtime, run->L);
     if (status != LUA_OK) {
         lua_pushvalue(run->L, -1);
         lua_xmove(run->L, L, 1);
         bool told = failed && lua_rawequal(L, -1, -2);
         lua_pop(L, 1);
-        if (!told) runtime_close_failed(run);
+        if (!told) failure_tell_of_close(run);
     }
     lua_settop(run->L, 0);
     lua_pop(L, 1);
@@ -115,7 +108,7 @@ static bool renew(struct run *run)
         bool resumed = lua_status(run->L) != LUA_OK; /* by the text of an error */
         if (!resumed) return true;
     }
-    return runtime_protect(runtime, make_coroutine, run);
+    return state_protect(&runtime->state, make_coroutine, run);
 }
 
 void run_done(struct run *run)
@@ -132,7 +125,7 @@ void run_done(struct run *run)
 
 static enum run_state fail(struct run *run)
 {
-    runtime_failed(run);
+    failure_tell(run);
     return RUN_FAILED;
 }
 
@@ -142,14 +135,14 @@ static bool make_room(struct runtime *runtime)
 {
     uint64_t now_ns = worker_now(runtime->worker);
     if (runtime->full_ns == now_ns) return false;
-    heap_collect(&runtime->heap, runtime->L);
-    if (heap_is_full(&runtime->heap)) runtime->full_ns = now_ns;
+    heap_collect(&runtime->state.heap, runtime->state.L);
+    if (heap_is_full(&runtime->state.heap)) runtime->full_ns = now_ns;
     return true;
 }
 
 static struct run *take(struct runtime *runtime)
 {
-    bool refused = runtime->heap.refused && runtime->current == NULL;
+    bool refused = runtime->state.heap.refused && runtime->current == NULL;
     if (refused && !make_room(runtime)) return NULL;
     struct run *run = runtime->spare;
     runtime->spare = NULL;
@@ -166,8 +159,8 @@ static uint64_t limit_of(const struct run *run)
 {
     const struct runtime *runtime = run->runtime;
     bool patient = !runtime->started && !runtime->program->only_loads;
-    if (!patient || runtime->timeout_ns > START_LIMIT_NS || runtime->timeout_ns == 0)
-        return runtime->timeout_ns;
+    if (!patient || runtime->state.timeout_ns > START_LIMIT_NS || runtime->state.timeout_ns == 0)
+        return runtime->state.timeout_ns;
     return START_LIMIT_NS;
 }
 
@@ -175,9 +168,9 @@ static uint64_t limit_of(const struct run *run)
  * not touched: it may have to be closed. */
 static void refuse_yield(struct run *run)
 {
-    lua_State *L = run->runtime->L;
+    lua_State *L = run->runtime->state.L;
     const char *text = run->interrupted
-                           ? run->runtime->overtime.text
+                           ? run->runtime->state.overtime.text
                            : "yielded outside a coroutine of its own: to wait, use server.sleep";
     if (!run->interrupted) lua_settop(run->L, 0);
     if (!compat_push_bytes(L, run->L, text, strlen(text))) lua_xmove(L, run->L, 1);
@@ -191,22 +184,22 @@ enum run_state run_call(struct run *run, int arguments)
     /* A script that got hold of the coroutine may have resumed it: then the call is gone. */
     if (lua_status(run->L) == LUA_OK && lua_gettop(run->L) <= arguments) {
         const char *early = "its coroutine was resumed before its time";
-        if (!compat_push_bytes(runtime->L, run->L, early, strlen(early)))
-            lua_xmove(runtime->L, run->L, 1);
+        if (!compat_push_bytes(runtime->state.L, run->L, early, strlen(early)))
+            lua_xmove(runtime->state.L, run->L, 1);
         return fail(run);
     }
     runtime->current = run;
     show(runtime, run->generation);
-    overtime_begin(&runtime->overtime, run->L, run_name(run), limit_of(run));
-    runtime->overtime.first = run->L;
-    int status = compat_resume(run->L, runtime->L, arguments, &results);
-    run->interrupted = overtime_end(&runtime->overtime, run->L);
-    runtime->overtime.first = NULL;
+    overtime_begin(&runtime->state.overtime, run->L, run_name(run), limit_of(run));
+    runtime->state.overtime.first = run->L;
+    int status = compat_resume(run->L, runtime->state.L, arguments, &results);
+    run->interrupted = overtime_end(&runtime->state.overtime, run->L);
+    runtime->state.overtime.first = NULL;
     runtime->current = previous;
     if (previous != NULL) show(runtime, previous->generation);
     if (status == LUA_OK) return RUN_DONE;
     if (status != LUA_YIELD) return fail(run);
-    if (!run->sleeping) {
+    if (!run->wait.lasts) {
         refuse_yield(run);
         return fail(run);
     }
@@ -215,24 +208,25 @@ enum run_state run_call(struct run *run, int arguments)
     return RUN_WAITS;
 }
 
-struct run *run_take(struct runtime *runtime, enum handler handler, struct link *link)
+struct run *run_take(struct runtime *runtime, int kind, struct link *link)
 {
     struct run *run = take(runtime);
     if (run == NULL) {
-        runtime_log(runtime, LOG_ERROR, "a handler was not called", "no memory");
+        state_log(&runtime->state, LOG_ERROR, "a handler was not called", "no memory");
         return NULL;
     }
-    bool owned = link != NULL && handler != ON_DISCONNECT;
-    run->handler = (uint8_t)handler;
+    bool owned = link != NULL && kind != ON_DISCONNECT;
+    run->kind = (uint8_t)kind;
     run->generation = code_generation(runtime);
     run->tell = NULL;
     run->link = owned ? link : NULL;
     run->conn = NULL;
     run->link_id = link == NULL ? 0 : link_id(link);
     run->owner = owned ? &runtime->owned[link_slot(link)] : &runtime->loose;
-    run->sleeping = false;
+    run->wait.lasts = false;
     run->interrupted = false;
     run->reached = true;
+    run->finished = NULL;
     return run;
 }
 
@@ -240,24 +234,45 @@ struct run *run_take_loose(struct runtime *runtime, enum handler handler)
 {
     struct run *run = run_take(runtime, handler, NULL);
     if (run == NULL) return NULL;
-    lua_pushvalue(runtime->L, SLOT_HANDLERS + (int)handler);
-    lua_xmove(runtime->L, run->L, 1);
+    lua_pushvalue(runtime->state.L, SLOT_HANDLERS + (int)handler);
+    lua_xmove(runtime->state.L, run->L, 1);
     return run;
 }
 
-static void wake(struct wheel_timer *timer)
+/* ---- waiting ---- */
+
+static void finish(struct run *run, enum run_state state)
 {
-    struct run *run = container_of(timer, struct run, sleep);
+    if (run->finished != NULL)
+        run->finished(run, state);
+    else
+        run_done(run);
+}
+
+static void stop_waiting(struct run *run)
+{
+    worker_timer_stop(run->runtime->worker, &run->wait.deadline);
     list_remove(&run->node);
-    run->sleeping = false;
-    lua_pushboolean(run->L, 1); /* the answer of `sleep` */
-    enum run_state state = run_call(run, 1);
-    if (state != RUN_WAITS) runtime_finished(run, state);
+    run->wait.lasts = false;
+}
+
+void run_resume(struct run *run, int results)
+{
+    check(run->wait.lasts);
+    stop_waiting(run);
+    enum run_state state = run_call(run, results);
+    if (state != RUN_WAITS) finish(run, state);
+}
+
+static void wake_late(struct wheel_timer *timer)
+{
+    struct run *run = container_of(timer, struct run, wait.deadline);
+    run_resume(run, run->wait.late(run));
 }
 
 static bool may_wait(const struct run *run)
 {
-    switch (run->handler) {
+    switch (run->kind) {
     case RUN_MAIN:
     case ON_UNLOAD:
     case ON_LOAD:
@@ -266,32 +281,42 @@ static bool may_wait(const struct run *run)
     }
 }
 
-int run_sleep(lua_State *L)
+struct run *run_check_wait(lua_State *L, const char *name)
 {
-    struct runtime *runtime = runtime_of(L);
-    uint64_t delay_ns;
-    bool known = runtime_read_seconds(L, 1, &delay_ns);
-    struct run *run = runtime->current;
-    if (run == NULL) return luaL_error(L, "server.sleep is for handlers and timers");
-    if (run->L != L)
-        return luaL_error(L, "server.sleep inside a coroutine of your own: call it from the "
-                             "handler, or yield to there");
-    if (!may_wait(run)) return luaL_error(L, "server.sleep cannot wait in %s", run_name(run));
-    if (!lua_isyieldable(L))
-        return luaL_error(L,
-                          "server.sleep cannot wait here: a C function (table.sort, string.gsub, "
-                          "...) or a metamethod is in between");
-    if (!known) return runtime_refuse_seconds(L, 1);
-    run->sleeping = true;
-    worker_timer_start(runtime->worker, &run->sleep, delay_ns);
-    return lua_yield(L, 0);
+    struct run *run = runtime_of(L)->current;
+    if (run == NULL)
+        luaL_error(L, "%s is for handlers and timers", name);
+    else if (run->L != L)
+        luaL_error(L,
+                   "%s inside a coroutine of your own: call it from the handler, or yield to there",
+                   name);
+    else if (!may_wait(run))
+        luaL_error(L, "%s cannot wait in %s", name, run_name(run));
+    else if (!lua_isyieldable(L))
+        luaL_error(
+            L,
+            "%s cannot wait here: a C function (table.sort, string.gsub, ...) or a metamethod is "
+            "in between",
+            name);
+    return run;
+}
+
+int run_wait(struct run *run, uint64_t delay_ns, int (*late)(struct run *run),
+             void (*cancel)(struct run *run))
+{
+    run->wait.lasts = true;
+    run->wait.late = late;
+    run->wait.cancel = cancel;
+    if (delay_ns != UINT64_MAX)
+        worker_timer_start(run->runtime->worker, &run->wait.deadline, delay_ns);
+    return lua_yield(run->L, 0);
 }
 
 static void end(struct run *run)
 {
-    worker_timer_stop(run->runtime->worker, &run->sleep);
-    run->sleeping = false;
-    run_done(run);
+    stop_waiting(run);
+    if (run->wait.cancel != NULL) run->wait.cancel(run);
+    finish(run, RUN_ENDED);
 }
 
 static void cancel(struct list *waiting)
@@ -326,12 +351,7 @@ int run_cancel_older(struct runtime *runtime, uint64_t generation)
         list_append(&older, &run->node);
         count++;
     }
-    while ((node = list_take_first(&older)) != NULL) {
-        struct run *run = container_of(node, struct run, node);
-        struct lua_timer *timer = run->handler == RUN_TIMER ? run->timer : NULL;
-        end(run);
-        if (timer != NULL) lua_timer_finished(timer);
-    }
+    while ((node = list_take_first(&older)) != NULL) end(container_of(node, struct run, node));
     return count;
 }
 

@@ -1,20 +1,26 @@
-/* How a worker's Lua begins and ends. */
+#include "run/start.h"
+
 #include "lua/environment.h"
+#include "lua/library.h"
+#include "lua/lua_warn.h"
 #include "run/code.h"
+#include "run/handlers.h"
+#include "run/run.h"
+#include "run/timers.h"
 
 #include <stdlib.h>
 
 static void close_runtime(struct runtime *runtime)
 {
     if (runtime->owned != NULL) run_cancel_all(runtime);
-    lua_timer_stop_all(runtime, &runtime->timers);
-    runtime->heap.limit = 0; /* an end may take memory too */
-    if (runtime->L != NULL) {
+    timers_stop_all(&runtime->timers);
+    runtime->state.heap.limit = 0; /* an end may take memory too */
+    if (runtime->state.L != NULL) {
         code_close(runtime);
-        heap_close(&runtime->heap);
-        lua_group_close(runtime);
+        heap_close(&runtime->state.heap);
+        runtime->program->api->close(runtime);
     }
-    if (runtime->overtime.thread != NULL) overtime_close(&runtime->overtime);
+    if (runtime->state.overtime.thread != NULL) overtime_close(&runtime->state.overtime);
     for (int i = 0; i < runtime->framing_count; i++) free(runtime->framings[i]);
     free(runtime->owned);
     free(runtime);
@@ -23,32 +29,26 @@ static void close_runtime(struct runtime *runtime)
 static int lay_out(lua_State *L)
 {
     struct runtime *runtime = lua_touserdata(L, 1);
-    environment_open(runtime);
-    library_open(runtime);
+    environment_open(&runtime->state);
+    library_open(&runtime->state);
     lua_newtable(L);
     runtime->conns = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_conn_open(runtime);
-    lua_timer_open(runtime);
-    lua_group_open(runtime);
-    lua_server_open(runtime);
+    runtime->program->api->open(runtime);
     handlers_open(runtime);
-    environment_seal(runtime);
+    environment_seal(&runtime->state);
     return 0;
 }
 
 /* The Lua state with all that scripts find in it, but without a script. */
 static bool open_state(struct runtime *runtime, struct error *error)
 {
-    runtime->L = heap_open(&runtime->heap, runtime->program->memory_max);
-    if (runtime->L == NULL) return error_set(error, ERROR_SYSTEM, "no memory for a Lua state");
-    compat_set_owner(runtime->L, runtime);
-    compat_collector(runtime->L);
-    lua_warn_hear(runtime);
-    if (!runtime_try(runtime, lay_out, runtime, error)) return false;
-    lua_rawgeti(runtime->L, LUA_REGISTRYINDEX, runtime->conns);
-    lua_rawgeti(runtime->L, LUA_REGISTRYINDEX, runtime->drive);
-    lua_settop(runtime->L, SLOT_TOP);
-    return lua_checkstack(runtime->L, LUA_MINSTACK) ||
+    if (!state_open(&runtime->state, runtime->program->memory_max, error)) return false;
+    lua_warn_hear(&runtime->state);
+    if (!state_try(&runtime->state, lay_out, runtime, error)) return false;
+    lua_rawgeti(runtime->state.L, LUA_REGISTRYINDEX, runtime->conns);
+    lua_rawgeti(runtime->state.L, LUA_REGISTRYINDEX, runtime->state.hidden);
+    lua_settop(runtime->state.L, SLOT_TOP);
+    return lua_checkstack(runtime->state.L, LUA_MINSTACK) ||
            error_set(error, ERROR_SYSTEM, "no memory for a Lua state");
 }
 
@@ -71,12 +71,25 @@ static bool conclude_start(struct run *run, enum run_state state, struct error *
                      worker_number(runtime->worker), inner.text);
 }
 
+/* It had waited. */
+static void finish_start(struct run *run, enum run_state state)
+{
+    struct runtime *runtime = run->runtime;
+    if (state == RUN_ENDED) {
+        run_done(run);
+        return;
+    }
+    bool fine = conclude_start(run, state, &runtime->start_error);
+    worker_start_done(runtime->worker, fine ? NULL : &runtime->start_error);
+}
+
 static bool call_on_start(struct runtime *runtime, struct error *error)
 {
     if (!runtime->has[ON_START]) return runtime->started = true;
     struct run *run = run_take_loose(runtime, ON_START);
     if (run == NULL) return error_set(error, ERROR_SYSTEM, "no memory for on_start");
     run->tell = &runtime->start_error;
+    run->finished = finish_start;
     enum run_state state = run_call(run, 0);
     if (state == RUN_WAITS) {
         worker_start_wait(runtime->worker);
@@ -87,23 +100,33 @@ static bool call_on_start(struct runtime *runtime, struct error *error)
     return false;
 }
 
+static bool may_log(struct state *state, enum log_level level, uint64_t place, struct span text)
+{
+    return worker_may_log(((struct runtime *)state)->worker, level, place, text);
+}
+
 static struct runtime *make_runtime(const struct program *program, struct worker *worker)
 {
     struct runtime *runtime = calloc(1, sizeof *runtime);
     if (runtime == NULL) return NULL;
-    runtime->stack_base = (uintptr_t)__builtin_frame_address(0);
+    runtime->state = (struct state){
+        .stack_base = (uintptr_t)__builtin_frame_address(0),
+        .timeout_ns = program->timeout_ns,
+        .directory = program->plan->source->directory,
+        .sandbox = program->sandbox,
+        .serves = program->serves,
+        .may_log = may_log,
+    };
     runtime->program = program;
     runtime->worker = worker;
-    runtime->timeout_ns = program->timeout_ns;
     list_init(&runtime->free_runs);
     list_init(&runtime->loose);
     list_init(&runtime->timers);
     list_init(&runtime->groups);
-    list_init(&runtime->environments);
     runtime->owned = calloc(worker_slots(worker), sizeof *runtime->owned);
     if (runtime->owned == NULL) goto failed;
     for (uint32_t i = 0; i < worker_slots(worker); i++) list_init(&runtime->owned[i]);
-    if (!overtime_open(&runtime->overtime, worker_number(worker))) goto failed;
+    if (!overtime_open(&runtime->state.overtime, worker_number(worker))) goto failed;
     if (program->made != NULL) *program->made = runtime;
     return runtime;
 
@@ -113,7 +136,7 @@ failed:
     return NULL;
 }
 
-void *runtime_start(void *context, struct worker *worker, struct error *error)
+static void *start(void *context, struct worker *worker, struct error *error)
 {
     struct runtime *runtime = make_runtime(context, worker);
     if (runtime == NULL) {
@@ -126,7 +149,7 @@ void *runtime_start(void *context, struct worker *worker, struct error *error)
     return NULL;
 }
 
-void runtime_stop(void *state)
+static void stop(void *state)
 {
     struct runtime *runtime = state;
     struct run *run;
@@ -138,9 +161,15 @@ void runtime_stop(void *state)
     close_runtime(runtime);
 }
 
-void runtime_started(struct run *run, enum run_state state)
-{
-    struct runtime *runtime = run->runtime;
-    bool fine = conclude_start(run, state, &runtime->start_error);
-    worker_start_done(runtime->worker, fine ? NULL : &runtime->start_error);
-}
+const struct script lua_script = {
+    .stack_size = COMPAT_STACK_SIZE,
+    .worker_start = start,
+    .worker_stop = stop,
+    .connected = handlers_connected,
+    .received = handlers_received,
+    .drained = handlers_drained,
+    .idle = handlers_idle,
+    .disconnected = handlers_disconnected,
+    .released = handlers_released,
+    .message = handlers_message,
+};

@@ -76,7 +76,6 @@ struct shortage {
 };
 
 struct link_home {
-    struct worker *worker;
     struct port *port;
     const struct script *script;
     void *script_state;

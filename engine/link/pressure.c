@@ -34,10 +34,10 @@ static void note_blocks(struct link_home *home)
         log_line(LOG_WARN,
                  "worker %u: blocks have run low (%u of %u free): receiving pauses and new "
                  "connections are refused until they come back",
-                 worker_number(home->worker), home->blocks.free_count, home->blocks.total);
+                 home->table.worker + 1, home->blocks.free_count, home->blocks.total);
     } else if (ends(home, &home->of_blocks)) {
         log_line(LOG_INFO, "worker %u: blocks are back (%u of %u free): receiving goes on",
-                 worker_number(home->worker), home->blocks.free_count, home->blocks.total);
+                 home->table.worker + 1, home->blocks.free_count, home->blocks.total);
     }
 }
 
@@ -50,10 +50,10 @@ static void note_memory(struct link_home *home)
         log_line(LOG_WARN,
                  "worker %u: memory has run out (%zu of %zu bytes used): unfinished packets "
                  "that need more wait",
-                 worker_number(home->worker), used, limit);
+                 home->table.worker + 1, used, limit);
     } else if (list_empty(&home->starved) && ends(home, &home->of_memory)) {
         log_line(LOG_INFO, "worker %u: memory is back (%zu of %zu bytes used): no packet waits",
-                 worker_number(home->worker), used, limit);
+                 home->table.worker + 1, used, limit);
     }
 }
 

@@ -24,14 +24,6 @@ static OVERLAPPED *send_of(struct port_socket *socket)
     return (OVERLAPPED *)socket->kernel_send;
 }
 
-enum port_error iocp_result(SOCKET handle, OVERLAPPED *overlapped)
-{
-    DWORD size, flags;
-    if (overlapped->Internal == 0) return PORT_OK;
-    if (WSAGetOverlappedResult(handle, overlapped, &size, FALSE, &flags)) return PORT_OK;
-    return windows_error(WSAGetLastError());
-}
-
 /* ---- sending ---- */
 
 static DWORD fill_buffers(WSABUF *buffers, const struct span *parts, int count)
@@ -83,7 +75,7 @@ static bool complete(struct port_iocp *iocp, const OVERLAPPED_ENTRY *entry,
     }
     if (overlapped != send_of(socket))
         return iocp_complete_recv(iocp, socket, overlapped, size, event);
-    *event = port_sent(socket, size, iocp_result((SOCKET)socket->handle, overlapped));
+    *event = port_sent(socket, size, windows_result((SOCKET)socket->handle, overlapped));
     return true;
 }
 

@@ -43,9 +43,6 @@ static inline struct port_iocp *iocp_of(struct port *port)
     return container_of(port, struct port_iocp, port);
 }
 
-/* The status of an operation that has completed. */
-enum port_error iocp_result(SOCKET handle, OVERLAPPED *overlapped);
-
 /* ---- port_iocp_recv.c: receive streams ---- */
 
 void iocp_recv_init(struct port_socket *socket);

@@ -287,7 +287,7 @@ static void finish(struct port_iocp *iocp, struct port_socket *socket, struct po
 /* What the system says of a receive: bytes, the end, or an error that ends the stream. */
 static void take_result(struct port_socket *socket, OVERLAPPED *overlapped)
 {
-    enum port_error error = iocp_result((SOCKET)socket->handle, overlapped);
+    enum port_error error = windows_result((SOCKET)socket->handle, overlapped);
     if (error == PORT_OK || error == PORT_CANCELLED) return; /* by us, or it is posted again */
     if (socket->recv_error == PORT_OK) socket->recv_error = (uint8_t)error;
 }

@@ -14,6 +14,9 @@ static inline uint64_t windows_now_ns(void)
 /* Of a Winsock or a Win32 error. */
 enum port_error windows_error(int number);
 
+/* How an operation has ended. */
+enum port_error windows_result(SOCKET handle, OVERLAPPED *overlapped);
+
 /* A listening socket that nobody else can bind beside. */
 intptr_t windows_listen(const struct address *address, int backlog, struct error *error);
 void windows_close_handle(intptr_t handle);

@@ -2,6 +2,7 @@
 
 #include "port/port_memory.h"
 #include "server/server_control.h"
+#include "server/worker_mail.h"
 
 #define SECOND UINT64_C(1000000000)
 #define TIME_BEGINS SECOND /* not 0, which a script may take for none */

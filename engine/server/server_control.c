@@ -1,6 +1,7 @@
 #include "server/server_control.h"
 
 #include "base/pages.h"
+#include "server/worker_mail.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 #include "server/worker.h"
 
 #include "link/pressure.h"
+#include "server/worker_mail.h"
 
 enum { EVENTS_PER_TURN = 256, MANY_SENDS = 64, SENT_PER_TURN = 1024 };
 enum { TIMER_WEIGHT = LINK_LOOK_AFTER }; /* the clock is looked at after each */
@@ -110,7 +111,8 @@ static int hear(struct worker *worker, struct port_event *events, uint64_t deadl
     if (!worker->draining)
         note_gap(home, before_ns, deadline_ns); /* the end has a time of its own */
     for (int i = 0; i < count; i++) take(worker, &events[i]);
-    if (worker->unread != NULL || worker->drain_mail_ns != 0) worker_read_mail(worker);
+    if (worker->drain_mail_ns != 0) worker_end_mail(worker);
+    if (worker->unread != NULL) worker_read_mail(worker);
     for (int i = 0; i < count; i++) handle(&events[i]);
     return count;
 }
@@ -166,7 +168,6 @@ static bool open_home(struct worker *worker)
     struct port_options options = port_worker_options(setup->limits.recv_depth);
     if (setup->port != NULL) options.landing_blocks = 0; /* whoever made it knows */
     *home = (struct link_home){
-        .worker = worker,
         .script = setup->script,
         .limits = setup->limits,
         .budget = {.limit = setup->memory},

@@ -10,6 +10,7 @@
 #define MOONPORT_WORKER_H
 
 #include "link/link.h"
+#include "server/letter.h"
 
 #include <pthread.h>
 
@@ -21,28 +22,6 @@ struct worker_setup {
     struct link_limits limits;
     uint32_t links, blocks, block_size;
     uint64_t memory; /* bytes */
-};
-
-/* What one worker tells another, or is told by the control thread. */
-enum letter_kind {
-    LETTER_ADOPT,
-    LETTER_SEND,
-    LETTER_BROADCAST,
-    LETTER_MESSAGE,
-    LETTER_TASK,  /* an order, which overtakes what is not */
-    LETTER_DRAIN, /* an order */
-    LETTER_ABORT, /* an order */
-    LETTER_LAST,  /* what was posted before draining was ordered has been read */
-};
-struct letter {
-    struct mail mail;
-    enum letter_kind kind;
-    struct link_origin origin; /* ADOPT */
-    uint64_t id;              /* SEND: to; BROADCAST: all but this one; MESSAGE: from this worker */
-    struct chunk *packet;     /* SEND, BROADCAST: not framed; MESSAGE; held by the letter */
-    struct group *group;      /* BROADCAST: to its members; held by the letter; NULL: to all */
-    struct worker_task *task; /* TASK: which the letter is a part of */
-    struct budget *budget;    /* what its own bytes were taken from; NULL: none */
 };
 
 /* OPENED lasts until the script has started. A start that was called off stays there. */
@@ -111,10 +90,9 @@ void worker_end(struct worker *worker); /* the script's end; `control` is told *
 uint64_t worker_next_ns(const struct worker *worker);
 
 /* The end, each step for all workers before the next one: they post to each other until they have
- * ended, and hold each other's chunks. Frees everything but the struct. Of what was not read it says how
- * many messages for the script were in it. */
+ * ended, and hold each other's chunks. Between the two, worker_drop_unread (worker_mail.h). Frees everything but
+ * the struct. */
 void worker_join(struct worker *worker);
-uint32_t worker_drop_unread(struct worker *worker);
 void worker_close(struct worker *worker);
 
 /* On its thread: new limits, for the connections there are as well. Those of receiving stay. */
@@ -128,28 +106,7 @@ bool worker_adopt(struct worker *worker, const struct link_origin *origin);
 void worker_drain(struct worker *worker);
 void worker_abort(struct worker *worker);
 
-/* For worker.c, mail that was harvested: an order is acted on at once, all else waits in a line, of which
- * a turn reads as much as it has time for. */
-void worker_take_mail(struct worker *worker, struct mail *mail);
-void worker_read_mail(struct worker *worker); /* if any is unread, or the worker is to drain */
-
-/* For worker.c, the last thing that a worker does: it reads no mail any more. */
-void worker_leave(struct worker *worker);
-
-/* For worker_task.c, from any thread: false if it has left. Once posted, the order will be read, or
- * dropped. */
-bool worker_order_unless_left(struct worker *worker, struct letter *letter);
-
-/* For worker_fanout.c: a letter that holds the packet and the group (NULL: none), or NULL. It is paid
- * for by the sender until it has been read. A worker that has left gets none of what is posted. */
-struct letter *worker_make_letter(struct worker *from, enum letter_kind kind, uint64_t id,
-                                  struct chunk *packet, struct group *group);
-void worker_post_letter(struct worker *to, struct letter *letter);
-struct chunk *worker_copy_packet(struct worker *worker, struct span packet);
-
-/* For worker_mail.c: to those of this worker's connections that are in the group (NULL: to all), but
- * one. The last failure, if nothing was queued. */
-enum send_result worker_broadcast_here(struct worker *worker, struct group *group,
-                                       struct span packet, uint64_t except, size_t *count);
+/* For worker.c, once draining was asked for: it begins in the end, though mail is left. */
+void worker_end_mail(struct worker *worker);
 
 #endif

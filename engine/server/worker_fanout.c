@@ -1,6 +1,4 @@
-/* One packet to many connections: to all of them, or to a group. It is framed once for each framing
- * in use on a worker, and what comes of that is shared by reference. */
-#include "server/worker.h"
+#include "server/worker_fanout.h"
 
 /* One packet on its way to many of this worker's connections. */
 enum { ENCODINGS = 8 };
@@ -89,76 +87,4 @@ enum send_result worker_broadcast_here(struct worker *worker, struct group *grou
     for (int i = 0; i < fanout.encodings; i++) chunk_drop(fanout.chunk[i]);
     *count = fanout.count;
     return fanout.count > 0 ? SEND_OK : fanout.worst;
-}
-
-/* May that worker have connections that it is for? */
-static bool concerns(const struct worker *worker, const struct group *group, uint32_t other)
-{
-    if (other == worker->index) return false;
-    return group == NULL || group_count_on(group, other) > 0;
-}
-
-static enum send_result broadcast_elsewhere(struct worker *worker, struct group *group,
-                                            struct chunk *packet, uint64_t except)
-{
-    enum send_result result = SEND_OK;
-    for (uint32_t i = 0; i < worker->count; i++) {
-        if (!concerns(worker, group, i)) continue;
-        struct letter *letter = worker_make_letter(worker, LETTER_BROADCAST, except, packet, group);
-        if (letter != NULL)
-            worker_post_letter(worker->team[i], letter);
-        else
-            result = SEND_NO_MEMORY;
-    }
-    return result;
-}
-
-static enum send_result broadcast(struct worker *worker, struct group *group, struct span packet,
-                                  const struct link *except, size_t *count)
-{
-    uint64_t except_id = except == NULL ? 0 : except->entry.id;
-    struct chunk *chunk = NULL;
-    uint32_t other = 0;
-    *count = 0;
-    while (other < worker->count && !concerns(worker, group, other)) other++;
-    if (other < worker->count) {
-        chunk = worker_copy_packet(worker, packet);
-        if (chunk == NULL) return SEND_NO_MEMORY;
-    }
-    enum send_result result = worker_broadcast_here(worker, group, packet, except_id, count);
-    if (chunk != NULL) {
-        enum send_result posted = broadcast_elsewhere(worker, group, chunk, except_id);
-        if (posted != SEND_OK) result = posted;
-        chunk_drop(chunk);
-    }
-    return result;
-}
-
-enum send_result worker_broadcast(struct worker *worker, struct span packet,
-                                  const struct link *except, size_t *count)
-{
-    return broadcast(worker, NULL, packet, except, count);
-}
-
-/* ---- groups ---- */
-
-enum send_result worker_group_broadcast(struct worker *worker, struct group *group,
-                                        struct span packet, const struct link *except,
-                                        size_t *count)
-{
-    check(group != NULL);
-    return broadcast(worker, group, packet, except, count);
-}
-
-enum send_result worker_group_add(struct worker *worker, struct group *group, struct link *link)
-{
-    check(link->home == &worker->home);
-    if (!link_is_open(link)) return SEND_CLOSED;
-    return group_add(group, &link->groups) ? SEND_OK : SEND_NO_MEMORY;
-}
-
-bool worker_group_remove(struct worker *worker, struct group *group, struct link *link)
-{
-    check(link->home == &worker->home);
-    return group_remove(group, &link->groups);
 }

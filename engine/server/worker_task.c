@@ -1,9 +1,11 @@
 #include "server/worker_task.h"
 
 #include "base/clock.h"
+#include "server/worker_mail.h"
 
 struct worker_part {
     struct letter letter;
+    struct worker_task *task;
     bool ran;
 };
 
@@ -54,23 +56,33 @@ static void close_part(struct worker_task *task, struct worker_part *part)
     let_go(task);
 }
 
+static uint32_t run_part(struct worker *worker, struct letter *letter)
+{
+    struct worker_part *part = container_of(letter, struct worker_part, letter);
+    struct worker_task *task = part->task;
+    task->what.run(task->what.context, worker, worker->home.script_state);
+    close_part(task, part);
+    return 0;
+}
+
+static void skip_part(struct worker *worker, struct letter *letter)
+{
+    (void)worker;
+    close_part(container_of(letter, struct worker_part, letter)->task, NULL);
+}
+
 void worker_task_post(struct worker_task *task, struct worker *worker)
 {
-    struct letter *letter = &task->parts[worker->index].letter;
-    letter->kind = LETTER_TASK;
-    letter->task = task;
-    if (!worker_order_unless_left(worker, letter)) worker_task_skip(task);
+    static const struct letter_kind kind = {.read = run_part, .drop = skip_part, .is_order = true};
+    struct worker_part *part = &task->parts[worker->index];
+    part->letter.kind = &kind;
+    part->task = task;
+    if (!worker_order_unless_left(worker, &part->letter)) worker_task_skip(task);
 }
 
 void worker_task_skip(struct worker_task *task)
 {
     close_part(task, NULL);
-}
-
-void worker_task_run(struct worker_task *task, struct worker *worker)
-{
-    task->what.run(task->what.context, worker, worker->home.script_state);
-    close_part(task, &task->parts[worker->index]);
 }
 
 bool worker_task_await(struct worker_task *task, uint64_t patience_ns, bool *ran)

@@ -17,9 +17,6 @@ struct worker_task *worker_task_make(const struct server_task *what, uint32_t co
 void worker_task_post(struct worker_task *task, struct worker *worker);
 void worker_task_skip(struct worker_task *task); /* it will not be run there */
 
-/* When the letter has arrived. */
-void worker_task_run(struct worker_task *task, struct worker *worker);
-
 /* Waits until each was run or skipped, or until the patience is over. True if all were run. ran:
  * which of them were by then, or NULL. The caller lets go of the task. */
 bool worker_task_await(struct worker_task *task, uint64_t patience_ns, bool *ran);

@@ -1,98 +1,195 @@
 #!/bin/sh
-# layers.sh [DIRECTORY] - a file includes only files of its own layer or below.
+# layers.sh [DIRECTORY] - a file uses only what lies below it.
 #
-# Which file is in which layer is said in one place only, the table of README.md's Architecture. There
-# `name` is name.h and name.c, and name_posix.c and name_windows.c unless the table names those
-# themselves; `name.h` is that file alone. Prints what is wrong, a line each; 1 if anything is.
+# The folders are the layers; their order is that of the picture in README.md, Architecture, which has a line for
+# each. A folder includes and calls only those above it in the picture, and the files of one folder do so without a
+# circle. Who calls whom is seen in compiled files: what one defines, and what another wants. A header beside the
+# folders stands where the highest of its own includes does. Prints what is wrong, a line each; 1 if anything is.
 set -u
 cd "${1:-.}" || exit 2
+made=$(mktemp -d) || exit 2
+trap 'rm -rf "$made"' EXIT
 
+# ---- includes ----
+
+# Also writes who includes whom to $made/includes, and the place of each file to $made/places.
 # shellcheck disable=SC2046 # words
-awk '
+awk -v made="$made" '
 function wrong(text)
 {
     print text | "sort"
     found++
 }
 
-# The files that a name of the table stands for, those that exist.
-function claim(name, layer,    count, i, suffix, file)
+function folder_of(file)
 {
-    count = split(name ~ /\.h$/ ? "-" : ".h .c _posix.h _posix.c _windows.h _windows.c", suffix, " ")
-    for (i = 1; i <= count; i++) {
-        file = suffix[i] == "-" ? name : name suffix[i]
-        if (!(file in where)) continue
-        if (suffix[i] ~ /^_/ && (name substr(suffix[i], 1, length(suffix[i]) - 2)) in named) continue
-        claimed[name] = 1
-        layer_of[file] = layer
+    sub(/\/[^\/]*$/, "", file)
+    return file
+}
+
+# Files beside the folders stand as high as what they include.
+function place_of(file,    i, highest, place)
+{
+    if (folder_of(file) != "engine") return order[folder_of(file)]
+    for (i = 1; i <= included[file]; i++) {
+        place = place_of(includes[file, i])
+        if (place > highest) highest = place
     }
-    if (!(name in claimed))
-        wrong("README.md: layer " layer " names `" name "`, but neither engine/ nor bindings/ has it:" \
-              " take it out of the table, or write how it is called now")
+    return highest + 0
 }
 
 BEGIN {
+    while ((getline line < "README.md") > 0) {
+        if (line ~ /^## /) here = line == "## Architecture"
+        if (!here || line !~ /^ +[a-z]+\/ /) continue
+        match(line, /[a-z]+\//)
+        name = substr(line, RSTART, RLENGTH - 1)
+        if (name == "engine" || name == "bindings") root = name
+        else order[root "/" name] = ++folders
+    }
+    if (folders == 0) wrong("README.md: its Architecture has no picture of the folders (\"    engine/ ...\")")
     for (i = 1; i < ARGC; i++) {
         file = ARGV[i]
-        sub(/^.*\//, "", file)
-        if (file in where) {
-            wrong(ARGV[i] ": " where[file] file " has that name already: give one of them another")
-            continue
-        }
-        where[file] = substr(ARGV[i], 1, length(ARGV[i]) - length(file))
+        short = file
+        sub(/^[a-z]*\//, "", short)
+        base = file
+        sub(/^.*\//, "", base)
+        path[short] = file
+        if (base in named) wrong(file ": " named[base] " has that name already: give one of them another")
+        named[base] = file
+        if (folders > 0 && folder_of(file) != "engine" && !(folder_of(file) in order))
+            wrong(file ": its folder is not in the picture of README.md, Architecture")
+        seen[folder_of(file)] = 1
     }
-    while ((getline line < "README.md") > 0) {
-        if (line ~ /^## /) in_table = line == "## Architecture"
-        if (!in_table || line !~ /^\| *[0-9]+ *\|/) continue
-        rows++
-        split(line, cell, "|")
-        layer = cell[2] + 0
-        count = split(line, word, "`")
-        for (i = 2; i <= count; i += 2) {
-            if (word[i] !~ /^[a-z][a-z0-9_]*(\.h)?$/) continue # "bindings/"
-            if (word[i] in named)
-                wrong("README.md: layers " named[word[i]] " and " layer " both name `" word[i] "`")
-            named[word[i]] = layer
-        }
-    }
-    if (rows == 0) {
-        wrong("README.md: its Architecture has no table of layers (| 0 | `name` ... |)")
-        exit
-    }
-    for (name in named) claim(name, named[name])
-    for (file in where)
-        if (!(file in layer_of))
-            wrong(where[file] file ": is in no layer: name it in the table of README.md, Architecture")
+    for (name in order)
+        if (!(name in seen)) wrong("README.md: its picture has " name "/, which is no folder here")
 }
 
-!/^[ \t]*#[ \t]*include/ { next }
-
-{
-    self = FILENAME
-    sub(/^.*\//, "", self)
+/^[ \t]*#[ \t]*include/ {
     split($0, word, /["<>]/)
     other = word[2]
-    sub(/^.*\//, "", other)
     at = FILENAME ":" FNR ": "
-}
-
-where[self] ~ /^engine\// && (other ~ /^(lua|lauxlib|luajit)/ || where[other] ~ /^bindings\//) {
-    wrong(at "the engine knows no Lua and nothing of bindings/, but this includes " other)
-    next
-}
-
-where[self] ~ /^bindings\// && where[other] ~ /^engine\// && other ~ /^port[._]/ {
-    wrong(at "bindings/ knows the engine by server.h and script.h, never by a port: " other)
-    next
-}
-
-other in where && self in layer_of && other in layer_of && layer_of[self] < layer_of[other] {
-    wrong(at "layer " layer_of[self] " includes " other " of layer " layer_of[other] \
-          ": what is needed of it belongs below, or the one of them in another layer of README.md")
+    engine = FILENAME ~ /^engine\//
+    if (other in path) other = path[other]
+    else if ($0 ~ /"/) {
+        wrong(at "includes are written from engine/ or bindings/, such as \"base/span.h\": " other)
+        next
+    }
+    if (engine && (other ~ /^(lua|lauxlib|luajit)/ || other ~ /^bindings\//))
+        wrong(at "the engine knows no Lua and nothing of bindings/, but this includes " other)
+    else if (!engine && other ~ /^engine\/port\//)
+        wrong(at "bindings/ knows the engine by server.h and script.h, never by a port: " other)
+    else if (other ~ /^(engine|bindings)\//) {
+        includes[FILENAME, ++included[FILENAME]] = other
+        where[FILENAME, included[FILENAME]] = at
+        print FILENAME, other > (made "/includes")
+    }
 }
 
 END {
+    for (i = 1; i < ARGC; i++) {
+        file = ARGV[i]
+        print file, place_of(file) > (made "/places")
+        for (j = 1; j <= included[file]; j++)
+            if (place_of(includes[file, j]) > place_of(file))
+                wrong(where[file, j] "includes " includes[file, j] ", which lies above it: what is needed of " \
+                      "it belongs below")
+    }
     close("sort")
     exit found > 0
 }
 ' $(find engine -name '*.[ch]' | sort) $(find bindings -name '*.[ch]' | sort)
+status=$?
+
+# ---- circles ----
+
+# Of lines "FROM TO WHY...", each way round; prints how each file of a circle leads on.
+circles() { # WHAT EDGES
+    cut -d ' ' -f 1,2 "$2" | tsort 2>"$made/loops" >/dev/null
+    awk -v what="$1" '
+        FILENAME ~ /loops$/ {
+            if (/contains a loop/) loop++
+            else member[$2] = loop
+            next
+        }
+        # The files of a link are one object still.
+        $1 ~ /^engine\/link\/link/ && $2 ~ /^engine\/link\/link/ { next }
+        ($1 in member) && ($2 in member) && member[$1] == member[$2] && $1 != $2 {
+            why = $3 == "" ? "" : " (" $3 ")"
+            print $1 ": in a circle, it " what " " $2 why
+            found = 1
+        }
+        END { exit found }
+    ' "$made/loops" "$2"
+}
+
+touch "$made/includes" "$made/places"
+circles includes "$made/includes" || status=1
+
+# ---- calls, once all includes are right ----
+
+[ "$status" -eq 0 ] || exit "$status"
+
+# Compiles files that are read, each into $made/KIND/.
+compile() { # KIND COMMAND...
+    kind=$1
+    shift
+    cat >"$made/cc" <<CC
+#!/bin/sh
+exec $* -w -O0 -c "\$1" -o "\$2"
+CC
+    chmod +x "$made/cc"
+    while read -r file; do
+        mkdir -p "$made/$kind/${file%/*}"
+        echo "$file $made/$kind/${file%.c}.o"
+    done | xargs -P "$(nproc)" -n 2 "$made/cc"
+}
+
+# Who calls whom, of the objects of these kinds: "FILE FILE NAME".
+calls() { # KIND...
+    for kind in "$@"; do
+        [ ! -d "$made/$kind" ] || (cd "$made/$kind" && find . -name '*.o' -exec nm -A -P {} +)
+    done | awk '
+        {
+            file = $1
+            sub(/^\.\//, "", file)
+            sub(/\.o:$/, ".c", file)
+            if ($3 == "U") wanted[++count] = file " " $2
+            else if ($3 ~ /^[A-Z]$/) defined[$2] = file
+        }
+        END {
+            for (i = 1; i <= count; i++) {
+                split(wanted[i], word, " ")
+                to = defined[word[2]]
+                if (to != "" && to != word[1] && !((word[1], to) in told)) print word[1], to, word[2]
+                told[word[1], to] = 1
+            }
+        }'
+}
+
+judge_calls() { # KIND...
+    calls "$@" | sort >"$made/calls"
+    awk '
+        NR == FNR { place[$1] = $2; next }
+        place[$2] > place[$1] { print $1 ": calls " $3 " of " $2 ", which lies above it"; found = 1 }
+        END { exit found }
+    ' "$made/places" "$made/calls" || status=1
+    circles calls "$made/calls" || status=1
+}
+
+is_windows='(_windows|/port_iocp[_a-z]*)\.c$'
+flags="-std=gnu11 -D_GNU_SOURCE -Iengine -Ibindings"
+lua=$(pkg-config --cflags lua5.4 2>/dev/null)
+find engine bindings -name '*.c' >"$made/files"
+grep -vE "$is_windows|_posix\.c$|/port_(epoll|uring[_a-z]*)\.c$" "$made/files" |
+    compile both "${CC:-cc} $flags $lua" || status=2
+grep -E "_posix\.c$|/port_(epoll|uring[_a-z]*)\.c$" "$made/files" |
+    compile linux "${CC:-cc} $flags $lua" || status=2
+judge_calls both linux
+mingw=x86_64-w64-mingw32-gcc-posix
+if command -v $mingw >/dev/null && grep -qE "$is_windows" "$made/files"; then
+    grep -E "$is_windows" "$made/files" |
+        compile windows "$mingw $flags $lua -D_WIN32_WINNT=0x0A00" || status=2
+    judge_calls both windows
+fi
+exit $status

@@ -1,100 +1,116 @@
 #!/bin/sh
 # layers_test.sh - layers.sh tells what it is for, and nothing of a tree that is right.
-# shellcheck disable=SC2016 # names of the table
 set -u
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 2
 tree=$(mktemp -d) || exit 2
 trap 'rm -rf "$tree"' EXIT
 failed=0
 
-# A tree of three layers whose files are right.
+# A tree of four folders whose files are right.
 plant() {
     rm -rf "$tree/engine" "$tree/bindings"
-    mkdir "$tree/engine" "$tree/bindings" || exit 2
+    mkdir -p "$tree/engine/base" "$tree/engine/port" "$tree/engine/link" "$tree/bindings/run" || exit 2
     cat >"$tree/README.md" <<'README'
 ## Architecture
 
-| layer | files |
-| --- | --- |
-| 0 | `span.h` `clock` (of a platform) |
-| 1 | `port` |
-| 6 | `bindings/`: `runtime` |
+    engine/        the core
+      base/        words
+      port/        the system
+      link/        connections
+    bindings/      Lua
+      run/         scripts
 
 ## Other
 
-| 0 | `elsewhere` |
+      elsewhere/   is not in it
 README
-    echo '#include <stddef.h>' >"$tree/engine/span.h"
-    echo '#include "span.h"' >"$tree/engine/clock.h"
-    echo '#include "clock.h"' >"$tree/engine/clock_posix.c"
-    echo '#include "clock.h"' >"$tree/engine/port.h"
-    echo '#include "port.h"' >"$tree/engine/port.c"
-    printf '#include "clock.h"\n#include <lua.h>\n' >"$tree/bindings/runtime.c"
+    cd "$tree" || exit 2
+    echo 'int now(void);' >engine/base/clock.h
+    printf '#include "base/clock.h"\nint now(void) { return 0; }\n' >engine/base/clock_posix.c
+    printf '#include "base/clock.h"\nint harvest(void);\n' >engine/port/port.h
+    printf '#include "port/port.h"\nint harvest(void) { return now(); }\n' >engine/port/port.c
+    printf '#include "base/clock.h"\nint link_send(void);\n' >engine/script.h
+    printf '#include "script.h"\n#include "port/port.h"\nint link_send(void) { return harvest(); }\n' \
+        >engine/link/link.c
+    printf '#include "script.h"\nint run(void) { return link_send(); }\n' >bindings/run/run.c
 }
 
-# Does layers.sh say just this, in one line? '' is nothing.
-expect() { # PATTERN
+# Does layers.sh say just these, a line each? None is nothing.
+expect() { # PATTERN...
     said=$("$here/layers.sh" "$tree" 2>&1)
     status=$?
-    case $1 in
-    '') [ "$status" -eq 0 ] && [ -z "$said" ] && return ;;
-    *)
-        if [ "$status" -eq 1 ] && [ "$(printf '%s\n' "$said" | wc -l)" -eq 1 ]; then
-            printf '%s\n' "$said" | grep -q "$1" && return
-        fi
-        ;;
-    esac
+    lines=$(printf '%s' "$said" | grep -c '') wrong=no
+    [ "$lines" -eq $# ] && { [ $# -eq 0 ] || [ "$status" -eq 1 ]; } || wrong=yes
+    [ $# -gt 0 ] || [ "$status" -eq 0 ] || wrong=yes
+    for pattern in "$@"; do printf '%s\n' "$said" | grep -q "$pattern" || wrong=yes; done
+    [ "$wrong" = yes ] || return
     failed=1
     printf 'layers_test.sh: expected "%s" from layers.sh, which ended with %s and said:\n%s\n' \
-        "$1" "$status" "$said" >&2
+        "$*" "$status" "$said" >&2
 }
 
 plant
-expect ''
+expect
 
 plant
-echo '#include "port.h"' >>"$tree/engine/clock.h"
-expect '^engine/clock.h:2: layer 0 includes port.h of layer 1'
+echo '#include "port/port.h"' >>engine/base/clock_posix.c
+expect '^engine/base/clock_posix.c:3: includes engine/port/port.h, which lies above it'
 
 plant
-echo '#include "port.h"' >>"$tree/engine/clock_posix.c"
-expect '^engine/clock_posix.c:2: layer 0 includes port.h of layer 1'
+echo '#include "port/port.h"' >>engine/script.h
+: >engine/base/clock.c
+echo '#include "script.h"' >>engine/base/clock.c
+expect '^engine/base/clock.c:1: includes engine/script.h, which lies above it'
 
 plant
-: >"$tree/engine/novel.h"
-expect '^engine/novel.h: is in no layer: name it in the table'
+printf 'int harvest(void);\nint early(void) { return harvest(); }\n' >engine/base/early.c
+expect '^engine/base/early.c: calls harvest of engine/port/port.c, which lies above it'
 
 plant
-rm "$tree/engine/span.h"
-expect '^README.md: layer 0 names `span.h`, but neither engine/ nor bindings/ has it'
+echo '#include "port/other.h"' >>engine/port/port.h
+echo '#include "port/port.h"' >engine/port/other.h
+expect '^engine/port/port.h: in a circle, it includes engine/port/other.h' \
+    '^engine/port/other.h: in a circle, it includes engine/port/port.h'
 
 plant
-sed 's/`port`/`port.h`/' "$tree/README.md" >"$tree/new" && mv "$tree/new" "$tree/README.md"
-expect '^engine/port.c: is in no layer'
+printf 'int harvest(void);\nint other(void) { return harvest(); }\n' >engine/port/other.c
+printf 'int other(void);\nint again(void) { return other(); }\n' >>engine/port/port.c
+expect '^engine/port/port.c: in a circle, it calls engine/port/other.c (other)' \
+    '^engine/port/other.c: in a circle, it calls engine/port/port.c (harvest)'
 
 plant
-sed 's/`port`/& `clock`/' "$tree/README.md" >"$tree/new" && mv "$tree/new" "$tree/README.md"
-expect '^README.md: layers 0 and 1 both name `clock`'
+mkdir engine/novel
+: >engine/novel/novel.h
+expect '^engine/novel/novel.h: its folder is not in the picture'
 
 plant
-echo '#include <lua.h>' >>"$tree/engine/port.c"
-expect '^engine/port.c:2: the engine knows no Lua'
+rm -r bindings/run
+mkdir bindings/other
+expect '^README.md: its picture has bindings/run/, which is no folder here'
 
 plant
-: >"$tree/bindings/runtime.h"
-echo '#include "../bindings/runtime.h"' >>"$tree/engine/port.c"
-expect '^engine/port.c:2: .* this includes runtime.h'
+echo '#include "clock.h"' >>engine/base/clock_posix.c
+expect '^engine/base/clock_posix.c:3: includes are written from engine/ or bindings/'
 
 plant
-echo '#include "../engine/port.h"' >>"$tree/bindings/runtime.c"
-expect '^bindings/runtime.c:3: .* never by a port: port.h'
+echo '#include <lua.h>' >>engine/port/port.h
+expect '^engine/port/port.h:3: the engine knows no Lua'
 
 plant
-: >"$tree/bindings/span.h"
-expect 'span.h: engine/span.h has that name already'
+: >bindings/run/run.h
+echo '#include "run/run.h"' >>engine/port/port.c
+expect '^engine/port/port.c:3: .* this includes bindings/run/run.h'
 
 plant
-: >"$tree/README.md"
-expect '^README.md: its Architecture has no table of layers'
+echo '#include "port/port.h"' >>bindings/run/run.c
+expect '^bindings/run/run.c:3: .* never by a port: engine/port/port.h'
+
+plant
+echo '#include "base/clock.h"' >bindings/run/clock.h
+expect 'clock.h: engine/base/clock.h has that name already'
+
+plant
+: >README.md
+expect '^README.md: its Architecture has no picture of the folders'
 
 exit "$failed"

@@ -67,7 +67,9 @@ enum send_result __wrap_worker_broadcast(struct worker *worker, struct span pack
 {
     expect(worker, NULL, packet, except == NULL ? 0 : except->entry.id);
     count_sent(worker, NULL);
+    sim_world->broadcasts.begins = true;
     enum send_result result = __real_worker_broadcast(worker, packet, except, count);
+    sim_world->broadcasts.begins = false;
     promise_offered(worker, result);
     if (result == SEND_NO_MEMORY) sim_world->broadcasts.unsure = true;
     return result;
@@ -82,18 +84,24 @@ enum send_result __wrap_worker_group_broadcast(struct worker *worker, struct gro
 {
     expect(worker, group, packet, except == NULL ? 0 : except->entry.id);
     count_sent(worker, group);
+    sim_world->broadcasts.begins = true;
     enum send_result result = __real_worker_group_broadcast(worker, group, packet, except, count);
+    sim_world->broadcasts.begins = false;
     promise_offered(worker, result);
     if (result == SEND_NO_MEMORY) sim_world->broadcasts.unsure = true;
     return result;
 }
 
-/* Only as worker_mail.c calls it, for another worker. */
+/* For the worker where it begins, of which the two above know, and for others. */
 enum send_result __real_worker_broadcast_here(struct worker *worker, struct group *group,
                                               struct span packet, uint64_t except, size_t *count);
 enum send_result __wrap_worker_broadcast_here(struct worker *worker, struct group *group,
                                               struct span packet, uint64_t except, size_t *count)
 {
+    if (sim_world->broadcasts.begins) {
+        sim_world->broadcasts.begins = false;
+        return __real_worker_broadcast_here(worker, group, packet, except, count);
+    }
     expect(worker, group, packet, except);
     sim_world->broadcasts.heard++;
     enum send_result result = __real_worker_broadcast_here(worker, group, packet, except, count);

@@ -9,6 +9,7 @@ struct world;
 
 struct broadcasts {
     uint64_t sent, heard; /* by one worker for another; read there */
+    bool begins;          /* a script has called it, and its own worker comes first */
     bool unsure;          /* there was no memory for one of them, or a worker has left */
 };
 

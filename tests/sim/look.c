@@ -174,7 +174,7 @@ static void look_at_load(const struct world *world)
 /* A reload may leave more than the limit, where coroutines of older code still wait; it gets no more then. */
 static void look_at_lua(struct world *world, const struct runtime *runtime, uint32_t worker)
 {
-    const struct heap *heap = &runtime->heap;
+    const struct heap *heap = &runtime->state.heap;
     size_t *seen = &world->lua_seen[worker];
     uint64_t *generation = &world->lua_generation[worker];
     bool is_new = *generation != code_generation(runtime);

@@ -1,6 +1,6 @@
 #include "oracle.h"
 
-#include "run/runtime.h"
+#include "run/start.h"
 #include "wire.h"
 #include "world.h"
 
@@ -14,7 +14,7 @@ static void *worker_start(void *context, struct worker *worker, struct error *er
     struct world *world = sim_world;
     world->program.made = &world->runtimes[worker_index(worker)];
     struct runtime *runtime = lua_script.worker_start(context, worker, error);
-    if (runtime != NULL) allocations_of_lua(&runtime->heap);
+    if (runtime != NULL) allocations_of_lua(&runtime->state.heap);
     return runtime;
 }
 
@@ -28,7 +28,7 @@ static void decided(struct sim_peer *peer, enum script_verdict verdict)
 static void note_idle_set(struct sim_peer *peer, const struct link *link)
 {
     peer->idle_set_ns = world_now(sim_world);
-    peer->idle_set_taken_ns = sim_world->taken_ns[worker_index(link->home->worker)];
+    peer->idle_set_taken_ns = sim_world->taken_ns[worker_index(worker_of(link))];
 }
 
 static enum script_verdict connected(void *state, struct link *link)
@@ -105,7 +105,7 @@ static void received(void *state, struct link *link, struct span packet)
 {
     may_call(state, link);
     hand_on(link, packet);
-    world_take_time(sim_world, worker_index(link->home->worker));
+    world_take_time(sim_world, worker_index(worker_of(link)));
     lua_script.received(state, link, packet);
 }
 
@@ -133,7 +133,7 @@ static enum script_verdict idle(void *state, struct link *link, double seconds)
         since_ns = peer->idle_set_ns;
         taken_ns = peer->idle_set_taken_ns;
     }
-    taken_ns = sim_world->taken_ns[worker_index(link->home->worker)] - taken_ns;
+    taken_ns = sim_world->taken_ns[worker_index(worker_of(link))] - taken_ns;
     uint64_t silent_ns = world_now(sim_world) - since_ns - taken_ns;
     may_call(state, link);
     promise(!(link->gates & GATES_OF_OURS), "peer %u: on_idle, and nobody has listened to it",
@@ -248,7 +248,7 @@ void __real_link_set_idle(struct link *link, uint64_t limit_ns);
 void __wrap_link_set_idle(struct link *link, uint64_t limit_ns)
 {
     note_idle_set(peer_at(link), link);
-    if (sim_world->runtimes[worker_index(link->home->worker)]->current != NULL)
+    if (sim_world->runtimes[worker_index(worker_of(link))]->current != NULL)
         peer_at(link)->idles_its_way = true;
     __real_link_set_idle(link, limit_ns);
 }

@@ -8,11 +8,16 @@
 
 #include "memory.h"
 
-#include "link/link.h"
 #include "peer.h"
+#include "server/worker.h"
 
 struct program;
 struct world;
+
+static inline struct worker *worker_of(const struct link *link)
+{
+    return container_of(link->home, struct worker, home);
+}
 
 static inline struct sim_peer *peer_at(const struct link *link)
 {

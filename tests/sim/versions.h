@@ -5,8 +5,8 @@
 #include "memory.h"
 
 #include "draw.h"
+#include "reload/review.h"
 #include "run/code.h"
-#include "scripts/review.h"
 
 struct world;
 struct version; /* one of them: a source, which is main.lua and a version.lua of its own */

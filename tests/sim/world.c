@@ -1,9 +1,10 @@
 #include "world.h"
 
+#include "api/lua_api.h"
 #include "api/shared.h"
 #include "base/pages.h"
 #include "oracle.h"
-#include "run/runtime.h"
+#include "server/worker_mail.h"
 
 #include <string.h>
 
@@ -479,6 +480,7 @@ void world_run(struct world *world, uint64_t seed, const struct source *scripts)
     world->soft_mark_max = world->swarm.config.soft_mark;
     world->versions.scripts = scripts;
     world->program = (struct program){.plan = versions_first(world),
+                                      .api = &lua_api,
                                       .memory_max = world->swarm.config.lua_memory,
                                       .sandbox = draw_chance(&world->draw, 500)};
     world->script = oracle_script(&world->program);

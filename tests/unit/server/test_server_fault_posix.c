@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 static void *start(void *context, struct worker *worker, struct error *error)
 {

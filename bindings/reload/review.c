@@ -1,8 +1,9 @@
-#include "scripts/review.h"
+#include "reload/review.h"
 
 #include "base/settings.h"
-#include "run/code.h"
+#include "lua/lua_text.h"
 #include "scripts/globals.h"
+#include "scripts/handler.h"
 
 #include <stdlib.h>
 

@@ -1,90 +1,25 @@
-#include "run/runtime.h"
+#include "run/failure.h"
+
+#include "base/log_limit.h"
+#include "lua/lua_text.h"
 
 #include <string.h>
 
-const char *const handler_names[HANDLERS] = {
-    [ON_START] = "on_start",
-    [ON_CONNECT] = "on_connect",
-    [ON_RECEIVE] = "on_receive",
-    [ON_DRAIN] = "on_drain",
-    [ON_IDLE] = "on_idle",
-    [ON_STOP] = "on_stop",
-    [ON_DISCONNECT] = "on_disconnect",
-    [ON_MESSAGE] = "on_message",
-    [ON_UNLOAD] = "on_unload",
-    [ON_LOAD] = "on_load",
-};
+/* The frame of what calls on_receive, at the end of a traceback: handlers.c. */
+#if COMPAT_CALLS_WAITING
+static const char drive_frame[] = "\n\t[C]: in ?";
+#else
+static const char drive_frame[] = "\n\tmoonport:";
+#endif
 
-/* ---- helpers of the C functions ---- */
-
-void runtime_register(struct runtime *runtime, lua_State *L, const luaL_Reg *functions)
+const char *run_name(const struct run *run)
 {
-    for (; functions->name != NULL; functions++) {
-        lua_pushlightuserdata(L, runtime);
-        lua_pushcclosure(L, functions->func, 1);
-        lua_setfield(L, -2, functions->name);
+    switch (run->kind) {
+    case RUN_TIMER: return "timer";
+    case RUN_MAIN: return "main.lua";
+    case RUN_TEST: return "test";
+    default: return handler_names[run->kind];
     }
-}
-
-int runtime_refuse(lua_State *L, const char *code)
-{
-    lua_pushnil(L);
-    lua_pushstring(L, code);
-    return 2;
-}
-
-bool runtime_read_seconds(lua_State *L, int index, uint64_t *nanoseconds)
-{
-    lua_Number seconds = luaL_checknumber(L, index);
-    if (!(seconds >= 0 && seconds <= 1e9)) return false; /* NaN, too */
-    *nanoseconds = (uint64_t)(seconds * 1e9);
-    return true;
-}
-
-int runtime_refuse_number(lua_State *L, lua_Number number, const char *expected)
-{
-    runtime_refuse(L, "badnumber");
-    if (number != number) /* C may write "-nan" */
-        lua_pushfstring(L, "expected %s, got nan", expected);
-    else
-        lua_pushfstring(L, "expected %s, got %f", expected, number);
-    return 3;
-}
-
-int runtime_refuse_seconds(lua_State *L, int index)
-{
-    return runtime_refuse_number(L, lua_tonumber(L, index), "seconds from 0 to 1e9");
-}
-
-bool runtime_try(struct runtime *runtime, lua_CFunction function, void *argument,
-                 struct error *error)
-{
-    overtime_begin(&runtime->overtime, runtime->L, "a metamethod", runtime->timeout_ns);
-    int status = compat_protected(runtime->L, function, argument);
-    overtime_end(&runtime->overtime, runtime->L);
-    if (status == LUA_OK) return true;
-    struct lua_text room;
-    error_set(error, ERROR_INPUT, "%s", lua_text_of_error(runtime->L, &room));
-    lua_pop(runtime->L, 1);
-    return false;
-}
-
-bool runtime_protect(struct runtime *runtime, lua_CFunction function, void *argument)
-{
-    struct error error;
-    if (runtime_try(runtime, function, argument, &error)) return true;
-    runtime_log(runtime, LOG_ERROR, "a call", error.text);
-    return false;
-}
-
-/* ---- failures ---- */
-
-void runtime_log(struct runtime *runtime, enum log_level level, const char *what, const char *text)
-{
-    char line[256];
-    snprintf(line, sizeof line, "%s: %s", what, text);
-    if (worker_may_log(runtime->worker, level, log_place(what), span_text(line)))
-        log_line(level, "%s: %s", what, text);
 }
 
 struct failure {
@@ -137,8 +72,8 @@ static void push_traceback(lua_State *L, const struct run *run, const char *text
     static const char title[] = "\nstack traceback:";
     luaL_traceback(L, run->L, text, 0);
     const char *whole = lua_tostring(L, -1), *last = strrchr(whole, '\n');
-    bool ours = run->handler == ON_RECEIVE && last != NULL &&
-                strncmp(last, handlers_drive_frame, strlen(handlers_drive_frame)) == 0;
+    bool ours = run->kind == ON_RECEIVE && last != NULL &&
+                strncmp(last, drive_frame, strlen(drive_frame)) == 0;
     size_t size = ours ? (size_t)(last - whole) : strlen(whole), empty = sizeof title - 1;
     if (size >= empty && strncmp(whole + size - empty, title, empty) == 0) size -= empty;
     lua_pushlstring(L, whole, size);
@@ -182,22 +117,23 @@ static void tell(struct failure *failure)
 {
     struct runtime *runtime = failure->run->runtime;
     struct error plain;
-    size_t limit = runtime->heap.limit;
-    if (limit > 0) runtime->heap.limit += HEAP_RESERVE; /* perhaps it was memory that failed */
-    bool told = runtime_try(runtime, tell_failure, failure, &plain);
+    size_t limit = runtime->state.heap.limit;
+    if (limit > 0)
+        runtime->state.heap.limit += HEAP_RESERVE; /* perhaps it was memory that failed */
+    bool told = state_try(&runtime->state, tell_failure, failure, &plain);
     failure->plainly = true;
-    if (!told && !runtime_try(runtime, tell_failure, failure, &plain) &&
+    if (!told && !state_try(&runtime->state, tell_failure, failure, &plain) &&
         may_tell(failure, plain.text))
         put_failure(failure, plain.text);
-    runtime->heap.limit = limit;
+    runtime->state.heap.limit = limit;
 }
 
-void runtime_not_called(const struct run *run, lua_State *L)
+void failure_not_called(const struct run *run, lua_State *L)
 {
     struct lua_text room;
     char what[64];
     snprintf(what, sizeof what, "%s was not called", run_name(run));
-    runtime_log(run->runtime, LOG_ERROR, what, lua_text_of_error(L, &room));
+    state_log(&run->runtime->state, LOG_ERROR, what, lua_text_of_error(L, &room));
 }
 
 static void tell_of(struct run *run, bool closing)
@@ -216,15 +152,15 @@ static void tell_of(struct run *run, bool closing)
     tell(&failure);
 }
 
-void runtime_failed(struct run *run)
+void failure_tell(struct run *run)
 {
     if (run->reached)
         tell_of(run, false);
     else
-        runtime_not_called(run, run->L);
+        failure_not_called(run, run->L);
 }
 
-void runtime_close_failed(struct run *run)
+void failure_tell_of_close(struct run *run)
 {
     run->tell = NULL; /* that has been told how the call itself has ended */
     tell_of(run, true);

@@ -1,0 +1,23 @@
+#include "api/lua_api.h"
+
+static void open(struct runtime *runtime)
+{
+    lua_State *L = runtime->state.L;
+    lua_newtable(L);
+    lua_server_open(runtime);
+    lua_timer_open(runtime);
+    lua_group_open(runtime);
+    lua_shared_open(runtime);
+    lua_message_open(runtime);
+    lua_conn_open(runtime);
+    lua_setglobal(L, "server");
+}
+
+const struct api lua_api = {
+    .open = open,
+    .close = lua_group_close,
+    .add_conn = lua_conn_add,
+    .remove_conn = lua_conn_remove,
+    .message_generation = lua_message_generation,
+    .push_message = lua_message_push,
+};

@@ -1,0 +1,33 @@
+/* lua_api.h - what scripts call: a file a subject, each of which adds its own to the table `server`, or to the
+ * globals. scripts/api/moonport.lua says what each function does. */
+#ifndef MOONPORT_LUA_API_H
+#define MOONPORT_LUA_API_H
+
+#include "run/runtime.h"
+
+/* All of it, for struct program. */
+extern const struct api lua_api;
+
+/* ---- for lua_api.c: each finds the table `server` on the top of the stack ---- */
+
+void lua_server_open(struct runtime *runtime); /* now, stats, log, sleep ... */
+void lua_timer_open(struct runtime *runtime);
+void lua_shared_open(struct runtime *runtime);
+void lua_message_open(struct runtime *runtime);
+uint64_t lua_message_generation(struct span bytes);
+bool lua_message_push(struct runtime *runtime, lua_State *to, struct span bytes);
+void lua_group_open(struct runtime *runtime);
+void lua_group_close(struct runtime *runtime);
+void lua_conn_open(struct runtime *runtime); /* and send, broadcast */
+bool lua_conn_add(struct runtime *runtime, struct link *link);
+void lua_conn_remove(struct runtime *runtime, struct link *link);
+
+/* ---- lua_conn.c, for functions that take a conn ---- */
+
+/* Its link, NULL when it has ended, an error when it is no conn; the one in { except = conn }, which may be
+ * missing; true, or nil and why it was not sent. */
+struct link *lua_conn_check(lua_State *L, int index);
+const struct link *lua_conn_check_except(lua_State *L, int index);
+int lua_conn_answer(lua_State *L, enum send_result result);
+
+#endif

@@ -1,0 +1,25 @@
+/* lua_framing.h - framings and plain values as scripts and config.lua write them. */
+#ifndef MOONPORT_LUA_FRAMING_H
+#define MOONPORT_LUA_FRAMING_H
+
+#include "base/error.h"
+#include "frame/frame.h"
+#include "lua/compat.h"
+
+enum framing_fault {
+    FRAMING_FINE,
+    FRAMING_UNKNOWN, /* it is of a wrong type, or names what there is not */
+    FRAMING_BAD,     /* a value is one that it cannot have */
+};
+
+/* The value at `index`: "line", "length,size=2", or { "length", size = 2, order = "big" }. The frame must be
+ * frame_default at first. */
+enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame,
+                                    struct error *error);
+
+/* A plain value at `index` as the text that config_set and frame_set take; false if it is none. `name` is
+ * what the error calls it. */
+bool lua_setting_text(lua_State *L, int index, const char *name, char *text, size_t size,
+                      struct error *error);
+
+#endif

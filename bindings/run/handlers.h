@@ -1,0 +1,19 @@
+/* handlers.h - the engine calls, and a handler of the script runs: script.h says when. */
+#ifndef MOONPORT_HANDLERS_H
+#define MOONPORT_HANDLERS_H
+
+#include "run/runtime.h"
+
+/* Makes what calls on_receive. In a protected call. */
+void handlers_open(struct runtime *runtime);
+
+/* Their state is a struct runtime. */
+enum script_verdict handlers_connected(void *state, struct link *link);
+void handlers_received(void *state, struct link *link, struct span packet);
+void handlers_drained(void *state, struct link *link);
+enum script_verdict handlers_idle(void *state, struct link *link, double seconds);
+void handlers_disconnected(void *state, struct link *link, const char *reason);
+void handlers_released(void *state, struct link *link);
+void handlers_message(void *state, uint32_t from, struct span bytes);
+
+#endif

@@ -1,0 +1,10 @@
+/* start.h - how a worker's Lua begins and ends. */
+#ifndef MOONPORT_START_H
+#define MOONPORT_START_H
+
+#include "run/runtime.h"
+
+/* What the engine calls; its context is a struct program. */
+extern const struct script lua_script;
+
+#endif

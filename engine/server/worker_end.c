@@ -1,0 +1,88 @@
+/* How a worker comes to its end: draining, and being aborted. */
+#include "server/worker_mail.h"
+
+/* For how long mail is read before draining begins, which has the rest of drain_ns: what others have sent to
+ * connections here goes out, and a flood of messages does not keep what is queued from being sent. */
+#define LAST_MAIL_NS UINT64_C(1000000000)
+enum { LAST_MAIL_SHARE = 4 };
+
+static void end_all(struct worker *worker, void (*end)(struct link *, enum link_reason))
+{
+    struct list *head = &worker->home.table.live;
+    worker->draining = true;
+    worker->drain_mail_ns = 0;
+    for (struct list *node = head->next, *next; node != head; node = next) {
+        next = node->next; /* ending frees nothing before the end of the turn */
+        end(container_of(node, struct link, entry.node), LINK_SHUTDOWN);
+    }
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint32_t ask_to_drain(struct worker *worker, struct letter *letter)
+{
+    (void)letter;
+    uint64_t patience_ns = smaller(worker->home.limits.drain_ns / LAST_MAIL_SHARE, LAST_MAIL_NS);
+    if (!worker->draining) worker->drain_mail_ns = worker->drain_asked_ns + patience_ns;
+    return 0;
+}
+
+static void end_in_time(struct link *link, enum link_reason reason)
+{
+    link_hasten(link); /* it may have been closed before */
+    link_end(link, reason);
+}
+
+/* The time is counted from when the end was asked for, be the worker as late as it may. */
+static void begin_draining(struct worker *worker)
+{
+    struct link_limits *limits = &worker->home.limits;
+    uint64_t now_ns = port_now(worker->home.port);
+    if (worker->draining) return;
+    if (now_ns > worker->drain_asked_ns)
+        limits->drain_ns -= smaller(now_ns - worker->drain_asked_ns, limits->drain_ns);
+    end_all(worker, end_in_time);
+}
+
+/* All that was posted before draining was asked for has been read. */
+static uint32_t read_last(struct worker *worker, struct letter *letter)
+{
+    (void)letter;
+    begin_draining(worker);
+    return 0;
+}
+
+static uint32_t abort_all(struct worker *worker, struct letter *letter)
+{
+    (void)letter;
+    worker->home.limits.drain_ns = 0; /* connections may be in the mail */
+    end_all(worker, link_fail);
+    return 0;
+}
+
+void worker_end_mail(struct worker *worker)
+{
+    if (worker->drain_mail_ns != 0 && port_now(worker->home.port) >= worker->drain_mail_ns)
+        begin_draining(worker);
+}
+
+void worker_drain(struct worker *worker)
+{
+    static const struct letter_kind order = {.read = ask_to_drain, .is_order = true};
+    static const struct letter_kind last = {.read = read_last};
+    worker->drain_letter.kind = &order;
+    worker->last_letter.kind = &last;
+    worker->drain_asked_ns = port_now(worker->control);
+    port_order(worker->home.port, &worker->drain_letter.mail);
+    port_post(worker->home.port, &worker->last_letter.mail);
+}
+
+void worker_abort(struct worker *worker)
+{
+    static const struct letter_kind order = {.read = abort_all, .is_order = true};
+    worker->abort_letter.kind = &order;
+    port_order(worker->home.port, &worker->abort_letter.mail);
+}

@@ -1,0 +1,62 @@
+/* A worker's connections: found, and adopted from the control thread. */
+#include "server/worker_mail.h"
+
+static struct link *open_link(const struct worker *worker, uint64_t id)
+{
+    struct table_entry *entry = table_find(&worker->home.table, id);
+    if (entry == NULL) return NULL;
+    struct link *link = container_of(entry, struct link, entry);
+    return link_is_open(link) ? link : NULL;
+}
+
+struct link *worker_find(const struct worker *worker, uint64_t id)
+{
+    return table_worker_of(id) == worker->index ? open_link(worker, id) : NULL;
+}
+
+struct link *worker_next(const struct worker *worker, const struct link *link)
+{
+    const struct list *head = &worker->home.table.live;
+    const struct list *node = link == NULL ? head->next : link->entry.node.next;
+    for (; node != head; node = node->next) {
+        struct link *next = container_of(node, struct link, entry.node);
+        if (link_is_open(next)) return next;
+    }
+    return NULL;
+}
+
+/* ---- adopting ---- */
+
+/* A socket that was accepted for this worker. */
+struct adoption {
+    struct letter letter;
+    struct link_origin origin;
+};
+
+static uint32_t read_adoption(struct worker *worker, struct letter *letter)
+{
+    struct adoption *adoption = container_of(letter, struct adoption, letter);
+    struct link *link = link_open(&worker->home, &adoption->origin);
+    if (link != NULL && worker->draining) link_end(link, LINK_SHUTDOWN);
+    free(adoption);
+    return 1;
+}
+
+static void drop_adoption(struct worker *worker, struct letter *letter)
+{
+    struct adoption *adoption = container_of(letter, struct adoption, letter);
+    worker->home.port->operations->close_handle(adoption->origin.handle);
+    free(adoption);
+}
+
+bool worker_adopt(struct worker *worker, const struct link_origin *origin)
+{
+    static const struct letter_kind kind = {.read = read_adoption, .drop = drop_adoption};
+    struct adoption *adoption = calloc(1, sizeof *adoption);
+    if (adoption == NULL) return false;
+    adoption->letter.kind = &kind;
+    adoption->origin = *origin;
+    atomic_fetch_add_explicit(&worker->home.load, 1, memory_order_relaxed);
+    port_post(worker->home.port, &adoption->letter.mail);
+    return true;
+}

@@ -1,0 +1,91 @@
+/* Packets for connections of other workers, and messages from script to script. */
+#include "server/worker_mail.h"
+
+static void send_to(struct link *link, struct span packet)
+{
+    enum send_result result = link_send(link, packet);
+    if (result != SEND_OK)
+        link_log(link, LOG_WARN, "a packet of %zu bytes from another worker was not sent: %s",
+                 packet.size, send_result_text(result));
+}
+
+/* A packet that another worker sent to a connection of ours. If it has gone since, it is as for what is on its
+ * way to a peer. */
+static uint32_t deliver(struct worker *worker, struct letter *letter)
+{
+    struct link *link = worker_find(worker, letter->id);
+    if (link != NULL) send_to(link, letter_bytes(letter));
+    worker_drop_letter(worker, letter);
+    return 1;
+}
+
+static const struct letter_kind sent = {.read = deliver, .drop = worker_drop_letter};
+
+static uint32_t hand_over(struct worker *worker, struct letter *letter)
+{
+    const struct link_home *home = &worker->home;
+    if (home->script->message != NULL)
+        home->script->message(home->script_state, (uint32_t)letter->id, letter_bytes(letter));
+    worker_drop_letter(worker, letter);
+    return 1 + LINK_LOOK_AFTER; /* a script may take its time */
+}
+
+static const struct letter_kind message = {
+    .read = hand_over, .drop = worker_drop_letter, .is_message = true};
+
+enum send_result worker_send(struct worker *worker, uint64_t id, struct span packet)
+{
+    uint32_t owner = table_worker_of(id);
+    if (owner == worker->index) {
+        struct link *link = worker_find(worker, id);
+        return link == NULL ? SEND_CLOSED : link_send(link, packet);
+    }
+    if (owner >= worker->count || worker_has_left(worker->team[owner])) return SEND_CLOSED;
+    if (packet.size > worker->home.limits.packet_max) return SEND_TOO_BIG;
+    struct chunk *chunk = worker_copy_packet(worker, packet);
+    if (chunk == NULL) return SEND_NO_MEMORY;
+    struct letter *letter = worker_make_letter(worker, &sent, id, chunk, NULL);
+    if (letter != NULL) worker_post_letter(worker->team[owner], letter);
+    chunk_drop(chunk);
+    return letter == NULL ? SEND_NO_MEMORY : SEND_OK;
+}
+
+/* So many letters with the same message, one after the other; NULL: there is no memory for all. */
+static struct mail *make_messages(struct worker *from, struct chunk *bytes, uint32_t count)
+{
+    struct mail *first = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        struct letter *letter = worker_make_letter(from, &message, from->index, bytes, NULL);
+        if (letter == NULL) goto failed;
+        letter->mail.next = first;
+        first = &letter->mail;
+    }
+    return first;
+
+failed:
+    while (first != NULL) {
+        struct letter *letter = container_of(first, struct letter, mail);
+        first = first->next;
+        worker_drop_letter(from, letter);
+    }
+    return NULL;
+}
+
+enum send_result worker_post(struct worker *worker, uint32_t target, struct span bytes)
+{
+    bool all = target == WORKER_ALL;
+    if (!all && (target >= worker->count || worker_has_left(worker->team[target])))
+        return SEND_CLOSED;
+    uint32_t first = all ? 0 : target, end = all ? worker->count : target + 1;
+    struct chunk *chunk = worker_copy_packet(worker, bytes);
+    if (chunk == NULL) return SEND_NO_MEMORY;
+    struct mail *letters = make_messages(worker, chunk, end - first);
+    chunk_drop(chunk);
+    if (letters == NULL) return SEND_NO_MEMORY;
+    for (uint32_t i = first; letters != NULL; i++) {
+        struct letter *letter = container_of(letters, struct letter, mail);
+        letters = letters->next;
+        worker_post_letter(worker->team[i], letter);
+    }
+    return SEND_OK;
+}
