@@ -1,30 +1,19 @@
-/* link.h - one connection's life.
+/* link.h - one connection's life: an accepted stream, its framing, its script, and what it may take.
  *
- *     free --link_open--> open --link_close--> draining --flushed, or too late--> closing --> free
- *                           '-----------------link_abort, reset--------------------^
+ * Its stream's state is the link's (stream.h): open, it receives, cuts, hands packets on and sends; from link_end on
+ * it is flushed; link_fail ends it at once.
  *
- * open      receives, cuts, hands packets on; sends.
- * draining  sends what is queued; what arrives is thrown away. Then it tells the peer that no more
- *           will come, and waits a moment for the peer's end, lest unread bytes reset what was sent.
- * closing   everything in flight is cancelled; when all of it has come home the socket is closed.
- *
- * The links of one worker share a struct link_home: pool, budget, port, wheel, limits. */
+ * The links of one worker share a struct link_home: streams, limits, wheel, script. */
 #ifndef MOONPORT_LINK_H
 #define MOONPORT_LINK_H
 
-#include "base/counters.h"
 #include "base/log_limit.h"
 #include "base/wheel.h"
 #include "frame/frame.h"
 #include "link/group.h"
 #include "link/table.h"
-#include "port/port.h"
 #include "script.h"
-#include "stream/gather.h"
-#include "stream/outbox.h"
-#include "stream/reorder.h"
-
-enum link_state { LINK_STATE_FREE, LINK_STATE_OPEN, LINK_STATE_DRAINING, LINK_STATE_CLOSING };
+#include "stream/stream.h"
 
 /* Why nothing is taken from a link's input. Any one of them stops it. */
 enum link_gate {
@@ -63,9 +52,8 @@ struct link_limits {
 
 struct link_counters {
     counter links_opened, links_closed[LINK_REASONS];
-    counter bytes_received, bytes_sent, packets_received, packets_sent;
-    counter receives_late; /* completions that came out of order */
-    counter starved;       /* episodes in which blocks or memory ran out */
+    counter packets_received, packets_sent;
+    counter starved; /* episodes in which blocks or memory ran out */
 };
 
 /* Something runs out, perhaps again and again: one line in the log when it begins, one when all has been
@@ -76,27 +64,20 @@ struct shortage {
 };
 
 struct link_home {
-    struct port *port;
+    struct stream_home streams;
     const struct script *script;
     void *script_state;
     struct link_limits limits;
     struct table table;
-    struct block_pool blocks, large; /* blocks.large is the other, once it is open */
-    struct budget budget;
     struct wheel wheel;
-    struct list touched;   /* links to flush at the end of the turn */
-    uint32_t touches;      /* so many were put there since the last flush */
     uint32_t done;         /* in this turn, since the clock was looked at; it is after look_after */
     uint32_t look_after;   /* see link_home_late */
     struct list starved;   /* links whose input waits for blocks or memory, the longest first */
     struct list woken;     /* links whose script opened a gate, to go on after it has returned */
-    struct list closing;   /* links that are to end at the end of the turn */
     uint32_t blocks_low;   /* fewer free than this: starving; twice as many: no longer */
     _Atomic bool starving; /* blocks have run low and not come back yet */
-    uint32_t parked_blocks; /* of those that the port receives into, how many wait in links */
     struct shortage of_blocks, of_memory;
     uint64_t closed_ns;  /* when one had to go for others: what it held may not have come home */
-    uint64_t gap_ns;     /* time in which the worker could hear nobody, in all */
     uint64_t unheard_ns; /* such a time ended then, and not all of it was heard; or 0 */
     struct link_counters counters;
     struct log_limit log_limit; /* of all lines about connections, and of the script's failures */
@@ -107,34 +88,22 @@ struct link_home {
 
 struct link {
     struct table_entry entry; /* first */
+    struct stream stream;
     struct link_home *home;
-    struct port_socket socket;
     const struct frame *frame;
     struct frame_cursor cursor;
-    uint8_t state;        /* enum link_state */
     uint8_t gates;        /* enum link_gate, or-ed */
     uint8_t reason;       /* enum link_reason, once it is not open */
     bool close_when_full; /* what a refused packet does: close, or only refuse */
     bool accepted;        /* on_connect said yes: on_disconnect is owed */
-    bool ended;           /* the peer will send no more, and all that it has sent is here */
-    bool ending;          /* it will send no more */
-    bool shut;            /* the peer was told that no more will come */
-    bool pumping;         /* inside link_pump */
     bool cut;             /* a packet was cut from its input, with this framing */
     bool took;            /* ... by this link_pump */
     bool idle_is_own;     /* the script has set its idle limit: that of the settings may change */
     bool drain_owed;      /* it was above the soft mark, or refused a packet */
     bool refusing;        /* a packet was refused: none is taken until the queue has drained */
-    struct gather gather; /* received, not used yet */
-    struct list parked;   /* received behind it: landing blocks, or what was spilled of them */
-    struct outbox outbox;
-    struct list touched, starved, woken, closing; /* nodes in the home's lists */
-    /* Times are link_home_now's, but for connected_ns, which is the port's. */
-    uint64_t received_ns; /* when something last came, or it was last listened to again */
-    uint64_t offered_ns;  /* when it was last offered what is queued: at once when some has gone */
-    size_t unsent;        /* what the system held of that at the last look; 0: not looked at */
+    struct list starved, woken; /* nodes in the home's lists */
+    /* Times are stream_now's, but for connected_ns, which is the port's. */
     uint64_t connected_ns, starved_ns;
-    uint64_t gathered_ns; /* since when the gather holds what it holds */
     uint64_t waits_ns;    /* since when a handler waits */
     uint64_t gated_ns;    /* when one of GATES_BOUNDED was last closed */
     uint64_t ending_ns;   /* since when the peer's end is known */
@@ -142,7 +111,6 @@ struct link {
     uint64_t idle_limit_ns;
     struct wheel_timer idle_timer, deadline;
     struct group_member groups; /* those that it is in, while it is open */
-    struct reorder reorder;
     void *data;
     uint32_t listener;
     uint8_t word_size;
@@ -161,12 +129,11 @@ struct link_origin {
 /* Takes over a connected socket, or closes it. NULL when no link is free. */
 struct link *link_open(struct link_home *home, const struct link_origin *origin);
 
-/* Events of its port. What was sent is taken from the queues of all before anything is done about any of
- * it, or about what else has come: scripts send, and by then it must be known what waits to be sent. */
-void link_received(struct link *link, const struct port_event *event);
-void link_take_sent(struct link *link, const struct port_event *event);
-void link_sent(struct link *link, const struct port_event *event); /* after that */
-void link_peer_ended(struct link *link, const struct port_event *event);
+/* Events of its stream: struct stream_owner says when. */
+void link_arrived(struct stream *stream);
+void link_sent(struct stream *stream);
+void link_broke(struct stream *stream, enum port_error error);
+void link_lingers(struct stream *stream);
 
 /* Hands on what has been received, as far as the gates allow. */
 void link_pump(struct link *link);
@@ -175,6 +142,7 @@ void link_pump(struct link *link);
 void link_gate_close(struct link *link, enum link_gate gate);
 void link_gate_open(struct link *link, enum link_gate gate);
 void link_update_receiving(struct link *link);
+void link_note_open(struct link *link, enum link_gate gate); /* without what follows */
 
 /* Ends it for a reason of ours: flushing first, or at once. */
 void link_end(struct link *link, enum link_reason reason);
@@ -187,15 +155,10 @@ void link_end_midway(struct link *link, enum link_reason reason);
 /* An encoded packet that others may share. */
 enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
 
-/* True if it is closing: nothing is left to do with its events but to count them home, which this
- * has done. */
-bool link_counts_home(struct link *link);
-
-/* The clock by which connections are judged: the port's, without the time in which the worker could hear
- * nobody (a handler that ran for long, a process that was stopped). It only differs from the port's. */
+/* See stream_now. */
 static inline uint64_t link_home_now(const struct link_home *home)
 {
-    return port_now(home->port) - home->gap_ns;
+    return stream_now(&home->streams);
 }
 
 /* Has the worker's turn taken so long that the rest of it has to wait for what came meanwhile? The clock is
@@ -214,21 +177,8 @@ static inline bool link_home_starving(const struct link_home *home)
     return atomic_load_explicit(&home->starving, memory_order_relaxed);
 }
 
-/* The end of a worker's turn: goes on with the woken, sends, ends what is to end. */
+/* The end of a worker's turn: goes on with the woken. */
 void link_pump_woken(struct link_home *home);
-void link_settle_closing(struct link_home *home);
-
-/* Sends what the touched have queued. Most sends complete at once: up to sent_max of those are acted on
- * while the connection is still in the processor's cache, the others wait for the next harvest. Returns
- * how many. */
-int link_flush_touched(struct link_home *home, int sent_max);
-
-/* The same at once for this one, which has a large block: the next one can have it then. Not for small
- * packets: a peer that sleeps would be woken for each, not for many at the end of the turn. */
-void link_flush_large(struct link *link);
-
-/* All that was queued has gone, and it is draining. */
-void link_finish_draining(struct link *link);
 
 /* Is there a packet left to hand on, in what has been received? */
 bool link_has_packet(const struct link *link);
@@ -251,17 +201,9 @@ void link_wake(struct link *link);
 /* The input waits for the worker's next turn. */
 void link_yield(struct link *link);
 
-/* The socket of a link, as the port hands it back. */
-static inline struct link *link_of(struct port_socket *socket)
+static inline struct link *link_of(struct stream *stream)
 {
-    return container_of(socket, struct link, socket);
-}
-
-static inline void link_touch(struct link *link)
-{
-    if (!list_empty(&link->touched)) return;
-    list_append(&link->home->touched, &link->touched);
-    link->home->touches++;
+    return container_of(stream, struct link, stream);
 }
 
 /* ---- link_time.c ---- */
@@ -276,6 +218,7 @@ void link_look_sooner(struct link *link);
 
 /* After a gate was closed, or the limits have changed: when its waits are over, if they have a limit. */
 void link_update_deadline(struct link *link);
+uint64_t link_open_deadline_ns(const struct link *link); /* UINT64_MAX: they have none */
 
 /* It is no longer open, and fails when so much time has passed. */
 void link_set_deadline(struct link *link, uint64_t delay_ns);

@@ -5,7 +5,7 @@
 static void tell(struct wheel_timer *timer)
 {
     struct link_home *home = container_of(timer, struct link_home, log_timer);
-    uint64_t next_ns = log_limit_tell(&home->log_limit, port_now(home->port));
+    uint64_t next_ns = log_limit_tell(&home->log_limit, port_now(home->streams.port));
     if (next_ns != UINT64_MAX) wheel_start(&home->wheel, timer, next_ns);
 }
 
@@ -23,7 +23,7 @@ void link_home_log_close(struct link_home *home)
 bool link_home_may_log(struct link_home *home, enum log_level level, uint64_t place, uint64_t shape,
                        struct span text)
 {
-    uint64_t now_ns = port_now(home->port);
+    uint64_t now_ns = port_now(home->streams.port);
     if (!log_wants(level)) return false;
     if (log_limit_allows(&home->log_limit, level, place, shape, text, now_ns)) return true;
     if (!wheel_timer_runs(&home->log_timer))
@@ -50,7 +50,8 @@ void link_note(struct link *link, struct log_seldom *seldom, const char *format,
     char text[1024], peer[ADDRESS_TEXT_MAX], more[48] = "";
     uint64_t held_back;
     va_list arguments;
-    if (!log_wants(LOG_INFO) || !log_seldom_allows(seldom, port_now(link->home->port), &held_back))
+    if (!log_wants(LOG_INFO) ||
+        !log_seldom_allows(seldom, port_now(link->home->streams.port), &held_back))
         return;
     if (held_back > 0)
         snprintf(more, sizeof more, " (%llu like it not shown)", (unsigned long long)held_back);

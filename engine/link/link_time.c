@@ -4,52 +4,11 @@
 enum { FEW_LINKS = 16 }; /* of one worker: a person may be trying it out */
 enum { LOOKS = 4 };      /* within idle_limit_ns, at what somebody takes who is slow */
 
-/* ---- deadlines ---- */
-
-void link_set_deadline(struct link *link, uint64_t delay_ns)
-{
-    struct link_home *home = link->home;
-    link->deadline_ns = link_home_now(home) + delay_ns;
-    wheel_start(&home->wheel, &link->deadline, port_now(home->port) + delay_ns);
-}
-
-void link_hasten(struct link *link)
-{
-    const struct link_home *home = link->home;
-    if (link->state != LINK_STATE_DRAINING || link->shut) return;
-    if (link->deadline_ns > link_home_now(home) + home->limits.drain_ns)
-        link_set_deadline(link, home->limits.drain_ns);
-}
-
-/* While it is open: how long a handler may wait yet, and for how long a gate may stay closed behind which
- * the peer has ended. UINT64_MAX: no limit. */
-static uint64_t open_deadline_ns(const struct link *link)
-{
-    const struct link_limits *limits = &link->home->limits;
-    uint64_t at_ns = UINT64_MAX;
-    if (link->gates & GATES_OF_HANDLERS && limits->wait_ns > 0)
-        at_ns = link->waits_ns + limits->wait_ns;
-    if ((link->ended || link->ending) && link->gates & GATES_BOUNDED) {
-        uint64_t since_ns = link->gated_ns > link->ending_ns ? link->gated_ns : link->ending_ns;
-        if (since_ns + limits->drain_ns < at_ns) at_ns = since_ns + limits->drain_ns;
-    }
-    return at_ns;
-}
-
-/* When it fires it looks what has become of its reasons: nobody stops it before. */
-void link_update_deadline(struct link *link)
-{
-    struct link_home *home = link->home;
-    if (link->state != LINK_STATE_OPEN) return;
-    uint64_t at_ns = open_deadline_ns(link);
-    if (at_ns != UINT64_MAX) wheel_start(&home->wheel, &link->deadline, at_ns + home->gap_ns);
-}
-
 static void on_open_deadline(struct link *link)
 {
     const struct link_limits *limits = &link->home->limits;
     uint64_t now_ns = link_home_now(link->home), waited_ns = now_ns - link->waits_ns;
-    if (open_deadline_ns(link) > now_ns) {
+    if (link_open_deadline_ns(link) > now_ns) {
         link_update_deadline(link);
     } else if (link->gates & GATES_OF_HANDLERS && limits->wait_ns > 0 &&
                waited_ns >= limits->wait_ns) {
@@ -69,17 +28,17 @@ static void on_deadline(struct wheel_timer *timer)
     struct link *link = container_of(timer, struct link, deadline);
     struct link_home *home = link->home;
     uint64_t now_ns = link_home_now(home);
-    if (link->state == LINK_STATE_OPEN) {
+    if (link->stream.state == STREAM_OPEN) {
         on_open_deadline(link);
         return;
     }
     if (now_ns < link->deadline_ns) {
-        wheel_start(&home->wheel, timer, link->deadline_ns + home->gap_ns);
+        wheel_start(&home->wheel, timer, link->deadline_ns + home->streams.gap_ns);
         return;
     }
-    if (!link->shut)
+    if (link->stream.state == STREAM_FLUSHING)
         link_log(link, LOG_INFO, "closed with %zu bytes unsent: drain_timeout is over",
-                 link->outbox.pending);
+                 link->stream.outbox.pending);
     link_fail(link, link->reason);
 }
 
@@ -94,22 +53,22 @@ static void end_idle(struct link *link)
             link, &home->of_idle,
             "closed: nothing received for %.1f s; idle_timeout = 0 switches this off, on_idle "
             "and conn:idle decide for one connection",
-            (double)(link_home_now(home) - link->received_ns) / 1e9);
+            (double)(link_home_now(home) - link->stream.received_ns) / 1e9);
     link_end_midway(link, LINK_IDLE);
 }
 
 static void start_idle_timer(struct link *link, uint64_t at_ns)
 {
     struct link_home *home = link->home;
-    wheel_start(&home->wheel, &link->idle_timer, at_ns + home->gap_ns);
+    wheel_start(&home->wheel, &link->idle_timer, at_ns + home->streams.gap_ns);
 }
 
 void link_decide_idle(struct link *link, enum script_verdict verdict)
 {
     uint64_t now_ns = link_home_now(link->home);
-    if (link->state != LINK_STATE_OPEN || link->idle_limit_ns == 0) return;
-    bool is_silent = now_ns - link->received_ns >= link->idle_limit_ns;
-    if (verdict == SCRIPT_NO && is_silent && !port_unheard(&link->socket))
+    if (link->stream.state != STREAM_OPEN || link->idle_limit_ns == 0) return;
+    bool is_silent = now_ns - link->stream.received_ns >= link->idle_limit_ns;
+    if (verdict == SCRIPT_NO && is_silent && !port_unheard(&link->stream.socket))
         end_idle(link);
     else if (!wheel_timer_runs(&link->idle_timer)) /* the script may have set a new limit */
         start_idle_timer(link, now_ns + link->idle_limit_ns);
@@ -127,7 +86,7 @@ void link_look_sooner(struct link *link)
 {
     uint64_t at_ns = link_home_now(link->home) + link->idle_limit_ns / LOOKS;
     if (wheel_timer_runs(&link->idle_timer) &&
-        link->idle_timer.due_tick > (at_ns + link->home->gap_ns) / WHEEL_TICK_NS + 1)
+        link->idle_timer.due_tick > (at_ns + link->home->streams.gap_ns) / WHEEL_TICK_NS + 1)
         start_idle_timer(link, at_ns);
 }
 
@@ -135,17 +94,19 @@ void link_look_sooner(struct link *link)
  * it still holds. */
 static void note_taken(struct link *link)
 {
-    size_t before = link->unsent;
-    link->unsent = port_unsent(link->home->port, &link->socket);
-    if (link->unsent < before) link->offered_ns = link_home_now(link->home);
+    size_t before = link->stream.unsent;
+    link->stream.unsent = port_unsent(link->home->streams.port, &link->stream.socket);
+    if (link->stream.unsent < before) link->stream.offered_ns = link_home_now(link->home);
 }
 
 /* We do not listen to it, so its silence is ours. Since when has it taken nothing? */
 static uint64_t untaken_since_ns(struct link *link)
 {
-    if (!port_send_waits(&link->socket)) return link_home_now(link->home); /* it has taken all */
+    if (!port_send_waits(&link->stream.socket))
+        return link_home_now(link->home); /* it has taken all */
     note_taken(link);
-    return link->offered_ns > link->received_ns ? link->offered_ns : link->received_ns;
+    return link->stream.offered_ns > link->stream.received_ns ? link->stream.offered_ns
+                                                              : link->stream.received_ns;
 }
 
 static void judge_slow(struct link *link)
@@ -159,32 +120,32 @@ static void judge_slow(struct link *link)
     }
     link_log(link, LOG_INFO, "closed: it has read nothing for %llu.%llu s, with %zu bytes queued",
              (unsigned long long)(silent_ns / 1000000000),
-             (unsigned long long)(silent_ns / 100000000 % 10), link->outbox.pending);
+             (unsigned long long)(silent_ns / 100000000 % 10), link->stream.outbox.pending);
     link_fail(link, LINK_SLOW);
 }
 
 static void on_idle_timer(struct wheel_timer *timer)
 {
     struct link *link = container_of(timer, struct link, idle_timer);
-    uint64_t now_ns = link_home_now(link->home), since_ns = now_ns - link->received_ns;
+    uint64_t now_ns = link_home_now(link->home), since_ns = now_ns - link->stream.received_ns;
     if (link->gates & GATE_SLOW)
         judge_slow(link);
-    else if (link->gates & GATES_OF_OURS || port_unheard(&link->socket))
+    else if (link->gates & GATES_OF_OURS || port_unheard(&link->stream.socket))
         start_idle_timer(link, now_ns + link->idle_limit_ns);
     else if (since_ns >= link->idle_limit_ns)
         ask_idle(link, (double)since_ns / 1e9);
     else
-        start_idle_timer(link, link->received_ns + link->idle_limit_ns);
+        start_idle_timer(link, link->stream.received_ns + link->idle_limit_ns);
 }
 
 static void set_idle(struct link *link, uint64_t limit_ns)
 {
     struct link_home *home = link->home;
     link->idle_limit_ns = limit_ns;
-    link->received_ns = link_home_now(home);
+    link->stream.received_ns = link_home_now(home);
     wheel_stop(&home->wheel, &link->idle_timer);
-    if (limit_ns > 0 && link->state == LINK_STATE_OPEN)
-        start_idle_timer(link, link->received_ns + limit_ns);
+    if (limit_ns > 0 && link->stream.state == STREAM_OPEN)
+        start_idle_timer(link, link->stream.received_ns + limit_ns);
 }
 
 void link_set_idle(struct link *link, uint64_t limit_ns)

@@ -34,16 +34,18 @@ static void note_blocks(struct link_home *home)
         log_line(LOG_WARN,
                  "worker %u: blocks have run low (%u of %u free): receiving pauses and new "
                  "connections are refused until they come back",
-                 home->table.worker + 1, home->blocks.free_count, home->blocks.total);
+                 home->table.worker + 1, home->streams.blocks.free_count,
+                 home->streams.blocks.total);
     } else if (ends(home, &home->of_blocks)) {
         log_line(LOG_INFO, "worker %u: blocks are back (%u of %u free): receiving goes on",
-                 home->table.worker + 1, home->blocks.free_count, home->blocks.total);
+                 home->table.worker + 1, home->streams.blocks.free_count,
+                 home->streams.blocks.total);
     }
 }
 
 static void note_memory(struct link_home *home)
 {
-    size_t used = budget_used(&home->budget), limit = home->budget.limit;
+    size_t used = budget_used(&home->streams.budget), limit = home->streams.budget.limit;
     bool is_short = !link_home_starving(home) && !list_empty(&home->starved);
     if (is_short && begins(home, &home->of_memory)) {
         counter_add(&home->counters.starved, 1);
@@ -94,10 +96,10 @@ static struct link *greatest(struct link_home *home, size_t (*measure)(const str
 /* Blocks that its unread queue keeps, if it is a queue worth the name, and it was offered some of it. */
 static size_t unread_blocks(const struct link *link)
 {
-    const struct list *head = &link->outbox.blocks;
+    const struct list *head = &link->stream.outbox.blocks;
     size_t count = 0;
-    if (link->state != LINK_STATE_OPEN && link->state != LINK_STATE_DRAINING) return 0;
-    if (!port_send_waits(&link->socket)) return 0;
+    if (link->stream.state == STREAM_FREE || link->stream.state == STREAM_CLOSING) return 0;
+    if (!port_send_waits(&link->stream.socket)) return 0;
     for (const struct list *node = head->next; node != head; node = node->next) count++;
     return count > 1 ? count : 0;
 }
@@ -106,19 +108,21 @@ static size_t unread_blocks(const struct link *link)
  * line, too. */
 static bool dawdles(const struct link *link)
 {
-    return link->state == LINK_STATE_OPEN && !(link->gates & (GATES_OF_OURS | GATE_PAUSED)) &&
-           is_over(link->home, link->gathered_ns, PRESSURE_PATIENCE_MS);
+    return link->stream.state == STREAM_OPEN && !(link->gates & (GATES_OF_OURS | GATE_PAUSED)) &&
+           is_over(link->home, link->stream.inbox.gathered_ns, PRESSURE_PATIENCE_MS);
 }
 
 static size_t dawdled_blocks(const struct link *link)
 {
-    return dawdles(link) && link->gather.block != NULL;
+    return dawdles(link) && link->stream.inbox.gather.block != NULL;
 }
 
 /* Bytes. */
 static size_t dawdled_memory(const struct link *link)
 {
-    return dawdles(link) && link->gather.block == NULL ? link->gather.capacity : 0;
+    return dawdles(link) && link->stream.inbox.gather.block == NULL
+               ? link->stream.inbox.gather.capacity
+               : 0;
 }
 
 static void close_somebody(struct link_home *home, struct link *first)
@@ -131,10 +135,10 @@ static void close_somebody(struct link_home *home, struct link *first)
         link_log(hoarder, LOG_WARN,
                  "closed: it does not read the %zu bytes queued for it, and other connections need "
                  "the blocks",
-                 hoarder->outbox.pending);
+                 hoarder->stream.outbox.pending);
         link_fail(hoarder, LINK_SLOW);
     } else if (dawdler != NULL) {
-        size_t size = gather_bytes(&dawdler->gather).size;
+        size_t size = gather_bytes(&dawdler->stream.inbox.gather).size;
         link_log(dawdler, LOG_WARN,
                  "closed: unfinished packet, %zu byte%s so far, and other connections need the %s",
                  size, size == 1 ? "" : "s", starving ? "block" : "memory");
@@ -152,7 +156,8 @@ static bool is_patient(const struct link_home *home)
 {
     const struct link *first = first_starved(home);
     if (first == NULL) return true;
-    bool deaf = !link_home_starving(home) && home->parked_blocks >= home->port->landing_blocks;
+    bool deaf = !link_home_starving(home) &&
+                home->streams.parked_blocks >= home->streams.port->landing_blocks;
     bool in_time = is_over(home, first->starved_ns, PRESSURE_PATIENCE_MS) &&
                    is_over(home, home->closed_ns, PRESSURE_RETRY_MS);
     return !in_time && !deaf;
@@ -160,7 +165,7 @@ static bool is_patient(const struct link_home *home)
 
 static bool blocks_are_back(const struct link_home *home)
 {
-    return home->blocks.free_count >= 2 * home->blocks_low;
+    return home->streams.blocks.free_count >= 2 * home->blocks_low;
 }
 
 static bool all_is_well(const struct link_home *home)
@@ -181,13 +186,13 @@ static void offer_all(struct link_home *home)
 {
     struct port_event event;
     int sent = 0;
-    while (port_take_sent(home->port, &event, 1) > 0) {
-        link_take_sent(link_of(event.socket), &event);
-        link_sent(link_of(event.socket), &event);
+    while (port_take_sent(home->streams.port, &event, 1) > 0) {
+        stream_take_sent(stream_of(event.socket), &event);
+        stream_sent(stream_of(event.socket), &event);
     }
     do { /* one that is drained may queue more */
-        sent += link_flush_touched(home, OFFERED_MAX - sent);
-    } while (!list_empty(&home->touched));
+        sent += stream_flush_touched(&home->streams, OFFERED_MAX - sent);
+    } while (!list_empty(&home->streams.touched));
 }
 
 static void lose_patience(struct link_home *home)
@@ -213,5 +218,5 @@ uint64_t pressure_next_ns(const struct link_home *home)
 {
     if (all_is_well(home)) return UINT64_MAX;
     bool go_on = link_home_starving(home) && blocks_are_back(home); /* sends have brought them */
-    return go_on ? 0 : port_now(home->port) + PRESSURE_RETRY_MS * WHEEL_TICK_NS;
+    return go_on ? 0 : port_now(home->streams.port) + PRESSURE_RETRY_MS * WHEEL_TICK_NS;
 }

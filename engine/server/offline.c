@@ -255,12 +255,12 @@ struct worker *offline_worker(struct offline *offline)
 
 static void note_attached(struct memory_peer *memory)
 {
-    peer_of(memory)->id = link_id(link_of(memory->socket));
+    peer_of(memory)->id = link_id(link_of(stream_of(memory->socket)));
 }
 
 static void note_detaching(struct memory_peer *memory)
 {
-    peer_of(memory)->frame = link_frame(link_of(memory->socket));
+    peer_of(memory)->frame = link_frame(link_of(stream_of(memory->socket)));
 }
 
 /* A client on the same machine. */
@@ -321,7 +321,7 @@ uint64_t offline_peer_id(const struct offline_peer *peer)
 const struct frame *offline_frame(const struct offline_peer *peer)
 {
     struct port_socket *socket = peer->memory.socket;
-    return socket == NULL ? peer->frame : link_frame(link_of(socket));
+    return socket == NULL ? peer->frame : link_frame(link_of(stream_of(socket)));
 }
 
 bool offline_send(struct offline_peer *peer, struct span bytes)

@@ -136,6 +136,7 @@ bool server_run_on_workers(struct server *server, const struct server_task *task
 static void add_worker(struct server_stats *stats, const struct worker *worker)
 {
     const struct link_counters *links = &worker->home.counters;
+    const struct stream_counters *streams = &worker->home.streams.counters;
     uint64_t blocks = worker->setup.blocks, blocks_free = counter_get(&worker->blocks_free);
     stats->connections += (uint32_t)counter_get(&worker->links_live);
     stats->connections_max += worker->setup.links;
@@ -147,14 +148,14 @@ static void add_worker(struct server_stats *stats, const struct worker *worker)
     stats->fixed_bytes += worker->fixed_bytes;
     stats->memory_used += counter_get(&worker->memory_used);
     stats->memory_max += counter_get(&worker->memory_max);
-    stats->bytes_received += counter_get(&links->bytes_received);
-    stats->bytes_sent += counter_get(&links->bytes_sent);
+    stats->bytes_received += counter_get(&streams->bytes_received);
+    stats->bytes_sent += counter_get(&streams->bytes_sent);
     stats->packets_received += counter_get(&links->packets_received);
     stats->packets_sent += counter_get(&links->packets_sent);
     stats->turns += counter_get(&worker->turns);
     stats->events += counter_get(&worker->events);
     stats->busy_ns += counter_get(&worker->busy_ns);
-    stats->receives_late += counter_get(&links->receives_late);
+    stats->receives_late += counter_get(&streams->receives_late);
     stats->starved += counter_get(&links->starved);
     for (int i = 0; i < LINK_REASONS; i++) stats->closed[i] += counter_get(&links->links_closed[i]);
 }

@@ -17,7 +17,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 static void take(struct worker *worker, const struct port_event *event)
 {
     if (event->kind == PORT_SENT)
-        link_take_sent(link_of(event->socket), event);
+        stream_take_sent(stream_of(event->socket), event);
     else if (event->kind == PORT_POSTED)
         worker_take_mail(worker, event->mail);
 }
@@ -25,11 +25,11 @@ static void take(struct worker *worker, const struct port_event *event)
 static void handle(const struct port_event *event)
 {
     if (event->kind == PORT_RECEIVED)
-        link_received(link_of(event->socket), event);
+        stream_received(stream_of(event->socket), event);
     else if (event->kind == PORT_SENT)
-        link_sent(link_of(event->socket), event);
+        stream_sent(stream_of(event->socket), event);
     else if (event->kind == PORT_ENDED)
-        link_peer_ended(link_of(event->socket), event);
+        stream_peer_ended(stream_of(event->socket), event);
     else
         check(event->kind == PORT_POSTED); /* taken; a worker's port accepts nothing */
 }
@@ -39,19 +39,19 @@ static void publish(struct worker *worker, int events)
     struct link_home *home = &worker->home;
     counter_add(&worker->turns, 1);
     counter_add(&worker->events, (uint64_t)events);
-    counter_set(&worker->busy_ns, home->port->busy_ns);
+    counter_set(&worker->busy_ns, home->streams.port->busy_ns);
     counter_set(&worker->links_live, home->table.live_count);
-    counter_set(&worker->blocks_free, home->blocks.free_count);
-    counter_set(&worker->blocks_grown, home->blocks.grown_count);
-    counter_set(&worker->memory_used, budget_used(&home->budget));
-    counter_set(&worker->memory_max, home->budget.limit);
+    counter_set(&worker->blocks_free, home->streams.blocks.free_count);
+    counter_set(&worker->blocks_grown, home->streams.blocks.grown_count);
+    counter_set(&worker->memory_used, budget_used(&home->streams.budget));
+    counter_set(&worker->memory_max, home->streams.budget.limit);
 }
 
 static void trim(struct worker *worker)
 {
     struct link_home *home = &worker->home;
-    worker->trim_ns = port_now(home->port) + TRIM_LOOK_NS;
-    trim_note(&home->budget.trim, budget_small(&home->budget));
+    worker->trim_ns = port_now(home->streams.port) + TRIM_LOOK_NS;
+    trim_note(&home->streams.budget.trim, budget_small(&home->streams.budget));
     trim_owed();
 }
 
@@ -61,16 +61,16 @@ static uint64_t trim_next_ns(const struct worker *worker)
 {
     const struct link_home *home = &worker->home;
     bool is_owed = atomic_load_explicit(&trim_is_owed, memory_order_relaxed);
-    if (worker->setup.port != NULL || (!is_owed && home->budget.trim.peak < TRIM_LEAST))
+    if (worker->setup.port != NULL || (!is_owed && home->streams.budget.trim.peak < TRIM_LEAST))
         return UINT64_MAX;
-    return port_now(home->port) + TRIM_NS;
+    return port_now(home->streams.port) + TRIM_NS;
 }
 
 uint64_t worker_next_ns(const struct worker *worker)
 {
     const struct link_home *home = &worker->home;
-    if (!list_empty(&home->woken) || !list_empty(&home->touched) || !list_empty(&home->closing) ||
-        worker->unread != NULL)
+    if (!list_empty(&home->woken) || !list_empty(&home->streams.touched) ||
+        !list_empty(&home->streams.closing) || worker->unread != NULL)
         return 0;
     uint64_t next_ns = smaller(wheel_next_ns(&home->wheel), pressure_next_ns(home));
     return smaller(next_ns, trim_next_ns(worker));
@@ -82,9 +82,9 @@ static int finish(struct link_home *home)
 {
     int sent = 0;
     do { /* telling a script that a connection has ended may make it send, or end others */
-        sent += link_flush_touched(home, SENT_PER_TURN - sent);
-        link_settle_closing(home);
-    } while (!list_empty(&home->touched) || !list_empty(&home->closing));
+        sent += stream_flush_touched(&home->streams, SENT_PER_TURN - sent);
+        stream_settle_closing(&home->streams);
+    } while (!list_empty(&home->streams.touched) || !list_empty(&home->streams.closing));
     return sent;
 }
 
@@ -92,22 +92,22 @@ static int finish(struct link_home *home)
  * be heard: it counts against nobody (link_home_now). */
 static void note_gap(struct link_home *home, uint64_t before_ns, uint64_t deadline_ns)
 {
-    const struct port *port = home->port;
+    const struct port *port = home->streams.port;
     if (port->now_ns - before_ns <= LINK_GAP_MS * WHEEL_TICK_NS) return; /* nor is any part of it */
     uint64_t due_ns = deadline_ns > port->asked_ns ? deadline_ns : port->asked_ns;
     uint64_t own_ns = port->asked_ns - before_ns;
     if (port->now_ns > due_ns) own_ns += port->now_ns - due_ns;
     if (own_ns <= LINK_GAP_MS * WHEEL_TICK_NS) return;
     /* Not all of it, or one that is always busy would never judge anybody. */
-    home->gap_ns += own_ns - LINK_TURN_LONG_MS * WHEEL_TICK_NS;
+    home->streams.gap_ns += own_ns - LINK_TURN_LONG_MS * WHEEL_TICK_NS;
     if (home->unheard_ns == 0) home->unheard_ns = port->asked_ns;
 }
 
 static int hear(struct worker *worker, struct port_event *events, uint64_t deadline_ns)
 {
     struct link_home *home = &worker->home;
-    uint64_t before_ns = port_now(home->port);
-    int count = port_harvest(home->port, events, EVENTS_PER_TURN, deadline_ns);
+    uint64_t before_ns = port_now(home->streams.port);
+    int count = port_harvest(home->streams.port, events, EVENTS_PER_TURN, deadline_ns);
     if (!worker->draining)
         note_gap(home, before_ns, deadline_ns); /* the end has a time of its own */
     for (int i = 0; i < count; i++) take(worker, &events[i]);
@@ -123,12 +123,12 @@ static int fire_timers(struct worker *worker, struct port_event *events)
 {
     struct link_home *home = &worker->home;
     int count = hear(worker, events, 0);
-    uint64_t until_ns = port_heard(home->port);
+    uint64_t until_ns = port_heard(home->streams.port);
     if (until_ns < home->unheard_ns) return count;
     home->unheard_ns = 0;
     wheel_collect(&home->wheel, until_ns);
     do /* whose connection has ended does not go on, though its time has come, too */
-        link_settle_closing(home);
+        stream_settle_closing(&home->streams);
     while (wheel_fire(&home->wheel) && !link_home_late(home, TIMER_WEIGHT));
     return count;
 }
@@ -140,12 +140,13 @@ void worker_turn(struct worker *worker)
     home->done = 0;
     int count = hear(worker, events, worker_next_ns(worker));
     /* A broadcast makes many sends: what has come while it was queued goes out with it. */
-    if (home->touches >= MANY_SENDS) count += hear(worker, events, 0);
-    if (wheel_next_ns(&home->wheel) <= port_now(home->port)) count += fire_timers(worker, events);
+    if (home->streams.touches >= MANY_SENDS) count += hear(worker, events, 0);
+    if (wheel_next_ns(&home->wheel) <= port_now(home->streams.port))
+        count += fire_timers(worker, events);
     link_pump_woken(home);
     pressure_relieve(home);
     publish(worker, count + finish(home));
-    if (port_now(home->port) >= worker->trim_ns) trim(worker);
+    if (port_now(home->streams.port) >= worker->trim_ns) trim(worker);
 }
 
 /* What was set aside beside the blocks: one holder a line. */
@@ -153,9 +154,10 @@ static uint64_t fixed_bytes(const struct link_home *home, const struct port_opti
                             uint64_t links, uint64_t link_size)
 {
     uint64_t bytes = 0;
-    bytes += links * link_size;                                /* places for connections */
-    bytes += (uint64_t)home->large.total * home->large.stride; /* to send large packets from */
-    bytes += (uint64_t)landing->landing_blocks *               /* to receive into */
+    bytes += links * link_size; /* places for connections */
+    bytes += (uint64_t)home->streams.large.total *
+             home->streams.large.stride;         /* to send large packets from */
+    bytes += (uint64_t)landing->landing_blocks * /* to receive into */
              (sizeof(struct block) + landing->landing_size);
     return bytes;
 }
@@ -170,37 +172,38 @@ static bool open_home(struct worker *worker)
     *home = (struct link_home){
         .script = setup->script,
         .limits = setup->limits,
-        .budget = {.limit = setup->memory},
+        .streams = {.budget = {.limit = setup->memory}},
         .blocks_low = setup->blocks / 8,
         .look_after = LINK_LOOK_AFTER,
     };
-    list_init(&home->touched);
+    list_init(&home->streams.touched);
     list_init(&home->starved);
     list_init(&home->woken);
-    list_init(&home->closing);
+    list_init(&home->streams.closing);
     size_t link_size = (sizeof(struct link) + 63) & ~(size_t)63;
-    home->port =
+    home->streams.port =
         setup->port != NULL ? setup->port : port_open(setup->backend, &options, &worker->error);
-    if (home->port == NULL) return false;
-    if (!block_pool_open(&home->blocks, setup->blocks, setup->block_size, &home->budget))
+    if (home->streams.port == NULL) return false;
+    if (!block_pool_open(&home->streams.blocks, setup->blocks, setup->block_size,
+                         &home->streams.budget))
         goto no_blocks;
-    if (!block_pool_open(&home->large, LARGE_BLOCKS, LARGE_BLOCK_SIZE, NULL)) goto no_large;
-    home->blocks.large = &home->large;
+    if (!block_pool_open(&home->streams.large, LARGE_BLOCKS, LARGE_BLOCK_SIZE, NULL)) goto no_large;
+    home->streams.blocks.large = &home->streams.large;
     if (!table_open(&home->table, setup->links, link_size, worker->index)) goto no_table;
-    worker->block_bytes = (uint64_t)home->blocks.total * home->blocks.stride;
+    worker->block_bytes = (uint64_t)home->streams.blocks.total * home->streams.blocks.stride;
     worker->fixed_bytes = fixed_bytes(home, &options, setup->links, link_size);
-    wheel_init(&home->wheel, port_now(home->port));
+    wheel_init(&home->wheel, port_now(home->streams.port));
     link_home_log_open(home);
     publish(worker, 0);
     return true;
 
 no_table:
-    block_pool_close(&home->large);
+    block_pool_close(&home->streams.large);
 no_large:
-    block_pool_close(&home->blocks);
+    block_pool_close(&home->streams.blocks);
 no_blocks:
-    port_close(home->port);
-    home->port = NULL;
+    port_close(home->streams.port);
+    home->streams.port = NULL;
     return error_set(&worker->error, ERROR_SYSTEM,
                      "worker %u: no memory for %u blocks of %u bytes and %u connections: lower "
                      "blocks or max_connections",
@@ -362,12 +365,12 @@ void worker_join(struct worker *worker)
 void worker_close(struct worker *worker)
 {
     struct link_home *home = &worker->home;
-    if (home->port == NULL) return;
-    port_close(home->port);
+    if (home->streams.port == NULL) return;
+    port_close(home->streams.port);
     table_close(&home->table);
-    block_pool_close(&home->large);
-    block_pool_close(&home->blocks);
-    check(budget_used(&home->budget) == 0);
+    block_pool_close(&home->streams.large);
+    block_pool_close(&home->streams.blocks);
+    check(budget_used(&home->streams.budget) == 0);
 }
 
 /* ---- for scripts ---- */
@@ -389,7 +392,7 @@ uint32_t worker_slots(const struct worker *worker)
 
 uint64_t worker_now(const struct worker *worker)
 {
-    return port_now(worker->home.port);
+    return port_now(worker->home.streams.port);
 }
 
 struct server *worker_server(const struct worker *worker)
@@ -418,7 +421,7 @@ void worker_set_limits(struct worker *worker, const struct link_limits *limits, 
     const struct link_limits before = home->limits;
     home->limits = *limits;
     if (worker->draining) home->limits.drain_ns = before.drain_ns; /* what is left of it */
-    home->budget.limit = memory;
+    home->streams.budget.limit = memory;
     for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {
         struct link *link = container_of(node, struct link, entry.node);
         if (limits->idle_ns != before.idle_ns) link_follow_idle(link);

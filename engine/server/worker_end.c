@@ -40,7 +40,7 @@ static void end_in_time(struct link *link, enum link_reason reason)
 static void begin_draining(struct worker *worker)
 {
     struct link_limits *limits = &worker->home.limits;
-    uint64_t now_ns = port_now(worker->home.port);
+    uint64_t now_ns = port_now(worker->home.streams.port);
     if (worker->draining) return;
     if (now_ns > worker->drain_asked_ns)
         limits->drain_ns -= smaller(now_ns - worker->drain_asked_ns, limits->drain_ns);
@@ -65,7 +65,7 @@ static uint32_t abort_all(struct worker *worker, struct letter *letter)
 
 void worker_end_mail(struct worker *worker)
 {
-    if (worker->drain_mail_ns != 0 && port_now(worker->home.port) >= worker->drain_mail_ns)
+    if (worker->drain_mail_ns != 0 && port_now(worker->home.streams.port) >= worker->drain_mail_ns)
         begin_draining(worker);
 }
 
@@ -76,13 +76,13 @@ void worker_drain(struct worker *worker)
     worker->drain_letter.kind = &order;
     worker->last_letter.kind = &last;
     worker->drain_asked_ns = port_now(worker->control);
-    port_order(worker->home.port, &worker->drain_letter.mail);
-    port_post(worker->home.port, &worker->last_letter.mail);
+    port_order(worker->home.streams.port, &worker->drain_letter.mail);
+    port_post(worker->home.streams.port, &worker->last_letter.mail);
 }
 
 void worker_abort(struct worker *worker)
 {
     static const struct letter_kind order = {.read = abort_all, .is_order = true};
     worker->abort_letter.kind = &order;
-    port_order(worker->home.port, &worker->abort_letter.mail);
+    port_order(worker->home.streams.port, &worker->abort_letter.mail);
 }

@@ -22,7 +22,7 @@ static enum send_result encode(struct link_home *home, const struct frame *frame
     enum frame_fault fault = frame_wrap(frame, packet, header, parts, &count);
     if (fault != FRAME_NO_FAULT) return fault == FRAME_TOO_BIG ? SEND_TOO_BIG : SEND_BAD_SIZE;
     for (int i = 0; i < count; i++) size += parts[i].size;
-    *encoded = chunk_make(&home->budget, size);
+    *encoded = chunk_make(&home->streams.budget, size);
     if (*encoded == NULL) return SEND_NO_MEMORY;
     uint8_t *target = (*encoded)->data;
     for (int i = 0; i < count; i++) {

@@ -45,7 +45,7 @@ static uint32_t read_adoption(struct worker *worker, struct letter *letter)
 static void drop_adoption(struct worker *worker, struct letter *letter)
 {
     struct adoption *adoption = container_of(letter, struct adoption, letter);
-    worker->home.port->operations->close_handle(adoption->origin.handle);
+    worker->home.streams.port->operations->close_handle(adoption->origin.handle);
     free(adoption);
 }
 
@@ -57,6 +57,6 @@ bool worker_adopt(struct worker *worker, const struct link_origin *origin)
     adoption->letter.kind = &kind;
     adoption->origin = *origin;
     atomic_fetch_add_explicit(&worker->home.load, 1, memory_order_relaxed);
-    port_post(worker->home.port, &adoption->letter.mail);
+    port_post(worker->home.streams.port, &adoption->letter.mail);
     return true;
 }

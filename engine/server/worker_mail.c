@@ -2,7 +2,7 @@
 
 struct chunk *worker_copy_packet(struct worker *worker, struct span packet)
 {
-    struct chunk *chunk = chunk_make(&worker->home.budget, packet.size);
+    struct chunk *chunk = chunk_make(&worker->home.streams.budget, packet.size);
     if (chunk != NULL && packet.size > 0) memcpy(chunk->data, packet.data, packet.size);
     return chunk;
 }
@@ -10,7 +10,7 @@ struct chunk *worker_copy_packet(struct worker *worker, struct span packet)
 struct letter *worker_make_letter(struct worker *from, const struct letter_kind *kind, uint64_t id,
                                   struct chunk *packet, struct group *group)
 {
-    struct budget *budget = &from->home.budget;
+    struct budget *budget = &from->home.streams.budget;
     if (!budget_take(budget, sizeof(struct letter))) return NULL;
     struct letter *letter = calloc(1, sizeof *letter);
     if (letter == NULL) {
@@ -43,7 +43,7 @@ void worker_post_letter(struct worker *to, struct letter *letter)
     if (worker_has_left(to))
         letter->kind->drop(to, letter);
     else
-        port_post(to->home.port, &letter->mail);
+        port_post(to->home.streams.port, &letter->mail);
 }
 
 void worker_take_mail(struct worker *worker, struct mail *mail)
@@ -81,7 +81,7 @@ void worker_read_mail(struct worker *worker)
 
 uint32_t worker_drop_unread(struct worker *worker)
 {
-    struct port *port = worker->home.port;
+    struct port *port = worker->home.streams.port;
     struct mail *mail;
     uint32_t messages = 0;
     if (port == NULL) return 0;
@@ -109,7 +109,7 @@ bool worker_order_unless_left(struct worker *worker, struct letter *letter)
 {
     pthread_mutex_lock(&worker->gate->mutex);
     bool left = worker_has_left(worker);
-    if (!left) port_order(worker->home.port, &letter->mail);
+    if (!left) port_order(worker->home.streams.port, &letter->mail);
     pthread_mutex_unlock(&worker->gate->mutex);
     return !left;
 }

@@ -112,8 +112,6 @@ circles() { # WHAT EDGES
             else member[$2] = loop
             next
         }
-        # The files of a link are one object still.
-        $1 ~ /^engine\/link\/link/ && $2 ~ /^engine\/link\/link/ { next }
         ($1 in member) && ($2 in member) && member[$1] == member[$2] && $1 != $2 {
             why = $3 == "" ? "" : " (" $3 ")"
             print $1 ": in a circle, it " what " " $2 why

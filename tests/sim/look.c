@@ -9,26 +9,36 @@
 
 /* ---- what must hold at any time ---- */
 
+static bool is_shut(const struct link *link)
+{
+    return link->stream.state == STREAM_LINGERING;
+}
+
+static bool is_draining(const struct link *link)
+{
+    return link->stream.state == STREAM_FLUSHING || is_shut(link);
+}
+
 /* Nobody is kept for longer than it takes: first to send what is queued, then to hear the peer's end. The
  * second one begins when the first is over, however late the clock says that this was. */
 static void look_at_end(const struct world *world, const struct link *link, struct sim_peer *peer)
 {
     bool timers_wait = /* for the next turn, which comes at once */
         wheel_next_ns(&link->home->wheel) <= world->now_ns;
-    if (link->state != LINK_STATE_DRAINING) return;
+    if (!is_draining(link)) return;
     if (peer->draining_ns == 0) {
         peer->draining_ns = world->now_ns;
         peer->draining_stalled_ns = world->stalled_ns;
     }
-    if (link->shut && peer->shut_ns == 0) {
+    if (is_shut(link) && peer->shut_ns == 0) {
         peer->shut_ns = world->now_ns;
         peer->draining_stalled_ns = world->stalled_ns;
     }
-    promise(!link->shut || !link->ended,
+    promise(!is_shut(link) || !link->stream.ended,
             "peer %u: both ways are at their ends, and it is not closed", peer->number);
     uint64_t excused_ns = world->stalled_ns - peer->draining_stalled_ns;
-    uint64_t since_ns = link->shut ? peer->shut_ns : peer->draining_ns;
-    uint64_t limit_ns = link->shut ? LINK_LINGER_MS * WHEEL_TICK_NS : world->drain_ns_max;
+    uint64_t since_ns = is_shut(link) ? peer->shut_ns : peer->draining_ns;
+    uint64_t limit_ns = is_shut(link) ? LINK_LINGER_MS * WHEEL_TICK_NS : world->drain_ns_max;
     promise(timers_wait || world->now_ns - since_ns <= limit_ns + 2 * WHEEL_TICK_NS + excused_ns,
             "peer %u: it has been closed for %.3f s", peer->number,
             (double)(world->now_ns - since_ns) / 1e9);
@@ -40,7 +50,7 @@ static void look_at_last(const struct world *world, const struct link *link,
                          const struct sim_peer *peer)
 {
     const uint64_t moment_ns = 2 * WHEEL_TICK_NS;
-    if (!world->told_end || link->state != LINK_STATE_DRAINING || link->shut) return;
+    if (!world->told_end || link->stream.state != STREAM_FLUSHING) return;
     promise(wheel_next_ns(&link->home->wheel) <= world->now_ns + WHEEL_TICK_NS ||
                 world->now_ns - peer->draining_ns <= moment_ns ||
                 world->now_ns - world->told_end_ns <= world->drain_ns_max + moment_ns,
@@ -53,7 +63,7 @@ static void look_at_idle(const struct world *world, const struct link *link,
                          const struct sim_peer *peer)
 {
     const struct wheel_timer *timer = &link->idle_timer;
-    if (link->state != LINK_STATE_OPEN || link->idle_limit_ns == 0 || peer->idles) return;
+    if (link->stream.state != STREAM_OPEN || link->idle_limit_ns == 0 || peer->idles) return;
     promise(peer->idles_its_way || link->idle_limit_ns == link->home->limits.idle_ns,
             "peer %u: its idle limit is that of older settings", peer->number);
     promise(wheel_timer_runs(timer), "peer %u: nobody looks whether it is idle", peer->number);
@@ -65,11 +75,11 @@ static void look_at_idle(const struct world *world, const struct link *link,
 /* The peer has gone, or has said that it will send no more: no gate keeps it for longer than that. */
 static void look_at_gone(const struct world *world, const struct link *link, struct sim_peer *peer)
 {
-    const struct sim_pipe *pipe = pipe_of(&link->socket);
+    const struct sim_pipe *pipe = pipe_of(&link->stream.socket);
     uint64_t end_ns = pipe_end_ns(pipe), limit_ns = GONE_NS;
-    bool broken = pipe->in.end == STREAM_BROKEN;
+    bool broken = pipe->in.end == FLOW_BROKEN;
     uint8_t gates = broken ? GATES_WATCHED : GATES_BOUNDED;
-    if (end_ns == UINT64_MAX || link->state != LINK_STATE_OPEN || !(link->gates & gates) ||
+    if (end_ns == UINT64_MAX || link->stream.state != STREAM_OPEN || !(link->gates & gates) ||
         wheel_next_ns(&link->home->wheel) <= world->now_ns) {
         peer->gone_ns = 0;
         return;
@@ -90,7 +100,7 @@ static void look_at_gone(const struct world *world, const struct link *link, str
 static bool begins_anew(const struct link *link, const struct sim_peer *peer)
 {
     return link->starved_ns >= peer->looked_ns &&
-           pipe_of(&link->socket)->told_ns == port_now(link->home->port);
+           pipe_of(&link->stream.socket)->told_ns == port_now(link->home->streams.port);
 }
 
 static void look_at_links(struct world *world, const struct link_home *home)
@@ -99,26 +109,27 @@ static void look_at_links(struct world *world, const struct link_home *home)
     for (const struct list *node = head->next; node != head; node = node->next) {
         const struct link *link = container_of((struct list *)node, struct link, entry.node);
         struct sim_peer *peer = peer_at(link);
-        bool draining = link->state == LINK_STATE_DRAINING;
-        promise(link->state == LINK_STATE_CLOSING || list_empty(&link->closing),
+        bool draining = is_draining(link);
+        promise(link->stream.state == STREAM_CLOSING || list_empty(&link->stream.closing),
                 "peer %u: it is to be closed, and is not closing", peer->number);
-        promise(link->outbox.pending == 0 || link->socket.sending ||
-                    link->state == LINK_STATE_CLOSING,
+        promise(link->stream.outbox.pending == 0 || link->stream.socket.sending ||
+                    link->stream.state == STREAM_CLOSING,
                 "peer %u: %zu bytes are queued, and none is being sent", peer->number,
-                link->outbox.pending);
-        promise(link->socket.sending || !draining || link->shut,
+                link->stream.outbox.pending);
+        promise(link->stream.socket.sending || !draining || is_shut(link),
                 "peer %u: all is sent, and it was not told so", peer->number);
-        bool wanted = (link->state == LINK_STATE_OPEN && link->gates == 0) || draining;
-        promise(!wanted || link->ended || link->socket.receiving,
+        bool wanted = (link->stream.state == STREAM_OPEN && link->gates == 0) || draining;
+        promise(!wanted || link->stream.ended || link->stream.socket.receiving,
                 "peer %u: nothing is received from it", peer->number);
-        promise(wanted || !link->socket.receiving || link->socket.stopping,
+        promise(wanted || !link->stream.socket.receiving || link->stream.socket.stopping,
                 "peer %u: its bytes are received, and nobody wants them", peer->number);
-        promise(!(link->gates & GATE_SLOW) || link->drain_owed || link->state == LINK_STATE_CLOSING,
+        promise(!(link->gates & GATE_SLOW) || link->drain_owed ||
+                    link->stream.state == STREAM_CLOSING,
                 "peer %u: it is to read first, and nobody will see when it has", peer->number);
-        promise(!link->drain_owed || link->outbox.pending > 0 || !list_empty(&link->woken) ||
-                    link->state != LINK_STATE_OPEN,
+        promise(!link->drain_owed || link->stream.outbox.pending > 0 || !list_empty(&link->woken) ||
+                    link->stream.state != STREAM_OPEN,
                 "peer %u: all that was queued has gone, and nobody is told", peer->number);
-        promise(link->gates & GATE_STARVED || list_empty(&link->parked),
+        promise(link->gates & GATE_STARVED || list_empty(&link->stream.inbox.parked),
                 "peer %u: it keeps blocks of the port's, and waits", peer->number);
         peer->starves = peer->starves || link->gates & GATE_STARVED;
         if (!(link->gates & GATE_STARVED))
@@ -157,10 +168,10 @@ static void look_at_waiting(const struct world *world, uint32_t index)
 {
     const struct worker *worker = &world->server->workers[index];
     const struct link_home *home = &worker->home;
-    bool are_back = home->blocks.free_count >= 2 * home->blocks_low;
+    bool are_back = home->streams.blocks.free_count >= 2 * home->blocks_low;
     promise(!link_home_starving(home) || !are_back || worker_next_ns(worker) <= world->now_ns,
             "worker %u: it has paused receiving, and %u of %u blocks are free", index,
-            home->blocks.free_count, home->blocks.total);
+            home->streams.blocks.free_count, home->streams.blocks.total);
 }
 
 static void look_at_load(const struct world *world)
@@ -192,7 +203,7 @@ static void look_at_unheard(const struct world *world, const struct wheel *wheel
     for (uint32_t i = 0; i < world->peer_count; i++) {
         const struct sim_pipe *pipe = &world->peers[i].pipe;
         if (pipe->socket == NULL) continue;
-        const struct link *link = link_of(pipe->socket);
+        const struct link *link = link_of(stream_of(pipe->socket));
         promise(&link->home->wheel != wheel || !pipe_unheard(pipe, due_ns),
                 "peer %u: a timer fires, and what it had sent was not heard",
                 world->peers[i].number);
@@ -216,10 +227,11 @@ void oracle_look(struct world *world, uint32_t worker)
     promise(!world->told_end || itself->draining || itself->drain_mail_ns != 0,
             "worker %u: the end was asked for before this turn, and it has not heard of that",
             worker);
-    size_t used = budget_used(&home->budget), *seen = &world->budget_seen[worker];
+    size_t used = budget_used(&home->streams.budget), *seen = &world->budget_seen[worker];
     world->ran_low = world_is_low(world);
-    promise(used <= home->budget.limit || used <= *seen,
-            "worker %u: %zu bytes of its budget of %zu are used", worker, used, home->budget.limit);
+    promise(used <= home->streams.budget.limit || used <= *seen,
+            "worker %u: %zu bytes of its budget of %zu are used", worker, used,
+            home->streams.budget.limit);
     *seen = used;
     promise(world->server->groups.used <= world->server->groups.limit, "groups: over their limit");
     if (runtime != NULL) look_at_lua(world, runtime, worker);
@@ -246,21 +258,23 @@ void oracle_all_home(struct world *world)
         const struct sim_port *port = world->ports[i];
         promise(home->table.live_count == 0, "worker %u: %u links are not home", i,
                 home->table.live_count);
-        promise(home->blocks.free_count == home->blocks.total && home->blocks.grown_count == 0,
-                "worker %u: of %u blocks %u are home, and %u were grown", i, home->blocks.total,
-                home->blocks.free_count, home->blocks.grown_count);
+        promise(home->streams.blocks.free_count == home->streams.blocks.total &&
+                    home->streams.blocks.grown_count == 0,
+                "worker %u: of %u blocks %u are home, and %u were grown", i,
+                home->streams.blocks.total, home->streams.blocks.free_count,
+                home->streams.blocks.grown_count);
         promise(port->landing.free_count == port->landing.total,
                 "worker %u: of %u blocks to receive into %u are home", i, port->landing.total,
                 port->landing.free_count);
-        promise(home->parked_blocks == 0, "worker %u: %u blocks are parked", i,
-                home->parked_blocks);
-        promise(budget_used(&home->budget) == 0, "worker %u: %zu bytes are not given back", i,
-                budget_used(&home->budget));
+        promise(home->streams.parked_blocks == 0, "worker %u: %u blocks are parked", i,
+                home->streams.parked_blocks);
+        promise(budget_used(&home->streams.budget) == 0, "worker %u: %zu bytes are not given back",
+                i, budget_used(&home->streams.budget));
         promise(atomic_load(&home->load) == 0, "worker %u: a load of %u, and no links", i,
                 atomic_load(&home->load));
         promise(!link_home_starving(home), "worker %u: starving, with all blocks home", i);
         promise(list_empty(&home->starved) && list_empty(&home->woken) &&
-                    list_empty(&home->touched),
+                    list_empty(&home->streams.touched),
                 "worker %u: links that are gone wait for something", i);
     }
     check_hits(world);

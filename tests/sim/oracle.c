@@ -89,9 +89,9 @@ static void may_call(void *state, const struct link *link)
 static void hand_on(const struct link *link, struct span packet)
 {
     struct sim_peer *peer = peer_at(link);
-    promise(link->outbox.pending <= sim_world->soft_mark_max,
+    promise(link->stream.outbox.pending <= sim_world->soft_mark_max,
             "peer %u: a packet, and %zu bytes are queued for it", peer->number,
-            link->outbox.pending);
+            link->stream.outbox.pending);
     promise(peer->stage == STAGE_ACCEPTED, "peer %u: a packet in stage %d", peer->number,
             (int)peer->stage);
     promise(link->gates == 0, "peer %u: a packet through gates %d", peer->number, link->gates);
@@ -116,18 +116,19 @@ static void drained(void *state, struct link *link)
     may_call(state, link);
     promise(peer->drain_owed, "peer %u: on_drain, and its queue was not long", peer->number);
     peer->drain_owed = false;
-    promise(link->outbox.pending <= link->home->limits.soft_mark,
-            "peer %u: on_drain, and %zu bytes are queued", peer->number, link->outbox.pending);
+    promise(link->stream.outbox.pending <= link->home->limits.soft_mark,
+            "peer %u: on_drain, and %zu bytes are queued", peer->number,
+            link->stream.outbox.pending);
     promise(peer->stage == STAGE_ACCEPTED, "peer %u: on_drain in stage %d", peer->number,
             (int)peer->stage);
     lua_script.drained(state, link);
-    if (link->outbox.pending > link->home->limits.soft_mark) peer->drain_owed = true;
+    if (link->stream.outbox.pending > link->home->limits.soft_mark) peer->drain_owed = true;
 }
 
 static enum script_verdict idle(void *state, struct link *link, double seconds)
 {
     struct sim_peer *peer = peer_at(link);
-    const struct sim_pipe *pipe = pipe_of(&link->socket);
+    const struct sim_pipe *pipe = pipe_of(&link->stream.socket);
     uint64_t since_ns = pipe->heard_ns, taken_ns = pipe->heard_taken_ns;
     if (since_ns < peer->idle_set_ns) {
         since_ns = peer->idle_set_ns;
@@ -239,7 +240,7 @@ void __wrap_link_decide(struct link *link, enum script_verdict verdict)
 void __real_link_fail(struct link *link, enum link_reason reason);
 void __wrap_link_fail(struct link *link, enum link_reason reason)
 {
-    promise(reason != LINK_SLOW || port_send_waits(&link->socket),
+    promise(reason != LINK_SLOW || port_send_waits(&link->stream.socket),
             "peer %u is said not to read, and has taken all it was offered", peer_at(link)->number);
     __real_link_fail(link, reason);
 }
@@ -296,7 +297,7 @@ static void note_refused(struct sim_peer *peer, struct span packet)
 static void note_result(struct sim_peer *peer, const struct link *link, enum send_result result,
                         size_t size)
 {
-    size_t pending = link->outbox.pending;
+    size_t pending = link->stream.outbox.pending;
     peer->offered = true;
     peer->drain_owed = peer->drain_owed || link->drain_owed;
     promise(result != SEND_OK || !peer->refusing,
@@ -304,7 +305,7 @@ static void note_result(struct sim_peer *peer, const struct link *link, enum sen
     promise(result != SEND_OK || pending <= link->home->limits.hard_mark || pending <= size,
             "peer %u: %zu bytes are queued for it", peer->number, pending);
     if (result != SEND_FULL && result != SEND_NO_MEMORY) return;
-    promise(result != SEND_FULL || peer->refusing || port_send_waits(&link->socket),
+    promise(result != SEND_FULL || peer->refusing || port_send_waits(&link->stream.socket),
             "peer %u: its queue is full, and it was not offered what is in it", peer->number);
     peer->refusing = peer->refusing || pending > 0;
     promise(!link->close_when_full || !link_is_open(link),

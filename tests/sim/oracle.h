@@ -21,7 +21,7 @@ static inline struct worker *worker_of(const struct link *link)
 
 static inline struct sim_peer *peer_at(const struct link *link)
 {
-    return peer_of(pipe_of(&link->socket));
+    return peer_of(pipe_of(&link->stream.socket));
 }
 
 /* The script that the server is given: Lua's, seen through the oracle. */

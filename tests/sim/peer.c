@@ -179,8 +179,8 @@ bool peer_readable(const struct sim_peer *peer)
 {
     uint64_t now_ns = world_now(sim_world);
     if (peer->over || !peer->connected || peer->pipe.deaf) return false;
-    return stream_arrived(&peer->pipe.out, now_ns) > 0 ||
-           stream_state(&peer->pipe.out, now_ns) != STREAM_OPEN;
+    return flow_arrived(&peer->pipe.out, now_ns) > 0 ||
+           flow_state(&peer->pipe.out, now_ns) != FLOW_OPEN;
 }
 
 static void compare(struct sim_peer *peer, struct span bytes)
@@ -220,29 +220,29 @@ static void cut(struct sim_peer *peer)
     }
 }
 
-static void end(struct sim_peer *peer, enum stream_end how)
+static void end(struct sim_peer *peer, enum flow_end how)
 {
     peer->over = true;
     peer->next_ns = UINT64_MAX;
-    trace_note("peer %u is at its end: %s", peer->number, how == STREAM_FINISHED ? "eof" : "reset");
+    trace_note("peer %u is at its end: %s", peer->number, how == FLOW_FINISHED ? "eof" : "reset");
     if (!peer->finished) finish(peer);
 }
 
 void peer_read(struct sim_peer *peer)
 {
     uint64_t now_ns = world_now(sim_world);
-    size_t arrived = stream_arrived(&peer->pipe.out, now_ns);
+    size_t arrived = flow_arrived(&peer->pipe.out, now_ns);
     if (arrived == 0) {
-        end(peer, stream_state(&peer->pipe.out, now_ns));
+        end(peer, flow_state(&peer->pipe.out, now_ns));
         return;
     }
-    struct span bytes = stream_front(&peer->pipe.out, draw_size(&peer->draw, arrived));
+    struct span bytes = flow_front(&peer->pipe.out, draw_size(&peer->draw, arrived));
     compare(peer, bytes);
     if (!peer->raw) {
         wire_append_bytes(&peer->inbox, bytes);
         cut(peer);
     }
-    stream_take(&peer->pipe.out, bytes.size);
+    flow_take(&peer->pipe.out, bytes.size);
     if (!peer->finished && peer->next_ns != UINT64_MAX) act_later(peer, MILLISECOND);
 }
 

@@ -16,8 +16,8 @@ void pipe_open(struct sim_pipe *pipe, uint32_t number, const struct address *cli
 void pipe_free(struct sim_pipe *pipe)
 {
     check(pipe->socket == NULL);
-    stream_free(&pipe->in);
-    stream_free(&pipe->out);
+    flow_free(&pipe->in);
+    flow_free(&pipe->out);
 }
 
 /* ---- chance ---- */
@@ -45,25 +45,25 @@ static size_t some(const struct sim_pipe *pipe, uint16_t rate, size_t most)
 void pipe_put(struct sim_pipe *pipe, struct span bytes)
 {
     if (pipe->closed) {
-        stream_break(&pipe->out, later(pipe)); /* as TCP answers what nobody takes any more */
+        flow_break(&pipe->out, later(pipe)); /* as TCP answers what nobody takes any more */
         return;
     }
     while (bytes.size > 0) {
         struct span part = span_first(bytes, some(pipe, world_faults()->short_receive, bytes.size));
-        stream_put(&pipe->in, part, later(pipe));
+        flow_put(&pipe->in, part, later(pipe));
         bytes = span_skip(bytes, part.size);
     }
 }
 
 void pipe_finish(struct sim_pipe *pipe)
 {
-    stream_finish(&pipe->in, later(pipe));
+    flow_finish(&pipe->in, later(pipe));
 }
 
 void pipe_reset(struct sim_pipe *pipe)
 {
-    stream_break(&pipe->in, later(pipe));
-    stream_break(&pipe->out, world_now(sim_world));
+    flow_break(&pipe->in, later(pipe));
+    flow_break(&pipe->out, world_now(sim_world));
 }
 
 /* ---- receiving ---- */
@@ -82,9 +82,9 @@ static void fill(struct sim_pipe *pipe, size_t size)
     struct pipe_receiving *receiving = &pipe->receiving;
     struct block *block = block_take(&pipe->port->landing);
     if (size > block->capacity) size = block->capacity;
-    struct span bytes = stream_front(&pipe->in, size);
+    struct span bytes = flow_front(&pipe->in, size);
     if (size > 0) memcpy(block->data, bytes.data, size);
-    stream_take(&pipe->in, size);
+    flow_take(&pipe->in, size);
     block->end = (uint32_t)size;
     block->sequence = pipe->socket->sequence_next++;
     block->state = BLOCK_AT_PORT;
@@ -115,14 +115,14 @@ static void progress_receiving(struct sim_pipe *pipe)
     uint64_t now_ns = world_now(sim_world);
     if (!socket->receiving || pipe->receiving.ending) return;
     size_t arrived;
-    while ((arrived = stream_arrived(&pipe->in, now_ns)) > 0 && may_fill(pipe)) {
+    while ((arrived = flow_arrived(&pipe->in, now_ns)) > 0 && may_fill(pipe)) {
         if (socket->stopping && !chance(pipe, world_faults()->despite)) break;
         fill(pipe, some(pipe, world_faults()->short_receive, arrived));
     }
     if (socket->stopping)
         begin_end(pipe, PORT_CANCELLED);
-    else if (stream_state(&pipe->in, now_ns) != STREAM_OPEN)
-        begin_end(pipe, stream_state(&pipe->in, now_ns) == STREAM_BROKEN ? PORT_RESET : PORT_OK);
+    else if (flow_state(&pipe->in, now_ns) != FLOW_OPEN)
+        begin_end(pipe, flow_state(&pipe->in, now_ns) == FLOW_BROKEN ? PORT_RESET : PORT_OK);
     else if (chance(pipe, world_faults()->send_error) && chance(pipe, 10))
         begin_end(pipe, PORT_TIMED_OUT);
 }
@@ -209,7 +209,7 @@ static void decide(struct sim_pipe *pipe, size_t size, enum port_error error)
     size_t left = size;
     for (int i = 0; i < sending->count && left > 0; i++) {
         struct span part = span_first(sending->parts[i], left);
-        stream_put(&pipe->out, part, later(pipe));
+        flow_put(&pipe->out, part, later(pipe));
         left -= part.size;
     }
 }
@@ -226,7 +226,7 @@ static void progress_sending(struct sim_pipe *pipe)
     uint64_t now_ns = world_now(sim_world);
     if (!pipe->socket->sending || sending->decided) return;
     size_t room = room_of(pipe), size = room < sending->total ? room : sending->total;
-    if (pipe->in.end == STREAM_BROKEN && pipe->in.end_ns <= now_ns)
+    if (pipe->in.end == FLOW_BROKEN && pipe->in.end_ns <= now_ns)
         decide(pipe, 0, PORT_RESET);
     else if (sending->cancelled && (size == 0 || !chance(pipe, world_faults()->despite)))
         decide(pipe, 0, PORT_CANCELLED);
@@ -270,7 +270,7 @@ static struct port_event harvest_sent(struct sim_pipe *pipe)
 
 uint64_t pipe_end_ns(const struct sim_pipe *pipe)
 {
-    bool ended = pipe->in.end != STREAM_OPEN && pipe->in.end_ns <= world_now(sim_world);
+    bool ended = pipe->in.end != FLOW_OPEN && pipe->in.end_ns <= world_now(sim_world);
     return ended ? pipe->in.end_ns : UINT64_MAX;
 }
 
@@ -286,7 +286,7 @@ static void progress_watching(struct sim_pipe *pipe)
 {
     const struct port_socket *socket = pipe->socket;
     if (!socket->watching || pipe->watch.decided) return;
-    bool ended = pipe_end_ns(pipe) != UINT64_MAX, broken = ended && pipe->in.end == STREAM_BROKEN;
+    bool ended = pipe_end_ns(pipe) != UINT64_MAX, broken = ended && pipe->in.end == FLOW_BROKEN;
     if (broken)
         decide_watch(pipe, PORT_RESET);
     else if (ended && socket->watching == PORT_WATCH_END)
@@ -347,15 +347,15 @@ uint64_t pipe_next_ns(const struct sim_pipe *pipe)
         next_ns = earlier(next_ns, receiving->filled[i].due_ns);
     if (receiving->ending && receiving->count == 0) next_ns = earlier(next_ns, receiving->end_ns);
     if (pipe->socket->receiving && !receiving->ending)
-        next_ns = earlier(next_ns, stream_next_ns(&pipe->in, now_ns));
+        next_ns = earlier(next_ns, flow_next_ns(&pipe->in, now_ns));
     if (pipe->socket->watching && pipe->watch.decided)
         next_ns = earlier(next_ns, pipe->watch.due_ns);
-    else if (pipe->socket->watching && pipe->in.end != STREAM_OPEN && pipe->in.end_ns > now_ns)
+    else if (pipe->socket->watching && pipe->in.end != FLOW_OPEN && pipe->in.end_ns > now_ns)
         next_ns = earlier(next_ns, pipe->in.end_ns);
     if (!pipe->socket->sending) return next_ns;
     if (pipe->sending.told) return next_ns;
     if (pipe->sending.decided) return earlier(next_ns, pipe->sending.due_ns);
-    if (pipe->in.end == STREAM_BROKEN) next_ns = earlier(next_ns, pipe->in.end_ns);
+    if (pipe->in.end == FLOW_BROKEN) next_ns = earlier(next_ns, pipe->in.end_ns);
     if (pipe->sending.not_before > now_ns) next_ns = earlier(next_ns, pipe->sending.not_before);
     return next_ns;
 }
@@ -369,7 +369,7 @@ void pipe_close(struct sim_pipe *pipe)
     pipe->socket = NULL;
     pipe->port = NULL;
     if (unread) /* what is on its way to the client may be lost, as with TCP */
-        stream_break(&pipe->out, draw_chance(&sim_world->draw, 500) ? now_ns : later(pipe));
+        flow_break(&pipe->out, draw_chance(&sim_world->draw, 500) ? now_ns : later(pipe));
     else
-        stream_finish(&pipe->out, later(pipe));
+        flow_finish(&pipe->out, later(pipe));
 }

@@ -4,8 +4,8 @@
 
 #include "memory.h"
 
+#include "flow.h"
 #include "port_sim.h"
-#include "stream.h"
 
 #include "stream/reorder.h"
 
@@ -50,7 +50,7 @@ struct sim_pipe {
     uint8_t kind; /* enum sim_handle_kind; first */
     uint32_t number;
     struct address client;   /* where it comes from */
-    struct stream in, out;   /* to the server; to the client */
+    struct flow in, out;     /* to the server; to the client */
     size_t window;           /* bytes to the client that may be on their way or wait for it */
     bool deaf;               /* the client takes nothing */
     bool smooth;             /* it has no faults of its own */

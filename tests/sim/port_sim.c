@@ -102,7 +102,7 @@ static void sim_shutdown(struct port *port, struct port_socket *socket)
     (void)port;
     trace_note("pipe %u is shut", pipe->number);
     world_shut(pipe);
-    stream_finish(&pipe->out, world_now(sim_world));
+    flow_finish(&pipe->out, world_now(sim_world));
 }
 
 static void sim_watch(struct port *port, struct port_socket *socket)

@@ -120,7 +120,7 @@ static void promise_discarded(const struct world *world, bool fine, const char *
 {
     if (fine || world->memory_failed || strstr(text, "busy") || strstr(text, "ended")) return;
     for (uint32_t i = 0; i < world->server->worker_count; i++) {
-        bool told = !mailbox_waiting(&world->server->workers[i].home.port->orders);
+        bool told = !mailbox_waiting(&world->server->workers[i].home.streams.port->orders);
         promise(world->runtimes[i] == NULL || world->runtimes[i]->next == NULL || !told,
                 "worker %u keeps a version that was refused", i);
     }

@@ -169,7 +169,7 @@ static uint64_t next_ns(const struct world *world)
         const struct sim_peer *peer = &world->peers[i];
         next = earlier(next, peer->next_ns);
         if (!peer->over && !peer->pipe.deaf)
-            next = earlier(next, stream_next_ns(&peer->pipe.out, world->now_ns));
+            next = earlier(next, flow_next_ns(&peer->pipe.out, world->now_ns));
     }
     return next;
 }
@@ -180,7 +180,7 @@ static uint64_t peer_next_ns(const struct world *world, const struct sim_peer *p
     if (peer_readable(peer)) return world->now_ns;
     uint64_t next = peer->next_ns;
     if (!peer->over && peer->connected && !peer->pipe.deaf)
-        next = earlier(next, stream_next_ns(&peer->pipe.out, world->now_ns));
+        next = earlier(next, flow_next_ns(&peer->pipe.out, world->now_ns));
     return next;
 }
 

@@ -83,7 +83,7 @@ Test(link_idle, a_limit_of_its_own_stays_when_the_settings_change)
     link_set_idle(own, 80 * SECOND);
     struct link_limits limits = own->home->limits;
     limits.idle_ns = 100 * SECOND;
-    worker_set_limits(offline_worker(offline), &limits, own->home->budget.limit);
+    worker_set_limits(offline_worker(offline), &limits, own->home->streams.budget.limit);
     cr_assert_eq(as_before->idle_limit_ns, 60 * SECOND);
     cr_assert_eq(own->idle_limit_ns, 80 * SECOND);
     cr_assert_eq(follower->idle_limit_ns, 100 * SECOND);
@@ -97,11 +97,11 @@ Test(link_idle, a_limit_of_its_own_stays_when_the_settings_change)
     cr_assert_eq(seen.idle, 3);
 
     limits.idle_ns = 0;
-    worker_set_limits(offline_worker(offline), &limits, own->home->budget.limit);
+    worker_set_limits(offline_worker(offline), &limits, own->home->streams.budget.limit);
     cr_assert_eq(follower->idle_limit_ns, 0);
     cr_assert_eq(own->idle_limit_ns, 80 * SECOND);
     limits.idle_ns = 70 * SECOND;
-    worker_set_limits(offline_worker(offline), &limits, own->home->budget.limit);
+    worker_set_limits(offline_worker(offline), &limits, own->home->streams.budget.limit);
     cr_assert_eq(follower->idle_limit_ns, 70 * SECOND);
     offline_close(offline);
 }
@@ -148,7 +148,7 @@ Test(link_idle, who_takes_little_of_what_the_system_holds_is_not_slow)
     struct seen seen = {.worker = NULL};
     struct offline *offline;
     ask_a_lot(&seen, &offline);
-    struct port *port = seen.link->home->port;
+    struct port *port = seen.link->home->streams.port;
     static struct port_operations operations;
     operations = *port->operations;
     operations.unsent = say_held;

@@ -16,7 +16,7 @@ static void begin(void)
     reader = connect_to(offline);
     struct link_limits limits = noted.link->home->limits;
     limits.hard_mark = HARD; /* as a reload may lower it */
-    worker_set_limits(offline_worker(offline), &limits, noted.link->home->budget.limit);
+    worker_set_limits(offline_worker(offline), &limits, noted.link->home->streams.budget.limit);
     offline_set_deaf(reader, true);
 }
 
@@ -105,7 +105,7 @@ Test(link_marks, a_packet_that_finds_no_memory_refuses_none_that_follow_an_empty
 {
     begin();
     struct link_limits limits = noted.link->home->limits;
-    size_t memory = noted.link->home->budget.limit;
+    size_t memory = noted.link->home->streams.budget.limit;
     worker_set_limits(offline_worker(offline), &limits, 0);
     cr_assert_eq(queue(200000), SEND_NO_MEMORY);
     worker_set_limits(offline_worker(offline), &limits, memory);

@@ -292,7 +292,7 @@ Test(pressure, a_peer_that_leaves_an_unfinished_packet_without_memory_for_it_end
     cr_assert(offline_run(offline));
     cr_assert_eq(noted.disconnected, 1);
     cr_assert_str_eq(noted.reason, "eof");
-    cr_assert_eq(links[leaves]->gather.capacity, 0);
+    cr_assert_eq(links[leaves]->stream.inbox.gather.capacity, 0);
     offline_close(offline);
 }
 

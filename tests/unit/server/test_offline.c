@@ -317,7 +317,7 @@ Test(offline, has_as_many_blocks_as_one_worker_can_use)
     struct offline_peer *peer = connect_to(offline);
     say(offline, peer, "hello");
     expect(peer, span_text("hello"));
-    cr_assert_eq(seen.link->home->blocks.total, BLOCK_COUNT_MAX);
+    cr_assert_eq(seen.link->home->streams.blocks.total, BLOCK_COUNT_MAX);
     offline_close(offline);
 }
 

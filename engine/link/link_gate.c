@@ -1,0 +1,109 @@
+/* link_gate.c - why nothing is taken from a link's input, and what follows when a gate is closed. */
+#include "link/link.h"
+
+void link_update_receiving(struct link *link)
+{
+    stream_listen(&link->stream, link->gates == 0, link->gates & GATES_WATCHED);
+}
+
+/* How long a handler may wait yet, and for how long a gate may stay closed behind which the peer has ended. */
+uint64_t link_open_deadline_ns(const struct link *link)
+{
+    const struct link_limits *limits = &link->home->limits;
+    uint64_t at_ns = UINT64_MAX;
+    if (link->gates & GATES_OF_HANDLERS && limits->wait_ns > 0)
+        at_ns = link->waits_ns + limits->wait_ns;
+    if ((link->stream.ended || link->stream.ending) && link->gates & GATES_BOUNDED) {
+        uint64_t since_ns = link->gated_ns > link->ending_ns ? link->gated_ns : link->ending_ns;
+        if (since_ns + limits->drain_ns < at_ns) at_ns = since_ns + limits->drain_ns;
+    }
+    return at_ns;
+}
+
+/* When it fires it looks what has become of its reasons: nobody stops it before. */
+void link_update_deadline(struct link *link)
+{
+    struct link_home *home = link->home;
+    if (link->stream.state != STREAM_OPEN) return;
+    uint64_t at_ns = link_open_deadline_ns(link);
+    if (at_ns != UINT64_MAX)
+        wheel_start(&home->wheel, &link->deadline, at_ns + home->streams.gap_ns);
+}
+
+void link_gate_close(struct link *link, enum link_gate gate)
+{
+    bool is_new = !(link->gates & gate);
+    uint64_t now_ns = link_home_now(link->home);
+    link->gates |= (uint8_t)gate;
+    if (is_new && gate & GATES_OF_HANDLERS) link->waits_ns = now_ns;
+    if (is_new && gate & GATES_BOUNDED) {
+        link->gated_ns = now_ns;
+        link_update_deadline(link);
+    }
+    link_update_receiving(link);
+}
+
+/* Behind a gate of ours it could not be heard: its silence begins now. */
+void link_note_open(struct link *link, enum link_gate gate)
+{
+    link->gates &= (uint8_t)~gate;
+    if (gate & (GATES_OF_OURS | GATE_SLOW)) link->stream.received_ns = link_home_now(link->home);
+}
+
+void link_starve(struct link *link)
+{
+    struct link_home *home = link->home;
+    if (link->gates & GATE_STARVED) return;
+    link->starved_ns = link_home_now(home);
+    list_append(&home->starved, &link->starved);
+    link_gate_close(link, GATE_STARVED);
+}
+
+/* ---- later ---- */
+
+bool link_home_look(struct link_home *home)
+{
+    uint64_t taken_ns = port_clock(home->streams.port) - port_now(home->streams.port);
+    bool late = taken_ns > LINK_TURN_LONG_MS * WHEEL_TICK_NS;
+    if (!late) home->done = 0;
+    return late;
+}
+
+void link_wake(struct link *link)
+{
+    if (list_empty(&link->woken)) list_append(&link->home->woken, &link->woken);
+}
+
+void link_yield(struct link *link)
+{
+    link_wake(link);
+    link_gate_close(link, GATE_TURN);
+}
+
+/* For a script, which must not be called again before it has returned. */
+static void gate_open_later(struct link *link, enum link_gate gate)
+{
+    if (!(link->gates & gate)) return;
+    link_note_open(link, gate);
+    link_wake(link);
+}
+
+void link_pause(struct link *link)
+{
+    link_gate_close(link, GATE_PAUSED);
+}
+
+void link_resume(struct link *link)
+{
+    gate_open_later(link, GATE_PAUSED);
+}
+
+void link_hold(struct link *link)
+{
+    link_gate_close(link, GATE_HELD);
+}
+
+void link_release(struct link *link)
+{
+    gate_open_later(link, GATE_HELD);
+}

@@ -1,0 +1,67 @@
+/* link_turn.c - what a link does about the events of its stream, and when a gate opens. */
+#include "link/link.h"
+
+void link_gate_open(struct link *link, enum link_gate gate)
+{
+    if (!(link->gates & gate)) return;
+    link_note_open(link, gate);
+    if (gate == GATE_STARVED) list_remove(&link->starved);
+    link_pump(link);
+}
+
+void link_tell_drained(struct link *link)
+{
+    struct link_home *home = link->home;
+    link->drain_owed = link->refusing = false;
+    if (link->stream.state == STREAM_OPEN && home->script->drained != NULL)
+        home->script->drained(home->script_state, link);
+    if (link->stream.outbox.pending <= home->limits.soft_mark)
+        link_gate_open(link, GATE_SLOW);
+    else
+        link->drain_owed = true; /* it has queued more, and is told again */
+}
+
+void link_pump_woken(struct link_home *home)
+{
+    struct list *node;
+    struct list turn; /* those that wake again meanwhile have their next turn */
+    list_init(&turn);
+    list_move_all(&turn, &home->woken);
+    while ((node = list_take_first(&turn)) != NULL) {
+        struct link *link = container_of(node, struct link, woken);
+        if (link->gates & GATE_TURN) link_note_open(link, GATE_TURN);
+        if (link->drain_owed && link->stream.outbox.pending == 0) link_tell_drained(link);
+        link_pump(link);
+    }
+}
+
+/* ---- events of the stream ---- */
+
+void link_arrived(struct stream *stream)
+{
+    link_pump(link_of(stream));
+}
+
+void link_sent(struct stream *stream)
+{
+    struct link *link = link_of(stream);
+    if (link->drain_owed && link->stream.outbox.pending <= link->home->limits.soft_mark)
+        link_tell_drained(link);
+}
+
+static enum link_reason reason_of(enum port_error error)
+{
+    return error == PORT_TIMED_OUT   ? LINK_TIMEOUT
+           : error == PORT_NO_MEMORY ? LINK_MEMORY
+                                     : LINK_RESET;
+}
+
+void link_broke(struct stream *stream, enum port_error error)
+{
+    link_fail(link_of(stream), reason_of(error));
+}
+
+void link_lingers(struct stream *stream)
+{
+    link_set_deadline(link_of(stream), LINK_LINGER_MS * WHEEL_TICK_NS);
+}

@@ -1,0 +1,100 @@
+#include "stream/inbox.h"
+
+/* Landing blocks are the port's, and of no pool of ours. */
+static bool is_spilled(const struct stream_home *home, const struct block *block)
+{
+    return block->pool == &home->blocks;
+}
+
+/* It is in no list any more. */
+static void give_back(struct stream_home *home, struct block *block)
+{
+    if (is_spilled(home, block)) {
+        block_give(block);
+        return;
+    }
+    home->parked_blocks--;
+    port_recv_done(home->port, block);
+}
+
+void inbox_unpark(struct inbox *inbox, struct stream_home *home)
+{
+    struct list *node = list_take_first(&inbox->parked);
+    check(node != NULL);
+    give_back(home, block_of(node));
+}
+
+bool inbox_absorb(struct inbox *inbox, struct stream_home *home, size_t size, size_t wanted)
+{
+    struct block *block = block_of(inbox->parked.next);
+    struct span bytes = span_first(block_bytes(block), size);
+    if (gather_empty(&inbox->gather)) inbox->gathered_ns = stream_now(home);
+    if (!gather_append(&inbox->gather, &home->blocks, bytes, wanted)) return false;
+    block->begin += (uint32_t)bytes.size;
+    if (block->begin == block->end) inbox_unpark(inbox, home);
+    return true;
+}
+
+/* Copies a landing block into blocks of the pool. False if half of them would not be free any more. */
+static bool spill_one(struct block_pool *pool, struct block *landed, struct list *target)
+{
+    struct span left = block_bytes(landed);
+    size_t count = (left.size + pool->block_size - 1) / pool->block_size;
+    if (pool->free_count < pool->total / 2 + count) return false;
+    while (left.size > 0) {
+        struct block *block = block_take(pool);
+        struct span part = span_first(left, pool->block_size);
+        memcpy(block->data, part.data, part.size);
+        block->end = (uint32_t)part.size;
+        list_append(target, &block->node);
+        left = span_skip(left, part.size);
+    }
+    return true;
+}
+
+/* What has to wait for memory waits in blocks while there are enough: landing blocks are few, and
+ * one stream that is being stopped may have filled them all. */
+void inbox_spill(struct inbox *inbox, struct stream_home *home)
+{
+    struct list waiting, *node;
+    list_init(&waiting);
+    while ((node = list_take_first(&inbox->parked)) != NULL) {
+        struct block *block = block_of(node);
+        if (is_spilled(home, block)) {
+            list_append(&waiting, node);
+        } else if (spill_one(&home->blocks, block, &waiting)) {
+            give_back(home, block);
+        } else {
+            list_append(&waiting, node);
+            break;
+        }
+    }
+    list_move_all(&waiting, &inbox->parked);
+    list_move_all(&inbox->parked, &waiting);
+}
+
+size_t inbox_size(const struct inbox *inbox)
+{
+    size_t size = gather_bytes(&inbox->gather).size;
+    for (struct list *node = inbox->parked.next; node != &inbox->parked; node = node->next)
+        size += block_bytes(block_of(node)).size;
+    return size;
+}
+
+void inbox_drop(struct inbox *inbox, struct stream_home *home)
+{
+    while (!list_empty(&inbox->parked)) inbox_unpark(inbox, home);
+    gather_clear(&inbox->gather, &home->blocks);
+}
+
+void inbox_check(const struct inbox *inbox)
+{
+    const struct gather *gather = &inbox->gather;
+    check(gather->begin <= gather->end);
+    check(gather->end <= gather->capacity);
+    for (struct list *node = inbox->parked.next; node != &inbox->parked; node = node->next) {
+        const struct block *block = block_of(node);
+        check(block->begin < block->end);
+        check(block->end <= block->capacity);
+    }
+}
