@@ -98,12 +98,25 @@ static int lua_send(lua_State *L)
     return lua_conn_answer(L, worker_send(runtime_of(L)->worker, id, packet));
 }
 
-/* conn:send(packet) */
-static int conn_send(lua_State *L)
+__attribute__((noinline)) static int send_to_any(lua_State *L)
 {
     struct link *link = lua_conn_check(L, 1);
     struct span packet = check_packet(L, 2);
     return lua_conn_answer(L, link == NULL ? SEND_CLOSED : link_send(link, packet));
+}
+
+/* conn:send(packet). Most send to the conn that their handler is about. */
+static int conn_send(lua_State *L)
+{
+    const struct run *run = runtime_of(L)->current;
+    size_t size;
+    if (run == NULL || run->conn == NULL || run->conn != lua_topointer(L, 1)) return send_to_any(L);
+    const char *data = lua_tolstring(L, 2, &size);
+    if (data == NULL) return send_to_any(L);
+    enum send_result result = link_send(run->link, span_of(data, size));
+    if (result != SEND_OK) return lua_conn_answer(L, result);
+    lua_pushboolean(L, 1);
+    return 1;
 }
 
 const struct link *lua_conn_check_except(lua_State *L, int index)

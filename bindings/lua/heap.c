@@ -97,9 +97,9 @@ static inline void *provide(struct heap *heap, void *old, size_t old_size, size_
 
 /* ---- Lua's allocator ---- */
 
-static void *allocate(void *state, void *old, size_t old_size, size_t new_size)
+__attribute__((noinline)) static void *allocate_any(struct heap *heap, void *old, size_t old_size,
+                                                    size_t new_size)
 {
-    struct heap *heap = state;
     size_t before = old == NULL ? 0 : old_size; /* of a new one, Lua tells what it is for */
     if (new_size > before && heap->limit > 0 && heap->used + (new_size - before) > heap->limit) {
         heap->refused = true;
@@ -114,6 +114,31 @@ static void *allocate(void *state, void *old, size_t old_size, size_t new_size)
     }
     if (block != NULL || new_size == 0) heap->used += new_size - before;
     return block;
+}
+
+/* One way in and one out for what is kept: most of what Lua takes and gives back is that. */
+static void *allocate(void *state, void *old, size_t old_size, size_t new_size)
+{
+    struct heap *heap = state;
+    struct heap_kept *kept;
+    if (old == NULL && new_size > 0 && may_be_kept(new_size) &&
+        heap->used + new_size - 1 <=
+            heap->limit - 1 && /* a limit of 0, which is none, is the largest then */
+        (kept = heap->kept[class_of(new_size)]) != NULL) {
+        heap->kept[class_of(new_size)] = kept->next;
+        heap->kept_bytes -= size_of(class_of(new_size));
+        heap->used += new_size;
+        return kept;
+    }
+    if (new_size == 0 && old != NULL && may_be_kept(old_size) && heap->kept_bytes < HEAP_KEPT_MAX) {
+        kept = old;
+        kept->next = heap->kept[class_of(old_size)];
+        heap->kept[class_of(old_size)] = kept;
+        heap->kept_bytes += size_of(class_of(old_size));
+        heap->used -= old_size;
+        return NULL;
+    }
+    return allocate_any(heap, old, old_size, new_size);
 }
 
 static bool in_pages(size_t size)

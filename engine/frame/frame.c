@@ -245,6 +245,7 @@ bool frame_finish(struct frame *frame, struct error *error)
                              frame->codec->name, frame->max, frame->packet_max);
         frame->packet_max = frame->max;
     }
+    frame->plain = false;
     if (frame->packet_max == 0)
         return error_set(error, ERROR_INPUT, "%s framing: max_packet is 0", frame->codec->name);
     return frame->codec->finish(frame, error);

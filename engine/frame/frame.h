@@ -12,6 +12,8 @@
 #include "base/error.h"
 #include "base/span.h"
 
+#include <string.h>
+
 enum frame_kind { FRAME_LENGTH, FRAME_LINE, FRAME_FIXED, FRAME_RAW };
 enum frame_verdict { FRAME_MORE, FRAME_PACKET, FRAME_ERROR };
 
@@ -50,7 +52,6 @@ struct frame_length {
     bool counts_header; /* the value counts the offset bytes and the field itself; default true */
 
     /* Figures that frame_finish works out, so that cutting only compares and adds. */
-    bool plain;           /* 4 bytes, little, no offset */
     uint16_t header_size; /* offset + size; with a varint: the least that it can be */
     int64_t bias;         /* bytes of the rest = value + bias */
     uint64_t value_min, value_max;
@@ -74,6 +75,7 @@ struct frame_line {
 struct frame {
     const struct frame_codec *codec;
     enum frame_kind kind;
+    bool plain;          /* a length of 4 bytes, little, in front of all: as frame_default has it */
     uint64_t packet_max; /* bytes of a packet, both ways; frame_finish may lower it */
     uint64_t max;        /* the setting "max", if it was set: at most packet_max */
     uint16_t given;      /* settings that were set by name, a bit each: 1 << enum frame_setting */
@@ -121,7 +123,43 @@ static inline enum frame_verdict frame_next(const struct frame *frame, struct fr
     return frame->codec->next(frame, cursor, input, cut);
 }
 
-/* The same, and nothing is changed. */
+enum { FRAME_PLAIN_HEADER = 4 };
+
+/* The packet at the front, if the framing is plain and all of it is there: false says nothing, ask frame_next. It
+ * takes FRAME_PLAIN_HEADER bytes more than it has. For a cursor that is zero. */
+static inline bool frame_next_plain(const struct frame *frame, struct span input,
+                                    struct span *packet)
+{
+    const struct frame_length *length = &frame->length;
+    if (!frame->plain || input.size < FRAME_PLAIN_HEADER) return false;
+    const uint8_t *field = input.data;
+    uint64_t value =
+        field[0] | (uint32_t)field[1] << 8 | (uint32_t)field[2] << 16 | (uint32_t)field[3] << 24;
+    if (value > length->value_max || value < length->value_min) return false;
+    size_t rest = (size_t)(value + (uint64_t)length->bias);
+    if (input.size - FRAME_PLAIN_HEADER < rest) return false;
+    *packet = span_of(input.data + FRAME_PLAIN_HEADER, rest);
+    return true;
+}
+
+/* The header for a packet of that size, if the framing is plain and takes it: false says nothing, ask
+ * frame_wrap. */
+static inline bool frame_wrap_plain(const struct frame *frame, size_t size, uint32_t *value)
+{
+    const struct frame_length *length = &frame->length;
+    if (!frame->plain || size > frame->packet_max || (int64_t)size < length->bias) return false;
+    *value = (uint32_t)(size - (uint64_t)length->bias);
+    return true;
+}
+
+/* Puts the header and the packet to where there is room for both. */
+static inline void frame_store_plain(uint8_t *room, uint32_t value, struct span packet)
+{
+    for (int i = 0; i < FRAME_PLAIN_HEADER; i++) room[i] = (uint8_t)(value >> 8 * i);
+    if (packet.size != 0) memcpy(room + FRAME_PLAIN_HEADER, packet.data, packet.size);
+}
+
+/* The same as frame_next, and nothing is changed. */
 enum frame_verdict frame_peek(const struct frame *frame, struct frame_cursor cursor,
                               struct span input);
 enum frame_verdict frame_length_peek(const struct frame *frame, struct span input); /* for it */

@@ -121,7 +121,7 @@ static enum frame_verdict length_next(const struct frame *frame, struct frame_cu
                                       struct span input, struct frame_cut *cut)
 {
     const struct frame_length *length = &frame->length;
-    if (!length->plain) return cut_any(length, cursor, input, cut);
+    if (!frame->plain) return cut_any(length, cursor, input, cut);
     if (input.size < 4) return more(cursor, 4);
     return cut_rest(length, cursor, input, 4, load_plain(input.data), cut);
 }
@@ -162,7 +162,7 @@ static enum frame_fault length_wrap(const struct frame *frame, struct span packe
 
     uint64_t value = rest - (uint64_t)length->bias;
     check(value <= length->value_max);
-    if (!length->plain) {
+    if (!frame->plain) {
         *count = wrap_any(length, packet, value, header, parts);
         return FRAME_NO_FAULT;
     }
@@ -221,7 +221,7 @@ static bool length_finish(struct frame *frame, struct error *error)
         frame->packet_max = possible;
         value_max = field_max;
     }
-    length->plain = length->size == 4 && !length->big_endian && length->offset == 0;
+    frame->plain = length->size == 4 && !length->big_endian && length->offset == 0;
     length->header_size = (uint16_t)header;
     length->bias = bias;
     length->value_min = bias < 0 ? (uint64_t)-bias : 0;

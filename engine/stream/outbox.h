@@ -39,6 +39,26 @@ void outbox_init(struct outbox *outbox);
 bool outbox_append(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
                    int count, size_t total);
 
+/* Room behind all that is queued, in one block, for `size` bytes that count as queued from now on: they must be
+ * filled in at once. NULL, and nothing has changed: they take the other way. 1 <= size. */
+static inline uint8_t *outbox_room(struct outbox *outbox, struct block_pool *pool, size_t size)
+{
+    struct block *block;
+    if (!list_empty(&outbox->blocks)) {
+        block = block_of(outbox->blocks.previous);
+        if (block->holds_references || block->capacity - block->end < size) return NULL;
+    } else {
+        if (outbox->first != NULL || size > pool->block_size) return NULL;
+        block = block_take(pool);
+        if (block == NULL) return NULL;
+        list_append(&outbox->blocks, &block->node);
+    }
+    uint8_t *room = block->data + block->end;
+    block->end += (uint32_t)size;
+    outbox->pending += size;
+    return room;
+}
+
 /* Refers to a whole chunk, which is held until it has been sent. False: as above. */
 bool outbox_append_chunk(struct outbox *outbox, struct block_pool *pool, struct chunk *chunk);
 

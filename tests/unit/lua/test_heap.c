@@ -79,6 +79,26 @@ Test(heap, of_what_is_given_back_a_bounded_part_is_kept_and_taken_again)
 }
 
 /* Code that is to be loaded may have as much as the state has, and once. */
+Test(heap, what_is_kept_is_not_given_beyond_the_limit)
+{
+    struct heap_try try;
+    begin(&try, MIB);
+    void *small = take(&try, BLOCK);
+    give(&try, small, BLOCK);
+    cr_assert(try.heap.kept_bytes > 0);
+    size_t left = MIB - try.heap.used - BLOCK;
+    void *large = take(&try, left + 1);
+    cr_assert_null(take(&try, BLOCK));
+    cr_assert(try.heap.refused);
+    give(&try, large, left + 1);
+    large = take(&try, left);
+    cr_assert_eq(take(&try, BLOCK), small, "to the last byte");
+    cr_assert_eq(try.heap.used, MIB);
+    give(&try, small, BLOCK);
+    give(&try, large, left);
+    heap_close(&try.heap);
+}
+
 Test(heap, a_loan_is_as_much_as_one_state_may_have)
 {
     struct heap_try try;

@@ -143,6 +143,25 @@ Test(stream, what_is_put_into_a_full_queue_is_sent_meanwhile)
     desk_close(&desk);
 }
 
+Test(stream, what_is_shared_is_put_into_a_full_queue_likewise)
+{
+    struct budget budget = {.limit = 4096};
+    struct chunk *chunk = chunk_make(&budget, DESK_BLOCK_SIZE);
+    cr_assert_not_null(chunk);
+    memset(chunk->data, 'c', chunk->size);
+    desk_open(&desk);
+    desk.home.budget.limit = 0;
+    for (int i = 0; i < 4 * DESK_BLOCKS; i++) cr_assert(stream_put_chunk(&desk.stream, chunk));
+    stream_touch(&desk.stream);
+    desk_turn(&desk);
+    cr_assert_eq(memory_peer_received(&desk.peer).size, 4 * DESK_BLOCKS * DESK_BLOCK_SIZE);
+    stream_break(&desk.stream);
+    desk_turn(&desk);
+    desk_close(&desk);
+    chunk_drop(chunk);
+    cr_assert_eq(budget_used(&budget), 0);
+}
+
 Test(stream, what_finds_no_block_is_refused_while_the_peer_takes_nothing)
 {
     static const uint8_t bytes[DESK_BLOCK_SIZE];
