@@ -148,7 +148,7 @@ uint64_t link_id(const struct link *link);    /* unique for the server's life, b
 uint32_t link_slot(const struct link *link);  /* below worker_slots; reused when the link is gone */
 size_t link_pending(const struct link *link); /* bytes queued */
 double link_connected_at(const struct link *link); /* seconds on worker_now's clock */
-const struct address *link_peer(const struct link *link);
+void link_peer(const struct link *link, struct address *peer);
 uint32_t link_listener(const struct link *link); /* index in the configuration */
 
 /* Nanoseconds without receiving before `idle`; 0: never. Counts from now. */

@@ -15,6 +15,13 @@ enum {
     DRAIN_S = 2,
 };
 
+static const char *format_peer(const struct link *link, char *text)
+{
+    struct address peer;
+    link_peer(link, &peer);
+    return address_format(&peer, text);
+}
+
 static const char log_name[] = "admin";
 
 /* What has come of a connection's first line. */
@@ -69,7 +76,7 @@ static void answer(struct link *link, const char *bytes, size_t size)
 static void refuse(struct link *link)
 {
     char peer[ADDRESS_TEXT_MAX];
-    log_line(LOG_DEBUG, "%s sent no command", address_format(link_peer(link), peer));
+    log_line(LOG_DEBUG, "%s sent no command", format_peer(link, peer));
     answer(link, "error\n", strlen("error\n"));
 }
 
@@ -81,7 +88,7 @@ static void run(struct admin *admin, const struct admin_command *command, struct
     log_name_thread(NULL); /* what it does is not about this server */
     bool fine = command->act(admin->context, text, ADMIN_TEXT_MAX);
     log_name_thread(log_name);
-    log_line(LOG_DEBUG, "%s for %s: %s", command->name, address_format(link_peer(link), peer),
+    log_line(LOG_DEBUG, "%s for %s: %s", command->name, format_peer(link, peer),
              fine ? "ok" : "error");
 
     const char *head = fine ? "ok\n" : "error\n";

@@ -352,7 +352,8 @@ static int add_conn(lua_State *L)
     struct runtime *runtime = addition->runtime;
     struct link *link = addition->link;
     char text[ADDRESS_TEXT_MAX];
-    const struct address *peer = link_peer(link);
+    struct address peer;
+    link_peer(link, &peer);
     lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->conns);
     lua_createtable(L, 1, 2);
     lua_pushinteger(L, (lua_Integer)link_id(link));
@@ -365,9 +366,9 @@ static int add_conn(lua_State *L)
     push_metatable(runtime, L, link_listener(link));
     lua_pushinteger(L, (lua_Integer)link_id(link));
     lua_setfield(L, -2, "id");
-    lua_pushstring(L, address_format_host(peer, text));
+    lua_pushstring(L, address_format_host(&peer, text));
     lua_setfield(L, -2, "ip");
-    lua_pushinteger(L, peer->port);
+    lua_pushinteger(L, peer.port);
     lua_setfield(L, -2, "port");
     lua_pushnumber(L, link_connected_at(link));
     lua_setfield(L, -2, "connected_at");

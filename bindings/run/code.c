@@ -24,7 +24,8 @@ static bool is_waited_in(const struct runtime *runtime, uint64_t generation)
 {
     if (run_any_of(&runtime->loose, generation)) return true;
     for (uint32_t i = 0; i < worker_slots(runtime->worker); i++)
-        if (run_any_of(&runtime->owned[i], generation)) return true;
+        if (runtime->owned[i].next != NULL && run_any_of(&runtime->owned[i], generation))
+            return true;
     return false;
 }
 

@@ -130,9 +130,9 @@ static enum script_verdict answer(struct run *run, enum run_state state)
 }
 
 /* Does a handler wait whose packets wait, too? An on_idle that waits stops nobody. */
-static bool has_waiting(const struct runtime *runtime, const struct link *link)
+static bool has_waiting(struct runtime *runtime, const struct link *link)
 {
-    const struct list *head = &runtime->owned[link_slot(link)];
+    const struct list *head = runtime_owned(runtime, link_slot(link));
     for (const struct list *node = head->next; node != head; node = node->next) {
         const struct run *run = container_of((struct list *)node, struct run, node);
         if (run->kind == ON_RECEIVE || run->kind == ON_DRAIN) return true;

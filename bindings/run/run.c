@@ -222,7 +222,7 @@ struct run *run_take(struct runtime *runtime, int kind, struct link *link)
     run->link = owned ? link : NULL;
     run->conn = NULL;
     run->link_id = link == NULL ? 0 : link_id(link);
-    run->owner = owned ? &runtime->owned[link_slot(link)] : &runtime->loose;
+    run->owner = owned ? runtime_owned(runtime, link_slot(link)) : &runtime->loose;
     run->wait.lasts = false;
     run->interrupted = false;
     run->reached = true;
@@ -327,7 +327,7 @@ static void cancel(struct list *waiting)
 
 void run_cancel_owned(struct runtime *runtime, const struct link *link)
 {
-    cancel(&runtime->owned[link_slot(link)]);
+    cancel(runtime_owned(runtime, link_slot(link)));
 }
 
 bool run_any_of(const struct list *waiting, uint64_t generation)
@@ -363,7 +363,8 @@ static void free_runs(struct list *runs)
 
 void run_cancel_all(struct runtime *runtime)
 {
-    for (uint32_t i = 0; i < worker_slots(runtime->worker); i++) cancel(&runtime->owned[i]);
+    for (uint32_t i = 0; i < worker_slots(runtime->worker); i++)
+        if (runtime->owned[i].next != NULL) cancel(&runtime->owned[i]);
     cancel(&runtime->loose);
     if (runtime->spare != NULL) list_append(&runtime->free_runs, &runtime->spare->node);
     runtime->spare = NULL;

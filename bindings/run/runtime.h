@@ -38,7 +38,7 @@ struct runtime {
     struct list free_runs;    /* and others, while that one waits */
     uint32_t free_run_count;
     struct list loose;          /* waiting runs that no connection owns */
-    struct list *owned;         /* worker_slots of them: waiting runs of each connection */
+    struct list *owned;         /* worker_slots of them: see runtime_owned */
     struct list timers;         /* struct timer that run */
     struct list groups;         /* what scripts hold of them: lua_group.c */
     struct frame *framings[64]; /* made by conn:framing; kept for good */
@@ -75,6 +75,14 @@ struct program {
     bool only_loads;       /* no handler is called, and no timer fires */
     bool serves;           /* what scripts print waits for nobody */
 };
+
+/* The waiting runs of a connection's slot. Heads that were never asked for are zero, and take no memory. */
+static inline struct list *runtime_owned(struct runtime *runtime, uint32_t slot)
+{
+    struct list *head = &runtime->owned[slot];
+    if (head->next == NULL) list_init(head);
+    return head;
+}
 
 /* The runtime that a C function was registered with. */
 static inline struct runtime *runtime_of(lua_State *L)

@@ -125,7 +125,6 @@ static struct runtime *make_runtime(const struct program *program, struct worker
     list_init(&runtime->groups);
     runtime->owned = calloc(worker_slots(worker), sizeof *runtime->owned);
     if (runtime->owned == NULL) goto failed;
-    for (uint32_t i = 0; i < worker_slots(worker); i++) list_init(&runtime->owned[i]);
     if (!overtime_open(&runtime->state.overtime, worker_number(worker))) goto failed;
     if (program->made != NULL) *program->made = runtime;
     return runtime;

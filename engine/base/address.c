@@ -4,6 +4,7 @@
 #include "base/settings.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define UNIX_PREFIX "unix:"
@@ -141,4 +142,28 @@ bool address_is_same(const struct address *one, const struct address *other)
 {
     char text[ADDRESS_TEXT_MAX], other_text[ADDRESS_TEXT_MAX];
     return strcmp(address_format(one, text), address_format(other, other_text)) == 0;
+}
+
+void address_pack(const struct address *address, struct address_packed *packed)
+{
+    *packed = (struct address_packed){.family = address->family, .port = address->port};
+    if (address->family != ADDRESS_UNIX)
+        memcpy(packed->ip, address->ip, sizeof packed->ip);
+    else if (address->path[0] != '\0')
+        packed->path = strdup(address->path);
+}
+
+void address_unpack(const struct address_packed *packed, struct address *address)
+{
+    *address = (struct address){.family = packed->family, .port = packed->port};
+    if (packed->family != ADDRESS_UNIX)
+        memcpy(address->ip, packed->ip, sizeof packed->ip);
+    else if (packed->path != NULL)
+        snprintf(address->path, sizeof address->path, "%s", packed->path);
+}
+
+void address_free(struct address_packed *packed)
+{
+    if (packed->family == ADDRESS_UNIX) free(packed->path);
+    *packed = (struct address_packed){.family = ADDRESS_NONE};
 }

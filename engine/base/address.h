@@ -21,6 +21,19 @@ struct address {
 
 enum { ADDRESS_TEXT_MAX = 128 };
 
+/* The same in less room, for what there are many of. */
+struct address_packed {
+    uint8_t family;
+    uint16_t port;
+    union {
+        uint8_t ip[16];
+        char *path; /* NULL: it has no name, or there was no memory for it */
+    };
+};
+void address_pack(const struct address *address, struct address_packed *packed);
+void address_unpack(const struct address_packed *packed, struct address *address);
+void address_free(struct address_packed *packed);
+
 /* "127.0.0.1:7000" "[::1]:7000" "localhost:7000" "*:7000" ":7000" "7000" "unix:/run/x.sock".
  * Without a host it is every IPv4 address. Names other than localhost are not looked up. */
 bool address_parse(const char *text, struct address *address, struct error *error);

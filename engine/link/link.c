@@ -7,7 +7,7 @@ static void log_link(const struct link *link, const char *event)
     char peer[ADDRESS_TEXT_MAX];
     if (!log_wants(LOG_DEBUG)) return;
     log_line(LOG_DEBUG, "connection %llu from %s: %s", (unsigned long long)link->entry.id,
-             address_format(&link->peer, peer), event);
+             link_format_peer(link, peer), event);
 }
 
 static void ended(struct stream *stream)
@@ -30,6 +30,7 @@ static void settled(struct stream *stream)
     link_drop_input(link);
     stream_close(stream);
     list_remove(&link->woken);
+    address_free(&link->peer);
     table_give(&home->table, &link->entry);
     atomic_fetch_sub_explicit(&home->load, 1, memory_order_relaxed);
 }
@@ -60,11 +61,11 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
         .gated_ns = now_ns,
         .connected_ns = port_now(home->streams.port),
         .listener = origin->listener,
-        .peer = origin->peer,
     };
     link->entry = kept; /* its neighbours point at it */
+    address_pack(&origin->peer, &link->peer);
     if (!stream_open(&link->stream, &home->streams, &owner, origin->handle,
-                     home->limits.recv_depth))
+                     home->streams.window > 1 ? link->early : NULL))
         goto no_port;
     list_init(&link->starved);
     list_init(&link->woken);
@@ -86,6 +87,7 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
     return link;
 
 no_port:
+    address_free(&link->peer);
     table_give(&home->table, entry);
 refused:
     home->streams.port->operations->close_handle(origin->handle);
@@ -128,9 +130,9 @@ double link_connected_at(const struct link *link)
     return (double)link->connected_ns / 1e9;
 }
 
-const struct address *link_peer(const struct link *link)
+void link_peer(const struct link *link, struct address *peer)
 {
-    return &link->peer;
+    address_unpack(&link->peer, peer);
 }
 
 uint32_t link_listener(const struct link *link)

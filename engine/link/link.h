@@ -115,7 +115,8 @@ struct link {
     uint32_t listener;
     uint8_t word_size;
     char word[LINK_WORD_MAX]; /* the script's own reason, and a NUL; "" if none */
-    struct address peer;
+    struct address_packed peer;
+    struct block *early[]; /* places to re-order in, as many as the port needs */
 };
 
 struct link_origin {
@@ -227,6 +228,9 @@ void link_set_deadline(struct link *link, uint64_t delay_ns);
 void link_hasten(struct link *link);
 
 /* ---- link_log.c ---- */
+
+/* As address_format. */
+const char *link_format_peer(const struct link *link, char *text);
 
 /* One line about a connection, at most LOG_BURST a second with that format from one worker. */
 __attribute__((format(printf, 3, 4))) void link_log(struct link *link, enum log_level level,

@@ -2,6 +2,13 @@
 
 #include <stdarg.h>
 
+const char *link_format_peer(const struct link *link, char *text)
+{
+    struct address peer;
+    address_unpack(&link->peer, &peer);
+    return address_format(&peer, text);
+}
+
 static void tell(struct wheel_timer *timer)
 {
     struct link_home *home = container_of(timer, struct link_home, log_timer);
@@ -42,7 +49,7 @@ void link_log(struct link *link, enum log_level level, const char *format, ...)
     va_end(arguments);
     if (!link_home_may_log(link->home, level, (uintptr_t)format, 0, span_text(text))) return;
     log_line(level, "connection %llu from %s: %s", (unsigned long long)link->entry.id,
-             address_format(&link->peer, peer), text);
+             link_format_peer(link, peer), text);
 }
 
 void link_note(struct link *link, struct log_seldom *seldom, const char *format, ...)
@@ -59,5 +66,5 @@ void link_note(struct link *link, struct log_seldom *seldom, const char *format,
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     log_line(LOG_INFO, "connection %llu from %s: %s%s", (unsigned long long)link->entry.id,
-             address_format(&link->peer, peer), text, more);
+             link_format_peer(link, peer), text, more);
 }

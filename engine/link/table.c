@@ -22,11 +22,6 @@ bool table_open(struct table *table, uint32_t total, size_t record_size, uint32_
     /* One record more than there are: room to align the first. */
     table->memory = calloc((size_t)total + 1, record_size);
     if (table->memory == NULL) return false;
-    for (uint32_t slot = 0; slot < total; slot++) {
-        struct table_entry *entry = table_at(table, slot);
-        entry->slot = slot;
-        list_append(&table->free, &entry->node);
-    }
     return true;
 }
 
@@ -38,11 +33,24 @@ void table_close(struct table *table)
     *table = (struct table){0};
 }
 
+/* One that has rested long enough, or is new; NULL: all are live. */
+static struct table_entry *choose(struct table *table)
+{
+    bool are_new = table->used_count < table->total;
+    if (are_new && table->used_count - table->live_count < TABLE_REST) {
+        struct table_entry *entry = table_at(table, table->used_count);
+        entry->slot = table->used_count++;
+        list_init(&entry->node);
+        return entry;
+    }
+    struct list *node = list_take_first(&table->free);
+    return node == NULL ? NULL : container_of(node, struct table_entry, node);
+}
+
 struct table_entry *table_take(struct table *table)
 {
-    struct list *node = list_take_first(&table->free);
-    if (node == NULL) return NULL;
-    struct table_entry *entry = container_of(node, struct table_entry, node);
+    struct table_entry *entry = choose(table);
+    if (entry == NULL) return NULL;
     check(entry->id == 0);
     entry->id = id_of(table, entry);
     list_append(&table->live, &entry->node);

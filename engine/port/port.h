@@ -35,6 +35,7 @@
 #include "base/error.h"
 #include "base/mailbox.h"
 #include "port/block.h"
+#include "port/port_socket.h"
 
 enum port_error {
     PORT_OK,
@@ -64,12 +65,7 @@ struct port_socket {
     size_t send_size;                            /* bytes */
     struct list recv_node, watch_node;
     struct list send_node; /* in port->sent, when its send has a result already */
-    /* Backends that post receives: */
-    struct list posted;               /* blocks not yielded yet, in the order of their numbers */
-    struct list done_node, warm_node; /* in the port's lists */
-    uint64_t warm_ns;                 /* when bytes last came */
-    void *watch;                      /* what the system fills */
-    uint64_t kernel_send[4], kernel_wait[4]; /* the system's own bookkeeping, as in a block */
+    struct port_socket_own own;
 };
 
 /* One listening socket, as the port sees it. */
@@ -119,6 +115,7 @@ struct port {
 
 struct port_operations {
     const char *name; /* "uring" "epoll" "iocp" "memory" */
+    bool in_order;    /* the blocks of a stream come in the order of their numbers */
     void (*close)(struct port *port);
     int (*harvest)(struct port *port, struct port_event *events, int count_max,
                    uint64_t deadline_ns);

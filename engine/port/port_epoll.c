@@ -322,6 +322,7 @@ static void epoll_close(struct port *port)
 
 static const struct port_operations epoll_operations = {
     .name = "epoll",
+    .in_order = true,
     .close = epoll_close,
     .harvest = epoll_harvest,
     .behind = epoll_behind,

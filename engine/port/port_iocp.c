@@ -1,9 +1,9 @@
 /* The completion port over Windows' I/O completion ports, one for each worker.
  *
  *     key: socket    OVERLAPPED in a block           a receive      port_iocp_recv.c
- *                    socket->kernel_wait             a receive of no bytes
- *                    socket->kernel_send             a send
- *                    one in socket->watch            a watch        port_iocp_watch.c
+ *                    socket->own.kernel_wait             a receive of no bytes
+ *                    socket->own.kernel_send             a send
+ *                    one in socket->own.watch            a watch        port_iocp_watch.c
  *     key: acceptor  OVERLAPPED in an iocp_ahead     an AcceptEx    port_iocp_accept.c
  *     key: 0         none                            a wake: mail waits
  *     key: KEY_MARK  none                            what was queued before has been taken
@@ -20,8 +20,8 @@ enum { SEND_MAX = 256 << 10 };
 
 static OVERLAPPED *send_of(struct port_socket *socket)
 {
-    static_assert(sizeof(OVERLAPPED) <= sizeof socket->kernel_send, "it has room");
-    return (OVERLAPPED *)socket->kernel_send;
+    static_assert(sizeof(OVERLAPPED) <= sizeof socket->own.kernel_send, "it has room");
+    return (OVERLAPPED *)socket->own.kernel_send;
 }
 
 /* ---- sending ---- */
@@ -228,8 +228,8 @@ static void iocp_detach(struct port *port, struct port_socket *socket)
 {
     (void)port;
     check(list_empty(&socket->recv_node) && list_empty(&socket->send_node));
-    check(list_empty(&socket->done_node) && list_empty(&socket->warm_node));
-    check(list_empty(&socket->posted));
+    check(list_empty(&socket->own.done_node) && list_empty(&socket->own.warm_node));
+    check(list_empty(&socket->own.posted));
     check(list_empty(&socket->watch_node));
     closesocket((SOCKET)socket->handle);
 }

@@ -9,7 +9,7 @@
  * they carry, but may be harvested in any: what completes at once (it makes no packet) overtakes what
  * is queued, and cancelled ones come home in an order of their own.
  *
- *     socket->posted:  [7 filled] [8 at the system] [9 at the system]     10 will be posted when 7
+ *     socket->own.posted:  [7 filled] [8 at the system] [9 at the system]     10 will be posted when 7
  *                                                                         has been yielded */
 #include "port/port_iocp.h"
 
@@ -22,7 +22,7 @@ static struct port_socket *socket_of(struct list *node)
 
 static OVERLAPPED *wait_of(struct port_socket *socket)
 {
-    return (OVERLAPPED *)socket->kernel_wait;
+    return (OVERLAPPED *)socket->own.kernel_wait;
 }
 
 static OVERLAPPED *overlapped_of(struct block *block)
@@ -46,16 +46,16 @@ static bool scarce(const struct port_iocp *iocp)
 void iocp_recv_init(struct port_socket *socket)
 {
     list_init(&socket->recv_node);
-    list_init(&socket->done_node);
-    list_init(&socket->warm_node);
-    list_init(&socket->posted);
+    list_init(&socket->own.done_node);
+    list_init(&socket->own.warm_node);
+    list_init(&socket->own.posted);
 }
 
 /* ---- posting ---- */
 
 static bool nothing_is_out(const struct port_socket *socket)
 {
-    return list_empty(&socket->posted) && !(socket->readiness & SOCKET_WAITING);
+    return list_empty(&socket->own.posted) && !(socket->readiness & SOCKET_WAITING);
 }
 
 static bool is_over(const struct port_socket *socket)
@@ -74,7 +74,7 @@ static void end_stream(struct port_socket *socket)
 {
     socket->receiving = false;
     list_remove(&socket->recv_node);
-    list_remove(&socket->warm_node);
+    list_remove(&socket->own.warm_node);
 }
 
 /* Asks the system for bytes: 0 they are here, ERROR_IO_PENDING they will be, or what is wrong. */
@@ -91,27 +91,27 @@ static int ask(struct port_socket *socket, WSABUF *buffer, OVERLAPPED *overlappe
 static void fail(struct port_iocp *iocp, struct port_socket *socket, int number)
 {
     socket->recv_error = (uint8_t)windows_error(number);
-    list_remove(&socket->warm_node);
+    list_remove(&socket->own.warm_node);
     if (nothing_is_out(socket)) port_end_stream(&iocp->ended, socket, socket->recv_error);
 }
 
 static void warm_up(struct port_iocp *iocp, struct port_socket *socket)
 {
     socket->readiness |= SOCKET_WARM;
-    socket->warm_ns = iocp->port.now_ns;
-    list_remove(&socket->warm_node);
-    list_append(&iocp->warm, &socket->warm_node);
+    socket->own.warm_ns = iocp->port.now_ns;
+    list_remove(&socket->own.warm_node);
+    list_append(&iocp->warm, &socket->own.warm_node);
 }
 
 /* Bytes came, so more are likely. With few blocks left they are waited for without one. */
 static void note_bytes(struct port_iocp *iocp, struct port_socket *socket)
 {
-    if (plenty(iocp) || !list_empty(&socket->posted)) {
+    if (plenty(iocp) || !list_empty(&socket->own.posted)) {
         warm_up(iocp, socket);
         return;
     }
     socket->readiness &= (uint8_t)~SOCKET_WARM;
-    list_remove(&socket->warm_node);
+    list_remove(&socket->own.warm_node);
 }
 
 /* A receive of no bytes. True if there are some already. */
@@ -145,18 +145,18 @@ static bool post_block(struct port_iocp *iocp, struct port_socket *socket, struc
     block->sequence = socket->sequence_next++;
     block->state = BLOCK_AT_PORT;
     block->filled = result == 0;
-    list_append(&socket->posted, &block->node);
+    list_append(&socket->own.posted, &block->node);
     if (!block->filled) return true;
     block->end = size;
-    if (list_empty(&socket->done_node)) list_append(&iocp->received, &socket->done_node);
+    if (list_empty(&socket->own.done_node)) list_append(&iocp->received, &socket->own.done_node);
     return size > 0;
 }
 
 /* How far the numbers of what is out may reach: reorder has a window of that size. */
 static bool may_post(const struct port_socket *socket, uint32_t depth)
 {
-    if (list_empty(&socket->posted)) return true;
-    return socket->sequence_next - block_of(socket->posted.next)->sequence < depth;
+    if (list_empty(&socket->own.posted)) return true;
+    return socket->sequence_next - block_of(socket->own.posted.next)->sequence < depth;
 }
 
 static void post_ahead(struct port_iocp *iocp, struct port_socket *socket)
@@ -175,14 +175,14 @@ static void feed(struct port_iocp *iocp, struct port_socket *socket)
 {
     if (is_over(socket) || socket->readiness & (SOCKET_WAITING | SOCKET_COOLING)) return;
     if (!(socket->readiness & SOCKET_WARM)) {
-        if (!list_empty(&socket->posted) || !post_wait(iocp, socket)) return;
+        if (!list_empty(&socket->own.posted) || !post_wait(iocp, socket)) return;
     }
     post_ahead(iocp, socket);
 }
 
 static void cancel_posted(struct port_socket *socket)
 {
-    for (struct list *node = socket->posted.previous; node != &socket->posted;
+    for (struct list *node = socket->own.posted.previous; node != &socket->own.posted;
          node = node->previous)
         if (!block_of(node)->filled)
             CancelIoEx((HANDLE)socket->handle, overlapped_of(block_of(node)));
@@ -192,11 +192,12 @@ static void cancel_posted(struct port_socket *socket)
 static void cool(struct port_iocp *iocp, uint64_t now_ns)
 {
     while (!list_empty(&iocp->warm)) {
-        struct port_socket *socket = container_of(iocp->warm.next, struct port_socket, warm_node);
-        if (!scarce(iocp) && now_ns - socket->warm_ns < COOL_NS) return;
-        list_remove(&socket->warm_node);
+        struct port_socket *socket =
+            container_of(iocp->warm.next, struct port_socket, own.warm_node);
+        if (!scarce(iocp) && now_ns - socket->own.warm_ns < COOL_NS) return;
+        list_remove(&socket->own.warm_node);
         socket->readiness &= (uint8_t)~SOCKET_WARM;
-        if (list_empty(&socket->posted)) continue;
+        if (list_empty(&socket->own.posted)) continue;
         socket->readiness |= SOCKET_COOLING;
         cancel_posted(socket);
     }
@@ -215,7 +216,7 @@ void iocp_feed(struct port_iocp *iocp, uint64_t now_ns)
 uint64_t iocp_feed_next_ns(const struct port_iocp *iocp)
 {
     if (list_empty(&iocp->warm)) return UINT64_MAX;
-    return container_of(iocp->warm.next, struct port_socket, warm_node)->warm_ns + COOL_NS;
+    return container_of(iocp->warm.next, struct port_socket, own.warm_node)->own.warm_ns + COOL_NS;
 }
 
 /* ---- the operations ---- */
@@ -233,7 +234,7 @@ void iocp_recv_start(struct port *port, struct port_socket *socket)
 void iocp_recv_cancelled(struct port_iocp *iocp, struct port_socket *socket)
 {
     list_remove(&socket->recv_node);
-    list_remove(&socket->warm_node);
+    list_remove(&socket->own.warm_node);
     if (nothing_is_out(socket)) port_end_stream(&iocp->ended, socket, end_of(socket));
 }
 
@@ -256,7 +257,7 @@ void iocp_recv_done(struct port *port, struct block *block)
 static bool go_on(struct port_iocp *iocp, struct port_socket *socket)
 {
     if (is_over(socket)) return !nothing_is_out(socket);
-    if (list_empty(&socket->posted)) socket->readiness &= (uint8_t)~SOCKET_COOLING;
+    if (list_empty(&socket->own.posted)) socket->readiness &= (uint8_t)~SOCKET_COOLING;
     if (list_empty(&socket->recv_node)) list_append(&iocp->hungry, &socket->recv_node);
     return true;
 }
@@ -316,7 +317,8 @@ bool iocp_complete_recv(struct port_iocp *iocp, struct port_socket *socket, OVER
 
 static struct block *first_filled(const struct port_socket *socket)
 {
-    for (struct list *node = socket->posted.next; node != &socket->posted; node = node->next)
+    for (struct list *node = socket->own.posted.next; node != &socket->own.posted;
+         node = node->next)
         if (block_of(node)->filled) return block_of(node);
     return NULL;
 }
@@ -326,12 +328,12 @@ int iocp_take_received(struct port_iocp *iocp, struct port_event *events, int co
     int count = 0;
     while (count < count_max && !list_empty(&iocp->received)) {
         struct port_socket *socket =
-            container_of(iocp->received.next, struct port_socket, done_node);
+            container_of(iocp->received.next, struct port_socket, own.done_node);
         struct block *block = first_filled(socket);
         struct port_event *event = &events[count++];
         check(block != NULL);
         yield_block(iocp, socket, block, event);
-        if (first_filled(socket) == NULL) list_remove(&socket->done_node);
+        if (first_filled(socket) == NULL) list_remove(&socket->own.done_node);
         finish(iocp, socket, event);
     }
     return count;

@@ -62,15 +62,15 @@ size_t iocp_unread(const struct port_socket *socket)
 
 static enum port_error result_of(const struct port_socket *socket)
 {
-    const struct iocp_watch *watch = socket->watch;
+    const struct iocp_watch *watch = socket->own.watch;
     if (!NT_SUCCESS((NTSTATUS)watch->overlapped.Internal)) return PORT_CANCELLED;
     return watch->poll.handles[0].events & AFD_POLL_ABORT ? PORT_RESET : PORT_OK;
 }
 
 static void let_go(struct port_socket *socket)
 {
-    free(socket->watch);
-    socket->watch = NULL;
+    free(socket->own.watch);
+    socket->own.watch = NULL;
 }
 
 void iocp_watch(struct port *port, struct port_socket *socket)
@@ -83,7 +83,7 @@ void iocp_watch(struct port *port, struct port_socket *socket)
         .timeout.QuadPart = INT64_MAX,
         .count = 1,
         .handles = {{.handle = base_handle(socket), .events = AFD_POLL_ABORT | end}}};
-    socket->watch = watch;
+    socket->own.watch = watch;
     watch->overlapped.Internal = (ULONG_PTR)STATUS_PENDING;
     NTSTATUS status = control((HANDLE)socket->handle, NULL, NULL, &watch->overlapped,
                               (PIO_STATUS_BLOCK)&watch->overlapped, IOCTL_AFD_POLL, &watch->poll,
@@ -100,14 +100,14 @@ void iocp_watch(struct port *port, struct port_socket *socket)
 
 void iocp_watch_cancel(struct port_iocp *iocp, struct port_socket *socket)
 {
-    const struct iocp_watch *watch = socket->watch;
+    const struct iocp_watch *watch = socket->own.watch;
     if (watch == NULL) /* otherwise it completes, as the socket's other operations do */
         port_end_watch(&iocp->watched, socket, PORT_CANCELLED);
 }
 
 bool iocp_is_watch(const struct port_socket *socket, const OVERLAPPED *overlapped)
 {
-    const struct iocp_watch *watch = socket->watch;
+    const struct iocp_watch *watch = socket->own.watch;
     return watch != NULL && overlapped == &watch->overlapped;
 }
 

@@ -345,6 +345,7 @@ static void memory_close(struct port *port)
 /* It has no way to listen: whoever drives it hands connections to the server. */
 static const struct port_operations memory_operations = {
     .name = "memory",
+    .in_order = true,
     .close = memory_close,
     .harvest = memory_harvest,
     .behind = memory_behind,

@@ -416,6 +416,7 @@ static void uring_close(struct port *port)
 
 static const struct port_operations uring_operations = {
     .name = "uring",
+    .in_order = true,
     .close = uring_close,
     .harvest = uring_harvest,
     .behind = uring_behind,

@@ -162,6 +162,13 @@ static uint64_t fixed_bytes(const struct link_home *home, const struct port_opti
     return bytes;
 }
 
+/* With its places to re-order in, and a multiple of 64 bytes. */
+static size_t link_size_of(uint32_t window)
+{
+    size_t places = window > 1 ? window : 0;
+    return (sizeof(struct link) + places * sizeof(struct block *) + 63) & ~(size_t)63;
+}
+
 /* Everything preallocated is allocated here, on the worker's own thread. */
 static bool open_home(struct worker *worker)
 {
@@ -180,10 +187,11 @@ static bool open_home(struct worker *worker)
     list_init(&home->starved);
     list_init(&home->woken);
     list_init(&home->streams.closing);
-    size_t link_size = (sizeof(struct link) + 63) & ~(size_t)63;
     home->streams.port =
         setup->port != NULL ? setup->port : port_open(setup->backend, &options, &worker->error);
     if (home->streams.port == NULL) return false;
+    home->streams.window = stream_window(home->streams.port, setup->limits.recv_depth);
+    size_t link_size = link_size_of(home->streams.window);
     if (!block_pool_open(&home->streams.blocks, setup->blocks, setup->block_size,
                          &home->streams.budget))
         goto no_blocks;

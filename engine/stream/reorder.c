@@ -7,12 +7,14 @@ static struct block **place_of(struct reorder *reorder, uint32_t sequence)
     return &reorder->early[sequence & (reorder->window - 1u)];
 }
 
-void reorder_init(struct reorder *reorder, uint32_t window)
+void reorder_init(struct reorder *reorder, uint32_t window, struct block **early)
 {
     check(window >= 1);
     check(window <= REORDER_WINDOW_MAX);
     check((window & (window - 1)) == 0);
-    *reorder = (struct reorder){.window = (uint16_t)window};
+    check(early != NULL || window == 1);
+    *reorder = (struct reorder){.window = (uint16_t)window, .early = early};
+    for (uint32_t i = 0; i < window && early != NULL; i++) early[i] = NULL;
 }
 
 void reorder_hold(struct reorder *reorder, uint32_t sequence, struct block *block)
@@ -22,7 +24,6 @@ void reorder_hold(struct reorder *reorder, uint32_t sequence, struct block *bloc
     check(*place == NULL);
     *place = block;
     reorder->held++;
-    reorder->late++;
     check(reorder->held < reorder->window);
 }
 

@@ -16,12 +16,13 @@ struct reorder {
     uint32_t next;   /* the sequence number that continues the stream */
     uint16_t window; /* numbers from next on that may arrive; a power of two */
     uint16_t held;   /* blocks in `early` */
-    uint64_t late;   /* blocks that had to be held, since reorder_init */
-    struct block *early[REORDER_WINDOW_MAX]; /* by sequence number, modulo the window */
+    struct block *
+        *early; /* `window` places, by sequence number, modulo the window; NULL: the window is 1 */
 };
 
-/* 1 <= window <= REORDER_WINDOW_MAX, a power of two. The stream begins with number 0. */
-void reorder_init(struct reorder *reorder, uint32_t window);
+/* 1 <= window <= REORDER_WINDOW_MAX, a power of two; a window of 1 takes nothing that is early. `early` has as many
+ * places, which this empties. The stream begins with number 0. */
+void reorder_init(struct reorder *reorder, uint32_t window, struct block **early);
 
 /* True: the block with this number is next, use it now. False: it is early and now held.
  * A number outside the window, or one held already, is a bug. Numbers wrap at 2^32. */

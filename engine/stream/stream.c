@@ -15,7 +15,7 @@ static void move(struct stream *stream, enum stream_state next)
 }
 
 bool stream_open(struct stream *stream, struct stream_home *home, const struct stream_owner *owner,
-                 intptr_t handle, uint32_t recv_depth)
+                 intptr_t handle, struct block **early)
 {
     uint64_t now_ns = stream_now(home);
     *stream = (struct stream){.home = home, .owner = owner, .received_ns = now_ns};
@@ -24,7 +24,7 @@ bool stream_open(struct stream *stream, struct stream_home *home, const struct s
     list_init(&stream->closing);
     inbox_init(&stream->inbox);
     outbox_init(&stream->outbox);
-    reorder_init(&stream->reorder, recv_depth);
+    reorder_init(&stream->reorder, home->window, early);
     move(stream, STREAM_OPEN);
     return true;
 }
@@ -104,7 +104,6 @@ void stream_close(struct stream *stream)
     outbox_clear(&stream->outbox);
     inbox_drop(&stream->inbox, home);
     while ((block = reorder_drop(&stream->reorder)) != NULL) port_recv_done(home->port, block);
-    counter_add(&home->counters.receives_late, stream->reorder.late);
     list_remove(&stream->touched);
     move(stream, STREAM_FREE);
 }
@@ -257,11 +256,12 @@ static void flush_large(struct stream *stream)
 void stream_received(struct stream *stream, const struct port_event *event)
 {
     struct block *block = event->block;
-    if (block != NULL && reorder_put(&stream->reorder, block->sequence, block)) {
-        do {
-            take_in(stream, block);
-            block = reorder_take(&stream->reorder);
-        } while (block != NULL);
+    if (block != NULL) {
+        if (!reorder_put(&stream->reorder, block->sequence, block)) {
+            counter_add(&stream->home->counters.receives_late, 1);
+            block = NULL;
+        }
+        for (; block != NULL; block = reorder_take(&stream->reorder)) take_in(stream, block);
     }
     if (event->last && event->error == PORT_OK) stream->ended = true;
     if (counts_home(stream)) return;

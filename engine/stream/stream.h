@@ -72,9 +72,16 @@ static inline struct stream *stream_of(struct port_socket *socket)
     return container_of(socket, struct stream, socket);
 }
 
-/* Takes over a connected socket. False: the system has no room for it, and it is still the caller's. */
+/* Takes over a connected socket. `early`: places to re-order in, stream_window of them, which last as long as the
+ * stream. False: the system has no room for it, and it is still the caller's. */
 bool stream_open(struct stream *stream, struct stream_home *home, const struct stream_owner *owner,
-                 intptr_t handle, uint32_t recv_depth);
+                 intptr_t handle, struct block **early);
+
+/* So many receives may come out of order; 1: none, and no places are needed. */
+static inline uint32_t stream_window(const struct port *port, uint32_t recv_depth)
+{
+    return port->operations->in_order ? 1 : recv_depth;
+}
 
 /* While it is open: is it received from, or else is the peer's end watched for? It is done from now on. */
 void stream_listen(struct stream *stream, bool listens, bool watches);

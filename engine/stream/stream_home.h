@@ -13,6 +13,7 @@ struct stream_counters {
 
 struct stream_home {
     struct port *port;
+    uint32_t window;                 /* stream_window */
     struct block_pool blocks, large; /* blocks.large is the other, once it is open */
     struct budget budget;
     struct list touched;    /* streams to flush at the end of the turn */

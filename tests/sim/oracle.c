@@ -188,8 +188,8 @@ static void disconnected(void *state, struct link *link, const char *reason)
                 "peer %u: its end was told before %u of its %u requests were", peer->number,
                 peer->asked - peer->handed, peer->asked);
     lua_script.disconnected(state, link, reason);
-    promise(list_empty(&((const struct runtime *)state)->owned[link_slot(link)]),
-            "peer %u: a handler of it waits on", peer->number);
+    promise(list_empty(runtime_owned(state, link_slot(link))), "peer %u: a handler of it waits on",
+            peer->number);
 }
 
 static void released(void *state, struct link *link)

@@ -187,3 +187,32 @@ Test(address, any_address_survives_the_way_to_text_and_back)
                      (unsigned long long)seed, text);
     }
 }
+
+Test(address, packed_and_unpacked_it_is_the_same)
+{
+    static const char *const texts[] = {"10.1.2.3:4567", "[2001:db8::7]:65535", "unix:/run/x.sock",
+                                        "unix:/a/path/that/is/longer/than/any/number"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct address address, again;
+        struct address_packed packed;
+        struct error error;
+        cr_assert(address_parse(texts[i], &address, &error));
+        address_pack(&address, &packed);
+        address_unpack(&packed, &again);
+        cr_assert(address_is_same(&address, &again), "%s", texts[i]);
+        address_free(&packed);
+        cr_assert_eq(packed.family, ADDRESS_NONE);
+    }
+}
+
+Test(address, a_peer_without_a_name_takes_no_memory)
+{
+    struct address address = {.family = ADDRESS_UNIX}, again;
+    struct address_packed packed;
+    address_pack(&address, &packed);
+    cr_assert_null(packed.path);
+    address_unpack(&packed, &again);
+    cr_assert_eq(again.family, ADDRESS_UNIX);
+    cr_assert_str_eq(again.path, "");
+    address_free(&packed);
+}

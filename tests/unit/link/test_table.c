@@ -272,3 +272,17 @@ Test(table, slot_that_there_is_not_is_a_bug, .signal = SIGABRT)
     table_open(&table, 2, sizeof(struct record), 0);
     table_at(&table, 2);
 }
+
+Test(table, those_that_are_not_needed_are_never_touched)
+{
+    struct table table;
+    cr_assert(table_open(&table, 4 * TABLE_REST, sizeof(struct record), 0));
+    for (int i = 0; i < 10 * TABLE_REST; i++) table_give(&table, table_take(&table));
+    cr_assert_eq(table.used_count, TABLE_REST);
+    cr_assert_eq(table_at(&table, TABLE_REST)->node.next, NULL);
+    struct table_entry *taken[4 * TABLE_REST];
+    for (int i = 0; i < 4 * TABLE_REST; i++) cr_assert_not_null(taken[i] = table_take(&table));
+    cr_assert_null(table_take(&table));
+    for (int i = 0; i < 4 * TABLE_REST; i++) table_give(&table, taken[i]);
+    table_close(&table);
+}

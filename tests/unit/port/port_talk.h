@@ -66,6 +66,7 @@ struct talk {
     struct port_socket socket;
     intptr_t peer;
     struct reorder reorder;
+    struct block *early[DEPTH];
     struct list arrived; /* blocks with bytes, in order */
     int ends, sends;     /* events */
     uint8_t error;       /* of the last event of the stream */
@@ -83,7 +84,7 @@ static inline void begin(struct talk *talk, struct port *port)
     if (port->operations->name[0] == 'e') peer_set_blocking(ends[0], false);
     cr_assert(port_attach(port, &talk->socket, ends[0]));
     talk->peer = ends[1];
-    reorder_init(&talk->reorder, DEPTH);
+    reorder_init(&talk->reorder, DEPTH, talk->early);
     list_init(&talk->arrived);
 }
 

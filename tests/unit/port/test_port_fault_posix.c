@@ -183,7 +183,7 @@ static void carries_descriptor(struct port *port)
     if (port->operations->name[0] == 'e') peer_set_blocking(ends[0], false);
     memcpy(CMSG_DATA(carried), &ends[1], sizeof ends[1]);
     talk.peer = ends[1];
-    reorder_init(&talk.reorder, DEPTH);
+    reorder_init(&talk.reorder, DEPTH, talk.early);
     list_init(&talk.arrived);
     cr_assert_eq(sendmsg(ends[1], &message, 0), 1);
     peer_says(&talk, "bc");

@@ -83,10 +83,11 @@ static inline void desk_open(struct desk *desk)
     home->port = port_memory_open(&options, 1000000000, &error);
     cr_assert_not_null(home->port);
     cr_assert(block_pool_open(&home->blocks, DESK_BLOCKS, DESK_BLOCK_SIZE, &home->budget));
+    home->window = stream_window(home->port, 4);
     list_init(&home->touched);
     list_init(&home->closing);
     memory_peer_open(&desk->peer, home->port);
-    cr_assert(stream_open(&desk->stream, home, &owner, memory_peer_handle(&desk->peer), 1));
+    cr_assert(stream_open(&desk->stream, home, &owner, memory_peer_handle(&desk->peer), NULL));
     desk_listen(desk);
 }
 

@@ -33,6 +33,43 @@ Test(stream, nothing_is_received_from_one_that_does_not_listen)
     desk_close(&desk);
 }
 
+/* As a port brings it that completes receives in any order. */
+static void bring(struct block_pool *landing, struct block *block, uint32_t sequence, char byte)
+{
+    const struct port_event event = {
+        .kind = PORT_RECEIVED, .socket = &desk.stream.socket, .block = block};
+    check(block->pool == landing);
+    block->sequence = sequence;
+    block->data[0] = (uint8_t)byte;
+    block->end = 1;
+    stream_received(&desk.stream, &event);
+}
+
+Test(stream, what_comes_out_of_order_is_put_back_and_counted)
+{
+    struct block_pool landing;
+    struct block *early[4];
+    desk_open(&desk);
+    cr_assert(block_pool_open(&landing, 3, 16, NULL));
+    reorder_init(&desk.stream.reorder, 4, early);
+    bring(&landing, block_take(&landing), 2, 'c');
+    bring(&landing, block_take(&landing), 1, 'b');
+    cr_assert_eq(inbox_size(&desk.stream.inbox), 0);
+    cr_assert_eq(desk.home.counters.receives_late, 2);
+    bring(&landing, block_take(&landing), 0, 'a');
+    for (char byte = 'a'; byte <= 'c'; byte++) {
+        cr_assert_eq(inbox_front(&desk.stream.inbox).data[0], byte);
+        inbox_use(&desk.stream.inbox, &desk.home, 1);
+        inbox_release_front(&desk.stream.inbox, &desk.home);
+    }
+    bring(&landing, block_take(&landing), 4, 'e'); /* it ends before 3 has come */
+    stream_break(&desk.stream);
+    desk_turn(&desk);
+    cr_assert_eq(landing.free_count, landing.total);
+    block_pool_close(&landing);
+    desk_close(&desk);
+}
+
 Test(stream, what_is_put_goes_out_at_the_end_of_the_turn)
 {
     desk_open(&desk);
