@@ -61,9 +61,9 @@ uint32_t link_slot(const struct link *link)
     return 0;
 }
 
-const struct address *link_peer(const struct link *link)
+void link_peer(const struct link *link, struct address *peer)
 {
-    return &link->peer;
+    *peer = link->peer;
 }
 
 enum send_result link_send(struct link *link, struct span packet)
