@@ -60,25 +60,38 @@ void server_configure_worker(struct worker *worker, const struct config *config)
 /* ---- figures; any thread, at any time ---- */
 
 struct server_stats {
-    uint64_t uptime_ns; /* since the start */
-    uint32_t workers;
-    uint32_t connections;         /* now */
-    uint32_t connections_max;     /* configured */
-    uint32_t connections_free;    /* places left */
-    uint64_t accepted, refused;   /* since the start */
-    uint64_t blocks, blocks_free; /* preallocated, and those not in use */
-    uint64_t blocks_used;         /* of the preallocated */
-    uint64_t block_bytes;         /* memory of the preallocated */
-    uint64_t fixed_bytes;         /* what else was set aside at the start: to receive into, to send
-                                       * large packets from, places for connections */
-    uint64_t memory_used, memory_max; /* bytes, beyond the blocks */
+    uint64_t uptime_ns;
+    uint64_t workers;
+    uint64_t connections, connections_max, connections_free;
+    uint64_t accepted, refused;
+    uint64_t blocks, blocks_used, blocks_free;
+    uint64_t block_bytes, fixed_bytes;
+    uint64_t memory_used, memory_max;
     uint64_t bytes_received, bytes_sent, packets_received, packets_sent;
-    uint64_t turns, events;        /* harvests, and completions handled, by all workers */
-    uint64_t busy_ns;              /* time that workers did not wait, all added up */
-    uint64_t receives_late;        /* completions that came out of order */
-    uint64_t starved;              /* episodes in which blocks or memory ran out */
+    uint64_t turns, events, busy_ns;
+    uint64_t receives_late, starved;
     uint64_t closed[LINK_REASONS]; /* connections ended, by reason */
 };
+
+/* What each of them is, but for `closed`: whatever shows figures to a person or a script goes by this table. */
+enum figure_kind { FIGURE_COUNTER, FIGURE_GAUGE }; /* the first only grows */
+enum figure_unit { FIGURE_NUMBER, FIGURE_BYTES, FIGURE_NS };
+struct figure {
+    const char *name; /* without its unit */
+    const char *help; /* a few words */
+    uint8_t kind, unit;
+    uint16_t field; /* its place in struct server_stats */
+    /* Of one worker; those of the others are added. NULL: it is the server's. */
+    uint64_t (*of_worker)(const struct worker *worker);
+};
+enum { SERVER_FIGURES = 23 };
+extern const struct figure server_figures[SERVER_FIGURES];
+
+static inline uint64_t figure_of(const struct server_stats *stats, const struct figure *figure)
+{
+    return *(const uint64_t *)((const char *)stats + figure->field);
+}
+
 void server_stats(const struct server *server, struct server_stats *stats);
 
 /* The same of one worker (accepted counts what it was given; refused is 0). index < workers. */

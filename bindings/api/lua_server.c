@@ -100,32 +100,16 @@ static void set_figure(lua_State *L, const char *name, uint64_t figure)
 
 static void push_stats(lua_State *L, const struct server_stats *stats)
 {
-    lua_createtable(L, 0, 24);
-    set_figure(L, "workers", stats->workers);
-    set_figure(L, "connections", stats->connections);
-    set_figure(L, "connections_max", stats->connections_max);
-    set_figure(L, "connections_free", stats->connections_free);
-    set_figure(L, "accepted", stats->accepted);
-    set_figure(L, "refused", stats->refused);
-    set_figure(L, "blocks", stats->blocks);
-    set_figure(L, "blocks_used", stats->blocks_used);
-    set_figure(L, "blocks_free", stats->blocks_free);
-    set_figure(L, "block_bytes", stats->block_bytes);
-    set_figure(L, "fixed_bytes", stats->fixed_bytes);
-    set_figure(L, "memory_used", stats->memory_used);
-    set_figure(L, "memory_max", stats->memory_max);
-    set_figure(L, "bytes_received", stats->bytes_received);
-    set_figure(L, "bytes_sent", stats->bytes_sent);
-    set_figure(L, "packets_received", stats->packets_received);
-    set_figure(L, "packets_sent", stats->packets_sent);
-    set_figure(L, "turns", stats->turns);
-    set_figure(L, "events", stats->events);
-    set_figure(L, "receives_late", stats->receives_late);
-    set_figure(L, "starved", stats->starved);
-    lua_pushnumber(L, (lua_Number)stats->uptime_ns / 1e9);
-    lua_setfield(L, -2, "uptime");
-    lua_pushnumber(L, (lua_Number)stats->busy_ns / 1e9);
-    lua_setfield(L, -2, "busy");
+    lua_createtable(L, 0, SERVER_FIGURES + 1);
+    for (int i = 0; i < SERVER_FIGURES; i++) {
+        const struct figure *figure = &server_figures[i];
+        uint64_t value = figure_of(stats, figure);
+        if (figure->unit == FIGURE_NS)
+            lua_pushnumber(L, (lua_Number)value / 1e9);
+        else
+            lua_pushinteger(L, (lua_Integer)value);
+        lua_setfield(L, -2, figure->name);
+    }
     lua_createtable(L, 0, LINK_REASONS);
     for (int i = 0; i < LINK_REASONS; i++) set_figure(L, link_reason_text(i), stats->closed[i]);
     lua_setfield(L, -2, "closed");
@@ -138,7 +122,7 @@ static int server_stats_table(lua_State *L)
     struct server_stats stats;
     server_stats(server, &stats);
     push_stats(L, &stats);
-    uint32_t workers = stats.workers;
+    uint32_t workers = (uint32_t)stats.workers;
     set_figure(L, "generation", code_generation(runtime_of(L)));
     lua_createtable(L, (int)workers, 0);
     for (uint32_t i = 0; i < workers; i++) {

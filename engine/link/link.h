@@ -70,8 +70,8 @@ struct link_home {
     struct link_limits limits;
     struct table table;
     struct wheel wheel;
-    uint32_t done;         /* in this turn, since the clock was looked at; it is after look_after */
-    uint32_t look_after;   /* see link_home_late */
+    uint32_t since_look;   /* work of this turn since the clock was looked at, in packets */
+    uint32_t look_every;   /* ... which is done after so much of it */
     struct list starved;   /* links whose input waits for blocks or memory, the longest first */
     struct list woken;     /* links whose script opened a gate, to go on after it has returned */
     uint32_t blocks_low;   /* fewer free than this: starving; twice as many: no longer */
@@ -163,14 +163,14 @@ static inline uint64_t link_home_now(const struct link_home *home)
 }
 
 /* Has the worker's turn taken so long that the rest of it has to wait for what came meanwhile? The clock is
- * looked at when `look_after` has been done since: a packet is 1. */
-enum { LINK_TURN_LONG_MS = 10, LINK_LOOK_AFTER = 16 };
-bool link_home_look(struct link_home *home);
+ * looked at when `look_every` has been done since: a packet is 1. */
+enum { LINK_TURN_LONG_MS = 10, LINK_LOOK_EVERY = 16 };
+bool link_home_look_at_clock(struct link_home *home);
 
-static inline bool link_home_late(struct link_home *home, uint32_t done)
+static inline bool link_home_turn_is_long(struct link_home *home, uint32_t done)
 {
-    home->done += done;
-    return home->done >= home->look_after && link_home_look(home);
+    home->since_look += done;
+    return home->since_look >= home->look_every && link_home_look_at_clock(home);
 }
 
 static inline bool link_home_starving(const struct link_home *home)

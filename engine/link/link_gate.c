@@ -61,11 +61,11 @@ void link_starve(struct link *link)
 
 /* ---- later ---- */
 
-bool link_home_look(struct link_home *home)
+bool link_home_look_at_clock(struct link_home *home)
 {
     uint64_t taken_ns = port_clock(home->streams.port) - port_now(home->streams.port);
     bool late = taken_ns > LINK_TURN_LONG_MS * WHEEL_TICK_NS;
-    if (!late) home->done = 0;
+    if (!late) home->since_look = 0;
     return late;
 }
 

@@ -81,7 +81,7 @@ __attribute__((noinline)) static bool take_any(struct link *link, struct span *p
             link_starve(link);
             return false;
         }
-        if (link->took && link_home_late(home, 1) && input.size > 0) {
+        if (link->took && link_home_turn_is_long(home, 1) && input.size > 0) {
             link_yield(link);
             return false;
         }
@@ -108,7 +108,7 @@ static inline bool take_packet(struct link *link, struct span *packet)
 {
     struct link_home *home = link->home;
     if (!has_plain(link, packet)) return take_any(link, packet);
-    if (link->took && link_home_late(home, 1)) {
+    if (link->took && link_home_turn_is_long(home, 1)) {
         link_yield(link);
         return false;
     }

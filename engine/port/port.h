@@ -60,7 +60,7 @@ struct port_socket {
     uint8_t stopping;       /* ... and was told to end */
     uint8_t sending;        /* a send is in flight */
     uint8_t watching;       /* enum port_watch: PORT_ENDED is still to come */
-    uint8_t readiness;      /* the backend's own, as is all below */
+    uint8_t own_flags;      /* the backend's own, as is all below */
     uint8_t recv_error, send_error, watch_error; /* enum port_error */
     size_t send_size;                            /* bytes */
     struct list recv_node, watch_node;

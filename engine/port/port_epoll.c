@@ -1,4 +1,4 @@
-/* The completion port over epoll: readiness is turned into completions inside harvest.
+/* The completion port over epoll: own_flags is turned into completions inside harvest.
  *
  * Every socket is registered once, edge-triggered, and never again: stopping and starting a stream
  * costs no system call. A send is tried at once and its result kept for the next harvest. */
@@ -49,14 +49,14 @@ static struct port_socket *socket_of(struct list *node)
 static void epoll_send(struct port *port, struct port_socket *socket, const struct span *parts,
                        int count)
 {
-    if (!posix_send(port, socket, parts, count)) socket->readiness |= SOCKET_BLOCKED;
+    if (!posix_send(port, socket, parts, count)) socket->own_flags |= SOCKET_BLOCKED;
 }
 
 static void epoll_recv_start(struct port *port, struct port_socket *socket)
 {
     socket->receiving = true;
     socket->stopping = false;
-    if (socket->readiness & (SOCKET_READABLE | SOCKET_HUNG_UP))
+    if (socket->own_flags & (SOCKET_READABLE | SOCKET_HUNG_UP))
         list_append(&self(port)->readable, &socket->recv_node);
 }
 
@@ -75,8 +75,8 @@ static void note_watched(struct port_epoll *epoll, struct port_socket *socket)
 {
     enum port_error error = PORT_OK;
     if (socket->watching == PORT_WATCH_NOTHING || !list_empty(&socket->watch_node)) return;
-    if (socket->readiness & SOCKET_BROKEN) error = posix_break_of(socket);
-    bool ends = socket->readiness & (SOCKET_ENDING | SOCKET_BROKEN);
+    if (socket->own_flags & SOCKET_BROKEN) error = posix_break_of(socket);
+    bool ends = socket->own_flags & (SOCKET_ENDING | SOCKET_BROKEN);
     if (error != PORT_OK || (ends && socket->watching == PORT_WATCH_END))
         port_end_watch(&epoll->watched, socket, error);
 }
@@ -91,7 +91,7 @@ static bool read_socket(struct port_socket *socket, struct block *block, struct 
 {
     ssize_t size = recv((int)socket->handle, block->data, block->capacity, 0);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
-        if (errno == EAGAIN) socket->readiness &= (uint8_t) ~(SOCKET_READABLE | SOCKET_HUNG_UP);
+        if (errno == EAGAIN) socket->own_flags &= (uint8_t) ~(SOCKET_READABLE | SOCKET_HUNG_UP);
         return false;
     }
     *event = (struct port_event){.kind = PORT_RECEIVED, .socket = socket};
@@ -102,8 +102,8 @@ static bool read_socket(struct port_socket *socket, struct block *block, struct 
         return true;
     }
     /* A short read has emptied the socket: what comes next makes a new edge. */
-    if ((size_t)size < block->capacity && !(socket->readiness & SOCKET_LOCAL))
-        socket->readiness &= (uint8_t)~SOCKET_READABLE;
+    if ((size_t)size < block->capacity && !(socket->own_flags & SOCKET_LOCAL))
+        socket->own_flags &= (uint8_t)~SOCKET_READABLE;
     block->end = (uint32_t)size;
     block->sequence = socket->sequence_next++;
     event->block = block;
@@ -137,7 +137,7 @@ static int take_received(struct port_epoll *epoll, struct port_event *events, in
         bool made = read_socket(socket, block, event);
         if (made) count++;
         if (!made || event->block == NULL) block_give(block);
-        if (socket->receiving && socket->readiness & (SOCKET_READABLE | SOCKET_HUNG_UP))
+        if (socket->receiving && socket->own_flags & (SOCKET_READABLE | SOCKET_HUNG_UP))
             list_append(&epoll->readable, &socket->recv_node);
     }
     list_move_all(&turn, &epoll->readable); /* those not reached come first next time */
@@ -197,16 +197,16 @@ static void note_socket(struct port_epoll *epoll, struct port_socket *socket, ui
 {
     const uint32_t reads_on = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
     if (events & (EPOLLIN | reads_on)) {
-        if (events & EPOLLIN) socket->readiness |= SOCKET_READABLE;
-        if (events & reads_on) socket->readiness |= SOCKET_HUNG_UP;
-        if (events & EPOLLRDHUP) socket->readiness |= SOCKET_ENDING;
-        if (events & (EPOLLHUP | EPOLLERR)) socket->readiness |= SOCKET_BROKEN;
+        if (events & EPOLLIN) socket->own_flags |= SOCKET_READABLE;
+        if (events & reads_on) socket->own_flags |= SOCKET_HUNG_UP;
+        if (events & EPOLLRDHUP) socket->own_flags |= SOCKET_ENDING;
+        if (events & (EPOLLHUP | EPOLLERR)) socket->own_flags |= SOCKET_BROKEN;
         note_watched(epoll, socket);
         if (socket->receiving && !socket->stopping && list_empty(&socket->recv_node))
             list_append(&epoll->readable, &socket->recv_node);
     }
-    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) && socket->readiness & SOCKET_BLOCKED) {
-        socket->readiness &= (uint8_t)~SOCKET_BLOCKED;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) && socket->own_flags & SOCKET_BLOCKED) {
+        socket->own_flags &= (uint8_t)~SOCKET_BLOCKED;
         /* There is room now: the next try goes through. */
         port_end_send(&epoll->port, socket, 0, PORT_OK);
     }
@@ -283,7 +283,7 @@ static bool epoll_attach(struct port *port, struct port_socket *socket, intptr_t
 {
     struct epoll_event interest = {.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                    .data.u64 = (uintptr_t)socket};
-    if (!posix_attach(socket, handle)) socket->readiness = SOCKET_LOCAL;
+    if (!posix_attach(socket, handle)) socket->own_flags = SOCKET_LOCAL;
     if (epoll_ctl(self(port)->epoll_fd, EPOLL_CTL_ADD, (int)handle, &interest) != 0) return false;
     self(port)->attached++;
     return true;
@@ -293,8 +293,8 @@ static void epoll_cancel(struct port *port, struct port_socket *socket)
 {
     if (socket->receiving) epoll_recv_stop(port, socket);
     if (socket->watching) port_end_watch(&self(port)->watched, socket, PORT_CANCELLED);
-    if (socket->readiness & SOCKET_BLOCKED) {
-        socket->readiness &= (uint8_t)~SOCKET_BLOCKED;
+    if (socket->own_flags & SOCKET_BLOCKED) {
+        socket->own_flags &= (uint8_t)~SOCKET_BLOCKED;
         port_end_send(port, socket, 0, PORT_CANCELLED);
     }
 }

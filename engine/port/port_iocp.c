@@ -48,7 +48,7 @@ static void iocp_send(struct port *port, struct port_socket *socket, const struc
     int number = failed ? WSAGetLastError() : 0;
     if (failed && number != ERROR_IO_PENDING)
         port_end_send(port, socket, 0, windows_error(number));
-    else if (!failed && socket->readiness & SOCKET_SKIPS)
+    else if (!failed && socket->own_flags & SOCKET_SKIPS)
         port_end_send(port, socket, size, PORT_OK);
 }
 
@@ -213,7 +213,7 @@ static bool iocp_attach(struct port *port, struct port_socket *socket, intptr_t 
     if (CreateIoCompletionPort((HANDLE)handle, iocp_of(port)->handle, (ULONG_PTR)socket, 0) == NULL)
         return false;
     if (may_skip((SOCKET)handle) && SetFileCompletionNotificationModes((HANDLE)handle, skip))
-        socket->readiness |= SOCKET_SKIPS;
+        socket->own_flags |= SOCKET_SKIPS;
     return true;
 }
 

@@ -6,7 +6,7 @@
 
 enum { IOCP_BATCH = 256 };
 
-/* In port_socket.readiness. */
+/* In port_socket.own_flags. */
 enum {
     SOCKET_SKIPS = 1,   /* what completes at once makes no packet in the queue */
     SOCKET_WAITING = 2, /* a receive of no bytes is in flight: it completes when there are some */

@@ -55,18 +55,18 @@ void iocp_recv_init(struct port_socket *socket)
 
 static bool nothing_is_out(const struct port_socket *socket)
 {
-    return list_empty(&socket->own.posted) && !(socket->readiness & SOCKET_WAITING);
+    return list_empty(&socket->own.posted) && !(socket->own_flags & SOCKET_WAITING);
 }
 
 static bool is_over(const struct port_socket *socket)
 {
-    return socket->stopping || socket->recv_error != PORT_OK || socket->readiness & SOCKET_ENDED;
+    return socket->stopping || socket->recv_error != PORT_OK || socket->own_flags & SOCKET_ENDED;
 }
 
 static enum port_error end_of(const struct port_socket *socket)
 {
     if (socket->recv_error != PORT_OK) return socket->recv_error;
-    return socket->readiness & SOCKET_ENDED ? PORT_OK : PORT_CANCELLED;
+    return socket->own_flags & SOCKET_ENDED ? PORT_OK : PORT_CANCELLED;
 }
 
 /* Nothing will be posted any more, and the last that was has come home. */
@@ -84,7 +84,7 @@ static int ask(struct port_socket *socket, WSABUF *buffer, OVERLAPPED *overlappe
     memset(overlapped, 0, sizeof *overlapped);
     int failed = WSARecv((SOCKET)socket->handle, buffer, 1, size, &flags, overlapped, NULL);
     if (failed) return WSAGetLastError();
-    return socket->readiness & SOCKET_SKIPS ? 0 : ERROR_IO_PENDING;
+    return socket->own_flags & SOCKET_SKIPS ? 0 : ERROR_IO_PENDING;
 }
 
 /* The system takes no more receives of this socket. */
@@ -97,7 +97,7 @@ static void fail(struct port_iocp *iocp, struct port_socket *socket, int number)
 
 static void warm_up(struct port_iocp *iocp, struct port_socket *socket)
 {
-    socket->readiness |= SOCKET_WARM;
+    socket->own_flags |= SOCKET_WARM;
     socket->own.warm_ns = iocp->port.now_ns;
     list_remove(&socket->own.warm_node);
     list_append(&iocp->warm, &socket->own.warm_node);
@@ -110,7 +110,7 @@ static void note_bytes(struct port_iocp *iocp, struct port_socket *socket)
         warm_up(iocp, socket);
         return;
     }
-    socket->readiness &= (uint8_t)~SOCKET_WARM;
+    socket->own_flags &= (uint8_t)~SOCKET_WARM;
     list_remove(&socket->own.warm_node);
 }
 
@@ -125,7 +125,7 @@ static bool post_wait(struct port_iocp *iocp, struct port_socket *socket)
         return true;
     }
     if (result == ERROR_IO_PENDING)
-        socket->readiness |= SOCKET_WAITING;
+        socket->own_flags |= SOCKET_WAITING;
     else
         fail(iocp, socket, result);
     return false;
@@ -173,8 +173,8 @@ static void post_ahead(struct port_iocp *iocp, struct port_socket *socket)
 
 static void feed(struct port_iocp *iocp, struct port_socket *socket)
 {
-    if (is_over(socket) || socket->readiness & (SOCKET_WAITING | SOCKET_COOLING)) return;
-    if (!(socket->readiness & SOCKET_WARM)) {
+    if (is_over(socket) || socket->own_flags & (SOCKET_WAITING | SOCKET_COOLING)) return;
+    if (!(socket->own_flags & SOCKET_WARM)) {
         if (!list_empty(&socket->own.posted) || !post_wait(iocp, socket)) return;
     }
     post_ahead(iocp, socket);
@@ -196,9 +196,9 @@ static void cool(struct port_iocp *iocp, uint64_t now_ns)
             container_of(iocp->warm.next, struct port_socket, own.warm_node);
         if (!scarce(iocp) && now_ns - socket->own.warm_ns < COOL_NS) return;
         list_remove(&socket->own.warm_node);
-        socket->readiness &= (uint8_t)~SOCKET_WARM;
+        socket->own_flags &= (uint8_t)~SOCKET_WARM;
         if (list_empty(&socket->own.posted)) continue;
-        socket->readiness |= SOCKET_COOLING;
+        socket->own_flags |= SOCKET_COOLING;
         cancel_posted(socket);
     }
 }
@@ -227,7 +227,7 @@ void iocp_recv_start(struct port *port, struct port_socket *socket)
     socket->receiving = true;
     socket->stopping = false;
     socket->recv_error = PORT_OK;
-    socket->readiness &= SOCKET_SKIPS;
+    socket->own_flags &= SOCKET_SKIPS;
     list_append(&iocp_of(port)->hungry, &socket->recv_node);
 }
 
@@ -240,7 +240,7 @@ void iocp_recv_cancelled(struct port_iocp *iocp, struct port_socket *socket)
 
 void iocp_recv_stop(struct port *port, struct port_socket *socket)
 {
-    if (socket->readiness & SOCKET_WAITING) CancelIoEx((HANDLE)socket->handle, wait_of(socket));
+    if (socket->own_flags & SOCKET_WAITING) CancelIoEx((HANDLE)socket->handle, wait_of(socket));
     cancel_posted(socket);
     iocp_recv_cancelled(iocp_of(port), socket);
 }
@@ -257,7 +257,7 @@ void iocp_recv_done(struct port *port, struct block *block)
 static bool go_on(struct port_iocp *iocp, struct port_socket *socket)
 {
     if (is_over(socket)) return !nothing_is_out(socket);
-    if (list_empty(&socket->own.posted)) socket->readiness &= (uint8_t)~SOCKET_COOLING;
+    if (list_empty(&socket->own.posted)) socket->own_flags &= (uint8_t)~SOCKET_COOLING;
     if (list_empty(&socket->recv_node)) list_append(&iocp->hungry, &socket->recv_node);
     return true;
 }
@@ -271,7 +271,7 @@ static void yield_block(struct port_iocp *iocp, struct port_socket *socket, stru
     block->owner = NULL;
     block->filled = false;
     if (block->end == 0 && overlapped_of(block)->Internal == 0)
-        socket->readiness |= SOCKET_ENDED;
+        socket->own_flags |= SOCKET_ENDED;
     else if (block->end > 0 && !is_over(socket))
         note_bytes(iocp, socket);
     *event = (struct port_event){.kind = PORT_RECEIVED, .socket = socket, .block = block};
@@ -299,7 +299,7 @@ bool iocp_complete_recv(struct port_iocp *iocp, struct port_socket *socket, OVER
     take_result(socket, overlapped);
     if (overlapped == wait_of(socket)) {
         bool cancelled = overlapped->Internal != 0;
-        socket->readiness &= (uint8_t)~SOCKET_WAITING;
+        socket->own_flags &= (uint8_t)~SOCKET_WAITING;
         if (!cancelled && !is_over(socket)) warm_up(iocp, socket);
         *event = (struct port_event){.kind = PORT_RECEIVED, .socket = socket};
         finish(iocp, socket, event);

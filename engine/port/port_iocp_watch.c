@@ -89,7 +89,7 @@ void iocp_watch(struct port *port, struct port_socket *socket)
                               (PIO_STATUS_BLOCK)&watch->overlapped, IOCTL_AFD_POLL, &watch->poll,
                               sizeof watch->poll, &watch->poll, sizeof watch->poll);
     if (status == STATUS_PENDING) return;
-    if (NT_SUCCESS(status) && !(socket->readiness & SOCKET_SKIPS))
+    if (NT_SUCCESS(status) && !(socket->own_flags & SOCKET_SKIPS))
         return; /* a packet tells of it */
     if (NT_SUCCESS(status)) {
         watch->overlapped.Internal = (ULONG_PTR)status;

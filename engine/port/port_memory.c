@@ -16,7 +16,7 @@ struct port_memory {
     struct list watched;  /* sockets whose watch is over */
 };
 
-/* What a socket's readiness says. */
+/* What a socket's own_flags says. */
 enum { SOCKET_BLOCKED = 1 }; /* a send waits for room */
 
 static struct port_memory *self(const struct port *port)
@@ -218,7 +218,7 @@ static void memory_send(struct port *port, struct port_socket *socket, const str
     }
     size_t most = room_of(peer) < total ? room_of(peer) : total;
     if (most == 0) {
-        socket->readiness |= SOCKET_BLOCKED;
+        socket->own_flags |= SOCKET_BLOCKED;
         return;
     }
     most = choose_sent(memory, most);
@@ -233,8 +233,8 @@ static void memory_send(struct port *port, struct port_socket *socket, const str
 static void end_blocked(struct port_memory *memory, struct port_socket *socket,
                         enum port_error error)
 {
-    if (!(socket->readiness & SOCKET_BLOCKED)) return;
-    socket->readiness &= (uint8_t)~SOCKET_BLOCKED;
+    if (!(socket->own_flags & SOCKET_BLOCKED)) return;
+    socket->own_flags &= (uint8_t)~SOCKET_BLOCKED;
     port_end_send(&memory->port, socket, 0, error);
 }
 

@@ -28,7 +28,7 @@ enum tag {
     TAG_MASK = 7,
 };
 
-/* In port_socket.readiness. */
+/* In port_socket.own_flags. */
 enum {
     SOCKET_ARMED = 1, /* the kernel has the receive */
     SOCKET_FED = 2,   /* which has brought bytes */
@@ -87,8 +87,8 @@ static void arm_receive(struct port_uring *uring, struct port_socket *socket)
     entry->flags |= IOSQE_BUFFER_SELECT;
     entry->buf_group = LANDING_GROUP;
     tag(entry, socket, TAG_RECV);
-    socket->readiness |= SOCKET_ARMED;
-    socket->readiness &= (uint8_t)~SOCKET_FED;
+    socket->own_flags |= SOCKET_ARMED;
+    socket->own_flags &= (uint8_t)~SOCKET_FED;
 }
 
 static bool any_waits(const struct port_uring *uring)
@@ -110,7 +110,7 @@ static void uring_recv_start(struct port *port, struct port_socket *socket)
 static void uring_recv_stop(struct port *port, struct port_socket *socket)
 {
     struct port_uring *uring = self(port);
-    if (socket->readiness & SOCKET_ARMED) {
+    if (socket->own_flags & SOCKET_ARMED) {
         struct io_uring_sqe *entry = next_submission(uring);
         io_uring_prep_cancel64(entry, (uintptr_t)socket | TAG_RECV, 0);
         tag(entry, NULL, TAG_NOTHING);
@@ -155,7 +155,7 @@ static void end_poll(struct port_uring *uring, struct port_socket *socket)
 static void uring_cancel(struct port *port, struct port_socket *socket)
 {
     struct port_uring *uring = self(port);
-    if (socket->receiving && !(socket->readiness & SOCKET_ARMED)) uring_recv_stop(port, socket);
+    if (socket->receiving && !(socket->own_flags & SOCKET_ARMED)) uring_recv_stop(port, socket);
     struct io_uring_sqe *entry = next_submission(uring);
     io_uring_prep_cancel_fd(entry, (int)socket->handle, IORING_ASYNC_CANCEL_ALL);
     tag(entry, NULL, TAG_NOTHING);
@@ -190,14 +190,14 @@ static bool received(struct port_uring *uring, struct port_socket *socket,
     int size = completion->res;
     bool more = completion->flags & IORING_CQE_F_MORE;
     *event = (struct port_event){.kind = PORT_RECEIVED, .socket = socket};
-    if (!more) socket->readiness &= (uint8_t)~SOCKET_ARMED;
+    if (!more) socket->own_flags &= (uint8_t)~SOCKET_ARMED;
     if (completion->flags & IORING_CQE_F_BUFFER) {
         struct block *block = landing_filled(&uring->landing, completion);
         if (size > 0) {
             block->end = (uint32_t)size;
             block->sequence = socket->sequence_next++;
             event->block = block;
-            socket->readiness |= SOCKET_FED;
+            socket->own_flags |= SOCKET_FED;
         } else {
             landing_done(&uring->landing, block);
         }
@@ -205,7 +205,7 @@ static bool received(struct port_uring *uring, struct port_socket *socket,
     if (more) return true;
     bool full = size == -ENOBUFS;
     if ((size > 0 || full) && !socket->stopping) { /* ended by the kernel: goes on by itself */
-        bool fed = socket->readiness & SOCKET_FED;
+        bool fed = socket->own_flags & SOCKET_FED;
         if (full)
             list_append(fed ? &uring->stalled : &uring->hungry, &socket->recv_node);
         else

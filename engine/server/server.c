@@ -131,61 +131,6 @@ bool server_run_on_workers(struct server *server, const struct server_task *task
     return worker_task_await(shared, patience_ns, ran);
 }
 
-/* ---- figures ---- */
-
-static void add_worker(struct server_stats *stats, const struct worker *worker)
-{
-    const struct link_counters *links = &worker->home.counters;
-    const struct stream_counters *streams = &worker->home.streams.counters;
-    uint64_t blocks = worker->setup.blocks, blocks_free = counter_get(&worker->blocks_free);
-    stats->connections += (uint32_t)counter_get(&worker->links_live);
-    stats->connections_max += worker->setup.links;
-    stats->accepted += counter_get(&links->links_opened);
-    stats->blocks += blocks;
-    stats->blocks_free += blocks_free;
-    stats->blocks_used += blocks - blocks_free;
-    stats->block_bytes += worker->block_bytes;
-    stats->fixed_bytes += worker->fixed_bytes;
-    stats->memory_used += counter_get(&worker->memory_used);
-    stats->memory_max += counter_get(&worker->memory_max);
-    stats->bytes_received += counter_get(&streams->bytes_received);
-    stats->bytes_sent += counter_get(&streams->bytes_sent);
-    stats->packets_received += counter_get(&links->packets_received);
-    stats->packets_sent += counter_get(&links->packets_sent);
-    stats->turns += counter_get(&worker->turns);
-    stats->events += counter_get(&worker->events);
-    stats->busy_ns += counter_get(&worker->busy_ns);
-    stats->receives_late += counter_get(&streams->receives_late);
-    stats->starved += counter_get(&links->starved);
-    for (int i = 0; i < LINK_REASONS; i++) stats->closed[i] += counter_get(&links->links_closed[i]);
-}
-
-static void finish_stats(const struct server *server, struct server_stats *stats)
-{
-    stats->uptime_ns = port_clock(server->port) - server->started_ns;
-    stats->connections_free = stats->connections_max > stats->connections
-                                  ? stats->connections_max - stats->connections
-                                  : 0;
-}
-
-void server_stats(const struct server *server, struct server_stats *stats)
-{
-    *stats = (struct server_stats){.workers = server->config.workers};
-    for (uint32_t i = 0; i < server->config.workers; i++) add_worker(stats, &server->workers[i]);
-    stats->connections_max = server->config.max_connections;
-    stats->accepted = counter_get(&server->accepted);
-    stats->refused = counter_get(&server->refused);
-    finish_stats(server, stats);
-}
-
-void server_worker_stats(const struct server *server, uint32_t index, struct server_stats *stats)
-{
-    check(index < server->config.workers);
-    *stats = (struct server_stats){.workers = 1};
-    add_worker(stats, &server->workers[index]);
-    finish_stats(server, stats);
-}
-
 enum server_worker_stage server_worker_stage(const struct server *server, uint32_t index)
 {
     check(index < server->config.workers);

@@ -4,7 +4,7 @@
 #include "server/worker_mail.h"
 
 enum { EVENTS_PER_TURN = 256, MANY_SENDS = 64, SENT_PER_TURN = 1024 };
-enum { TIMER_WEIGHT = LINK_LOOK_AFTER }; /* the clock is looked at after each */
+enum { TIMER_WEIGHT = LINK_LOOK_EVERY }; /* the clock is looked at after each */
 /* Most are sent before the next one is taken. */
 enum { LARGE_BLOCKS = 4, LARGE_BLOCK_SIZE = 128 << 10 };
 
@@ -129,7 +129,7 @@ static int fire_timers(struct worker *worker, struct port_event *events)
     wheel_collect(&home->wheel, until_ns);
     do /* whose connection has ended does not go on, though its time has come, too */
         stream_settle_closing(&home->streams);
-    while (wheel_fire(&home->wheel) && !link_home_late(home, TIMER_WEIGHT));
+    while (wheel_fire(&home->wheel) && !link_home_turn_is_long(home, TIMER_WEIGHT));
     return count;
 }
 
@@ -137,7 +137,7 @@ void worker_turn(struct worker *worker)
 {
     struct link_home *home = &worker->home;
     struct port_event events[EVENTS_PER_TURN];
-    home->done = 0;
+    home->since_look = 0;
     int count = hear(worker, events, worker_next_ns(worker));
     /* A broadcast makes many sends: what has come while it was queued goes out with it. */
     if (home->streams.touches >= MANY_SENDS) count += hear(worker, events, 0);
@@ -181,7 +181,7 @@ static bool open_home(struct worker *worker)
         .limits = setup->limits,
         .streams = {.budget = {.limit = setup->memory}},
         .blocks_low = setup->blocks / 8,
-        .look_after = LINK_LOOK_AFTER,
+        .look_every = LINK_LOOK_EVERY,
     };
     list_init(&home->streams.touched);
     list_init(&home->starved);

@@ -75,7 +75,7 @@ void worker_read_mail(struct worker *worker)
     bool late = false;
     while (!late && (mail = take_unread(worker)) != NULL) {
         struct letter *letter = letter_of(mail);
-        late = link_home_late(&worker->home, letter->kind->read(worker, letter));
+        late = link_home_turn_is_long(&worker->home, letter->kind->read(worker, letter));
     }
 }
 

@@ -27,7 +27,7 @@ static uint32_t hand_over(struct worker *worker, struct letter *letter)
     if (home->script->message != NULL)
         home->script->message(home->script_state, (uint32_t)letter->id, letter_bytes(letter));
     worker_drop_letter(worker, letter);
-    return 1 + LINK_LOOK_AFTER; /* a script may take its time */
+    return 1 + LINK_LOOK_EVERY; /* a script may take its time */
 }
 
 static const struct letter_kind message = {

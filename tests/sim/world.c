@@ -303,7 +303,7 @@ static bool open_worker(struct world *world, uint32_t index)
     server->workers[index].setup.port = port;
     server->worker_count++;
     bool opened = worker_open(&server->workers[index]);
-    server->workers[index].home.look_after = 2; /* turns are short here */
+    server->workers[index].home.look_every = 2; /* turns are short here */
     if (opened) world->ports[index] = port_sim_of(port);
     return opened;
 }
