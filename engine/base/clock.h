@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Nanoseconds since some fixed moment. Any thread; a signal's handler as well. */
 uint64_t clock_now_ns(void);
@@ -26,5 +27,8 @@ bool clock_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t dead
 
 /* As pthread_mutex_lock, but until the deadline at most. False: it has come. */
 bool clock_lock(pthread_mutex_t *mutex, uint64_t deadline_ns);
+
+/* The wall clock's seconds as this machine's date and time of day. */
+void clock_local_time(time_t seconds, struct tm *parts);
 
 #endif

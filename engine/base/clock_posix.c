@@ -46,3 +46,8 @@ bool clock_lock(pthread_mutex_t *mutex, uint64_t deadline_ns)
     return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until) == 0;
 #endif
 }
+
+void clock_local_time(time_t seconds, struct tm *parts)
+{
+    localtime_r(&seconds, parts);
+}

@@ -42,3 +42,8 @@ bool clock_lock(pthread_mutex_t *mutex, uint64_t deadline_ns)
     }
     return true;
 }
+
+void clock_local_time(time_t seconds, struct tm *parts)
+{
+    localtime_s(parts, &seconds);
+}

@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include "base/clock.h"
 #include "base/output.h"
 
 #include <stdarg.h>
@@ -51,21 +52,12 @@ bool log_level_of(const char *name, enum log_level *level)
     return false;
 }
 
-static void local_time(time_t seconds, struct tm *parts)
-{
-#ifdef _WIN32
-    localtime_s(parts, &seconds);
-#else
-    localtime_r(&seconds, parts);
-#endif
-}
-
 static void begin_line(struct line *line, enum log_level level)
 {
     struct timeval now;
     struct tm parts = {0};
     gettimeofday(&now, NULL); /* the msvcrt of mingw has no timespec_get */
-    local_time((time_t)now.tv_sec, &parts);
+    clock_local_time((time_t)now.tv_sec, &parts);
     line->size = strftime(line->bytes, sizeof line->bytes, "%Y-%m-%d %H:%M:%S", &parts);
     line->size += (size_t)snprintf(line->bytes + line->size, sizeof line->bytes - line->size,
                                    ".%03d %-5s ", (int)(now.tv_usec / 1000), level_names[level]);

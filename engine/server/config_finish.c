@@ -1,29 +1,17 @@
 /* The last step of a configuration: what was left open is filled in, and the whole is checked. */
-#ifdef _WIN32
-#include <windows.h>
-#else
-#include <unistd.h>
-#endif
-
 #include "config.h"
 
+#include "base/processors.h"
 #include "server/config_internal.h"
 
 #define MEMORY_USUAL (512 * M)
 #define MEMORY_ROOM (64 * K)
 #define HARD_MARK_USUAL (4 * M)
 
-static uint32_t processors(void)
+static uint32_t usual_workers(void)
 {
-#ifdef _WIN32
-    SYSTEM_INFO system;
-    GetSystemInfo(&system);
-    uint64_t count = system.dwNumberOfProcessors;
-#else
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t count = online < 1 ? 1 : (uint64_t)online;
-#endif
-    return count < CONFIG_WORKERS_MAX ? (uint32_t)count : CONFIG_WORKERS_MAX;
+    uint32_t count = processors_count();
+    return count < CONFIG_WORKERS_MAX ? count : CONFIG_WORKERS_MAX;
 }
 
 static uint64_t share_needed(const struct config *config)
@@ -41,7 +29,7 @@ static uint64_t larger(uint64_t one, uint64_t other)
 
 static bool fill_in(struct config *config, struct error *error)
 {
-    if (config->workers == 0) config->workers = processors();
+    if (config->workers == 0) config->workers = usual_workers();
     if (config->memory == 0)
         config->memory = larger(MEMORY_USUAL, share_needed(config) * config->workers);
     if (config->hard_mark == 0) config->hard_mark = larger(HARD_MARK_USUAL, 2 * config->max_packet);

@@ -65,6 +65,10 @@ BEGIN {
         if (!(name in seen)) wrong("README.md: its picture has " name "/, which is no folder here")
 }
 
+/^[ \t]*#.*_WIN32/ && FILENAME ~ /\.c$/ {
+    wrong(FILENAME ":" FNR ": what differs by platform stands in a _posix.c and a _windows.c")
+}
+
 /^[ \t]*#[ \t]*include/ {
     split($0, word, /["<>]/)
     other = word[2]

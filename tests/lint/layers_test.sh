@@ -110,6 +110,10 @@ echo '#include "base/clock.h"' >bindings/run/clock.h
 expect 'clock.h: engine/base/clock.h has that name already'
 
 plant
+printf '#ifdef _WIN32\n#endif\n' >>engine/port/port.c
+expect '^engine/port/port.c:3: what differs by platform stands in'
+
+plant
 : >README.md
 expect '^README.md: its Architecture has no picture of the folders'
 
