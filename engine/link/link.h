@@ -127,34 +127,10 @@ struct link_origin {
     bool close_when_full;
 };
 
-/* Takes over a connected socket, or closes it. NULL when no link is free. */
-struct link *link_open(struct link_home *home, const struct link_origin *origin);
-
-/* Events of its stream: struct stream_owner says when. */
-void link_arrived(struct stream *stream);
-void link_sent(struct stream *stream);
-void link_broke(struct stream *stream, enum port_error error);
-void link_lingers(struct stream *stream);
-
-/* Hands on what has been received, as far as the gates allow. */
-void link_pump(struct link *link);
-
-/* Opens and closes a gate; receiving follows. */
-void link_gate_close(struct link *link, enum link_gate gate);
-void link_gate_open(struct link *link, enum link_gate gate);
-void link_update_receiving(struct link *link);
-void link_note_open(struct link *link, enum link_gate gate); /* without what follows */
-
-/* Ends it for a reason of ours: flushing first, or at once. */
-void link_end(struct link *link, enum link_reason reason);
-void link_fail(struct link *link, enum link_reason reason);
-
-/* The same as link_end where the peer is silent or has ended; if a packet of its is not complete, the log
- * says so. */
-void link_end_midway(struct link *link, enum link_reason reason);
-
-/* An encoded packet that others may share. */
-enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
+static inline struct link *link_of(struct stream *stream)
+{
+    return container_of(stream, struct link, stream);
+}
 
 /* See stream_now. */
 static inline uint64_t link_home_now(const struct link_home *home)
@@ -162,70 +138,10 @@ static inline uint64_t link_home_now(const struct link_home *home)
     return stream_now(&home->streams);
 }
 
-/* Has the worker's turn taken so long that the rest of it has to wait for what came meanwhile? The clock is
- * looked at when `look_every` has been done since: a packet is 1. */
-enum { LINK_TURN_LONG_MS = 10, LINK_LOOK_EVERY = 16 };
-bool link_home_look_at_clock(struct link_home *home);
-
-static inline bool link_home_turn_is_long(struct link_home *home, uint32_t done)
-{
-    home->since_look += done;
-    return home->since_look >= home->look_every && link_home_look_at_clock(home);
-}
-
 static inline bool link_home_starving(const struct link_home *home)
 {
     return atomic_load_explicit(&home->starving, memory_order_relaxed);
 }
-
-/* The end of a worker's turn: goes on with the woken. */
-void link_pump_woken(struct link_home *home);
-
-/* Is there a packet left to hand on, in what has been received? */
-bool link_has_packet(const struct link *link);
-
-/* The peer has ended its stream while a gate is closed: a handler that waits has drain_ns to finish. */
-void link_await_end(struct link *link);
-
-/* Gives back all input that waits. */
-void link_drop_input(struct link *link);
-
-/* The input waits, and receiving stops, until pressure_relieve finds blocks or memory for it. */
-void link_starve(struct link *link);
-
-/* Its queue has drained: it is listened to again, and its script may send more. */
-void link_tell_drained(struct link *link);
-
-/* link_pump_woken goes on with it. */
-void link_wake(struct link *link);
-
-/* The input waits for the worker's next turn. */
-void link_yield(struct link *link);
-
-static inline struct link *link_of(struct stream *stream)
-{
-    return container_of(stream, struct link, stream);
-}
-
-/* ---- link_time.c ---- */
-
-void link_time_init(struct link *link);
-
-/* Gives it the idle limit of the settings, unless the script has set one of its own. Counts from now. */
-void link_follow_idle(struct link *link);
-
-/* GATE_SLOW was closed: whether it takes anything is looked at before idle_limit_ns is over. */
-void link_look_sooner(struct link *link);
-
-/* After a gate was closed, or the limits have changed: when its waits are over, if they have a limit. */
-void link_update_deadline(struct link *link);
-uint64_t link_open_deadline_ns(const struct link *link); /* UINT64_MAX: they have none */
-
-/* It is no longer open, and fails when so much time has passed. */
-void link_set_deadline(struct link *link, uint64_t delay_ns);
-
-/* One that is being flushed already has no more than the drain timeout from now on. */
-void link_hasten(struct link *link);
 
 /* ---- link_log.c ---- */
 
@@ -239,11 +155,112 @@ __attribute__((format(printf, 3, 4))) void link_log(struct link *link, enum log_
 /* One line a minute about what many connections may do, and nothing is wrong. */
 __attribute__((format(printf, 3, 4))) void link_note(struct link *link, struct log_seldom *seldom,
                                                      const char *format, ...);
+
 /* As log_limit_allows; the count of what is held back is written when its second is over, or at the end. The
  * wheel is open. */
 bool link_home_may_log(struct link_home *home, enum log_level level, uint64_t place, uint64_t shape,
                        struct span text);
 void link_home_log_open(struct link_home *home);
 void link_home_log_close(struct link_home *home);
+
+/* ---- link_gate.c: why nothing is taken from its input ---- */
+
+/* Closes a gate; receiving, and the watch for the peer's end, follow. */
+void link_gate_close(struct link *link, enum link_gate gate);
+void link_update_receiving(struct link *link);
+
+/* Opens one, and no more: link_gate_open goes on with the input. */
+void link_note_open(struct link *link, enum link_gate gate);
+
+/* The input waits, and receiving stops, until pressure_relieve finds blocks or memory for it. */
+void link_starve(struct link *link);
+
+/* The input waits for the worker's next turn. */
+void link_yield(struct link *link);
+
+/* link_pump_woken goes on with it. */
+void link_wake(struct link *link);
+
+/* After a gate was closed, or the limits have changed: when its waits are over, if they have a limit. */
+void link_update_deadline(struct link *link);
+uint64_t link_open_deadline_ns(const struct link *link); /* UINT64_MAX: they have none */
+
+/* Has the worker's turn taken so long that the rest of it has to wait for what came meanwhile? The clock is
+ * looked at when `look_every` has been done since: a packet is 1. */
+enum { LINK_TURN_LONG_MS = 10, LINK_LOOK_EVERY = 16 };
+bool link_home_look_at_clock(struct link_home *home);
+
+static inline bool link_home_turn_is_long(struct link_home *home, uint32_t done)
+{
+    home->since_look += done;
+    return home->since_look >= home->look_every && link_home_look_at_clock(home);
+}
+
+/* ---- link_end.c ---- */
+
+/* Ends it for a reason of ours: flushing first, or at once. */
+void link_end(struct link *link, enum link_reason reason);
+void link_fail(struct link *link, enum link_reason reason);
+
+/* The same as link_end where the peer is silent or has ended; if a packet of its is not complete, the log
+ * says so. */
+void link_end_midway(struct link *link, enum link_reason reason);
+
+/* It is no longer open, and fails when so much time has passed. */
+void link_set_deadline(struct link *link, uint64_t delay_ns);
+
+/* One that is being flushed already has no more than the drain timeout from now on. */
+void link_hasten(struct link *link);
+
+/* Gives back all input that waits. */
+void link_drop_input(struct link *link);
+
+/* ---- link_time.c: how long it may be silent ---- */
+
+void link_time_init(struct link *link);
+
+/* Gives it the idle limit of the settings, unless the script has set one of its own. Counts from now. */
+void link_follow_idle(struct link *link);
+
+/* GATE_SLOW was closed: whether it takes anything is looked at before idle_limit_ns is over. */
+void link_look_sooner(struct link *link);
+
+/* ---- link_output.c, beside script.h's link_send ---- */
+
+/* An encoded packet that others may share. */
+enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
+
+/* ---- link_input.c ---- */
+
+/* Hands on what has been received, as far as the gates allow. */
+void link_pump(struct link *link);
+
+/* Is there a packet left to hand on, in what has been received? */
+bool link_has_packet(const struct link *link);
+
+/* The peer has ended its stream while a gate is closed: a handler that waits has drain_ns to finish. */
+void link_await_end(struct link *link);
+
+/* ---- link_turn.c ---- */
+
+/* Opens a gate, and goes on with the input. */
+void link_gate_open(struct link *link, enum link_gate gate);
+
+/* Its queue has drained: it is listened to again, and its script may send more. */
+void link_tell_drained(struct link *link);
+
+/* The end of a worker's turn: goes on with the woken. */
+void link_pump_woken(struct link_home *home);
+
+/* Events of its stream: struct stream_owner says when. */
+void link_arrived(struct stream *stream);
+void link_sent(struct stream *stream);
+void link_broke(struct stream *stream, enum port_error error);
+void link_lingers(struct stream *stream);
+
+/* ---- link.c ---- */
+
+/* Takes over a connected socket, or closes it. NULL when no link is free. */
+struct link *link_open(struct link_home *home, const struct link_origin *origin);
 
 #endif
