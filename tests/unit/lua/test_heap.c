@@ -78,7 +78,6 @@ Test(heap, of_what_is_given_back_a_bounded_part_is_kept_and_taken_again)
     heap_close(&try.heap);
 }
 
-/* Code that is to be loaded may have as much as the state has, and once. */
 Test(heap, what_is_kept_is_not_given_beyond_the_limit)
 {
     struct heap_try try;
@@ -100,6 +99,7 @@ Test(heap, what_is_kept_is_not_given_beyond_the_limit)
     heap_close(&try.heap);
 }
 
+/* Code that is to be loaded may have as much as the state has, and once. */
 Test(heap, a_loan_is_as_much_as_one_state_may_have)
 {
     struct heap_try try;
