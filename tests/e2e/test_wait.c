@@ -115,7 +115,7 @@ Test(wait, ten_thousand_handlers_sleep_at_once)
         "  conn:send(kept < 1 and packet or ('%f K each kept'):format(kept))\n"
         "end\n";
     struct server server = server_begin(
-        &(struct begin){.script = script, .flags = {"--workers", "1", "--handler-timeout", "100"}});
+        &(struct begin){.script = script, .flags = {"--workers", "1", "--handler-timeout", "1000"}});
     int client = client_connect(&server);
     for (int round = 0; round < 3; round++) {
         client_ask(client, "again", "asleep");
