@@ -301,17 +301,6 @@ struct run *run_check_wait(lua_State *L, const char *name)
     return run;
 }
 
-int run_wait(struct run *run, uint64_t delay_ns, int (*late)(struct run *run),
-             void (*cancel)(struct run *run))
-{
-    run->wait.lasts = true;
-    run->wait.late = late;
-    run->wait.cancel = cancel;
-    if (delay_ns != UINT64_MAX)
-        worker_timer_start(run->runtime->worker, &run->wait.deadline, delay_ns);
-    return lua_yield(run->L, 0);
-}
-
 static void end(struct run *run)
 {
     stop_waiting(run);

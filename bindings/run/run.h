@@ -73,9 +73,18 @@ void run_done(struct run *run);
 struct run *run_check_wait(lua_State *L, const char *name);
 
 /* The last thing that such a function does: `return run_wait(...)`. The call waits until run_resume, or until the
- * time is over. */
-int run_wait(struct run *run, uint64_t delay_ns, int (*late)(struct run *run),
-             void (*cancel)(struct run *run));
+ * time is over; UINT64_MAX: for as long as that takes. Inline, for lua_yield does not return: the thread sanitizer
+ * takes each function that it is called from for one that still runs, and copies all of them at each malloc. */
+static inline int run_wait(struct run *run, uint64_t delay_ns, int (*late)(struct run *run),
+                           void (*cancel)(struct run *run))
+{
+    run->wait.lasts = true;
+    run->wait.late = late;
+    run->wait.cancel = cancel;
+    if (delay_ns != UINT64_MAX)
+        worker_timer_start(run->runtime->worker, &run->wait.deadline, delay_ns);
+    return lua_yield(run->L, 0);
+}
 
 /* What it waited for is there: so many values on run->L are what the call returns. */
 void run_resume(struct run *run, int results);

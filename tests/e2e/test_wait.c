@@ -114,8 +114,8 @@ Test(wait, ten_thousand_handlers_sleep_at_once)
         "  local kept = (count() - before) / HANDLERS\n"
         "  conn:send(kept < 1 and packet or ('%f K each kept'):format(kept))\n"
         "end\n";
-    struct server server = server_begin(&(struct begin){
-        .script = script, .flags = {"--workers", "1", "--handler-timeout", "1000"}});
+    struct server server = server_begin(
+        &(struct begin){.script = script, .flags = {"--workers", "1", "--handler-timeout", "100"}});
     int client = client_connect(&server);
     for (int round = 0; round < 3; round++) {
         client_ask(client, "again", "asleep");
