@@ -11,7 +11,6 @@
 #include "api/lua_api.h"
 #include "api/lua_framing.h"
 #include "run/run.h"
-
 #include "server.h"
 
 #include <stdlib.h>
@@ -333,12 +332,7 @@ static void push_metatable(struct runtime *runtime, lua_State *L, uint32_t liste
 {
     lua_getfield(L, LUA_REGISTRYINDEX, CONN_META);
     lua_createtable(L, 0, 8);
-    lua_pushnil(L);
-    while (lua_next(L, -3) != 0) {
-        lua_pushvalue(L, -2);
-        lua_insert(L, -2);
-        lua_rawset(L, -4);
-    }
+    state_copy_fields(L, -2, -1);
     lua_remove(L, -2);
     lua_pushvalue(L, -1);
     lua_setfield(L, -2, "__index");

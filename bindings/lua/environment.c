@@ -7,18 +7,6 @@
 
 /* ---- copies ---- */
 
-/* Copies the fields of the table at `from` to the one at `to`. */
-static void copy_fields(lua_State *L, int from, int to)
-{
-    from = lua_absindex(L, from), to = lua_absindex(L, to);
-    lua_pushnil(L);
-    while (lua_next(L, from) != 0) {
-        lua_pushvalue(L, -2);
-        lua_insert(L, -2);
-        lua_rawset(L, to);
-    }
-}
-
 /* Puts a copy in the place of the table on the top of the stack; in it are copies of all tables that it
  * leads to. `seen`: table -> its copy. */
 static void copy_deeply(lua_State *L, int seen)
@@ -78,7 +66,7 @@ static void keep_singles(lua_State *L, const struct state *state)
     lua_newtable(L);
     lua_pushliteral(L, "");
     if (lua_getmetatable(L, -1) != 0) {
-        copy_fields(L, -1, -3);
+        state_copy_fields(L, -1, -3);
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
@@ -86,11 +74,11 @@ static void keep_singles(lua_State *L, const struct state *state)
     luaL_getmetatable(L, LUA_FILEHANDLE);
     if (lua_istable(L, -1)) {
         lua_newtable(L);
-        copy_fields(L, -2, -1);
+        state_copy_fields(L, -2, -1);
         environment_push_raw(L, -1, "__index");
         if (lua_istable(L, -1)) {
             lua_newtable(L);
-            copy_fields(L, -2, -1);
+            state_copy_fields(L, -2, -1);
             environment_put_closet(L, state, CLOSET_FILE_METHODS);
         }
         lua_pop(L, 1);
@@ -172,7 +160,7 @@ static void set_metatables(lua_State *L, const struct state *state, int record, 
 {
     lua_newtable(L);
     environment_push_closet(L, state, CLOSET_STRINGS);
-    copy_fields(L, -1, -2);
+    state_copy_fields(L, -1, -2);
     lua_pop(L, 1);
     environment_push_raw(L, globals, "string");
     lua_setfield(L, -2, "__index");
@@ -230,9 +218,9 @@ static void restore_files(lua_State *L, const struct state *state)
     environment_push_closet(L, state, CLOSET_FILES);
     environment_push_closet(L, state, CLOSET_FILE_METHODS);
     if (lua_istable(L, -3) && lua_istable(L, -2)) {
-        copy_fields(L, -2, -3);
+        state_copy_fields(L, -2, -3);
         environment_push_raw(L, -3, "__index");
-        if (lua_istable(L, -1) && lua_istable(L, -2)) copy_fields(L, -2, -1);
+        if (lua_istable(L, -1) && lua_istable(L, -2)) state_copy_fields(L, -2, -1);
         lua_pop(L, 1);
     }
     lua_pop(L, 3);

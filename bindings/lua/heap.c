@@ -39,28 +39,41 @@ static inline bool may_be_kept(size_t size)
     return COMPAT_TAKES_ALLOCATOR && size <= HEAP_KEPT_SIZE_MAX;
 }
 
-static inline void *take(struct heap *heap, size_t size)
+/* One of that class; NULL: none is kept. */
+static inline void *take_kept(struct heap *heap, size_t class)
 {
-    if (!may_be_kept(size)) return heap->inner(heap->inner_state, NULL, 0, size);
-    size_t class = class_of(size);
     struct heap_kept *kept = heap->kept[class];
-    if (kept == NULL) return heap->inner(heap->inner_state, NULL, 0, size_of(class));
+    if (kept == NULL) return NULL;
     heap->kept[class] = kept->next;
     heap->kept_bytes -= size_of(class);
     return kept;
 }
 
+static inline bool keeps(const struct heap *heap, size_t size)
+{
+    return may_be_kept(size) && heap->kept_bytes < HEAP_KEPT_MAX;
+}
+
+static inline void keep(struct heap *heap, struct heap_kept *block, size_t class)
+{
+    block->next = heap->kept[class];
+    heap->kept[class] = block;
+    heap->kept_bytes += size_of(class);
+}
+
+static inline void *take(struct heap *heap, size_t size)
+{
+    if (!may_be_kept(size)) return heap->inner(heap->inner_state, NULL, 0, size);
+    void *kept = take_kept(heap, class_of(size));
+    return kept != NULL ? kept : heap->inner(heap->inner_state, NULL, 0, size_of(class_of(size)));
+}
+
 static inline void give(struct heap *heap, void *block, size_t size)
 {
-    if (!may_be_kept(size) || heap->kept_bytes >= HEAP_KEPT_MAX) {
+    if (keeps(heap, size))
+        keep(heap, block, class_of(size));
+    else
         heap->inner(heap->inner_state, block, size, 0);
-        return;
-    }
-    struct heap_kept *kept = block;
-    size_t class = class_of(size);
-    kept->next = heap->kept[class];
-    heap->kept[class] = kept;
-    heap->kept_bytes += size_of(class);
 }
 
 static void give_back_kept(struct heap *heap)
@@ -120,21 +133,16 @@ __attribute__((noinline)) static void *allocate_any(struct heap *heap, void *old
 static void *allocate(void *state, void *old, size_t old_size, size_t new_size)
 {
     struct heap *heap = state;
-    struct heap_kept *kept;
+    void *kept;
     if (old == NULL && new_size > 0 && may_be_kept(new_size) &&
         heap->used + new_size - 1 <=
             heap->limit - 1 && /* a limit of 0, which is none, is the largest then */
-        (kept = heap->kept[class_of(new_size)]) != NULL) {
-        heap->kept[class_of(new_size)] = kept->next;
-        heap->kept_bytes -= size_of(class_of(new_size));
+        (kept = take_kept(heap, class_of(new_size))) != NULL) {
         heap->used += new_size;
         return kept;
     }
-    if (new_size == 0 && old != NULL && may_be_kept(old_size) && heap->kept_bytes < HEAP_KEPT_MAX) {
-        kept = old;
-        kept->next = heap->kept[class_of(old_size)];
-        heap->kept[class_of(old_size)] = kept;
-        heap->kept_bytes += size_of(class_of(old_size));
+    if (new_size == 0 && old != NULL && keeps(heap, old_size)) {
+        keep(heap, old, class_of(old_size));
         heap->used -= old_size;
         return NULL;
     }

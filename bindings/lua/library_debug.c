@@ -37,12 +37,7 @@ static int set_metatable(lua_State *L)
 static void copy_table(lua_State *L)
 {
     lua_newtable(L);
-    lua_pushnil(L);
-    while (lua_next(L, -3) != 0) {
-        lua_pushvalue(L, -2);
-        lua_insert(L, -2);
-        lua_rawset(L, -4);
-    }
+    state_copy_fields(L, -2, -1);
     lua_remove(L, -2);
 }
 

@@ -1,5 +1,5 @@
 /* lua_print.h - print, and what the library io writes to standard output and error, so that no worker waits
- * for whoever reads it. What nobody takes is lost, as of the log. */
+ * for a reader. Output that no reader takes is lost, as lines of the log are. */
 #ifndef MOONPORT_LUA_PRINT_H
 #define MOONPORT_LUA_PRINT_H
 

@@ -49,6 +49,17 @@ void state_log(struct state *state, enum log_level level, const char *what, cons
         log_line(level, "%s: %s", what, text);
 }
 
+void state_copy_fields(lua_State *L, int from, int to)
+{
+    from = lua_absindex(L, from), to = lua_absindex(L, to);
+    lua_pushnil(L);
+    while (lua_next(L, from) != 0) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, to);
+    }
+}
+
 int state_refuse(lua_State *L, const char *code)
 {
     lua_pushnil(L);

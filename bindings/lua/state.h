@@ -66,6 +66,9 @@ bool state_try(struct state *state, lua_CFunction function, void *argument, stru
 /* Logs "what: text", if it may. */
 void state_log(struct state *state, enum log_level level, const char *what, const char *text);
 
+/* Copies the fields of the table at `from` to the one at `to`, past their metatables. */
+void state_copy_fields(lua_State *L, int from, int to);
+
 /* ---- what C functions answer ---- */
 
 /* nil, code */

@@ -1,4 +1,4 @@
-/* failure.h - how it is told that a call has failed: in the log, or to whoever asked for it. */
+/* failure.h - how it is told that a call has failed: in the log, or to the caller that asked for it. */
 #ifndef MOONPORT_FAILURE_H
 #define MOONPORT_FAILURE_H
 

@@ -51,9 +51,15 @@ static bool may_hold_packet(const struct link *link, struct span input)
            (input.size >= link->cursor.wanted || !list_empty(&link->stream.inbox.parked));
 }
 
+static inline bool has_blocks(const struct link_home *home)
+{
+    return home->streams.blocks.free_count >= home->blocks_low && !link_home_starving(home);
+}
+
+/* It starves from then on, until pressure_relieve finds enough of them. */
 static bool blocks_short(struct link_home *home)
 {
-    if (home->streams.blocks.free_count >= home->blocks_low) return link_home_starving(home);
+    if (has_blocks(home)) return false;
     atomic_store_explicit(&home->starving, true, memory_order_relaxed);
     return true;
 }
@@ -62,11 +68,9 @@ static bool blocks_short(struct link_home *home)
  * nothing. */
 static inline bool has_plain(const struct link *link, struct span *packet)
 {
-    const struct link_home *home = link->home;
     const struct inbox *inbox = &link->stream.inbox;
     return flows(link) && gather_empty(&inbox->gather) && !list_empty(&inbox->parked) &&
-           link->cursor.wanted == 0 && home->streams.blocks.free_count >= home->blocks_low &&
-           !link_home_starving(home) &&
+           link->cursor.wanted == 0 && has_blocks(link->home) &&
            frame_next_plain(link->frame, block_bytes(block_of(inbox->parked.next)), packet);
 }
 

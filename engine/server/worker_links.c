@@ -1,17 +1,13 @@
 /* A worker's connections: found, and adopted from the control thread. */
 #include "server/worker_mail.h"
 
-static struct link *open_link(const struct worker *worker, uint64_t id)
+/* Of another worker's the table knows nothing. */
+struct link *worker_find(const struct worker *worker, uint64_t id)
 {
     struct table_entry *entry = table_find(&worker->home.table, id);
     if (entry == NULL) return NULL;
     struct link *link = container_of(entry, struct link, entry);
     return link_is_open(link) ? link : NULL;
-}
-
-struct link *worker_find(const struct worker *worker, uint64_t id)
-{
-    return table_worker_of(id) == worker->index ? open_link(worker, id) : NULL;
 }
 
 struct link *worker_next(const struct worker *worker, const struct link *link)

@@ -1,4 +1,4 @@
-/* stream.h - the bytes of one connection, both ways, whoever opened it.
+/* stream.h - the bytes of one connection, both ways, whichever side opened it.
  *
  *     free --stream_open--> open --stream_end--> flushing --all is sent--> lingering --> closing --> free
  *                             '---------------stream_break, at any time---------------------^
@@ -9,7 +9,7 @@
  *            has read reset what was sent.
  * closing    everything in flight is cancelled; when all of it has come home the socket is closed.
  *
- * It knows nothing of packets, handlers or limits: whoever owns one is told by a table of callbacks. */
+ * It knows nothing of packets, handlers or limits: its owner is told by a table of callbacks. */
 #ifndef MOONPORT_STREAM_H
 #define MOONPORT_STREAM_H
 
