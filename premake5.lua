@@ -288,7 +288,7 @@ local function links_lua_fixed()
 end
 
 if not windows and sanitize ~= "thread" and sanitize ~= "fuzzer" and lua == "lua5.4" then
-  open_project("sim", "ConsoleApp", { "tests/sim/*.h", "tests/sim/*.c" })
+  open_project("sim", "ConsoleApp", { "tests/sim/*.h", "tests/sim/*.c", "tests/unit/veil.*" })
     for _, name in ipairs(led_there) do linkoptions { "-Wl,--wrap=" .. name } end
     buildoptions(found.compile)
     links { "bindings", "engine" }

@@ -9,6 +9,8 @@
 #include "frame/frame.h"
 #include "port/port.h"
 
+struct filter_source;
+
 enum { CONFIG_LISTENERS_MAX = 32, CONFIG_WORKERS_MAX = 128, CONFIG_NAMES_MAX = 64 };
 
 #define CONFIG_ADMIN "127.0.0.1:7001" /* the default of `admin` */
@@ -23,6 +25,7 @@ struct config_listener {
     bool has_framing;   /* its own; otherwise the server's */
     uint8_t on_full;    /* enum config_on_full: what a send beyond the hard mark does */
     bool has_on_full;
+    const struct filter_source *filter; /* of its connections; NULL: plain TCP */
 };
 
 struct config {
@@ -37,12 +40,13 @@ struct config {
     uint32_t recv_depth;      /* receives posted at once, and the reorder window; 1 2 4 8 16; 4 */
     uint64_t memory;          /* bytes beyond the blocks; 0: 512M, or more if the workers need it */
     uint64_t idle_timeout_ns; /* 0: never; 60 s */
-    uint64_t drain_timeout_ns; /* for flushing at a close and at the end; 10 s */
-    uint64_t wait_timeout_ns;  /* a handler waits no longer; 0: no limit */
-    uint64_t soft_mark;        /* bytes queued on a connection: receiving from it pauses; 64K */
-    uint64_t hard_mark;        /* bytes queued on a connection: sends are refused; 0: twice
+    uint64_t opening_timeout_ns; /* from the accept to on_connect, with a filter; 10 s */
+    uint64_t drain_timeout_ns;   /* for flushing at a close and at the end; 10 s */
+    uint64_t wait_timeout_ns;    /* a handler waits no longer; 0: no limit */
+    uint64_t soft_mark;          /* bytes queued on a connection: receiving from it pauses; 64K */
+    uint64_t hard_mark;          /* bytes queued on a connection: sends are refused; 0: twice
                                   max_packet, at least 4M */
-    uint8_t on_full;           /* enum config_on_full; close */
+    uint8_t on_full;             /* enum config_on_full; close */
     uint8_t on_end;  /* enum config_on_end: a handler that waits when its peer ends; finish */
     uint8_t backend; /* enum port_backend; auto */
     uint8_t log;     /* enum log_level; info */

@@ -14,8 +14,8 @@ static void ended(struct stream *stream)
 {
     struct link *link = link_of(stream);
     struct link_home *home = link->home;
-    if (!link->accepted) return;
-    link->accepted = false;
+    if (link->stage != LINK_ACCEPTED) return;
+    link->stage = LINK_TOLD;
     counter_add(&home->counters.links_closed[link->reason], 1);
     if (home->script->disconnected == NULL) return;
     home->script->disconnected(home->script_state, link, (const char *)link_reason(link).data);
@@ -26,7 +26,8 @@ static void settled(struct stream *stream)
     struct link *link = link_of(stream);
     struct link_home *home = link->home;
     log_link(link, link_reason_text(link->reason));
-    if (home->script->released != NULL) home->script->released(home->script_state, link);
+    if (link->stage != LINK_UNKNOWN && home->script->released != NULL)
+        home->script->released(home->script_state, link);
     link_drop_input(link);
     stream_close(stream);
     list_remove(&link->woken);
@@ -44,37 +45,15 @@ static const struct stream_owner owner = {
     .settled = settled,
 };
 
-struct link *link_open(struct link_home *home, const struct link_origin *origin)
+void link_admit(struct link *link)
 {
-    struct table_entry *entry = table_take(&home->table);
-    if (entry == NULL) goto refused;
-    struct link *link = container_of(entry, struct link, entry);
-    const struct table_entry kept = *entry;
+    const struct link_home *home = link->home;
     uint64_t now_ns = link_home_now(home);
-    check(link->stream.state == STREAM_FREE);
-    *link = (struct link){
-        .home = home,
-        .frame = origin->frame,
-        .gates = GATE_DECIDING,
-        .close_when_full = origin->close_when_full,
-        .waits_ns = now_ns,
-        .gated_ns = now_ns,
-        .connected_ns = port_now(home->streams.port),
-        .listener = origin->listener,
-    };
-    link->entry = kept; /* its neighbours point at it */
-    address_pack(&origin->peer, &link->peer);
-    if (!stream_open(&link->stream, &home->streams, &owner, origin->handle,
-                     home->streams.window > 1 ? link->early : NULL))
-        goto no_port;
-    list_init(&link->starved);
-    list_init(&link->woken);
-    link_time_init(link);
-    group_member_init(&link->groups, &home->streams.budget, home->table.worker);
-    counter_add(&home->counters.links_opened, 1);
+    wheel_stop(&link->home->wheel, &link->deadline);
+    link->stage = LINK_ASKED;
+    link->gates = GATE_DECIDING;
+    link->waits_ns = link->gated_ns = now_ns;
     link_follow_idle(link);
-    log_link(link, "opened");
-
     enum script_verdict verdict = home->script->connected == NULL
                                       ? SCRIPT_YES
                                       : home->script->connected(home->script_state, link);
@@ -84,9 +63,53 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
         link_update_receiving(link);
         link_update_deadline(link);
     }
+}
+
+static bool open_filter(struct link_home *home, const struct filter_source *source,
+                        struct filter **filter)
+{
+    *filter = source == NULL ? NULL : source->open(source, &home->streams.budget);
+    return *filter != NULL || source == NULL;
+}
+
+struct link *link_open(struct link_home *home, const struct link_origin *origin)
+{
+    struct filter *filter;
+    struct table_entry *entry = table_take(&home->table);
+    if (entry == NULL) goto refused;
+    struct link *link = container_of(entry, struct link, entry);
+    const struct table_entry kept = *entry;
+    check(link->stream.state == STREAM_FREE);
+    *link = (struct link){
+        .home = home,
+        .frame = origin->frame,
+        .close_when_full = origin->close_when_full,
+        .connected_ns = port_now(home->streams.port),
+        .listener = origin->listener,
+    };
+    link->entry = kept; /* its neighbours point at it */
+    address_pack(&origin->peer, &link->peer);
+    if (!open_filter(home, origin->filter, &filter)) goto no_filter;
+    if (!stream_open(&link->stream, &home->streams, &owner, origin->handle,
+                     home->streams.window > 1 ? link->early : NULL, filter))
+        goto no_port;
+    list_init(&link->starved);
+    list_init(&link->woken);
+    link_time_init(link);
+    group_member_init(&link->groups, &home->streams.budget, home->table.worker);
+    counter_add(&home->counters.links_opened, 1);
+    log_link(link, "opened");
+    if (filter == NULL) {
+        link_admit(link);
+    } else {
+        link_set_deadline(link, home->limits.opening_ns);
+        link_update_receiving(link);
+    }
     return link;
 
 no_port:
+    if (filter != NULL) filter->kind->close(filter, &home->streams.budget);
+no_filter:
     address_free(&link->peer);
     table_give(&home->table, entry);
 refused:
@@ -98,8 +121,10 @@ refused:
 void link_decide(struct link *link, enum script_verdict verdict)
 {
     if (!(link->gates & GATE_DECIDING)) return;
-    link->accepted = verdict == SCRIPT_YES;
-    if (!link->accepted) link_end(link, LINK_SCRIPT);
+    if (verdict == SCRIPT_YES)
+        link->stage = LINK_ACCEPTED;
+    else
+        link_end(link, LINK_SCRIPT);
     link_gate_open(link, GATE_DECIDING);
 }
 

@@ -1,7 +1,7 @@
 /* link.h - one connection's life: an accepted stream, its framing, its script, and what it may take.
  *
- * Its stream's state is the link's (stream.h): open, it receives, cuts, hands packets on and sends; from link_end on
- * it is flushed; link_fail ends it at once.
+ * Its stream's state is the link's (stream.h): while it is opening the script does not know of it; open, it receives,
+ * cuts, hands packets on and sends; from link_end on it is flushed; link_fail ends it at once.
  *
  * The links of one worker share a struct link_home: streams, limits, wheel, script. */
 #ifndef MOONPORT_LINK_H
@@ -40,7 +40,16 @@ enum { GATES_BOUNDED = GATES_OF_HANDLERS | GATE_PAUSED };
 
 enum { LINK_WORD_MAX = 32, LINK_LINGER_MS = 1000, LINK_GAP_MS = 100 };
 
+/* What the script knows of it. */
+enum link_stage {
+    LINK_UNKNOWN,  /* nothing */
+    LINK_ASKED,    /* on_connect was called */
+    LINK_ACCEPTED, /* ... and has said yes: on_disconnect is owed */
+    LINK_TOLD,     /* on_disconnect was called */
+};
+
 struct link_limits {
+    uint64_t opening_ns; /* from the accept to on_connect */
     uint64_t idle_ns;
     uint64_t drain_ns;
     uint64_t wait_ns; /* of a handler; 0: no limit */
@@ -72,11 +81,14 @@ struct link_home {
     struct wheel wheel;
     uint32_t since_look;   /* work of this turn since the clock was looked at, in packets */
     uint32_t look_every;   /* ... which is done after so much of it */
+    bool shook;            /* in this turn a connection that is opening has gone on */
     struct list starved;   /* links whose input waits for blocks or memory, the longest first */
     struct list woken;     /* links whose script opened a gate, to go on after it has returned */
     uint32_t blocks_low;   /* fewer free than this: starving; twice as many: no longer */
     _Atomic bool starving; /* blocks have run low and not come back yet */
     struct shortage of_blocks, of_memory;
+    uint64_t
+        unsealed_ns;     /* since when some stream could not seal what it has to send; 0: all can */
     uint64_t closed_ns;  /* when one had to go for others: what it held may not have come home */
     uint64_t unheard_ns; /* such a time ended then, and not all of it was heard; or 0 */
     struct link_counters counters;
@@ -94,8 +106,8 @@ struct link {
     struct frame_cursor cursor;
     uint8_t gates;        /* enum link_gate, or-ed */
     uint8_t reason;       /* enum link_reason, once it is not open */
+    uint8_t stage;        /* enum link_stage */
     bool close_when_full; /* what a refused packet does: close, or only refuse */
-    bool accepted;        /* on_connect said yes: on_disconnect is owed */
     bool cut;             /* a packet was cut from its input, with this framing */
     bool took;            /* ... by this link_pump */
     bool idle_is_own;     /* the script has set its idle limit: that of the settings may change */
@@ -107,7 +119,7 @@ struct link {
     uint64_t waits_ns;    /* since when a handler waits */
     uint64_t gated_ns;    /* when one of GATES_BOUNDED was last closed */
     uint64_t ending_ns;   /* since when the peer's end is known */
-    uint64_t deadline_ns; /* not open: when the deadline is over */
+    uint64_t deadline_ns; /* opening, or at its end: when the deadline is over */
     uint64_t idle_limit_ns;
     struct wheel_timer idle_timer, deadline;
     struct group_member groups; /* those that it is in, while it is open */
@@ -124,6 +136,7 @@ struct link_origin {
     struct address peer;
     uint32_t listener;
     const struct frame *frame;
+    const struct filter_source *filter; /* NULL: none */
     bool close_when_full;
 };
 
@@ -206,7 +219,7 @@ void link_fail(struct link *link, enum link_reason reason);
  * says so. */
 void link_end_midway(struct link *link, enum link_reason reason);
 
-/* It is no longer open, and fails when so much time has passed. */
+/* It is not open, and fails when so much time has passed. */
 void link_set_deadline(struct link *link, uint64_t delay_ns);
 
 /* One that is being flushed already has no more than the drain timeout from now on. */
@@ -262,5 +275,8 @@ void link_lingers(struct stream *stream);
 
 /* Takes over a connected socket, or closes it. NULL when no link is free. */
 struct link *link_open(struct link_home *home, const struct link_origin *origin);
+
+/* Its stream has just opened: the script is asked whether it may stay. */
+void link_admit(struct link *link);
 
 #endif

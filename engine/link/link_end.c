@@ -39,7 +39,7 @@ static void leave(struct link *link, enum link_reason reason)
 void link_end(struct link *link, enum link_reason reason)
 {
     const struct link_home *home = link->home;
-    if (link->stream.state != STREAM_OPEN) return;
+    if (!stream_is_up(&link->stream)) return;
     leave(link, reason);
     /* What is queued is offered at the end of this turn, so the deadline comes after that. */
     link_set_deadline(link, home->limits.drain_ns > 0 ? home->limits.drain_ns : WHEEL_TICK_NS);
@@ -50,7 +50,7 @@ void link_end(struct link *link, enum link_reason reason)
 void link_fail(struct link *link, enum link_reason reason)
 {
     if (link->stream.state == STREAM_CLOSING || link->stream.state == STREAM_FREE) return;
-    if (link->stream.state == STREAM_OPEN) leave(link, reason);
+    if (stream_is_up(&link->stream)) leave(link, reason);
     wheel_stop(&link->home->wheel, &link->deadline);
     stream_break(&link->stream);
     link_drop_input(link);

@@ -26,10 +26,10 @@ static bool bring_more(struct link *link)
 {
     size_t have = gather_bytes(&link->stream.inbox.gather).size;
     size_t wanted = link->cursor.wanted;
-    bool known = wanted > have;
-    if (list_empty(&link->stream.inbox.parked)) return false;
+    bool known = wanted > have, filtered = link->stream.inbox.filter != NULL;
+    if (!inbox_has_more(&link->stream.inbox)) return false;
     if (gather_empty(&link->stream.inbox.gather)) { /* the block's own bytes were not enough */
-        if (absorb(link, SIZE_MAX)) return !list_empty(&link->stream.inbox.parked);
+        if (absorb(link, SIZE_MAX)) return filtered || inbox_has_more(&link->stream.inbox);
         link_starve(link);
         return false;
     }
@@ -48,7 +48,7 @@ static bool flows(const struct link *link)
 static bool may_hold_packet(const struct link *link, struct span input)
 {
     return input.size > 0 &&
-           (input.size >= link->cursor.wanted || !list_empty(&link->stream.inbox.parked));
+           (input.size >= link->cursor.wanted || inbox_has_more(&link->stream.inbox));
 }
 
 static inline bool has_blocks(const struct link_home *home)
@@ -138,7 +138,7 @@ bool link_next(struct link *link, struct span *packet)
 static void make_room(struct link *link)
 {
     if (link->gates & GATE_STARVED) return; /* which is when there is no other place */
-    while (!list_empty(&link->stream.inbox.parked))
+    while (!list_empty(inbox_blocks(&link->stream.inbox)))
         if (!absorb(link, SIZE_MAX)) {
             link_starve(link);
             return;
@@ -152,11 +152,12 @@ static void spill(struct link *link)
     link->cursor.scanned = 0; /* the first piece may be shorter than what was looked through */
 }
 
-/* The packet at the front, which finds no block or no memory, will never be complete. */
+/* The packet at the front, which finds no block or no memory, will never be complete. What a filter would make of what
+ * is left is not known. */
 static bool starves_in_vain(const struct link *link, size_t to_come)
 {
     size_t wanted = link->cursor.wanted, have = inbox_size(&link->stream.inbox);
-    if (link->gates != GATE_STARVED) return false;
+    if (link->gates != GATE_STARVED || link->stream.inbox.filter != NULL) return false;
     return wanted > have && wanted - have > to_come;
 }
 
@@ -171,26 +172,73 @@ static void pump_to_end(struct link *link)
         link_await_end(link);
 }
 
-void link_pump(struct link *link)
+/* What follows from the end of a filter, when all was read that may be read now. */
+static void note_filter(struct link *link)
+{
+    const char *why = stream_broken(&link->stream);
+    if (why != NULL) {
+        link_log(link, LOG_WARN, "closed: %s", why);
+        link_end(link, LINK_FRAMING);
+    } else if (stream_filter_is_over(&link->stream)) {
+        link->stream.ended = true;
+    }
+}
+
+/* The turn is long, and others have gone on in it: this one waits for the next. */
+static bool must_wait(struct link *link)
+{
+    struct link_home *home = link->home;
+    if (!home->shook || !link_home_turn_is_long(home, LINK_LOOK_EVERY)) return false;
+    link_yield(link);
+    inbox_spill(&link->stream.inbox, &home->streams);
+    return true;
+}
+
+/* Goes on with what comes before the script may know of it. True: it is open now. */
+static bool pump_opening(struct link *link)
+{
+    if (link->gates != 0 || must_wait(link)) return false;
+    link->home->shook = true;
+    stream_shake(&link->stream);
+    if (link->stream.state == STREAM_OPEN) return true;
+    note_filter(link);
+    if (link->stream.ended) link_end(link, LINK_EOF);
+    link_update_receiving(link);
+    return false;
+}
+
+static void use_input(struct link *link)
 {
     struct link_home *home = link->home;
     struct span packet;
-    if (link->stream.reading || link->stream.state == STREAM_FREE) return;
     link->stream.reading = true;
     link->took = false;
     while (take_packet(link, &packet)) home->script->received(home->script_state, link, packet);
     inbox_release_front(&link->stream.inbox, &home->streams);
     link->cut |= link->took;
     link->stream.reading = false;
-    if (link->stream.state != STREAM_OPEN) {
-        link_drop_input(link);
-    } else {
+}
+
+void link_pump(struct link *link)
+{
+    struct link_home *home = link->home;
+    if (link->stream.reading || link->stream.state == STREAM_FREE) return;
+    if (link->stream.state == STREAM_OPENING) {
+        if (!pump_opening(link)) return;
+        link_admit(link);
+    }
+    use_input(link);
+    if (link->stream.state == STREAM_OPEN) {
         if (gather_empty(&link->stream.inbox.gather))
             gather_clear(&link->stream.inbox.gather, &home->streams.blocks);
         make_room(link);
         if (link->gates & GATE_STARVED) spill(link);
-        if (link->stream.ended || link->stream.ending) pump_to_end(link);
+        if (link->stream.inbox.filter != NULL) note_filter(link);
     }
+    if (link->stream.state != STREAM_OPEN)
+        link_drop_input(link);
+    else if (link->stream.ended || link->stream.ending)
+        pump_to_end(link);
     link_update_receiving(link);
 }
 

@@ -39,7 +39,9 @@ static void on_deadline(struct wheel_timer *timer)
     if (link->stream.state == STREAM_FLUSHING)
         link_log(link, LOG_INFO, "closed with %zu bytes unsent: drain_timeout is over",
                  link->stream.outbox.pending);
-    link_fail(link, link->reason);
+    if (link->stream.state == STREAM_OPENING)
+        link_log(link, LOG_INFO, "closed: its handshake has not ended within opening_timeout");
+    link_fail(link, link->stream.state == STREAM_OPENING ? LINK_TIMEOUT : link->reason);
 }
 
 /* ---- silence ---- */

@@ -46,17 +46,27 @@ static void note_blocks(struct link_home *home)
 static void note_memory(struct link_home *home)
 {
     size_t used = budget_used(&home->streams.budget), limit = home->streams.budget.limit;
-    bool is_short = !link_home_starving(home) && !list_empty(&home->starved);
+    bool is_short = (!link_home_starving(home) && !list_empty(&home->starved)) ||
+                    !list_empty(&home->streams.unsealed);
     if (is_short && begins(home, &home->of_memory)) {
         counter_add(&home->counters.starved, 1);
         log_line(LOG_WARN,
                  "worker %u: memory has run out (%zu of %zu bytes used): unfinished packets "
                  "that need more wait",
                  home->table.worker + 1, used, limit);
-    } else if (list_empty(&home->starved) && ends(home, &home->of_memory)) {
+    } else if (!is_short && list_empty(&home->starved) && ends(home, &home->of_memory)) {
         log_line(LOG_INFO, "worker %u: memory is back (%zu of %zu bytes used): no packet waits",
                  home->table.worker + 1, used, limit);
     }
+}
+
+/* All is well only a while after the last one could not seal, so this sees when they can again. */
+static void note_unsealed(struct link_home *home)
+{
+    if (list_empty(&home->streams.unsealed))
+        home->unsealed_ns = 0;
+    else if (home->unsealed_ns == 0)
+        home->unsealed_ns = link_home_now(home);
 }
 
 /* Lets the waiting go on, first come first served, as far as there is room. Who finds no memory keeps his
@@ -93,14 +103,24 @@ static struct link *greatest(struct link_home *home, size_t (*measure)(const str
     return greatest;
 }
 
+/* In the size of those of the pool. */
+static size_t count_blocks(const struct link *link, const struct outbox *outbox)
+{
+    const uint32_t size = link->home->streams.blocks.block_size;
+    size_t count = 0;
+    for (const struct list *node = outbox->blocks.next; node != &outbox->blocks; node = node->next)
+        count += (block_of((struct list *)node)->capacity + size - 1) / size;
+    return count;
+}
+
 /* Blocks that its unread queue keeps, if it is a queue worth the name, and it was offered some of it. */
 static size_t unread_blocks(const struct link *link)
 {
-    const struct list *head = &link->stream.outbox.blocks;
-    size_t count = 0;
+    const struct filter *filter = link->stream.inbox.filter;
     if (link->stream.state == STREAM_FREE || link->stream.state == STREAM_CLOSING) return 0;
     if (!port_send_waits(&link->stream.socket)) return 0;
-    for (const struct list *node = head->next; node != head; node = node->next) count++;
+    size_t count = count_blocks(link, &link->stream.outbox);
+    if (filter != NULL) count += count_blocks(link, &filter->sealed);
     return count > 1 ? count : 0;
 }
 
@@ -108,7 +128,7 @@ static size_t unread_blocks(const struct link *link)
  * line, too. */
 static bool dawdles(const struct link *link)
 {
-    return link->stream.state == STREAM_OPEN && !(link->gates & (GATES_OF_OURS | GATE_PAUSED)) &&
+    return stream_is_up(&link->stream) && !(link->gates & (GATES_OF_OURS | GATE_PAUSED)) &&
            is_over(link->home, link->stream.inbox.gathered_ns, PRESSURE_PATIENCE_MS);
 }
 
@@ -120,14 +140,32 @@ static size_t dawdled_blocks(const struct link *link)
 /* Bytes. */
 static size_t dawdled_memory(const struct link *link)
 {
-    return dawdles(link) && link->stream.inbox.gather.block == NULL
-               ? link->stream.inbox.gather.capacity
-               : 0;
+    const struct inbox *inbox = &link->stream.inbox;
+    size_t held = inbox->filter == NULL ? 0 : inbox->filter->held;
+    if (!dawdles(link)) return 0;
+    return held + (inbox->gather.block == NULL ? inbox->gather.capacity : 0);
+}
+
+/* Who waits longest for blocks or memory, for what it has received or else for what it sends; NULL: nobody waits. */
+static struct link *first_waiting(const struct link_home *home)
+{
+    const struct list *unsealed = &home->streams.unsealed;
+    struct link *first = first_starved(home);
+    if (first != NULL || list_empty(unsealed)) return first;
+    return link_of(container_of(unsealed->next, struct stream, touched));
+}
+
+static uint64_t waits_since_ns(const struct link_home *home)
+{
+    const struct link *first = first_starved(home);
+    bool seals = list_empty(&home->streams.unsealed);
+    if (first == NULL) return home->unsealed_ns;
+    return seals || first->starved_ns < home->unsealed_ns ? first->starved_ns : home->unsealed_ns;
 }
 
 static void close_somebody(struct link_home *home, struct link *first)
 {
-    bool starving = link_home_starving(home);
+    bool starving = link_home_starving(home) || !list_empty(&home->streams.unsealed);
     struct link *hoarder = starving ? greatest(home, unread_blocks) : NULL;
     struct link *dawdler =
         hoarder == NULL ? greatest(home, starving ? dawdled_blocks : dawdled_memory) : NULL;
@@ -154,11 +192,10 @@ static void close_somebody(struct link_home *home, struct link *first)
  * because the blocks to receive into are all kept, nobody waits. */
 static bool is_patient(const struct link_home *home)
 {
-    const struct link *first = first_starved(home);
-    if (first == NULL) return true;
-    bool deaf = !link_home_starving(home) &&
+    if (first_waiting(home) == NULL) return true;
+    bool deaf = first_starved(home) != NULL && !link_home_starving(home) &&
                 home->streams.parked_blocks >= home->streams.port->landing_blocks;
-    bool in_time = is_over(home, first->starved_ns, PRESSURE_PATIENCE_MS) &&
+    bool in_time = is_over(home, waits_since_ns(home), PRESSURE_PATIENCE_MS) &&
                    is_over(home, home->closed_ns, PRESSURE_RETRY_MS);
     return !in_time && !deaf;
 }
@@ -170,8 +207,8 @@ static bool blocks_are_back(const struct link_home *home)
 
 static bool all_is_well(const struct link_home *home)
 {
-    return !link_home_starving(home) && list_empty(&home->starved) && !home->of_blocks.lasts &&
-           !home->of_memory.lasts;
+    return !link_home_starving(home) && list_empty(&home->starved) &&
+           list_empty(&home->streams.unsealed) && !home->of_blocks.lasts && !home->of_memory.lasts;
 }
 
 static void resume(struct link_home *home)
@@ -186,6 +223,7 @@ static void offer_all(struct link_home *home)
 {
     struct port_event event;
     int sent = 0;
+    list_move_all(&home->streams.touched, &home->streams.unsealed);
     while (port_take_sent(home->streams.port, &event, 1) > 0) {
         stream_take_sent(stream_of(event.socket), &event);
         stream_sent(stream_of(event.socket), &event);
@@ -202,16 +240,18 @@ static void lose_patience(struct link_home *home)
     resume(home);
     if (is_patient(home)) return;
     home->closed_ns = link_home_now(home);
-    close_somebody(home, first_starved(home));
+    close_somebody(home, first_waiting(home));
 }
 
 void pressure_relieve(struct link_home *home)
 {
     if (all_is_well(home)) return;
+    note_unsealed(home);
     resume(home);
     note_blocks(home);
     note_memory(home);
     lose_patience(home);
+    list_move_all(&home->streams.touched, &home->streams.unsealed); /* flushed in this turn */
 }
 
 uint64_t pressure_next_ns(const struct link_home *home)

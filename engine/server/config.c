@@ -120,6 +120,7 @@ void config_init(struct config *config)
         .block_size = 2048,
         .recv_depth = 4,
         .idle_timeout_ns = 60 * SECOND,
+        .opening_timeout_ns = 10 * SECOND,
         .drain_timeout_ns = 10 * SECOND,
         .soft_mark = 64 * K,
         .on_full = ON_FULL_CLOSE,

@@ -15,6 +15,7 @@ static struct link_limits limits_of(const struct config *config)
 {
     return (struct link_limits){
         .idle_ns = config->idle_timeout_ns,
+        .opening_ns = config->opening_timeout_ns,
         .drain_ns = config->drain_timeout_ns,
         .wait_ns = config->wait_timeout_ns,
         .end_at_once = config->on_end == ON_END_CLOSE,
@@ -230,6 +231,7 @@ bool server_admit(struct server *server, uint32_t index, intptr_t handle,
                                  .peer = *peer,
                                  .listener = index,
                                  .frame = &listener->frame,
+                                 .filter = listener->filter,
                                  .close_when_full = listener->on_full == ON_FULL_CLOSE};
     bool full = is_full(server);
     struct worker *worker = full ? NULL : choose_worker(server);

@@ -138,6 +138,7 @@ void worker_turn(struct worker *worker)
     struct link_home *home = &worker->home;
     struct port_event events[EVENTS_PER_TURN];
     home->since_look = 0;
+    home->shook = false;
     int count = hear(worker, events, worker_next_ns(worker));
     /* A broadcast makes many sends: what has come while it was queued goes out with it. */
     if (home->streams.touches >= MANY_SENDS) count += hear(worker, events, 0);
@@ -186,6 +187,7 @@ static bool open_home(struct worker *worker)
     list_init(&home->streams.touched);
     list_init(&home->starved);
     list_init(&home->woken);
+    list_init(&home->streams.unsealed);
     list_init(&home->streams.closing);
     home->streams.port =
         setup->port != NULL ? setup->port : port_open(setup->backend, &options, &worker->error);

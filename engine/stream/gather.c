@@ -65,18 +65,29 @@ static bool begin_in_block(struct gather *gather, struct block_pool *pool, size_
     return true;
 }
 
+/* Room for `size` more bytes. */
+static bool make_room(struct gather *gather, struct block_pool *pool, size_t size, size_t wanted)
+{
+    if (gather_empty(gather)) gather->begin = gather->end = 0;
+    if (size <= gather->capacity - gather->end) return true;
+    size_t needed = gather->end - gather->begin + size;
+    if (needed > gather->capacity)
+        return begin_in_block(gather, pool, needed) || grow(gather, pool->budget, needed, wanted);
+    move_to_front(gather);
+    return true;
+}
+
+uint8_t *gather_room(struct gather *gather, struct block_pool *pool, size_t wanted, size_t *size)
+{
+    if (!make_room(gather, pool, 1, wanted)) return NULL;
+    *size = gather->capacity - gather->end;
+    return gather->data + gather->end;
+}
+
 bool gather_append(struct gather *gather, struct block_pool *pool, struct span bytes, size_t wanted)
 {
     if (bytes.size == 0) return true;
-    if (gather_empty(gather)) gather->begin = gather->end = 0;
-    if (bytes.size > gather->capacity - gather->end) {
-        size_t needed = gather->end - gather->begin + bytes.size;
-        if (needed <= gather->capacity)
-            move_to_front(gather);
-        else if (!begin_in_block(gather, pool, needed) &&
-                 !grow(gather, pool->budget, needed, wanted))
-            return false;
-    }
+    if (!make_room(gather, pool, bytes.size, wanted)) return false;
     memcpy(gather->data + gather->end, bytes.data, bytes.size);
     gather->end += bytes.size;
     return true;

@@ -30,6 +30,15 @@ static inline struct span gather_bytes(const struct gather *gather)
 bool gather_append(struct gather *gather, struct block_pool *pool, struct span bytes,
                    size_t wanted);
 
+/* Room behind the bytes, *size of it, 1 at least; what is filled in counts after gather_filled. NULL, and nothing is
+ * changed: as above. */
+uint8_t *gather_room(struct gather *gather, struct block_pool *pool, size_t wanted, size_t *size);
+
+static inline void gather_filled(struct gather *gather, size_t size)
+{
+    gather->end += size;
+}
+
 /* Takes bytes off the front; the memory stays. */
 static inline void gather_consume(struct gather *gather, size_t size)
 {

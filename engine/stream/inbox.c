@@ -17,15 +17,82 @@ static void give_back(struct stream_home *home, struct block *block)
     port_recv_done(home->port, block);
 }
 
-void inbox_unpark(struct inbox *inbox, struct stream_home *home)
+static void give_first(struct list *blocks, struct stream_home *home)
 {
-    struct list *node = list_take_first(&inbox->parked);
+    struct list *node = list_take_first(blocks);
     check(node != NULL);
     give_back(home, block_of(node));
 }
 
+static void give_all(struct list *blocks, struct stream_home *home)
+{
+    while (!list_empty(blocks)) give_first(blocks, home);
+}
+
+void inbox_unpark(struct inbox *inbox, struct stream_home *home)
+{
+    give_first(&inbox->parked, home);
+}
+
+/* ---- with a filter ---- */
+
+static void remove_filter(struct inbox *inbox, struct stream_home *home)
+{
+    struct filter *filter = inbox->filter;
+    check(!filter->has_plain && !filter->has_wire && filter->sealed.pending == 0);
+    list_move_all(&inbox->parked, &filter->wire);
+    inbox->filter = NULL;
+    filter->kind->close(filter, &home->budget);
+}
+
+static struct filter_step take(struct inbox *inbox, struct stream_home *home, uint8_t *room,
+                               size_t size)
+{
+    struct filter *filter = inbox->filter;
+    struct block *first = list_empty(&filter->wire) ? NULL : block_of(filter->wire.next);
+    struct span wire = first != NULL ? block_bytes(first) : (struct span){NULL, 0};
+    if (gather_empty(&inbox->gather) && filter->held == 0) inbox->gathered_ns = stream_now(home);
+    uint8_t before = filter->state;
+    struct filter_step step = filter->kind->take(filter, wire, room, size);
+    check(step.used <= wire.size);
+    check(step.made <= size);
+    check(step.used > 0 || step.made > 0 || filter->state != before);
+    if (first != NULL) {
+        first->begin += (uint32_t)step.used;
+        if (first->begin == first->end) give_first(&filter->wire, home);
+    }
+    if (filter->state == FILTER_BROKEN || filter->state == FILTER_ENDED)
+        give_all(&filter->wire, home);
+    return step;
+}
+
+static bool absorb_plain(struct inbox *inbox, struct stream_home *home, size_t wanted)
+{
+    size_t size;
+    if (filter_is_over(inbox->filter)) { /* what comes behind its end is nothing */
+        give_all(&inbox->filter->wire, home);
+        return true;
+    }
+    uint8_t *room = gather_room(&inbox->gather, &home->blocks, wanted, &size);
+    if (room == NULL) return false;
+    gather_filled(&inbox->gather, take(inbox, home, room, size).made);
+    if (inbox->filter->state == FILTER_GONE) remove_filter(inbox, home);
+    return true;
+}
+
+void inbox_shake(struct inbox *inbox, struct stream_home *home)
+{
+    struct filter *filter = inbox->filter;
+    while (filter->state == FILTER_OPENING && !list_empty(&filter->wire))
+        take(inbox, home, NULL, 0);
+    if (filter->state == FILTER_GONE) remove_filter(inbox, home);
+}
+
+/* ---- without one ---- */
+
 bool inbox_absorb(struct inbox *inbox, struct stream_home *home, size_t size, size_t wanted)
 {
+    if (inbox->filter != NULL) return absorb_plain(inbox, home, wanted);
     struct block *block = block_of(inbox->parked.next);
     struct span bytes = span_first(block_bytes(block), size);
     if (gather_empty(&inbox->gather)) inbox->gathered_ns = stream_now(home);
@@ -56,9 +123,9 @@ static bool spill_one(struct block_pool *pool, struct block *landed, struct list
  * one stream that is being stopped may have filled them all. */
 void inbox_spill(struct inbox *inbox, struct stream_home *home)
 {
-    struct list waiting, *node;
+    struct list waiting, *blocks = inbox_blocks(inbox), *node;
     list_init(&waiting);
-    while ((node = list_take_first(&inbox->parked)) != NULL) {
+    while ((node = list_take_first(blocks)) != NULL) {
         struct block *block = block_of(node);
         if (is_spilled(home, block)) {
             list_append(&waiting, node);
@@ -69,8 +136,8 @@ void inbox_spill(struct inbox *inbox, struct stream_home *home)
             break;
         }
     }
-    list_move_all(&waiting, &inbox->parked);
-    list_move_all(&inbox->parked, &waiting);
+    list_move_all(&waiting, blocks);
+    list_move_all(blocks, &waiting);
 }
 
 size_t inbox_size(const struct inbox *inbox)
@@ -83,7 +150,7 @@ size_t inbox_size(const struct inbox *inbox)
 
 void inbox_drop(struct inbox *inbox, struct stream_home *home)
 {
-    while (!list_empty(&inbox->parked)) inbox_unpark(inbox, home);
+    give_all(inbox_blocks(inbox), home);
     gather_clear(&inbox->gather, &home->blocks);
 }
 
@@ -92,7 +159,9 @@ void inbox_check(const struct inbox *inbox)
     const struct gather *gather = &inbox->gather;
     check(gather->begin <= gather->end);
     check(gather->end <= gather->capacity);
-    for (struct list *node = inbox->parked.next; node != &inbox->parked; node = node->next) {
+    check(inbox->filter == NULL || list_empty(&inbox->parked));
+    const struct list *blocks = inbox->filter == NULL ? &inbox->parked : &inbox->filter->wire;
+    for (struct list *node = blocks->next; node != blocks; node = node->next) {
         const struct block *block = block_of(node);
         check(block->begin < block->end);
         check(block->end <= block->capacity);

@@ -5,10 +5,14 @@
  * It is used from the front: first what was gathered, then the blocks that are parked behind it. In the common case
  * nothing is gathered, one block is parked, all its packets are used where they lie, and it goes back to the port at
  * once. Landing blocks are few: what has to wait moves into the gather, and what finds no memory there is spilled to
- * blocks of the pool, which then stand among the parked. */
+ * blocks of the pool, which then stand among the parked.
+ *
+ * With a filter, blocks wait in its `wire` and nothing is parked: inbox_absorb takes plain bytes out of them, and all
+ * that is used is gathered. */
 #ifndef MOONPORT_INBOX_H
 #define MOONPORT_INBOX_H
 
+#include "stream/filter.h"
 #include "stream/gather.h"
 #include "stream/stream_home.h"
 
@@ -16,7 +20,8 @@ struct inbox {
     struct gather gather;
     struct list
         parked; /* landing blocks, or what was spilled of them; each holds a byte at least */
-    uint64_t gathered_ns; /* since when the gather holds what it holds */
+    uint64_t gathered_ns;  /* since when the gather, or the filter, holds what it holds */
+    struct filter *filter; /* or NULL; also of what is sent */
 };
 
 static inline void inbox_init(struct inbox *inbox)
@@ -25,10 +30,16 @@ static inline void inbox_init(struct inbox *inbox)
     list_init(&inbox->parked);
 }
 
+/* Where blocks wait. */
+static inline struct list *inbox_blocks(struct inbox *inbox)
+{
+    return inbox->filter == NULL ? &inbox->parked : &inbox->filter->wire;
+}
+
 /* Adds a landing block behind, which must not be empty. */
 static inline void inbox_park(struct inbox *inbox, struct stream_home *home, struct block *block)
 {
-    list_append(&inbox->parked, &block->node);
+    list_append(inbox_blocks(inbox), &block->node);
     home->parked_blocks++;
 }
 
@@ -40,12 +51,20 @@ static inline struct span inbox_front(const struct inbox *inbox)
     return (struct span){NULL, 0};
 }
 
+/* Can inbox_absorb bring more? With a filter it may turn out to be nothing. */
+static inline bool inbox_has_more(const struct inbox *inbox)
+{
+    const struct filter *filter = inbox->filter;
+    return !list_empty(&inbox->parked) ||
+           (filter != NULL && (filter->has_plain || !list_empty(&filter->wire)));
+}
+
 /* Is there, or may there be, more behind the front? */
 static inline bool inbox_goes_on(const struct inbox *inbox)
 {
     const struct list *parked = &inbox->parked;
-    return !list_empty(parked) &&
-           (!gather_empty(&inbox->gather) || parked->next != parked->previous);
+    bool in_front = list_empty(&inbox->parked) || parked->next != parked->previous;
+    return inbox_has_more(inbox) && (!gather_empty(&inbox->gather) || in_front);
 }
 
 /* Uses up so many bytes of the front, which stay where they are until inbox_release_front. */
@@ -68,14 +87,17 @@ static inline void inbox_release_front(struct inbox *inbox, struct stream_home *
     if (block->begin == block->end) inbox_unpark(inbox, home);
 }
 
-/* Moves up to `size` bytes of the first parked block into the gather; `wanted` as for gather_append. False, and
- * nothing has changed: there is no memory. */
+/* Moves up to `size` bytes of the first parked block into the gather, or what a filter makes of some bytes; `wanted`
+ * as for gather_append. False, and nothing has changed: there is no memory. */
 bool inbox_absorb(struct inbox *inbox, struct stream_home *home, size_t size, size_t wanted);
 
 /* Moves landing blocks into blocks of the pool, while half of those are free. */
 void inbox_spill(struct inbox *inbox, struct stream_home *home);
 
-/* All bytes in it. */
+/* Lets the filter shake hands over what has come; it says how far that is. */
+void inbox_shake(struct inbox *inbox, struct stream_home *home);
+
+/* All bytes in it, but for those of a filter. */
 size_t inbox_size(const struct inbox *inbox);
 
 /* Gives everything back. */

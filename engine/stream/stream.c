@@ -1,7 +1,8 @@
 #include "stream/stream.h"
 
 static const uint8_t moves[] = {
-    [STREAM_FREE] = 1u << STREAM_OPEN,
+    [STREAM_FREE] = 1u << STREAM_OPENING | 1u << STREAM_OPEN,
+    [STREAM_OPENING] = 1u << STREAM_OPEN | 1u << STREAM_FLUSHING | 1u << STREAM_CLOSING,
     [STREAM_OPEN] = 1u << STREAM_FLUSHING | 1u << STREAM_CLOSING,
     [STREAM_FLUSHING] = 1u << STREAM_LINGERING | 1u << STREAM_CLOSING,
     [STREAM_LINGERING] = 1u << STREAM_CLOSING,
@@ -15,7 +16,7 @@ static void move(struct stream *stream, enum stream_state next)
 }
 
 bool stream_open(struct stream *stream, struct stream_home *home, const struct stream_owner *owner,
-                 intptr_t handle, struct block **early)
+                 intptr_t handle, struct block **early, struct filter *filter)
 {
     uint64_t now_ns = stream_now(home);
     *stream = (struct stream){.home = home, .owner = owner, .received_ns = now_ns};
@@ -25,23 +26,33 @@ bool stream_open(struct stream *stream, struct stream_home *home, const struct s
     inbox_init(&stream->inbox);
     outbox_init(&stream->outbox);
     reorder_init(&stream->reorder, home->window, early);
-    move(stream, STREAM_OPEN);
+    stream->inbox.filter = filter;
+    move(stream, filter == NULL ? STREAM_OPEN : STREAM_OPENING);
     return true;
+}
+
+void stream_shake(struct stream *stream)
+{
+    check(stream->state == STREAM_OPENING);
+    struct inbox *inbox = &stream->inbox;
+    inbox_shake(inbox, stream->home);
+    if (inbox->filter != NULL && inbox->filter->has_wire) stream_touch(stream);
+    if (inbox->filter == NULL || inbox->filter->state == FILTER_OPEN) move(stream, STREAM_OPEN);
 }
 
 static void listen(struct stream *stream)
 {
     struct port *port = stream->home->port;
     struct port_socket *socket = &stream->socket;
-    bool is_open = stream->state == STREAM_OPEN;
+    bool is_up = stream_is_up(stream);
     /* What is thrown away gets a peer unstuck that waits until it can write. */
     bool discards = stream->state == STREAM_FLUSHING || stream->state == STREAM_LINGERING;
-    bool wanted = ((is_open && stream->listens) || discards) && !stream->ended;
+    bool wanted = ((is_up && stream->listens) || discards) && !stream->ended;
     if (wanted && !socket->receiving)
         port_recv_start(port, socket);
     else if (!wanted && socket->receiving)
         port_recv_stop(port, socket);
-    if (stream->watches && is_open && !socket->watching)
+    if (stream->watches && is_up && !socket->watching)
         port_watch(port, socket,
                    stream->ended || stream->ending ? PORT_WATCH_BREAK : PORT_WATCH_END);
 }
@@ -101,8 +112,10 @@ void stream_close(struct stream *stream)
     struct stream_home *home = stream->home;
     struct block *block;
     port_detach(home->port, &stream->socket);
-    outbox_clear(&stream->outbox);
     inbox_drop(&stream->inbox, home);
+    if (stream->inbox.filter != NULL)
+        seal_close(stream->inbox.filter, &stream->outbox, &home->budget);
+    outbox_clear(&stream->outbox);
     while ((block = reorder_drop(&stream->reorder)) != NULL) port_recv_done(home->port, block);
     list_remove(&stream->touched);
     move(stream, STREAM_FREE);
@@ -127,7 +140,7 @@ static void half_close(struct stream *stream)
 static void take_in(struct stream *stream, struct block *block)
 {
     struct stream_home *home = stream->home;
-    if (block->end == 0 || stream->state != STREAM_OPEN) {
+    if (block->end == 0 || !stream_is_up(stream)) {
         port_recv_done(home->port, block);
         return;
     }
@@ -160,21 +173,36 @@ void stream_peer_ended(struct stream *stream, const struct port_event *event)
 
 /* ---- the way out ---- */
 
-static inline void send_queued(struct stream *stream)
+static inline void send_of(struct stream *stream, struct outbox *outbox)
 {
     struct span parts[PORT_PARTS_MAX];
-    int count = outbox_parts(&stream->outbox, parts, PORT_PARTS_MAX);
+    int count = outbox_parts(outbox, parts, PORT_PARTS_MAX);
     stream->offered_ns = stream_now(stream->home);
     stream->unsent = 0;
     port_send(stream->home->port, &stream->socket, parts, count);
 }
 
+/* False: there was no memory to seal any of it. */
+__attribute__((noinline)) static bool send_sealed(struct stream *stream)
+{
+    struct filter *filter = stream->inbox.filter;
+    bool ends = stream->state == STREAM_FLUSHING;
+    if (!seal(filter, &stream->outbox, stream->home, ends)) return false;
+    if (filter->sealed.pending > 0) send_of(stream, &filter->sealed);
+    return true;
+}
+
 static inline void take_sent(struct stream *stream, size_t size)
 {
     struct stream_home *home = stream->home;
+    struct filter *filter = stream->inbox.filter;
     if (size == 0) return;
-    outbox_sent(&stream->outbox, size);
-    if (stream->outbox.pending > 0) outbox_leave_large(&stream->outbox, &home->blocks);
+    if (filter != NULL) {
+        seal_sent(filter, &stream->outbox, &home->blocks, size);
+    } else {
+        outbox_sent(&stream->outbox, size);
+        if (stream->outbox.pending > 0) outbox_leave_large(&stream->outbox, &home->blocks);
+    }
     counter_add(&home->counters.bytes_sent, size);
 }
 
@@ -187,7 +215,12 @@ bool stream_send_now(struct stream *stream)
 {
     struct port_event event;
     if (stream->outbox.pending == 0) return false;
-    if (!stream->socket.sending) send_queued(stream);
+    if (!stream->socket.sending) {
+        if (stream->inbox.filter == NULL)
+            send_of(stream, &stream->outbox);
+        else if (!send_sealed(stream))
+            return false;
+    }
     if (!port_take_sent_of(&stream->socket, &event)) return false;
     take_sent(stream, event.size);
     stream_touch(stream);
@@ -201,6 +234,13 @@ void stream_take_sent(struct stream *stream, const struct port_event *event)
     take_sent(stream, event->size);
 }
 
+/* Something of the filter's own is to be sent yet. */
+static inline bool holds_sealed(const struct stream *stream)
+{
+    const struct filter *filter = stream->inbox.filter;
+    return filter != NULL && (filter->has_wire || filter->sealed.pending > 0);
+}
+
 void stream_sent(struct stream *stream, const struct port_event *event)
 {
     if (counts_home(stream)) return;
@@ -208,15 +248,26 @@ void stream_sent(struct stream *stream, const struct port_event *event)
         fail_to_send(stream, event->error);
         return;
     }
-    if (stream->outbox.pending > 0 || stream->state != STREAM_OPEN) stream_touch(stream);
+    if (stream->outbox.pending > 0 || stream->state != STREAM_OPEN || holds_sealed(stream))
+        stream_touch(stream);
     stream->owner->sent(stream);
+}
+
+__attribute__((noinline)) static void flush_sealed(struct stream *stream)
+{
+    if (!send_sealed(stream))
+        list_append(&stream->home->unsealed, &stream->touched);
+    else if (stream->inbox.filter->sealed.pending == 0 && stream->state == STREAM_FLUSHING)
+        half_close(stream);
 }
 
 static void flush(struct stream *stream)
 {
     if (stream->state == STREAM_CLOSING || stream->socket.sending) return;
-    if (stream->outbox.pending > 0)
-        send_queued(stream);
+    if (stream->inbox.filter != NULL)
+        flush_sealed(stream);
+    else if (stream->outbox.pending > 0)
+        send_of(stream, &stream->outbox);
     else if (stream->state == STREAM_FLUSHING)
         half_close(stream);
 }

@@ -1,8 +1,10 @@
 /* stream.h - the bytes of one connection, both ways, whichever side opened it.
  *
- *     free --stream_open--> open --stream_end--> flushing --all is sent--> lingering --> closing --> free
- *                             '---------------stream_break, at any time---------------------^
+ *     free --> opening --> open --stream_end--> flushing --all is sent--> lingering --> closing --> free
+ *               |            '---------------stream_break, at any time---------------------^
+ *               '-- a filter shakes hands, if there is one: stream_shake
  *
+ * opening    the owner has nothing to read yet, and may end it.
  * open       what is received comes into the inbox, in its order; what is put into the outbox is sent.
  * flushing   sends what is queued; what arrives is thrown away.
  * lingering  the peer was told that no more will come. A moment is left for its own end, lest bytes that nobody
@@ -16,9 +18,11 @@
 #include "stream/inbox.h"
 #include "stream/outbox.h"
 #include "stream/reorder.h"
+#include "stream/seal.h"
 
 enum stream_state {
     STREAM_FREE,
+    STREAM_OPENING,
     STREAM_OPEN,
     STREAM_FLUSHING,
     STREAM_LINGERING,
@@ -28,7 +32,7 @@ enum stream_state {
 struct stream;
 
 struct stream_owner {
-    /* More has come into the inbox, or the end of the peer's stream is known. */
+    /* More has come, into the inbox or for stream_shake, or the end of the peer's stream is known. */
     void (*arrived)(struct stream *stream);
 
     /* Some of the queue has gone. */
@@ -66,16 +70,39 @@ struct stream {
     struct reorder reorder;
 };
 
+/* It is opening or open: what comes is kept. */
+static inline bool stream_is_up(const struct stream *stream)
+{
+    return stream->state == STREAM_OPENING || stream->state == STREAM_OPEN;
+}
+
 /* The stream of a socket, as the port hands it back. */
 static inline struct stream *stream_of(struct port_socket *socket)
 {
     return container_of(socket, struct stream, socket);
 }
 
-/* Takes over a connected socket. `early`: places to re-order in, stream_window of them, which last as long as the
- * stream. False: the system has no room for it, and it is still the caller's. */
+/* Takes over a connected socket and a filter, or NULL. `early`: places to re-order in, stream_window of them, which last
+ * as long as the stream. False: the system has no room for it, and both are still the caller's. */
 bool stream_open(struct stream *stream, struct stream_home *home, const struct stream_owner *owner,
-                 intptr_t handle, struct block **early);
+                 intptr_t handle, struct block **early, struct filter *filter);
+
+/* While it is opening: the filter goes on with what has come. It is open then, or not yet; or the filter is over,
+ * and the owner is to end the stream. */
+void stream_shake(struct stream *stream);
+
+/* Is its filter over, and what it made of all that came used up to its last byte? Then so is the peer's stream. */
+static inline bool stream_filter_is_over(const struct stream *stream)
+{
+    return stream->inbox.filter != NULL && filter_is_over(stream->inbox.filter);
+}
+
+/* What the peer did against the rules of its filter, for the log; NULL: nothing. */
+static inline const char *stream_broken(const struct stream *stream)
+{
+    const struct filter *filter = stream->inbox.filter;
+    return filter != NULL && filter->state == FILTER_BROKEN ? filter->why : NULL;
+}
 
 /* So many receives may come out of order; 1: none, and no places are needed. */
 static inline uint32_t stream_window(const struct port *port, uint32_t recv_depth)

@@ -19,6 +19,7 @@ struct stream_home {
     struct list touched;    /* streams to flush at the end of the turn */
     uint32_t touches;       /* so many were put there since the last flush */
     uint32_t parked_blocks; /* of those that the port receives into, how many wait in streams */
+    struct list unsealed;   /* streams whose filter found no memory for what is to be sent */
     struct list closing;    /* streams that are to end at the end of the turn */
     uint64_t gap_ns;        /* time in which the worker could hear nobody, in all */
     struct stream_counters counters;

@@ -72,6 +72,19 @@ static void look_at_idle(const struct world *world, const struct link *link,
             (double)link->idle_limit_ns / 1e9);
 }
 
+/* It is let in, or ends, in time. */
+static void look_at_opening(const struct world *world, const struct link *link,
+                            const struct sim_peer *peer)
+{
+    uint64_t limit_ns = world->swarm.config.opening_timeout_ns;
+    if (link->stream.state != STREAM_OPENING) return;
+    promise(peer->stage == STAGE_NEW, "peer %u: the script knows of it in stage %d", peer->number,
+            (int)peer->stage);
+    promise(wheel_timer_runs(&link->deadline) &&
+                link->deadline.due_tick <= (world->now_ns + limit_ns) / WHEEL_TICK_NS + 1,
+            "peer %u: nobody looks whether its handshake ends", peer->number);
+}
+
 /* The peer has gone, or has said that it will send no more: no gate keeps it for longer than that. */
 static void look_at_gone(const struct world *world, const struct link *link, struct sim_peer *peer)
 {
@@ -109,16 +122,19 @@ static void look_at_links(struct world *world, const struct link_home *home)
     for (const struct list *node = head->next; node != head; node = node->next) {
         const struct link *link = container_of((struct list *)node, struct link, entry.node);
         struct sim_peer *peer = peer_at(link);
-        bool draining = is_draining(link);
+        bool draining = is_draining(link), is_opening = link->stream.state == STREAM_OPENING;
+        bool unsealed = /* its filter waits for memory */
+            link->stream.inbox.filter != NULL && !list_empty(&link->stream.touched);
         promise(link->stream.state == STREAM_CLOSING || list_empty(&link->stream.closing),
                 "peer %u: it is to be closed, and is not closing", peer->number);
-        promise(link->stream.outbox.pending == 0 || link->stream.socket.sending ||
+        promise(link->stream.outbox.pending == 0 || link->stream.socket.sending || unsealed ||
                     link->stream.state == STREAM_CLOSING,
                 "peer %u: %zu bytes are queued, and none is being sent", peer->number,
                 link->stream.outbox.pending);
-        promise(link->stream.socket.sending || !draining || is_shut(link),
+        promise(link->stream.socket.sending || !draining || is_shut(link) || unsealed,
                 "peer %u: all is sent, and it was not told so", peer->number);
-        bool wanted = (link->stream.state == STREAM_OPEN && link->gates == 0) || draining;
+        bool wanted =
+            ((link->stream.state == STREAM_OPEN || is_opening) && link->gates == 0) || draining;
         promise(!wanted || link->stream.ended || link->stream.socket.receiving,
                 "peer %u: nothing is received from it", peer->number);
         promise(wanted || !link->stream.socket.receiving || link->stream.socket.stopping,
@@ -129,7 +145,10 @@ static void look_at_links(struct world *world, const struct link_home *home)
         promise(!link->drain_owed || link->stream.outbox.pending > 0 || !list_empty(&link->woken) ||
                     link->stream.state != STREAM_OPEN,
                 "peer %u: all that was queued has gone, and nobody is told", peer->number);
-        promise(link->gates & GATE_STARVED || list_empty(&link->stream.inbox.parked),
+        promise(link->gates & GATE_STARVED || (is_opening && link->gates & GATE_TURN) ||
+                    (list_empty(&link->stream.inbox.parked) &&
+                     (link->stream.inbox.filter == NULL ||
+                      list_empty(&link->stream.inbox.filter->wire))),
                 "peer %u: it keeps blocks of the port's, and waits", peer->number);
         peer->starves = peer->starves || link->gates & GATE_STARVED;
         if (!(link->gates & GATE_STARVED))
@@ -144,6 +163,7 @@ static void look_at_links(struct world *world, const struct link_home *home)
         look_at_end(world, link, peer);
         look_at_last(world, link, peer);
         look_at_idle(world, link, peer);
+        look_at_opening(world, link, peer);
         look_at_gone(world, link, peer);
     }
 }

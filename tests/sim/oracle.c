@@ -165,11 +165,15 @@ static bool may_end(const struct sim_peer *peer, const char *reason)
     return !peer->healthy || own || world->told_end || world_is_low(world) || world->memory_failed;
 }
 
+/* A farewell may come so much sooner than the end of the stream (LATE_NS_MAX). */
+#define VEIL_AHEAD_NS (20 * MILLISECOND)
+
 /* Its end had been known for so long that a gate which was closed did not keep it. */
 static bool waited_out(const struct sim_peer *peer)
 {
     uint64_t end_ns = pipe_end_ns(&peer->pipe);
-    return end_ns != UINT64_MAX && world_now(sim_world) - end_ns >= sim_world->drain_ns;
+    uint64_t ahead_ns = peer->pipe.veiled ? VEIL_AHEAD_NS : 0;
+    return end_ns != UINT64_MAX && world_now(sim_world) + ahead_ns - end_ns >= sim_world->drain_ns;
 }
 
 /* Whoever was told "eof" was heard to the end. */
@@ -195,7 +199,7 @@ static void disconnected(void *state, struct link *link, const char *reason)
 static void released(void *state, struct link *link)
 {
     struct sim_peer *peer = peer_at(link);
-    bool refused = peer->stage == STAGE_DECIDING && !link->accepted;
+    bool refused = peer->stage == STAGE_DECIDING && link->stage != LINK_ACCEPTED;
     promise(peer->stage == STAGE_GONE || refused, "peer %u: released in stage %d", peer->number,
             (int)peer->stage);
     peer->stage = STAGE_RELEASED;

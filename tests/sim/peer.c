@@ -89,6 +89,11 @@ static void put_garbage(struct sim_peer *peer)
     for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t)random_next(&peer->draw.state);
     peer->garbled = true;
     trace_note("peer %u sends garbage", peer->number);
+    if (peer->pipe.veiled && !peer->pipe.veil.lifted && draw_chance(&peer->draw, 500)) {
+        bytes[0] = 0xff; /* no type of a record */
+        pipe_put_wire(&peer->pipe, span_of(bytes, size));
+        return;
+    }
     if (peer->raw) wire_append_bytes(&peer->packets, span_of(bytes, size));
     wire_append_bytes(&peer->outgoing, span_of(bytes, size));
 }
@@ -135,6 +140,11 @@ static void connect_to_server(struct sim_peer *peer)
     peer->connected = true;
     trace_note("peer %u connects to listener %u", peer->number, peer->listener);
     port_sim_connect(&peer->pipe, (uint16_t)(7000 + peer->listener));
+    if (sim_world->swarm.config.listeners[peer->listener].filter != NULL) {
+        uint8_t flags = draw_chance(&peer->draw, 200) ? VEIL_LIFT : 0;
+        if (chance(peer, 100)) flags = VEIL_TURN_AWAY;
+        pipe_veil(&peer->pipe, trace.seed * 100 + peer->number, flags);
+    }
 }
 
 void peer_act(struct sim_peer *peer)

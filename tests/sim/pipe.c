@@ -18,6 +18,7 @@ void pipe_free(struct sim_pipe *pipe)
     check(pipe->socket == NULL);
     flow_free(&pipe->in);
     flow_free(&pipe->out);
+    veil_peer_free(&pipe->veil);
 }
 
 /* ---- chance ---- */
@@ -42,7 +43,40 @@ static size_t some(const struct sim_pipe *pipe, uint16_t rate, size_t most)
 
 /* ---- the client ---- */
 
+static void finish(struct sim_pipe *pipe)
+{
+    if (pipe->in.end == FLOW_OPEN) flow_finish(&pipe->in, later(pipe));
+}
+
+/* What the client's end of the veil has to say goes on the way; the bytes are used up. */
+static void put_veiled(struct sim_pipe *pipe, struct buffer *wire)
+{
+    pipe_put_wire(pipe, buffer_bytes(wire));
+    free(wire->data);
+    *wire = (struct buffer){.data = NULL};
+    if (pipe->finishes && pipe->veil.open) pipe_finish(pipe);
+}
+
+void pipe_veil(struct sim_pipe *pipe, uint64_t seed, uint8_t flags)
+{
+    struct buffer wire = {.data = NULL};
+    pipe->veiled = true;
+    veil_peer_open(&pipe->veil, seed, flags, &wire);
+    put_veiled(pipe, &wire);
+}
+
 void pipe_put(struct sim_pipe *pipe, struct span bytes)
+{
+    struct buffer wire = {.data = NULL};
+    if (!pipe->veiled) {
+        pipe_put_wire(pipe, bytes);
+        return;
+    }
+    veil_peer_put(&pipe->veil, bytes, &wire);
+    put_veiled(pipe, &wire);
+}
+
+void pipe_put_wire(struct sim_pipe *pipe, struct span bytes)
 {
     if (pipe->closed) {
         flow_break(&pipe->out, later(pipe)); /* as TCP answers what nobody takes any more */
@@ -57,7 +91,14 @@ void pipe_put(struct sim_pipe *pipe, struct span bytes)
 
 void pipe_finish(struct sim_pipe *pipe)
 {
-    flow_finish(&pipe->in, later(pipe));
+    struct buffer wire = {.data = NULL};
+    pipe->finishes = pipe->veiled && !pipe->veil.open && !pipe->veil.refused && !pipe->closed;
+    if (pipe->finishes) return;
+    if (pipe->veiled && draw_chance(&sim_world->draw, 700)) {
+        veil_peer_end(&pipe->veil, &wire);
+        put_veiled(pipe, &wire);
+    }
+    finish(pipe);
 }
 
 void pipe_reset(struct sim_pipe *pipe)
@@ -190,6 +231,26 @@ uint64_t pipe_hash_parts(const struct pipe_sending *sending)
     return hash;
 }
 
+static void put_out(struct sim_pipe *pipe, struct span plain)
+{
+    pipe->sent += plain.size;
+    flow_put(&pipe->out, plain, later(pipe));
+}
+
+/* What the server has sent is looked through at once; its plain bytes take their time. */
+static void put_unveiled(struct sim_pipe *pipe, struct span bytes)
+{
+    struct buffer plain = {.data = NULL}, wire = {.data = NULL};
+    promise(veil_peer_hear(&pipe->veil, bytes, &plain, &wire),
+            "connection %u: what is sent is no record", pipe->number);
+    if (buffer_size(&plain) > 0) put_out(pipe, buffer_bytes(&plain));
+    free(plain.data);
+    if (pipe->in.end == FLOW_OPEN)
+        put_veiled(pipe, &wire);
+    else
+        free(wire.data);
+}
+
 static void promise_unchanged(const struct pipe_sending *sending)
 {
     promise(sending->hash == pipe_hash_parts(sending),
@@ -205,11 +266,13 @@ static void decide(struct sim_pipe *pipe, size_t size, enum port_error error)
     sending->size = size;
     sending->error = (uint8_t)error;
     sending->due_ns = later(pipe);
-    pipe->sent += size;
     size_t left = size;
     for (int i = 0; i < sending->count && left > 0; i++) {
         struct span part = span_first(sending->parts[i], left);
-        flow_put(&pipe->out, part, later(pipe));
+        if (pipe->veiled)
+            put_unveiled(pipe, part);
+        else
+            put_out(pipe, part);
         left -= part.size;
     }
 }

@@ -129,6 +129,16 @@ static void tighten(struct swarm *swarm, struct draw *draw)
         swarm->landing_blocks = (uint32_t)draw_between(draw, 1, LANDING_MIN);
 }
 
+static void draw_veils(struct swarm *swarm, struct draw *draw)
+{
+    struct config *config = &swarm->config;
+    veil_source_init(&swarm->veil, random_next(&draw->state));
+    config->opening_timeout_ns = draw_between(draw, 2, 20) * SECOND / 2;
+    if (draw_chance(draw, 500)) return;
+    for (uint32_t i = 0; i < config->listener_count; i++)
+        if (draw_chance(draw, 700)) config->listeners[i].filter = &swarm->veil.source;
+}
+
 void swarm_draw(struct swarm *swarm, struct draw *draw)
 {
     *swarm = (struct swarm){.scarce = draw_chance(draw, 400)};
@@ -145,4 +155,5 @@ void swarm_draw(struct swarm *swarm, struct draw *draw)
     if (draw_chance(draw, 200))
         swarm->config.wait_timeout_ns = draw_between(draw, 1, 10) * SECOND / 4;
     if (draw_chance(draw, 300)) swarm->config.on_end = ON_END_CLOSE;
+    draw_veils(swarm, draw);
 }

@@ -4,6 +4,7 @@
 #ifndef MOONPORT_SIM_SWARM_H
 #define MOONPORT_SIM_SWARM_H
 
+#include "../unit/veil.h"
 #include "config.h"
 #include "draw.h"
 
@@ -37,6 +38,7 @@ struct swarm {
     uint64_t fail_at;         /* this allocation fails, from the very first on; 0: none does */
     bool waits_at_start;      /* on_start takes its time */
     bool scarce;              /* blocks, memory or connections may run out */
+    struct veil_source veil;  /* of listeners that have a filter */
     bool lua_scarce;          /* ... and Lua's memory, which is as if allocations failed */
 };
 

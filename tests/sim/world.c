@@ -29,7 +29,8 @@ bool world_is_low(const struct world *world)
     bool low = world->swarm.scarce || world->ran_low;
     for (uint32_t i = 0; i < world->server->worker_count; i++) {
         const struct link_home *home = &world->server->workers[i].home;
-        low = low || link_home_starving(home) || !list_empty(&home->starved);
+        low = low || link_home_starving(home) || !list_empty(&home->starved) ||
+              !list_empty(&home->streams.unsealed);
     }
     return low;
 }
@@ -261,6 +262,10 @@ bool world_step(struct world *world)
 void world_shut(struct sim_pipe *pipe)
 {
     const struct sim_peer *peer = peer_of(pipe);
+    promise(!pipe->veiled || !pipe->veil.open || pipe->veil.lifted || pipe->veil.farewell ||
+                pipe->veil.refused,
+            "peer %u is told that no more will come, and its filter has not said farewell",
+            peer->number);
     promise(peer->queued == pipe->sent,
             "peer %u is told that no more will come, and got %llu of %zu bytes", peer->number,
             (unsigned long long)pipe->sent, peer->queued);

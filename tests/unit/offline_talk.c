@@ -145,14 +145,21 @@ static struct config config_made(const char *const *settings)
 /* The script's table lives as long as the server. */
 static struct script script_now;
 
-struct offline *open_set(struct seen *seen, const char *const *settings)
+struct offline *open_filtered(struct seen *seen, const char *const *settings,
+                              const struct filter_source *filter)
 {
     struct config config = config_made(settings);
+    config.listeners[0].filter = filter;
     struct error error;
     script_now = script_of(seen);
     struct offline *offline = offline_open(&config, &script_now, &error);
     cr_assert_not_null(offline, "%s", error.text);
     return offline;
+}
+
+struct offline *open_set(struct seen *seen, const char *const *settings)
+{
+    return open_filtered(seen, settings, NULL);
 }
 
 struct offline *open_with(struct seen *seen, const char *name, const char *value)

@@ -34,6 +34,10 @@ struct seen {
  * fail, and say why. */
 struct offline *open_set(struct seen *seen, const char *const *settings);
 struct offline *open_with(struct seen *seen, const char *name, const char *value);
+
+/* ... whose connections have such a filter. */
+struct offline *open_filtered(struct seen *seen, const char *const *settings,
+                              const struct filter_source *filter);
 void fails_to_open(struct seen *seen, const char *why);
 
 static inline struct offline_peer *connect_to(struct offline *offline)

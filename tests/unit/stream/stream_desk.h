@@ -65,7 +65,7 @@ static inline void desk_settled(struct stream *stream)
     stream_close(stream);
 }
 
-static inline void desk_open(struct desk *desk)
+static inline void desk_open_with(struct desk *desk, const struct filter_source *source)
 {
     static const struct stream_owner owner = {
         .arrived = desk_arrived,
@@ -85,10 +85,19 @@ static inline void desk_open(struct desk *desk)
     cr_assert(block_pool_open(&home->blocks, DESK_BLOCKS, DESK_BLOCK_SIZE, &home->budget));
     home->window = stream_window(home->port, 4);
     list_init(&home->touched);
+    list_init(&home->unsealed);
     list_init(&home->closing);
     memory_peer_open(&desk->peer, home->port);
-    cr_assert(stream_open(&desk->stream, home, &owner, memory_peer_handle(&desk->peer), NULL));
+    struct filter *filter = source == NULL ? NULL : source->open(source, &home->budget);
+    cr_assert_eq(filter == NULL, source == NULL);
+    cr_assert(
+        stream_open(&desk->stream, home, &owner, memory_peer_handle(&desk->peer), NULL, filter));
     desk_listen(desk);
+}
+
+static inline void desk_open(struct desk *desk)
+{
+    desk_open_with(desk, NULL);
 }
 
 /* Turns until nothing more happens. */
