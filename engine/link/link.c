@@ -49,7 +49,6 @@ void link_admit(struct link *link)
 {
     const struct link_home *home = link->home;
     uint64_t now_ns = link_home_now(home);
-    wheel_stop(&link->home->wheel, &link->deadline);
     link->stage = LINK_ASKED;
     link->gates = GATE_DECIDING;
     link->waits_ns = link->gated_ns = now_ns;
@@ -61,7 +60,7 @@ void link_admit(struct link *link)
         link_decide(link, verdict);
     } else {
         link_update_receiving(link);
-        link_update_deadline(link);
+        link_update_timer(link);
     }
 }
 
@@ -174,7 +173,7 @@ void link_set_frame(struct link *link, const struct frame *frame)
 {
     link->frame = frame;
     link->cursor = (struct frame_cursor){0};
-    link->cut = false;
+    link->cut = LINK_CUT_NONE;
     /* What has been gathered may hold packets of the new framing. */
     link_wake(link);
 }

@@ -48,6 +48,20 @@ enum link_stage {
     LINK_TOLD,     /* on_disconnect was called */
 };
 
+/* Packets cut from its input, with this framing. */
+enum link_cut {
+    LINK_CUT_NONE,
+    LINK_CUT_BEFORE, /* this link_pump */
+    LINK_CUT_NOW,    /* by it */
+};
+
+/* What it owes to its script when the queue has drained. */
+enum link_drain {
+    LINK_DRAIN_NONE,
+    LINK_DRAIN_OWED,     /* it was above the soft mark: on_drain */
+    LINK_DRAIN_REFUSING, /* a packet was refused: on_drain, and until then none is taken */
+};
+
 struct link_limits {
     uint64_t opening_ns; /* from the accept to on_connect */
     uint64_t idle_ns;
@@ -107,21 +121,20 @@ struct link {
     uint8_t gates;        /* enum link_gate, or-ed */
     uint8_t reason;       /* enum link_reason, once it is not open */
     uint8_t stage;        /* enum link_stage */
+    uint8_t cut;          /* enum link_cut */
+    uint8_t drain;        /* enum link_drain */
     bool close_when_full; /* what a refused packet does: close, or only refuse */
-    bool cut;             /* a packet was cut from its input, with this framing */
-    bool took;            /* ... by this link_pump */
     bool idle_is_own;     /* the script has set its idle limit: that of the settings may change */
-    bool drain_owed;      /* it was above the soft mark, or refused a packet */
-    bool refusing;        /* a packet was refused: none is taken until the queue has drained */
     struct list starved, woken; /* nodes in the home's lists */
     /* Times are stream_now's, but for connected_ns, which is the port's. */
     uint64_t connected_ns, starved_ns;
     uint64_t waits_ns;    /* since when a handler waits */
     uint64_t gated_ns;    /* when one of GATES_BOUNDED was last closed */
     uint64_t ending_ns;   /* since when the peer's end is known */
-    uint64_t deadline_ns; /* opening, or at its end: when the deadline is over */
+    uint64_t deadline_ns; /* opening, or at its end: when its time is over; UINT64_MAX: never */
+    uint64_t look_ns;     /* open: when its silence is judged; UINT64_MAX: not, or on_idle runs */
     uint64_t idle_limit_ns;
-    struct wheel_timer idle_timer, deadline;
+    struct wheel_timer timer;   /* fires at link_due_ns, or before and looks again */
     struct group_member groups; /* those that it is in, while it is open */
     void *data;
     uint32_t listener;
@@ -194,10 +207,6 @@ void link_yield(struct link *link);
 /* link_pump_woken goes on with it. */
 void link_wake(struct link *link);
 
-/* After a gate was closed, or the limits have changed: when its waits are over, if they have a limit. */
-void link_update_deadline(struct link *link);
-uint64_t link_open_deadline_ns(const struct link *link); /* UINT64_MAX: they have none */
-
 /* Has the worker's turn taken so long that the rest of it has to wait for what came meanwhile? The clock is
  * looked at when `look_every` has been done since: a packet is 1. */
 enum { LINK_TURN_LONG_MS = 10, LINK_LOOK_EVERY = 16 };
@@ -219,16 +228,22 @@ void link_fail(struct link *link, enum link_reason reason);
  * says so. */
 void link_end_midway(struct link *link, enum link_reason reason);
 
-/* It is not open, and fails when so much time has passed. */
-void link_set_deadline(struct link *link, uint64_t delay_ns);
-
 /* One that is being flushed already has no more than the drain timeout from now on. */
 void link_hasten(struct link *link);
 
 /* Gives back all input that waits. */
 void link_drop_input(struct link *link);
 
-/* ---- link_time.c: how long it may be silent ---- */
+/* ---- link_time.c: how long anything may take ---- */
+
+/* The least of all its deadlines; UINT64_MAX: it has none. */
+uint64_t link_due_ns(const struct link *link);
+
+/* After one of them has come nearer. */
+void link_update_timer(struct link *link);
+
+/* It is not open, and fails when so much time has passed. */
+void link_set_deadline(struct link *link, uint64_t delay_ns);
 
 void link_time_init(struct link *link);
 

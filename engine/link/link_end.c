@@ -3,13 +3,6 @@
 
 enum { CLOSED_WORD_BYTES = LINK_WORD_MAX - 1 };
 
-void link_set_deadline(struct link *link, uint64_t delay_ns)
-{
-    struct link_home *home = link->home;
-    link->deadline_ns = link_home_now(home) + delay_ns;
-    wheel_start(&home->wheel, &link->deadline, port_now(home->streams.port) + delay_ns);
-}
-
 void link_hasten(struct link *link)
 {
     const struct link_home *home = link->home;
@@ -33,7 +26,6 @@ static void leave(struct link *link, enum link_reason reason)
 {
     link->reason = (uint8_t)reason;
     group_leave_all(&link->groups);
-    wheel_stop(&link->home->wheel, &link->idle_timer);
 }
 
 void link_end(struct link *link, enum link_reason reason)
@@ -41,9 +33,9 @@ void link_end(struct link *link, enum link_reason reason)
     const struct link_home *home = link->home;
     if (!stream_is_up(&link->stream)) return;
     leave(link, reason);
+    stream_end(&link->stream);
     /* What is queued is offered at the end of this turn, so the deadline comes after that. */
     link_set_deadline(link, home->limits.drain_ns > 0 ? home->limits.drain_ns : WHEEL_TICK_NS);
-    stream_end(&link->stream);
     link_drop_input(link);
 }
 
@@ -51,7 +43,8 @@ void link_fail(struct link *link, enum link_reason reason)
 {
     if (link->stream.state == STREAM_CLOSING || link->stream.state == STREAM_FREE) return;
     if (stream_is_up(&link->stream)) leave(link, reason);
-    wheel_stop(&link->home->wheel, &link->deadline);
+    link->deadline_ns = UINT64_MAX;
+    wheel_stop(&link->home->wheel, &link->timer);
     stream_break(&link->stream);
     link_drop_input(link);
 }

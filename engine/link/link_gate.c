@@ -6,30 +6,6 @@ void link_update_receiving(struct link *link)
     stream_listen(&link->stream, link->gates == 0, link->gates & GATES_WATCHED);
 }
 
-/* How long a handler may wait yet, and for how long a gate may stay closed behind which the peer has ended. */
-uint64_t link_open_deadline_ns(const struct link *link)
-{
-    const struct link_limits *limits = &link->home->limits;
-    uint64_t at_ns = UINT64_MAX;
-    if (link->gates & GATES_OF_HANDLERS && limits->wait_ns > 0)
-        at_ns = link->waits_ns + limits->wait_ns;
-    if ((link->stream.ended || link->stream.ending) && link->gates & GATES_BOUNDED) {
-        uint64_t since_ns = link->gated_ns > link->ending_ns ? link->gated_ns : link->ending_ns;
-        if (since_ns + limits->drain_ns < at_ns) at_ns = since_ns + limits->drain_ns;
-    }
-    return at_ns;
-}
-
-/* When it fires it looks what has become of its reasons: nobody stops it before. */
-void link_update_deadline(struct link *link)
-{
-    struct link_home *home = link->home;
-    if (link->stream.state != STREAM_OPEN) return;
-    uint64_t at_ns = link_open_deadline_ns(link);
-    if (at_ns != UINT64_MAX)
-        wheel_start(&home->wheel, &link->deadline, at_ns + home->streams.gap_ns);
-}
-
 void link_gate_close(struct link *link, enum link_gate gate)
 {
     bool is_new = !(link->gates & gate);
@@ -38,7 +14,7 @@ void link_gate_close(struct link *link, enum link_gate gate)
     if (is_new && gate & GATES_OF_HANDLERS) link->waits_ns = now_ns;
     if (is_new && gate & GATES_BOUNDED) {
         link->gated_ns = now_ns;
-        link_update_deadline(link);
+        link_update_timer(link);
     }
     link_update_receiving(link);
 }

@@ -7,8 +7,8 @@
 static void reject(struct link *link, struct span input, const struct frame_cut *cut)
 {
     char why[FRAME_FAULT_TEXT_MAX], bytes[FRAME_BYTES_TEXT_MAX];
-    bool later = link->cut || link->took;
-    const char *guess = later ? frame_guess_later(link->frame) : frame_guess(link->frame, input);
+    const char *guess =
+        link->cut ? frame_guess_later(link->frame) : frame_guess(link->frame, input);
     link_log(link, LOG_WARN, "closed: %s; %s", frame_error_text(link->frame, cut, why),
              frame_bytes_text(input, guess, bytes));
     /* What was answered to the packets before the bad one still goes out. */
@@ -85,7 +85,7 @@ __attribute__((noinline)) static bool take_any(struct link *link, struct span *p
             link_starve(link);
             return false;
         }
-        if (link->took && link_home_turn_is_long(home, 1) && input.size > 0) {
+        if (link->cut == LINK_CUT_NOW && link_home_turn_is_long(home, 1) && input.size > 0) {
             link_yield(link);
             return false;
         }
@@ -94,7 +94,7 @@ __attribute__((noinline)) static bool take_any(struct link *link, struct span *p
             verdict = frame_next(link->frame, &link->cursor, input, &cut);
         if (verdict == FRAME_PACKET) {
             link->cursor = (struct frame_cursor){0};
-            link->took = true;
+            link->cut = LINK_CUT_NOW;
             inbox_use(&link->stream.inbox, &home->streams, cut.consumed);
             counter_add(&home->counters.packets_received, 1);
             *packet = cut.packet;
@@ -112,11 +112,11 @@ static inline bool take_packet(struct link *link, struct span *packet)
 {
     struct link_home *home = link->home;
     if (!has_plain(link, packet)) return take_any(link, packet);
-    if (link->took && link_home_turn_is_long(home, 1)) {
+    if (link->cut == LINK_CUT_NOW && link_home_turn_is_long(home, 1)) {
         link_yield(link);
         return false;
     }
-    link->took = true;
+    link->cut = LINK_CUT_NOW;
     block_of(link->stream.inbox.parked.next)->begin += FRAME_PLAIN_HEADER + (uint32_t)packet->size;
     counter_add(&home->counters.packets_received, 1);
     return true;
@@ -212,10 +212,9 @@ static void use_input(struct link *link)
     struct link_home *home = link->home;
     struct span packet;
     link->stream.reading = true;
-    link->took = false;
     while (take_packet(link, &packet)) home->script->received(home->script_state, link, packet);
     inbox_release_front(&link->stream.inbox, &home->streams);
-    link->cut |= link->took;
+    if (link->cut == LINK_CUT_NOW) link->cut = LINK_CUT_BEFORE;
     link->stream.reading = false;
 }
 
@@ -250,5 +249,5 @@ void link_await_end(struct link *link)
     if (over && home->limits.end_at_once)
         link_end_midway(link, LINK_EOF);
     else
-        link_update_deadline(link);
+        link_update_timer(link);
 }

@@ -5,9 +5,9 @@ static enum send_result refuse(struct link *link, enum send_result result)
 {
     if (link->stream.state != STREAM_OPEN) return SEND_CLOSED;
     /* With nothing queued there is no gap to hide, and nothing whose going would end the refusing. */
-    link->refusing = link->stream.outbox.pending > 0;
-    link->drain_owed = link->drain_owed || link->refusing;
-    if (link->drain_owed && link->stream.outbox.pending == 0)
+    if (link->stream.outbox.pending > 0)
+        link->drain = LINK_DRAIN_REFUSING;
+    else if (link->drain != LINK_DRAIN_NONE)
         link_wake(link); /* no send tells of it */
     if (!link->close_when_full) return result;
     link_log(link, LOG_WARN, "closed: %s with %zu bytes queued",
@@ -36,7 +36,7 @@ __attribute__((noinline)) static enum send_result make_room(struct link *link, s
 /* Room under the hard mark? It is open. */
 static inline enum send_result admit(struct link *link, size_t size)
 {
-    if (link->refusing)
+    if (link->drain == LINK_DRAIN_REFUSING)
         return SEND_FULL; /* or a later packet would stand in the refused one's place */
     return is_full(link, size) ? make_room(link, size) : SEND_OK;
 }
@@ -47,7 +47,7 @@ static enum send_result queued(struct link *link)
     counter_add(&home->counters.packets_sent, 1);
     stream_touch(&link->stream);
     if (link->stream.outbox.pending > home->limits.soft_mark && !(link->gates & GATE_SLOW)) {
-        link->drain_owed = true;
+        link->drain = LINK_DRAIN_OWED;
         link_gate_close(link, GATE_SLOW);
         link_look_sooner(link);
     }
@@ -62,7 +62,7 @@ static inline bool send_plain(struct link *link, struct span packet)
     struct stream *stream = &link->stream;
     size_t size = FRAME_PLAIN_HEADER + packet.size;
     uint32_t value;
-    if (stream->state != STREAM_OPEN || link->refusing ||
+    if (stream->state != STREAM_OPEN || link->drain == LINK_DRAIN_REFUSING ||
         stream->outbox.pending + size > home->limits.soft_mark ||
         !frame_wrap_plain(link->frame, packet.size, &value))
         return false;

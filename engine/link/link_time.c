@@ -4,14 +4,50 @@
 enum { FEW_LINKS = 16 }; /* of one worker: a person may be trying it out */
 enum { LOOKS = 4 };      /* within idle_limit_ns, at what somebody takes who is slow */
 
-static void on_open_deadline(struct link *link)
+/* How long a handler may wait yet, and for how long a gate may stay closed behind which the peer has ended. */
+static uint64_t gates_due_ns(const struct link *link)
 {
     const struct link_limits *limits = &link->home->limits;
-    uint64_t now_ns = link_home_now(link->home), waited_ns = now_ns - link->waits_ns;
-    if (link_open_deadline_ns(link) > now_ns) {
-        link_update_deadline(link);
-    } else if (link->gates & GATES_OF_HANDLERS && limits->wait_ns > 0 &&
-               waited_ns >= limits->wait_ns) {
+    uint64_t at_ns = UINT64_MAX;
+    if (link->gates & GATES_OF_HANDLERS && limits->wait_ns > 0)
+        at_ns = link->waits_ns + limits->wait_ns;
+    if ((link->stream.ended || link->stream.ending) && link->gates & GATES_BOUNDED) {
+        uint64_t since_ns = link->gated_ns > link->ending_ns ? link->gated_ns : link->ending_ns;
+        if (since_ns + limits->drain_ns < at_ns) at_ns = since_ns + limits->drain_ns;
+    }
+    return at_ns;
+}
+
+uint64_t link_due_ns(const struct link *link)
+{
+    if (link->stream.state != STREAM_OPEN) return link->deadline_ns;
+    uint64_t gates_ns = gates_due_ns(link);
+    return gates_ns < link->look_ns ? gates_ns : link->look_ns;
+}
+
+void link_update_timer(struct link *link)
+{
+    struct link_home *home = link->home;
+    uint64_t due_ns = link_due_ns(link);
+    if (due_ns == UINT64_MAX) return;
+    due_ns += home->streams.gap_ns;
+    bool in_time = wheel_timer_runs(&link->timer) &&
+                   link->timer.due_tick <= (due_ns + WHEEL_TICK_NS - 1) / WHEEL_TICK_NS;
+    if (!in_time) wheel_start(&home->wheel, &link->timer, due_ns);
+}
+
+void link_set_deadline(struct link *link, uint64_t delay_ns)
+{
+    link->deadline_ns = link_home_now(link->home) + delay_ns;
+    link_update_timer(link);
+}
+
+/* A gate has been closed for too long. */
+static void end_gated(struct link *link)
+{
+    const struct link_limits *limits = &link->home->limits;
+    uint64_t waited_ns = link_home_now(link->home) - link->waits_ns;
+    if (link->gates & GATES_OF_HANDLERS && limits->wait_ns > 0 && waited_ns >= limits->wait_ns) {
         link_log(link, LOG_INFO, "closed: its handler has waited for %.1f s: wait_timeout is over",
                  (double)waited_ns / 1e9);
         link_end(link, LINK_IDLE);
@@ -23,25 +59,18 @@ static void on_open_deadline(struct link *link)
     }
 }
 
-static void on_deadline(struct wheel_timer *timer)
+/* Its deadline is over. */
+static void end_late(struct link *link)
 {
-    struct link *link = container_of(timer, struct link, deadline);
-    struct link_home *home = link->home;
-    uint64_t now_ns = link_home_now(home);
-    if (link->stream.state == STREAM_OPEN) {
-        on_open_deadline(link);
-        return;
-    }
-    if (now_ns < link->deadline_ns) {
-        wheel_start(&home->wheel, timer, link->deadline_ns + home->streams.gap_ns);
+    if (link->stream.state == STREAM_OPENING) {
+        link_log(link, LOG_INFO, "closed: its handshake has not ended within opening_timeout");
+        link_fail(link, LINK_TIMEOUT);
         return;
     }
     if (link->stream.state == STREAM_FLUSHING)
         link_log(link, LOG_INFO, "closed with %zu bytes unsent: drain_timeout is over",
                  link->stream.outbox.pending);
-    if (link->stream.state == STREAM_OPENING)
-        link_log(link, LOG_INFO, "closed: its handshake has not ended within opening_timeout");
-    link_fail(link, link->stream.state == STREAM_OPENING ? LINK_TIMEOUT : link->reason);
+    link_fail(link, link->reason);
 }
 
 /* ---- silence ---- */
@@ -59,10 +88,10 @@ static void end_idle(struct link *link)
     link_end_midway(link, LINK_IDLE);
 }
 
-static void start_idle_timer(struct link *link, uint64_t at_ns)
+static void look_at(struct link *link, uint64_t at_ns)
 {
-    struct link_home *home = link->home;
-    wheel_start(&home->wheel, &link->idle_timer, at_ns + home->streams.gap_ns);
+    link->look_ns = at_ns;
+    link_update_timer(link);
 }
 
 void link_decide_idle(struct link *link, enum script_verdict verdict)
@@ -72,14 +101,15 @@ void link_decide_idle(struct link *link, enum script_verdict verdict)
     bool is_silent = now_ns - link->stream.received_ns >= link->idle_limit_ns;
     if (verdict == SCRIPT_NO && is_silent && !port_unheard(&link->stream.socket))
         end_idle(link);
-    else if (!wheel_timer_runs(&link->idle_timer)) /* the script may have set a new limit */
-        start_idle_timer(link, now_ns + link->idle_limit_ns);
+    else if (link->look_ns == UINT64_MAX) /* the script may have set a new limit */
+        look_at(link, now_ns + link->idle_limit_ns);
 }
 
 static void ask_idle(struct link *link, double seconds)
 {
     const struct script *script = link->home->script;
     enum script_verdict verdict = SCRIPT_NO;
+    link->look_ns = UINT64_MAX; /* until it has answered */
     if (script->idle != NULL) verdict = script->idle(link->home->script_state, link, seconds);
     if (verdict != SCRIPT_WAIT) link_decide_idle(link, verdict);
 }
@@ -87,9 +117,7 @@ static void ask_idle(struct link *link, double seconds)
 void link_look_sooner(struct link *link)
 {
     uint64_t at_ns = link_home_now(link->home) + link->idle_limit_ns / LOOKS;
-    if (wheel_timer_runs(&link->idle_timer) &&
-        link->idle_timer.due_tick > (at_ns + link->home->streams.gap_ns) / WHEEL_TICK_NS + 1)
-        start_idle_timer(link, at_ns);
+    if (link->look_ns != UINT64_MAX && link->look_ns > at_ns) look_at(link, at_ns);
 }
 
 /* The system tells of room when much of what it holds has gone. Who takes little, but steadily, is seen by what
@@ -117,7 +145,7 @@ static void judge_slow(struct link *link)
     uint64_t next_ns = since_ns + link->idle_limit_ns;
     uint64_t look_ns = now_ns + link->idle_limit_ns / LOOKS, silent_ns = now_ns - since_ns;
     if (silent_ns < link->idle_limit_ns) {
-        start_idle_timer(link, look_ns < next_ns ? look_ns : next_ns);
+        link->look_ns = look_ns < next_ns ? look_ns : next_ns;
         return;
     }
     link_log(link, LOG_INFO, "closed: it has read nothing for %llu.%llu s, with %zu bytes queued",
@@ -126,28 +154,24 @@ static void judge_slow(struct link *link)
     link_fail(link, LINK_SLOW);
 }
 
-static void on_idle_timer(struct wheel_timer *timer)
+static void judge_silence(struct link *link)
 {
-    struct link *link = container_of(timer, struct link, idle_timer);
     uint64_t now_ns = link_home_now(link->home), since_ns = now_ns - link->stream.received_ns;
     if (link->gates & GATE_SLOW)
         judge_slow(link);
     else if (link->gates & GATES_OF_OURS || port_unheard(&link->stream.socket))
-        start_idle_timer(link, now_ns + link->idle_limit_ns);
+        link->look_ns = now_ns + link->idle_limit_ns;
     else if (since_ns >= link->idle_limit_ns)
         ask_idle(link, (double)since_ns / 1e9);
     else
-        start_idle_timer(link, link->stream.received_ns + link->idle_limit_ns);
+        link->look_ns = link->stream.received_ns + link->idle_limit_ns;
 }
 
 static void set_idle(struct link *link, uint64_t limit_ns)
 {
-    struct link_home *home = link->home;
     link->idle_limit_ns = limit_ns;
-    link->stream.received_ns = link_home_now(home);
-    wheel_stop(&home->wheel, &link->idle_timer);
-    if (limit_ns > 0 && link->stream.state == STREAM_OPEN)
-        start_idle_timer(link, link->stream.received_ns + limit_ns);
+    link->stream.received_ns = link_home_now(link->home);
+    look_at(link, limit_ns > 0 ? link->stream.received_ns + limit_ns : UINT64_MAX);
 }
 
 void link_set_idle(struct link *link, uint64_t limit_ns)
@@ -161,8 +185,29 @@ void link_follow_idle(struct link *link)
     if (!link->idle_is_own) set_idle(link, link->home->limits.idle_ns);
 }
 
+/* What has come by the time for which the timer was started has been heard; of what came later nobody knows yet. */
+static bool is_over(const struct link *link, uint64_t at_ns)
+{
+    uint64_t heard_ns = link->timer.due_tick * WHEEL_TICK_NS;
+    return at_ns != UINT64_MAX && at_ns + link->home->streams.gap_ns <= heard_ns;
+}
+
+/* One thing is done at a time: what else is due then has its turn in the next tick. */
+static void on_timer(struct wheel_timer *timer)
+{
+    struct link *link = container_of(timer, struct link, timer);
+    if (link->stream.state != STREAM_OPEN) {
+        if (is_over(link, link->deadline_ns)) end_late(link);
+    } else if (is_over(link, gates_due_ns(link))) {
+        end_gated(link);
+    } else if (is_over(link, link->look_ns)) {
+        judge_silence(link);
+    }
+    link_update_timer(link);
+}
+
 void link_time_init(struct link *link)
 {
-    wheel_timer_init(&link->idle_timer, on_idle_timer);
-    wheel_timer_init(&link->deadline, on_deadline);
+    link->deadline_ns = link->look_ns = UINT64_MAX;
+    wheel_timer_init(&link->timer, on_timer);
 }

@@ -12,13 +12,13 @@ void link_gate_open(struct link *link, enum link_gate gate)
 void link_tell_drained(struct link *link)
 {
     struct link_home *home = link->home;
-    link->drain_owed = link->refusing = false;
+    link->drain = LINK_DRAIN_NONE;
     if (link->stream.state == STREAM_OPEN && home->script->drained != NULL)
         home->script->drained(home->script_state, link);
     if (link->stream.outbox.pending <= home->limits.soft_mark)
         link_gate_open(link, GATE_SLOW);
-    else
-        link->drain_owed = true; /* it has queued more, and is told again */
+    else if (link->drain == LINK_DRAIN_NONE)
+        link->drain = LINK_DRAIN_OWED; /* it has queued more, and is told again */
 }
 
 void link_pump_woken(struct link_home *home)
@@ -30,7 +30,8 @@ void link_pump_woken(struct link_home *home)
     while ((node = list_take_first(&turn)) != NULL) {
         struct link *link = container_of(node, struct link, woken);
         if (link->gates & GATE_TURN) link_note_open(link, GATE_TURN);
-        if (link->drain_owed && link->stream.outbox.pending == 0) link_tell_drained(link);
+        if (link->drain != LINK_DRAIN_NONE && link->stream.outbox.pending == 0)
+            link_tell_drained(link);
         link_pump(link);
     }
 }
@@ -45,7 +46,8 @@ void link_arrived(struct stream *stream)
 void link_sent(struct stream *stream)
 {
     struct link *link = link_of(stream);
-    if (link->drain_owed && link->stream.outbox.pending <= link->home->limits.soft_mark)
+    if (link->drain != LINK_DRAIN_NONE &&
+        link->stream.outbox.pending <= link->home->limits.soft_mark)
         link_tell_drained(link);
 }
 

@@ -435,6 +435,6 @@ void worker_set_limits(struct worker *worker, const struct link_limits *limits, 
     for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {
         struct link *link = container_of(node, struct link, entry.node);
         if (limits->idle_ns != before.idle_ns) link_follow_idle(link);
-        link_update_deadline(link);
+        link_update_timer(link);
     }
 }

@@ -62,11 +62,12 @@ static void look_at_last(const struct world *world, const struct link *link,
 static void look_at_idle(const struct world *world, const struct link *link,
                          const struct sim_peer *peer)
 {
-    const struct wheel_timer *timer = &link->idle_timer;
+    const struct wheel_timer *timer = &link->timer;
     if (link->stream.state != STREAM_OPEN || link->idle_limit_ns == 0 || peer->idles) return;
     promise(peer->idles_its_way || link->idle_limit_ns == link->home->limits.idle_ns,
             "peer %u: its idle limit is that of older settings", peer->number);
-    promise(wheel_timer_runs(timer), "peer %u: nobody looks whether it is idle", peer->number);
+    promise(wheel_timer_runs(timer) && link->look_ns != UINT64_MAX,
+            "peer %u: nobody looks whether it is idle", peer->number);
     promise(timer->due_tick <= (world->now_ns + link->idle_limit_ns) / WHEEL_TICK_NS + 1,
             "peer %u: its idle limit of %.3f s is not kept", peer->number,
             (double)link->idle_limit_ns / 1e9);
@@ -80,9 +81,22 @@ static void look_at_opening(const struct world *world, const struct link *link,
     if (link->stream.state != STREAM_OPENING) return;
     promise(peer->stage == STAGE_NEW, "peer %u: the script knows of it in stage %d", peer->number,
             (int)peer->stage);
-    promise(wheel_timer_runs(&link->deadline) &&
-                link->deadline.due_tick <= (world->now_ns + limit_ns) / WHEEL_TICK_NS + 1,
+    promise(wheel_timer_runs(&link->timer) &&
+                link->timer.due_tick <= (world->now_ns + limit_ns) / WHEEL_TICK_NS + 1,
             "peer %u: nobody looks whether its handshake ends", peer->number);
+}
+
+enum { UNSEALED_MAX = 20 };
+
+/* With blocks there what waits to be sent is sealed, perhaps some turns later: others may take them first. */
+static void look_at_unsealed(const struct link *link, struct sim_peer *peer)
+{
+    const struct stream_home *home = link->stream.home;
+    bool waits = link->stream.inbox.filter != NULL && !list_empty(&link->stream.touched) &&
+                 (home->blocks.free_count > 0 || home->large.free_count > 0);
+    peer->unsealed = waits ? peer->unsealed + 1 : 0;
+    promise(peer->unsealed < UNSEALED_MAX, "peer %u: there are blocks, and it seals nothing",
+            peer->number);
 }
 
 /* The peer has gone, or has said that it will send no more: no gate keeps it for longer than that. */
@@ -139,11 +153,11 @@ static void look_at_links(struct world *world, const struct link_home *home)
                 "peer %u: nothing is received from it", peer->number);
         promise(wanted || !link->stream.socket.receiving || link->stream.socket.stopping,
                 "peer %u: its bytes are received, and nobody wants them", peer->number);
-        promise(!(link->gates & GATE_SLOW) || link->drain_owed ||
+        promise(!(link->gates & GATE_SLOW) || link->drain != LINK_DRAIN_NONE ||
                     link->stream.state == STREAM_CLOSING,
                 "peer %u: it is to read first, and nobody will see when it has", peer->number);
-        promise(!link->drain_owed || link->stream.outbox.pending > 0 || !list_empty(&link->woken) ||
-                    link->stream.state != STREAM_OPEN,
+        promise(link->drain == LINK_DRAIN_NONE || link->stream.outbox.pending > 0 ||
+                    !list_empty(&link->woken) || link->stream.state != STREAM_OPEN,
                 "peer %u: all that was queued has gone, and nobody is told", peer->number);
         promise(link->gates & GATE_STARVED || (is_opening && link->gates & GATE_TURN) ||
                     (list_empty(&link->stream.inbox.parked) &&
@@ -164,6 +178,7 @@ static void look_at_links(struct world *world, const struct link_home *home)
         look_at_last(world, link, peer);
         look_at_idle(world, link, peer);
         look_at_opening(world, link, peer);
+        look_at_unsealed(link, peer);
         look_at_gone(world, link, peer);
     }
 }

@@ -165,15 +165,12 @@ static bool may_end(const struct sim_peer *peer, const char *reason)
     return !peer->healthy || own || world->told_end || world_is_low(world) || world->memory_failed;
 }
 
-/* A farewell may come so much sooner than the end of the stream (LATE_NS_MAX). */
-#define VEIL_AHEAD_NS (20 * MILLISECOND)
-
 /* Its end had been known for so long that a gate which was closed did not keep it. */
-static bool waited_out(const struct sim_peer *peer)
+static bool waited_out(const struct sim_peer *peer, const struct link *link)
 {
     uint64_t end_ns = pipe_end_ns(&peer->pipe);
-    uint64_t ahead_ns = peer->pipe.veiled ? VEIL_AHEAD_NS : 0;
-    return end_ns != UINT64_MAX && world_now(sim_world) + ahead_ns - end_ns >= sim_world->drain_ns;
+    if (peer->pipe.farewell && link->ending_ns != 0) end_ns = link->ending_ns;
+    return end_ns != UINT64_MAX && world_now(sim_world) - end_ns >= sim_world->drain_ns;
 }
 
 /* Whoever was told "eof" was heard to the end. */
@@ -187,7 +184,7 @@ static void disconnected(void *state, struct link *link, const char *reason)
     peer->stage = STAGE_GONE;
     snprintf(peer->reason, sizeof peer->reason, "%s", reason);
     if (strcmp(reason, "eof") == 0 && !peer->garbled && buffer_size(&peer->outgoing) == 0 &&
-        !waited_out(peer))
+        !waited_out(peer, link))
         promise(peer->raw ? peer->handed_bytes == peer->packets.end : peer->handed == peer->asked,
                 "peer %u: its end was told before %u of its %u requests were", peer->number,
                 peer->asked - peer->handed, peer->asked);
@@ -303,7 +300,7 @@ static void note_result(struct sim_peer *peer, const struct link *link, enum sen
 {
     size_t pending = link->stream.outbox.pending;
     peer->offered = true;
-    peer->drain_owed = peer->drain_owed || link->drain_owed;
+    peer->drain_owed = peer->drain_owed || link->drain != LINK_DRAIN_NONE;
     promise(result != SEND_OK || !peer->refusing,
             "peer %u: a packet is queued behind a refused one", peer->number);
     promise(result != SEND_OK || pending <= link->home->limits.hard_mark || pending <= size,

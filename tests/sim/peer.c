@@ -91,6 +91,7 @@ static void put_garbage(struct sim_peer *peer)
     trace_note("peer %u sends garbage", peer->number);
     if (peer->pipe.veiled && !peer->pipe.veil.lifted && draw_chance(&peer->draw, 500)) {
         bytes[0] = 0xff; /* no type of a record */
+        peer->pipe.torn = true;
         pipe_put_wire(&peer->pipe, span_of(bytes, size));
         return;
     }

@@ -73,6 +73,7 @@ struct sim_peer {
     uint64_t gone_ns; /* since when a gate keeps it although its peer has ended; 0: none does */
     uint64_t gone_stalled_ns, gated_ns; /* the world's stalled_ns, and the link's gated_ns, then */
     uint64_t shut_ns;           /* since when it is told that no more will come; 0: it is not */
+    int unsealed;               /* turns in which it could have sealed what it sends, and had not */
     bool starves;               /* it has waited for memory since it asked */
     uint64_t starved_ns;        /* since when it waits for memory; 0: it does not */
     uint64_t looked_ns;         /* its home's time when that was last looked at */

@@ -97,6 +97,9 @@ void pipe_finish(struct sim_pipe *pipe)
     if (pipe->veiled && draw_chance(&sim_world->draw, 700)) {
         veil_peer_end(&pipe->veil, &wire);
         put_veiled(pipe, &wire);
+        pipe->farewell = !pipe->veil.lifted;
+        if (pipe->farewell && !pipe->torn && draw_chance(&sim_world->draw, 300))
+            return; /* that is all */
     }
     finish(pipe);
 }

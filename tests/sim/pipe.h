@@ -56,6 +56,8 @@ struct sim_pipe {
     struct veil_peer veil; /* the client's end of it */
     bool veiled;
     bool finishes;           /* the client says no more, once it has been let in */
+    bool farewell;           /* it has said so through the veil */
+    bool torn;               /* it has sent what is no record */
     size_t window;           /* bytes to the client that may be on their way or wait for it */
     bool deaf;               /* the client takes nothing */
     bool smooth;             /* it has no faults of its own */

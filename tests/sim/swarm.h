@@ -39,6 +39,7 @@ struct swarm {
     bool waits_at_start;      /* on_start takes its time */
     bool scarce;              /* blocks, memory or connections may run out */
     struct veil_source veil;  /* of listeners that have a filter */
+    bool no_large;            /* there are no large blocks */
     bool lua_scarce;          /* ... and Lua's memory, which is as if allocations failed */
 };
 

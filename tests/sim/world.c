@@ -296,6 +296,21 @@ void world_closed(struct sim_pipe *pipe)
 
 /* ---- the beginning and the end ---- */
 
+/* Large blocks are few: what needs one has to do without. */
+static void take_large(struct world *world, uint32_t index)
+{
+    struct block_pool *large = &world->server->workers[index].home.streams.large;
+    struct block *block;
+    while ((block = block_take(large)) != NULL) list_append(&world->large[index], &block->node);
+}
+
+static void give_large(struct world *world)
+{
+    struct list *node;
+    for (uint32_t i = 0; i < WORKERS_MAX; i++)
+        while ((node = list_take_first(&world->large[i])) != NULL) block_give(block_of(node));
+}
+
 static bool open_worker(struct world *world, uint32_t index)
 {
     struct server *server = world->server;
@@ -310,6 +325,7 @@ static bool open_worker(struct world *world, uint32_t index)
     bool opened = worker_open(&server->workers[index]);
     server->workers[index].home.look_every = 2; /* turns are short here */
     if (opened) world->ports[index] = port_sim_of(port);
+    if (opened && world->swarm.no_large) take_large(world, index);
     return opened;
 }
 
@@ -328,6 +344,7 @@ static void end_workers(struct world *world, bool begun)
         promise(world_step(world), "the server does not end");
     server->workers_open = false;
     for (uint32_t i = 0; i < server->worker_count; i++) worker_drop_unread(&server->workers[i]);
+    give_large(world);
     for (uint32_t i = 0; i < server->worker_count; i++) worker_close(&server->workers[i]);
     server->worker_count = 0;
 }
@@ -478,6 +495,7 @@ void world_run(struct world *world, uint64_t seed, const struct source *scripts)
     struct draw swarm_draws = draw_begin(seed, 1), memory_draws = draw_begin(seed, 2);
     int64_t live = allocations.live;
     sim_world = world;
+    for (uint32_t i = 0; i < WORKERS_MAX; i++) list_init(&world->large[i]);
     pages_keep(seed % 4 * 64 * 1024);
     swarm_draw(&world->swarm, &swarm_draws);
     world->memory_failed = world->swarm.lua_scarce;

@@ -41,6 +41,7 @@ struct world {
     struct script script;
     struct server *server;
     struct sim_port *ports[WORKERS_MAX];
+    struct list large[WORKERS_MAX]; /* blocks that nobody gets in this run */
     struct runtime *runtimes[WORKERS_MAX];
     bool ended[WORKERS_MAX];
     size_t budget_seen[WORKERS_MAX]; /* bytes used after its last turn */
