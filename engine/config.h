@@ -6,25 +6,22 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/settings_table.h"
 #include "frame/frame.h"
 #include "port/port.h"
 
 struct filter_source;
 
-enum { CONFIG_LISTENERS_MAX = 32, CONFIG_WORKERS_MAX = 128, CONFIG_NAMES_MAX = 64 };
-
-#define CONFIG_ADMIN "127.0.0.1:7001" /* the default of `admin` */
+enum { CONFIG_LISTENERS_MAX = 32, CONFIG_WORKERS_MAX = 128 };
 
 enum config_on_full { ON_FULL_CLOSE, ON_FULL_REFUSE };
 enum config_on_end { ON_END_FINISH, ON_END_CLOSE };
-enum config_reload { RELOAD_WATCH, RELOAD_SIGNAL };
 
 struct config_listener {
     struct address address;
     struct frame frame; /* finished by config_finish */
-    bool has_framing;   /* its own; otherwise the server's */
     uint8_t on_full;    /* enum config_on_full: what a send beyond the hard mark does */
-    bool has_on_full;
+    uint32_t own;       /* settings of its own, not the server's: config_listener_own */
     const struct filter_source *filter; /* of its connections; NULL: plain TCP */
 };
 
@@ -47,65 +44,34 @@ struct config {
     uint64_t hard_mark;          /* bytes queued on a connection: sends are refused; 0: twice
                                   max_packet, at least 4M */
     uint8_t on_full;             /* enum config_on_full; close */
-    uint8_t on_end;  /* enum config_on_end: a handler that waits when its peer ends; finish */
-    uint8_t backend; /* enum port_backend; auto */
-    uint8_t log;     /* enum log_level; info */
-    uint64_t handler_timeout_ns; /* a handler that runs for longer is interrupted; 0: never; 1 s */
-    uint64_t lua_memory;         /* bytes of one worker's Lua state; 256M */
-    uint64_t shared_memory;      /* bytes of what all workers share; 64M */
-    uint8_t sandbox;             /* 1: scripts have nothing of the system; 0 */
-    uint8_t reload;              /* enum config_reload; watch */
-    struct address admin;        /* where commands of a person are taken; CONFIG_ADMIN */
-    bool has_admin;              /* they are; true */
-    bool admin_given;            /* one of the two was set, it is not the default */
+    uint8_t on_end;   /* enum config_on_end: a handler that waits when its peer ends; finish */
+    uint8_t backend;  /* enum port_backend; auto */
+    uint8_t log;      /* enum log_level; info */
     const char *name; /* the log lines of its threads begin with it; NULL: with nothing */
 };
 
 void config_init(struct config *config);
 
-/* One setting by its name, its value as text: "workers", "2". The names are those of API.md's
- * config.lua but for `listen`, which adds a listener: config_add_listener. An unknown name is an
- * error that names the nearest known one; a bad value one that says what is expected. */
+/* The table of them: names, kinds, bounds, help. config.lua and flags have these names. */
+extern const struct settings config_settings;
+
+/* One by its name, its value as text: "workers", "2"; "listen" adds a listener. Errors as of settings_set. */
 bool config_set(struct config *config, const char *name, const char *value, struct error *error);
-
-/* All names that config_set knows, and what each is in a few words, for help and completion. */
-struct config_name {
-    const char *name;
-    const char *value;   /* "SIZE" "N" "SECONDS" ... */
-    const char *example; /* a good value, often the default */
-    const char *help;
-
-    /* How config_set reads it. */
-    uint8_t kind;              /* config.c's own */
-    size_t offset, field_size; /* bytes, of the field in a struct config */
-    uint64_t min, max;         /* in the field's unit */
-    const char *const *words;  /* for a choice: what the field's values are called; then NULL */
-    bool live;                 /* may change while a server runs: server_configure_worker */
-    const char *usual;         /* the default, if the example is another value */
-};
-const struct config_name *config_names(size_t *count); /* at most CONFIG_NAMES_MAX */
 
 /* "0.0.0.0:7000" and its kin. The listener can be set further until config_finish. */
 struct config_listener *config_add_listener(struct config *config, const char *address,
                                             struct error *error);
 
-/* A setting of one listener: "on_full", "mode" of a unix socket, or "framing" as text. (A framing given in parts is set by
- * frame_set_kind and frame_set on listener->frame, with has_framing.) */
+/* Those of a listener: "framing" and "on_full", otherwise the server's, and "mode" of a unix socket. (A framing given
+ * in parts is set by frame_set_kind and frame_set on listener->frame, and config_listener_own.) */
+extern const struct settings config_listener_settings;
 bool config_listener_set(struct config_listener *listener, const char *name, const char *value,
                          struct error *error);
+void config_listener_own(struct config_listener *listener, const char *name);
 
 /* Fills in what was left open (a listener on 0.0.0.0:7000, workers, hard_mark, frames) and checks
  * that the whole can work. Call it once, last. */
 bool config_finish(struct config *config, struct error *error);
-
-/* Calls `differs` for every setting that is not the same in both, which are finished; for those of a
- * listener it is "listen". */
-void config_compare(const struct config *before, const struct config *after,
-                    void (*differs)(void *context, const struct config_name *setting),
-                    void *context);
-
-/* Takes over the settings that are `live`; what takes a restart stays. */
-void config_take_live(struct config *config, const struct config *from);
 
 /* Each worker's share of a figure. */
 uint32_t config_links_per_worker(const struct config *config);

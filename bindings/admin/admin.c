@@ -1,6 +1,7 @@
 #include "admin/admin.h"
 
 #include "base/text.h"
+#include "reload/options.h"
 #include "server.h"
 
 #include <stdlib.h>
@@ -157,7 +158,7 @@ static const char *suggest(const struct address *taken, char *text)
 {
     struct address other = *taken;
     bool is_ordinary = taken->port >= 1024 && taken->port < UINT16_MAX;
-    if (taken->family == ADDRESS_UNIX || !is_ordinary) return CONFIG_ADMIN;
+    if (taken->family == ADDRESS_UNIX || !is_ordinary) return OPTIONS_ADMIN;
     other.port++;
     return address_format(&other, text);
 }

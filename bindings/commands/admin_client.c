@@ -3,7 +3,7 @@
 #include "base/settings.h"
 #include "commands/talk.h"
 #include "commands/talk_system.h"
-#include "config.h"
+#include "reload/options.h"
 #include "system/buffer.h"
 
 enum {
@@ -17,7 +17,7 @@ static const char help[] =
     "\n"
     "%s\n"
     "\n"
-    "  --admin ADDRESS   the server's setting admin (default " CONFIG_ADMIN ")\n"
+    "  --admin ADDRESS   the server's setting admin (default " OPTIONS_ADMIN ")\n"
     "\n"
     "Exit status: 0 done, 1 the server could not do it, and says why, 2 usage, 3 no server was\n"
     "reached there, or it did not answer.\n";
@@ -67,7 +67,7 @@ struct request {
 
 static bool read_words(int count, char **words, struct request *request, struct error *error)
 {
-    const char *address = CONFIG_ADMIN;
+    const char *address = OPTIONS_ADMIN;
     for (int i = 1; i < count; i++) {
         const char *word = words[i];
         if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) return request->help = true;
@@ -79,7 +79,7 @@ static bool read_words(int count, char **words, struct request *request, struct 
             address = words[i];
         else
             return error_set(error, ERROR_USAGE, "%s: --admin needs an address, for example %s",
-                             request->command, CONFIG_ADMIN);
+                             request->command, OPTIONS_ADMIN);
     }
     if (!address_parse(address, &request->address, error)) return false;
     talk_prefer_loopback(&request->address);

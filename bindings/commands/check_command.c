@@ -21,9 +21,9 @@ static const char help[] =
 /* Loads main.lua, and what it requires, as every worker would. */
 static bool load(struct project *project, struct error *error)
 {
-    project->config.workers = 1;
+    project->options.config.workers = 1;
     project->program.only_loads = true;
-    struct offline *offline = offline_open(&project->config, &project->script, error);
+    struct offline *offline = offline_open(&project->options.config, &project->script, error);
     if (offline == NULL) return false;
     offline_close(offline);
     return true;

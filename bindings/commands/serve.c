@@ -28,7 +28,7 @@ static void announce_blocks(const struct config *config)
 
 static void announce(const struct project *project)
 {
-    const struct config *config = &project->config;
+    const struct config *config = &project->options.config;
     announce_blocks(config);
     log_line(LOG_INFO, "serving %s with %u worker%s, at most %u connections",
              project->line.directory, config->workers, config->workers == 1 ? "" : "s",
@@ -48,16 +48,16 @@ static void prepare_system(const struct config *config)
 }
 
 /* Where commands are taken. When nobody asked for it, a server does without rather than not serve. */
-static bool open_admin(const struct config *config, struct reloader *reloader, struct admin **admin,
-                       struct error *error)
+static bool open_admin(const struct options *options, struct reloader *reloader,
+                       struct admin **admin, struct error *error)
 {
     static const struct admin_command commands[] = {
         {"reload", reloader_reload}, {"rollback", reloader_rollback}, {NULL, NULL}};
     *admin = NULL;
-    if (!config->has_admin) return true;
-    *admin =
-        admin_open(&config->admin, (enum port_backend)config->backend, commands, reloader, error);
-    if (*admin != NULL || config->admin_given) return *admin != NULL;
+    if (!options->admin.is_on) return true;
+    *admin = admin_open(&options->admin.address, (enum port_backend)options->config.backend,
+                        commands, reloader, error);
+    if (*admin != NULL || options->admin.is_given) return *admin != NULL;
     log_line(LOG_WARN, "moonport reload cannot reach this server: %s", error->text);
     error->kind = ERROR_NONE;
     return true;
@@ -72,9 +72,9 @@ static void serve(struct project *project, struct server *server, struct error *
 {
     struct admin *admin;
     struct reloader *reloader =
-        reloader_open(server, &project->line, &project->config, project->source, error);
+        reloader_open(server, &project->line, &project->options, project->source, error);
     if (reloader == NULL) return;
-    if (open_admin(&project->config, reloader, &admin, error)) {
+    if (open_admin(&project->options, reloader, &admin, error)) {
         system_catch_stops();
         system_catch_hangup(on_hangup, reloader);
         server_announce(server);
@@ -91,13 +91,13 @@ int serve_main(int count, char **words)
     static struct project project;
     struct error error = {.kind = ERROR_NONE};
     if (project_open(&project, count, words, false, &error)) {
-        log_set_level(project.config.log);
+        log_set_level(project.options.config.log);
         system_show_output();
         system_take_signals();
         system_catch_hangup(NULL, NULL); /* until there is something to load anew */
-        prepare_system(&project.config);
+        prepare_system(&project.options.config);
         project.program.serves = true;
-        struct server *server = server_start(&project.config, &project.script, &error);
+        struct server *server = server_start(&project.options.config, &project.script, &error);
         if (server != NULL) {
             serve(&project, server, &error);
             server_stop(server);

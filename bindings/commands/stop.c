@@ -96,14 +96,14 @@ void stop_is_over(void)
 void stop_when_asked(struct server *server, struct reloader *reloader)
 {
     system_wait_for_stop(-1);
-    const struct config config = reloader_config(reloader);
-    uint64_t drained_ns = clock_after_ns(config.drain_timeout_ns);
+    const struct options options = reloader_options(reloader);
+    uint64_t drained_ns = clock_after_ns(options.config.drain_timeout_ns);
     uint64_t deadline_ns = later(drained_ns, LINGER_MS * MILLISECOND);
-    uint64_t on_stop_ns = config.handler_timeout_ns == 0 ? UINT64_MAX : config.handler_timeout_ns;
+    uint64_t on_stop_ns = options.handler_timeout_ns == 0 ? UINT64_MAX : options.handler_timeout_ns;
     log_line(LOG_INFO,
              "stopping: every queue is flushed first, for %.1f s at most; asked once more, "
              "after a second, it stops at once",
-             (double)config.drain_timeout_ns / 1e9);
+             (double)options.config.drain_timeout_ns / 1e9);
     server_drain(server);
     enum await await = await_end(server, deadline_ns, on_stop_ns, true);
     if (await != AWAIT_ENDED) {

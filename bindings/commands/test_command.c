@@ -65,7 +65,7 @@ static void run_file(struct project *project, const struct source_file *file, st
 
 static void run_all(struct project *project, struct tally *tally)
 {
-    project->config.workers = 1;
+    project->options.config.workers = 1;
     for (uint32_t i = 0; i < project->source->count; i++)
         if (review_is_test(project->source->files[i].name))
             run_file(project, &project->source->files[i], tally);

@@ -89,7 +89,7 @@ static bool renew_shared(struct project *project, struct error *error)
 {
     struct shared **shared = &project->program.shared;
     shared_close(*shared);
-    *shared = shared_open(project->config.shared_memory);
+    *shared = shared_open(project->options.shared_memory);
     return *shared != NULL || error_set(error, ERROR_SYSTEM, "no memory for server.shared");
 }
 
@@ -99,7 +99,7 @@ static struct offline *open_server(struct testing *testing, struct project *proj
     project->program.made = &testing->runtime;
     project->program.witness = &testing->witness;
     if (!renew_shared(project, error)) return NULL;
-    return offline_open(&project->config, &project->script, error);
+    return offline_open(&project->options.config, &project->script, error);
 }
 
 /* A handler's failure fails the test, or is perhaps the reason why it has failed. */

@@ -35,31 +35,22 @@ static const char *flag_elsewhere(const char *flag)
 
 static bool unknown_flag(const char *flag, struct error *error)
 {
-    enum { OTHERS = 3 };
-    const char *names[OTHERS + CONFIG_NAMES_MAX] = {"listen", "help", "version"};
-    size_t count;
-    const struct config_name *settings = config_names(&count);
-    for (size_t i = 0; i < count; i++) names[OTHERS + i] = settings[i].name;
+    const char *names[2 + SETTINGS_MAX] = {"help", "version"};
+    const struct setting *setting;
+    size_t count = 2;
+    for (size_t i = 0; (setting = settings_row(&options_settings, i)) != NULL; i++)
+        names[count++] = setting->name;
     char typed[32];
     snprintf(typed, sizeof typed, "%s", flag);
     replace(typed, '-', '_');
     const char *nearest = flag_elsewhere(typed);
-    if (nearest == NULL) nearest = settings_nearest(typed, names, OTHERS + count);
+    if (nearest == NULL) nearest = settings_nearest(typed, names, count);
     if (nearest == NULL)
         return error_set(error, ERROR_USAGE, "unknown flag --%s: see moonport --help", flag);
     char meant[32];
     snprintf(meant, sizeof meant, "%s", nearest);
     replace(meant, '_', '-');
     return error_set(error, ERROR_USAGE, "unknown flag --%s: did you mean --%s?", flag, meant);
-}
-
-static bool is_setting(const char *name)
-{
-    size_t count;
-    const struct config_name *settings = config_names(&count);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(settings[i].name, name) == 0) return true;
-    return strcmp(name, "listen") == 0;
 }
 
 /* "--idle-timeout=5", or "--idle-timeout" and "5" behind it. Returns how many words it took. */
@@ -74,7 +65,7 @@ static int read_flag(struct command_line *line, char **words, int count, struct 
     if (size >= sizeof flag->name) return unknown_flag(name, error);
     memcpy(flag->name, name, size + 1);
     replace(flag->name, '-', '_');
-    if (!is_setting(flag->name)) return unknown_flag(name, error);
+    if (settings_find(&options_settings, flag->name) == NULL) return unknown_flag(name, error);
     if (line->count + 1 == FLAGS_MAX) return error_set(error, ERROR_USAGE, "too many flags");
     if (equals == NULL && count < 2)
         return error_set(error, ERROR_USAGE, "--%s needs a value", name);
@@ -121,33 +112,28 @@ bool command_line_read(struct command_line *line, int count, char **words, struc
 }
 
 bool command_line_configure(const struct command_line *line, const struct source *source,
-                            struct config *config, struct error *error)
+                            struct options *options, struct error *error)
 {
     struct error inner = {.kind = ERROR_NONE};
-    config_init(config);
-    if (!config_lua_load(config, source, error)) return false;
-    if (line->has_listen) config->listener_count = 0;
+    options_init(options);
+    if (!config_lua_load(options, source, error)) return false;
+    if (line->has_listen) options->config.listener_count = 0;
     for (int i = 0; i < line->count; i++) {
         const struct flag *flag = &line->flags[i];
-        bool fine = strcmp(flag->name, "listen") == 0
-                        ? config_add_listener(config, flag->value, &inner) != NULL
-                        : config_set(config, flag->name, flag->value, &inner);
-        if (!fine) return error_set(error, ERROR_USAGE, "%s", inner.text);
+        if (!settings_set(&options_settings, options, flag->name, flag->value, &inner))
+            return error_set(error, ERROR_USAGE, "%s", inner.text);
     }
-    return config_finish(config, error);
+    return options_finish(options, error);
 }
 
 void command_line_help(FILE *out)
 {
-    size_t count;
-    const struct config_name *settings = config_names(&count);
-    fprintf(out, "  --%-34s %s\n", "listen ADDRESS",
-            "where to listen; may be given more than once [0.0.0.0:7000]");
-    for (size_t i = 0; i < count; i++) {
+    const struct setting *setting;
+    for (size_t i = 0; (setting = settings_row(&options_settings, i)) != NULL; i++) {
         char name[64];
-        snprintf(name, sizeof name, "%s %s", settings[i].name, settings[i].value);
+        snprintf(name, sizeof name, "%s %s", setting->name, setting->value);
         replace(name, '_', '-');
-        fprintf(out, "  --%-34s %s [%s]\n", name, settings[i].help,
-                settings[i].usual == NULL ? settings[i].example : settings[i].usual);
+        fprintf(out, "  --%-34s %s [%s]\n", name, setting->help,
+                setting->usual == NULL ? setting->example : setting->usual);
     }
 }

@@ -2,13 +2,13 @@
 #ifndef MOONPORT_COMMAND_LINE_H
 #define MOONPORT_COMMAND_LINE_H
 
-#include "config.h"
+#include "reload/options.h"
 #include "scripts/source.h"
 
 enum { FLAGS_MAX = 256 };
 
 struct flag {
-    char name[32]; /* as config_set knows it */
+    char name[32]; /* as options_settings has it */
     const char *value;
 };
 
@@ -27,7 +27,7 @@ bool command_line_read(struct command_line *line, int count, char **words, struc
 
 /* The settings of the source's config.lua, with the flags above them; finished. */
 bool command_line_configure(const struct command_line *line, const struct source *source,
-                            struct config *config, struct error *error);
+                            struct options *options, struct error *error);
 
 /* The flags, for the help. */
 void command_line_help(FILE *out);

@@ -23,16 +23,16 @@ static bool is_address(lua_State *L)
 }
 
 /* The listener whose address is on the top of the stack; NULL: it is none. */
-static struct config_listener *add_listener(lua_State *L, struct config *config,
+static struct config_listener *add_listener(lua_State *L, struct options *options,
                                             struct error *error)
 {
     char address[512];
     if (!lua_setting_text(L, -1, "listen", address, sizeof address, error)) return NULL;
-    return config_add_listener(config, address, error);
+    return config_add_listener(&options->config, address, error);
 }
 
 /* One listener: the table on the top of the stack. */
-static bool read_listener(lua_State *L, struct config *config, struct error *error)
+static bool read_listener(lua_State *L, struct options *options, struct error *error)
 {
     char value[256];
     lua_getfield(L, -1, "address");
@@ -41,7 +41,7 @@ static bool read_listener(lua_State *L, struct config *config, struct error *err
                          "listen: a listener has no address: { address = \"0.0.0.0:7000\", ... }");
     if (!is_address(L))
         return wrong_type(L, "listen: address", "a string such as \"0.0.0.0:7000\"", error);
-    struct config_listener *listener = add_listener(L, config, error);
+    struct config_listener *listener = add_listener(L, options, error);
     lua_pop(L, 1);
     if (listener == NULL) return false;
     lua_pushnil(L);
@@ -50,7 +50,7 @@ static bool read_listener(lua_State *L, struct config *config, struct error *err
         bool named = lua_type(L, -2) == LUA_TSTRING;
         const char *name = named ? lua_text_plain(L, -2, &room) : "[a number]";
         if (strcmp(name, "framing") == 0 && lua_istable(L, -1)) {
-            listener->has_framing = true;
+            config_listener_own(listener, "framing");
             if (lua_framing_read(L, -1, &listener->frame, error) != FRAMING_FINE) return false;
         } else if (strcmp(name, "address") != 0) {
             if (!lua_setting_text(L, -1, name, value, sizeof value, error)) return false;
@@ -91,21 +91,21 @@ static bool is_plain_list(lua_State *L, int count, struct error *error)
 }
 
 /* An address, or a list of addresses and tables. */
-static bool read_listen(lua_State *L, struct config *config, struct error *error)
+static bool read_listen(lua_State *L, struct options *options, struct error *error)
 {
-    if (is_address(L)) return add_listener(L, config, error) != NULL;
+    if (is_address(L)) return add_listener(L, options, error) != NULL;
     if (!lua_istable(L, -1)) return wrong_type(L, "listen", "an address or a list", error);
     int count = (int)lua_rawlen(L, -1);
-    if (count == 0 && has_fields(L)) return read_listener(L, config, error);
+    if (count == 0 && has_fields(L)) return read_listener(L, options, error);
     if (count == 0)
         return error_set(error, ERROR_INPUT,
                          "listen = {}: no address; leave it out for the default");
     if (!is_plain_list(L, count, error)) return false;
     for (int i = 1; i <= count; i++) {
         lua_rawgeti(L, -1, i);
-        bool fine = lua_istable(L, -1) ? read_listener(L, config, error)
+        bool fine = lua_istable(L, -1) ? read_listener(L, options, error)
                     : is_address(L)
-                        ? add_listener(L, config, error) != NULL
+                        ? add_listener(L, options, error) != NULL
                         : wrong_type(L, "an element of listen", "an address or a table", error);
         if (!fine) return false;
         lua_pop(L, 1);
@@ -113,22 +113,22 @@ static bool read_listen(lua_State *L, struct config *config, struct error *error
     return true;
 }
 
-static bool read_setting(lua_State *L, struct config *config, struct error *error)
+static bool read_setting(lua_State *L, struct options *options, struct error *error)
 {
     char value[256];
     if (lua_type(L, -2) != LUA_TSTRING)
         return error_set(error, ERROR_INPUT, "a setting has no name: write name = value");
     struct lua_text room;
     const char *name = lua_text_plain(L, -2, &room);
-    if (strcmp(name, "listen") == 0) return read_listen(L, config, error);
+    if (strcmp(name, "listen") == 0) return read_listen(L, options, error);
     if (strcmp(name, "framing") == 0 && lua_istable(L, -1))
-        return lua_framing_read(L, -1, &config->frame, error) == FRAMING_FINE;
+        return lua_framing_read(L, -1, &options->config.frame, error) == FRAMING_FINE;
     if (!lua_setting_text(L, -1, name, value, sizeof value, error)) return false;
-    return config_set(config, name, value, error);
+    return settings_set(&options_settings, options, name, value, error);
 }
 
 /* Of a setting that is wrong, its name is left in `name`. */
-static bool read_all(lua_State *L, struct config *config, char *name, size_t name_size,
+static bool read_all(lua_State *L, struct options *options, char *name, size_t name_size,
                      struct error *error)
 {
     if (!lua_istable(L, -1))
@@ -137,7 +137,7 @@ static bool read_all(lua_State *L, struct config *config, char *name, size_t nam
     lua_pushnil(L);
     while (lua_next(L, -2) != 0) {
         int top = lua_gettop(L);
-        bool fine = read_setting(L, config, error);
+        bool fine = read_setting(L, options, error);
         bool named = lua_type(L, top - 1) == LUA_TSTRING;
         if (!fine && named) snprintf(name, name_size, "%s", lua_tostring(L, top - 1));
         if (!fine) return false;
@@ -192,7 +192,7 @@ static bool run_file(lua_State *L, const struct source *source, const struct sou
 }
 
 struct reading {
-    struct config *config;
+    struct options *options;
     const struct source *source;
     const struct source_file *file;
     struct error *error;
@@ -205,17 +205,17 @@ static int read_file(lua_State *L)
     struct error inner = {.kind = ERROR_NONE};
     char name[64] = "", line[16];
     reading->fine = run_file(L, reading->source, reading->file, reading->error);
-    if (!reading->fine || read_all(L, reading->config, name, sizeof name, &inner)) return 0;
+    if (!reading->fine || read_all(L, reading->options, name, sizeof name, &inner)) return 0;
     find_line(reading->file, name, line, sizeof line);
     reading->fine = error_set(reading->error, ERROR_INPUT, "%.200s/%s%s: %.1700s",
                               reading->source->directory, reading->file->name, line, inner.text);
     return 0;
 }
 
-bool config_lua_load(struct config *config, const struct source *source, struct error *error)
+bool config_lua_load(struct options *options, const struct source *source, struct error *error)
 {
     struct heap heap;
-    struct reading reading = {.config = config, .source = source, .error = error};
+    struct reading reading = {.options = options, .source = source, .error = error};
     reading.file = source_find(source, "config.lua");
     if (reading.file == NULL) return true;
     lua_State *L = heap_open(&heap, MEMORY_MAX);

@@ -2,11 +2,11 @@
 #ifndef MOONPORT_CONFIG_LUA_H
 #define MOONPORT_CONFIG_LUA_H
 
-#include "config.h"
+#include "reload/options.h"
 #include "scripts/source.h"
 
 /* Applies the settings of the source's config.lua, in which no functions can be called. True, and
  * nothing is changed, if there is no such file. Errors begin with its path. */
-bool config_lua_load(struct config *config, const struct source *source, struct error *error);
+bool config_lua_load(struct options *options, const struct source *source, struct error *error);
 
 #endif

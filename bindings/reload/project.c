@@ -10,7 +10,7 @@ static bool read_all(struct project *project, int count, char **words, bool test
     if (!command_line_read(&project->line, count, words, error)) return false;
     project->source = source_read(project->line.directory, error);
     return project->source != NULL &&
-           command_line_configure(&project->line, project->source, &project->config, error) &&
+           command_line_configure(&project->line, project->source, &project->options, error) &&
            review_open(&project->review, project->source, tests, error);
 }
 
@@ -18,7 +18,7 @@ bool project_open(struct project *project, int count, char **words, bool tests, 
 {
     *project = (struct project){.source = NULL};
     if (!read_all(project, count, words, tests, error)) return false;
-    const struct config *config = &project->config;
+    const struct options *options = &project->options;
     project->plan = (struct plan){
         .source = project->source,
         .generation = 1,
@@ -27,10 +27,10 @@ bool project_open(struct project *project, int count, char **words, bool tests, 
     project->program = (struct program){
         .plan = &project->plan,
         .api = &lua_api,
-        .shared = shared_open(config->shared_memory),
-        .memory_max = config->lua_memory,
-        .timeout_ns = config->handler_timeout_ns,
-        .sandbox = config->sandbox,
+        .shared = shared_open(options->shared_memory),
+        .memory_max = options->lua_memory,
+        .timeout_ns = options->handler_timeout_ns,
+        .sandbox = options->sandbox,
     };
     if (project->program.shared == NULL)
         return error_set(error, ERROR_SYSTEM, "no memory for server.shared");

@@ -10,7 +10,7 @@
 struct project {
     struct command_line line;
     struct source *source;
-    struct config config;
+    struct options options;
     struct review review;
     struct plan plan;
     struct program program;

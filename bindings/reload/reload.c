@@ -21,7 +21,7 @@ struct reloader {
     pthread_mutex_t mutex;             /* one reload at a time; guards all below */
     bool unasked;                      /* files have changed, nobody asked for the present one */
     pthread_mutex_t settings;          /* guards the next, too: who reads it waits for no reload */
-    struct config config;              /* in force */
+    struct options options;            /* in force */
     struct source *kept[SOURCES_KEPT]; /* the newest first: that one runs */
     uint64_t generation;               /* the last number given */
     struct source *refused;            /* what was tried last, and has an error */
@@ -40,7 +40,7 @@ struct difference {
     char live[512], later[512]; /* names */
 };
 
-static void note_difference(void *context, const struct config_name *setting)
+static void note_difference(void *context, const struct setting *setting)
 {
     struct difference *difference = context;
     char *names = setting->live ? difference->live : difference->later;
@@ -48,11 +48,11 @@ static void note_difference(void *context, const struct config_name *setting)
     snprintf(names + used, room, "%s%s", used > 0 ? ", " : "", setting->name);
 }
 
-static void tell_difference(const struct reloader *reloader, const struct config *config,
+static void tell_difference(const struct reloader *reloader, const struct options *options,
                             struct report *report)
 {
     struct difference difference = {.live = "", .later = ""};
-    config_compare(&reloader->config, config, note_difference, &difference);
+    settings_compare(&options_settings, &reloader->options, options, note_difference, &difference);
     if (difference.live[0] != '\0') report_add(report, "settings changed: %s\n", difference.live);
     if (difference.later[0] != '\0')
         report_add(report, "needs a restart to change: %s\n", difference.later);
@@ -78,13 +78,13 @@ static void keep_source(struct reloader *reloader, struct source *source)
 }
 
 /* The settings there will be: what takes a restart stays, and the rest has to go with it. */
-static bool read_settings(struct reloader *reloader, struct rollout *rollout, struct config *wanted,
-                          struct error *error)
+static bool read_settings(struct reloader *reloader, struct rollout *rollout,
+                          struct options *wanted, struct error *error)
 {
     if (!command_line_configure(reloader->line, rollout->plan.source, wanted, error)) return false;
-    rollout->config = reloader->config;
-    config_take_live(&rollout->config, wanted);
-    return config_finish(&rollout->config, error);
+    rollout->options = reloader->options;
+    settings_take_live(&options_settings, &rollout->options, wanted);
+    return options_finish(&rollout->options, error);
 }
 
 /* A main.lua that says nothing is one that is just being written, or was lost. */
@@ -98,7 +98,7 @@ static bool says_something(const struct source *source, struct error *error)
                                       source->directory);
 }
 
-static bool is_possible(struct reloader *reloader, struct rollout *rollout, struct config *wanted,
+static bool is_possible(struct reloader *reloader, struct rollout *rollout, struct options *wanted,
                         struct report *report)
 {
     struct error error;
@@ -121,7 +121,7 @@ static bool bring_in(struct reloader *reloader, struct source *source, struct re
         report_add(report, "no memory to load the scripts\n");
         return false;
     }
-    struct config wanted;
+    struct options wanted;
     bool fine = is_possible(reloader, rollout, &wanted, report) && rollout_prepare(rollout, report);
     if (fine) {
         reloader->generation = rollout->plan.generation;
@@ -133,9 +133,9 @@ static bool bring_in(struct reloader *reloader, struct source *source, struct re
         rollout_tell(rollout, report);
         fine = rollout_switch(rollout, report);
         pthread_mutex_lock(&reloader->settings);
-        reloader->config = rollout->config;
+        reloader->options = rollout->options;
         pthread_mutex_unlock(&reloader->settings);
-        log_set_level(reloader->config.log);
+        log_set_level(reloader->options.config.log);
     } else {
         report_add(report, "nothing has changed: generation %llu runs\n",
                    (unsigned long long)reloader->generation);
@@ -312,7 +312,7 @@ static void free_reloader(struct reloader *reloader)
 }
 
 struct reloader *reloader_open(struct server *server, const struct command_line *line,
-                               const struct config *config, struct source *source,
+                               const struct options *options, struct source *source,
                                struct error *error)
 {
     struct reloader *reloader = calloc(1, sizeof *reloader);
@@ -322,8 +322,8 @@ struct reloader *reloader_open(struct server *server, const struct command_line 
     }
     reloader->server = server;
     reloader->line = line;
-    reloader->config = *config;
-    reloader->watches = config->reload == RELOAD_WATCH;
+    reloader->options = *options;
+    reloader->watches = options->reload == RELOAD_WATCH;
     reloader->generation = 1;
     pthread_mutex_init(&reloader->mutex, NULL);
     pthread_mutex_init(&reloader->settings, NULL);
@@ -341,12 +341,12 @@ failed:
     return NULL;
 }
 
-struct config reloader_config(struct reloader *reloader)
+struct options reloader_options(struct reloader *reloader)
 {
     pthread_mutex_lock(&reloader->settings);
-    struct config config = reloader->config;
+    struct options options = reloader->options;
     pthread_mutex_unlock(&reloader->settings);
-    return config;
+    return options;
 }
 
 void reloader_wake(struct reloader *reloader)

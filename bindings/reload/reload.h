@@ -16,7 +16,7 @@ struct reloader;
 /* For a server that runs `source` as generation 1, with these settings. NULL and an error if there
  * is no memory; a directory that cannot be watched is only logged. */
 struct reloader *reloader_open(struct server *server, const struct command_line *line,
-                               const struct config *config, struct source *source,
+                               const struct options *options, struct source *source,
                                struct error *error);
 void reloader_close(struct reloader *reloader);
 
@@ -27,7 +27,7 @@ bool reloader_reload(void *context, char *text, size_t size);
 bool reloader_rollback(void *context, char *text, size_t size);
 
 /* The settings in force: some change with a reload. Any thread, at once. */
-struct config reloader_config(struct reloader *reloader);
+struct options reloader_options(struct reloader *reloader);
 
 /* Has the reloader's own thread load it anew, at once. From any thread, and on POSIX from a signal's
  * handler. */

@@ -54,7 +54,7 @@ static void prepare(void *context, struct worker *worker, void *state)
 {
     struct rollout *rollout = context;
     struct runtime *runtime = state;
-    heap_lend(&runtime->state.heap, rollout->config.lua_memory);
+    heap_lend(&runtime->state.heap, rollout->options.lua_memory);
     uint32_t index = worker_index(worker);
     struct error *error = &rollout->errors[index];
     if (!code_prepare(runtime, &rollout->plan, error)) return;
@@ -75,10 +75,10 @@ static void change(void *context, struct worker *worker, void *state)
 {
     struct rollout *rollout = context;
     struct runtime *runtime = state;
-    server_configure_worker(worker, &rollout->config);
-    runtime->state.timeout_ns = rollout->config.handler_timeout_ns;
+    server_configure_worker(worker, &rollout->options.config);
+    runtime->state.timeout_ns = rollout->options.handler_timeout_ns;
     code_switch(runtime, true, &rollout->errors[worker_index(worker)]);
-    runtime->state.heap.limit = rollout->config.lua_memory + runtime->state.heap.lent;
+    runtime->state.heap.limit = rollout->options.lua_memory + runtime->state.heap.lent;
     heap_take_back(&runtime->state.heap, runtime->state.L);
 }
 
@@ -110,7 +110,7 @@ static bool all_do(struct rollout *rollout,
 {
     bool ran[CONFIG_WORKERS_MAX], fine = true;
     const struct server_task task = {.run = run, .release = drop, .context = rollout};
-    uint64_t patience_ns = rollout->config.handler_timeout_ns + PATIENCE_NS;
+    uint64_t patience_ns = rollout->options.handler_timeout_ns + PATIENCE_NS;
     atomic_fetch_add(&rollout->holders, 1);
     server_run_on_workers(rollout->server, &task, patience_ns, ran);
     if (have_all(rollout, ran)) {

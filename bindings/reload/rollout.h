@@ -6,6 +6,7 @@
 #ifndef MOONPORT_ROLLOUT_H
 #define MOONPORT_ROLLOUT_H
 
+#include "reload/options.h"
 #include "reload/report.h"
 #include "reload/review.h"
 #include "run/code.h"
@@ -15,10 +16,10 @@ struct rollout {
     _Atomic uint32_t holders;
     struct server *server;
     uint32_t workers;
-    struct plan plan;      /* its source is held */
-    struct review review;  /* to be filled in before it is prepared, as are plan.suspects */
-    struct config config;  /* and this */
-    bool keeps_handlers;   /* and this: code without any handler does not replace code with some */
+    struct plan plan;       /* its source is held */
+    struct review review;   /* to be filled in before it is prepared, as are plan.suspects */
+    struct options options; /* and this */
+    bool keeps_handlers;    /* and this: code without any handler does not replace code with some */
     char outside[512];     /* what worker 1 keeps of files that no reload loads anew: their names */
     bool forgets;          /* there it has an on_start, and no on_load */
     struct error errors[]; /* of each worker */

@@ -45,25 +45,6 @@ static const struct stream_owner owner = {
     .settled = settled,
 };
 
-void link_admit(struct link *link)
-{
-    const struct link_home *home = link->home;
-    uint64_t now_ns = link_home_now(home);
-    link->stage = LINK_ASKED;
-    link->gates = GATE_DECIDING;
-    link->waits_ns = link->gated_ns = now_ns;
-    link_follow_idle(link);
-    enum script_verdict verdict = home->script->connected == NULL
-                                      ? SCRIPT_YES
-                                      : home->script->connected(home->script_state, link);
-    if (verdict != SCRIPT_WAIT) {
-        link_decide(link, verdict);
-    } else {
-        link_update_receiving(link);
-        link_update_timer(link);
-    }
-}
-
 static bool open_filter(struct link_home *home, const struct filter_source *source,
                         struct filter **filter)
 {
@@ -115,16 +96,6 @@ refused:
     home->streams.port->operations->close_handle(origin->handle);
     atomic_fetch_sub_explicit(&home->load, 1, memory_order_relaxed);
     return NULL;
-}
-
-void link_decide(struct link *link, enum script_verdict verdict)
-{
-    if (!(link->gates & GATE_DECIDING)) return;
-    if (verdict == SCRIPT_YES)
-        link->stage = LINK_ACCEPTED;
-    else
-        link_end(link, LINK_SCRIPT);
-    link_gate_open(link, GATE_DECIDING);
 }
 
 /* ---- what a script may ask ---- */

@@ -234,7 +234,11 @@ void link_hasten(struct link *link);
 /* Gives back all input that waits. */
 void link_drop_input(struct link *link);
 
-/* ---- link_time.c: how long anything may take ---- */
+/* ---- link_timer.c: how long anything may take ---- */
+
+/* When a handler has waited for too long, or a gate been closed for too long behind which the peer has ended;
+ * UINT64_MAX: never. */
+uint64_t link_gates_due_ns(const struct link *link);
 
 /* The least of all its deadlines; UINT64_MAX: it has none. */
 uint64_t link_due_ns(const struct link *link);
@@ -244,6 +248,8 @@ void link_update_timer(struct link *link);
 
 /* It is not open, and fails when so much time has passed. */
 void link_set_deadline(struct link *link, uint64_t delay_ns);
+
+/* ---- link_time.c: what happens then ---- */
 
 void link_time_init(struct link *link);
 
@@ -263,6 +269,9 @@ enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
 /* Hands on what has been received, as far as the gates allow. */
 void link_pump(struct link *link);
 
+/* While it is opening: goes on with its handshake. True: it is open now. */
+bool link_shake(struct link *link);
+
 /* Is there a packet left to hand on, in what has been received? */
 bool link_has_packet(const struct link *link);
 
@@ -270,6 +279,9 @@ bool link_has_packet(const struct link *link);
 void link_await_end(struct link *link);
 
 /* ---- link_turn.c ---- */
+
+/* Its stream has just opened: the script is asked whether it may stay. */
+void link_admit(struct link *link);
 
 /* Opens a gate, and goes on with the input. */
 void link_gate_open(struct link *link, enum link_gate gate);
@@ -290,8 +302,5 @@ void link_lingers(struct stream *stream);
 
 /* Takes over a connected socket, or closes it. NULL when no link is free. */
 struct link *link_open(struct link_home *home, const struct link_origin *origin);
-
-/* Its stream has just opened: the script is asked whether it may stay. */
-void link_admit(struct link *link);
 
 #endif

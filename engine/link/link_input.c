@@ -194,8 +194,7 @@ static bool must_wait(struct link *link)
     return true;
 }
 
-/* Goes on with what comes before the script may know of it. True: it is open now. */
-static bool pump_opening(struct link *link)
+bool link_shake(struct link *link)
 {
     if (link->gates != 0 || must_wait(link)) return false;
     link->home->shook = true;
@@ -221,11 +220,7 @@ static void use_input(struct link *link)
 void link_pump(struct link *link)
 {
     struct link_home *home = link->home;
-    if (link->stream.reading || link->stream.state == STREAM_FREE) return;
-    if (link->stream.state == STREAM_OPENING) {
-        if (!pump_opening(link)) return;
-        link_admit(link);
-    }
+    if (link->stream.reading || link->stream.state < STREAM_OPEN) return;
     use_input(link);
     if (link->stream.state == STREAM_OPEN) {
         if (gather_empty(&link->stream.inbox.gather))

@@ -1,4 +1,4 @@
-/* link_turn.c - what a link does about the events of its stream, and when a gate opens. */
+/* link_turn.c - what a link does about the events of its stream, when a gate opens, and when it is admitted. */
 #include "link/link.h"
 
 void link_gate_open(struct link *link, enum link_gate gate)
@@ -6,6 +6,45 @@ void link_gate_open(struct link *link, enum link_gate gate)
     if (!(link->gates & gate)) return;
     link_note_open(link, gate);
     if (gate == GATE_STARVED) list_remove(&link->starved);
+    link_pump(link);
+}
+
+void link_decide(struct link *link, enum script_verdict verdict)
+{
+    if (!(link->gates & GATE_DECIDING)) return;
+    if (verdict == SCRIPT_YES)
+        link->stage = LINK_ACCEPTED;
+    else
+        link_end(link, LINK_SCRIPT);
+    link_gate_open(link, GATE_DECIDING);
+}
+
+void link_admit(struct link *link)
+{
+    const struct link_home *home = link->home;
+    uint64_t now_ns = link_home_now(home);
+    link->stage = LINK_ASKED;
+    link->gates = GATE_DECIDING;
+    link->waits_ns = link->gated_ns = now_ns;
+    link_follow_idle(link);
+    enum script_verdict verdict = home->script->connected == NULL
+                                      ? SCRIPT_YES
+                                      : home->script->connected(home->script_state, link);
+    if (verdict != SCRIPT_WAIT) {
+        link_decide(link, verdict);
+    } else {
+        link_update_receiving(link);
+        link_update_timer(link);
+    }
+}
+
+/* More has come, or it may go on. */
+static void go_on(struct link *link)
+{
+    if (link->stream.state == STREAM_OPENING) {
+        if (!link_shake(link)) return;
+        link_admit(link);
+    }
     link_pump(link);
 }
 
@@ -32,7 +71,7 @@ void link_pump_woken(struct link_home *home)
         if (link->gates & GATE_TURN) link_note_open(link, GATE_TURN);
         if (link->drain != LINK_DRAIN_NONE && link->stream.outbox.pending == 0)
             link_tell_drained(link);
-        link_pump(link);
+        go_on(link);
     }
 }
 
@@ -40,7 +79,7 @@ void link_pump_woken(struct link_home *home)
 
 void link_arrived(struct stream *stream)
 {
-    link_pump(link_of(stream));
+    go_on(link_of(stream));
 }
 
 void link_sent(struct stream *stream)

@@ -116,11 +116,8 @@ static bool finish_frames(struct config *config, struct error *error)
     for (uint32_t i = 0; i < config->listener_count; i++) {
         struct config_listener *listener = &config->listeners[i];
         char address[ADDRESS_TEXT_MAX];
-        if (!listener->has_on_full) listener->on_full = config->on_full;
-        if (!listener->has_framing) {
-            listener->frame = config->frame;
-            continue;
-        }
+        config_listener_inherit(listener, config, &config_settings);
+        if (!config_listener_owns(listener, "framing")) continue;
         listener->frame.packet_max = config->max_packet;
         if (!frame_finish(&listener->frame, &reason))
             return error_set(error, ERROR_INPUT, "framing of the listener %s: %.1500s",
@@ -131,7 +128,7 @@ static bool finish_frames(struct config *config, struct error *error)
 
 bool config_finish(struct config *config, struct error *error)
 {
-    return config_check_ranges(config, error) && fill_in(config, error) &&
+    return settings_check(&config_settings, config, error) && fill_in(config, error) &&
            check_marks(config, error) && check_blocks(config, error) &&
            check_memory(config, error) && check_listeners(config, error) &&
            finish_frames(config, error);

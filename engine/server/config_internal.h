@@ -4,7 +4,9 @@
 
 #include "config.h"
 
-#include <inttypes.h>
+#include "base/size_text.h"
+
+#include <string.h>
 
 #define K (UINT64_C(1) << 10)
 #define M (UINT64_C(1) << 20)
@@ -13,23 +15,15 @@
 /* A worker with fewer blocks than this could not even answer in turns. */
 enum { CONFIG_BLOCKS_RESERVED = 16 };
 
-/* A size as a person would type it. */
-struct size_text {
-    char text[24];
-};
+#define CONFIG_PACKET_MOST G /* a WSABUF's length has 32 bits */
 
-static inline struct size_text size_text(uint64_t bytes)
-{
-    static const char *const units[] = {"", "K", "M", "G"};
-    struct size_text size;
-    int unit = 0;
-    for (; unit < 3 && bytes > 0 && bytes % K == 0; unit++) bytes /= K;
-    snprintf(size.text, sizeof size.text, "%" PRIu64 "%s", bytes, units[unit]);
-    return size;
-}
-
-/* Every figure is within its bounds? A program that fills in the fields itself has not been through
- * config_set. */
-bool config_check_ranges(const struct config *config, struct error *error);
+/* What listeners may have of their own, or else from the server. */
+extern const struct setting_kind config_framing_kind;
+extern const char *const config_on_full_words[];
+bool config_listener_owns(const struct config_listener *listener, const char *name);
+void config_listener_inherit(struct config_listener *listener, const struct config *config,
+                             const struct settings *settings);
+bool config_listener_is_same(const struct config_listener *one,
+                             const struct config_listener *other);
 
 #endif

@@ -49,7 +49,8 @@ static struct filter_step take(struct inbox *inbox, struct stream_home *home, ui
                                size_t size)
 {
     struct filter *filter = inbox->filter;
-    struct block *first = list_empty(&filter->wire) ? NULL : block_of(filter->wire.next);
+    bool is_offered = !list_empty(&filter->wire) && filter->state != FILTER_ENDED;
+    struct block *first = is_offered ? block_of(filter->wire.next) : NULL;
     struct span wire = first != NULL ? block_bytes(first) : (struct span){NULL, 0};
     if (gather_empty(&inbox->gather) && filter->held == 0) inbox->gathered_ns = stream_now(home);
     uint8_t before = filter->state;
@@ -61,8 +62,6 @@ static struct filter_step take(struct inbox *inbox, struct stream_home *home, ui
         first->begin += (uint32_t)step.used;
         if (first->begin == first->end) give_first(&filter->wire, home);
     }
-    if (filter->state == FILTER_BROKEN || filter->state == FILTER_ENDED)
-        give_all(&filter->wire, home);
     return step;
 }
 

@@ -97,7 +97,7 @@ Test(config, numbers_that_no_setting_can_be_are_told_as_they_are)
     refuse("return { idle_timeout = -0.5 }\n", "\"-0.5\"", "seconds from 0 to");
     refuse("return { idle_timeout = '20,5' }\n", "\"20,5\"", "a fraction behind a point");
     refuse("return { blocks = 100.25 }\n", "\"100.25\"", "a whole number");
-    refuse("return { log = 'warning' }\n", "\"warning\"", "for example warn");
+    refuse("return { log = 'warning' }\n", "\"warning\"", "did you mean warn?");
 }
 
 Test(config, a_nul_cuts_nothing_off)

@@ -205,7 +205,7 @@ Test(reload_config, what_takes_a_restart_is_named_until_there_was_one)
 {
     static const char later[] = "return { listen = '127.0.0.1:1', max_connections = 7, "
                                 "framing = 'line', drain_timeout = 3 }\n";
-    static const char told[] = "needs a restart to change: framing, max_connections, listen\n";
+    static const char told[] = "needs a restart to change: listen, framing, max_connections\n";
     struct server server = begin(ECHO, "return { listen = '127.0.0.1:0' }\n");
     int client = client_connect(&server);
     configure(&server, later, told);

@@ -4,8 +4,8 @@
  *     listen=127.0.0.1:7000        adds a listener
  *     listen.framing=line          belongs to the last listener
  */
-#include "config.h"
 #include "fuzz_input.h"
+#include "reload/options.h"
 
 static void check_refusal(const struct error *error)
 {
@@ -13,59 +13,50 @@ static void check_refusal(const struct error *error)
     check(error->text[0] != '\0');
 }
 
-static void expect_difference(void *context, const struct config_name *setting)
+static void expect_difference(void *context, const struct setting *setting)
 {
     const char *name = context;
     if (strcmp(setting->name, name) != 0) fprintf(stderr, "%s differs\n", setting->name);
     check(strcmp(setting->name, name) == 0);
 }
 
-static bool is_known(const char *name)
-{
-    size_t count;
-    const struct config_name *names = config_names(&count);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i].name, name) == 0) return true;
-    return false;
-}
-
 /* What is refused changes nothing; what is not, nothing else. */
-static void set(struct config *config, const char *name, const char *value)
+static void set(struct options *options, const char *name, const char *value)
 {
-    static struct config before;
+    static struct options before;
     static const char of_listener[] = "listen.";
     char listen[] = "listen", *changed = listen;
+    struct config *config = &options->config;
     struct error error = {.kind = ERROR_NONE};
     bool fine;
-    memcpy(&before, config, sizeof before);
-    if (strcmp(name, listen) == 0) {
-        fine = config_add_listener(config, value, &error) != NULL;
-    } else if (strncmp(name, of_listener, strlen(of_listener)) == 0) {
+    memcpy(&before, options, sizeof before);
+    if (strncmp(name, of_listener, strlen(of_listener)) == 0) {
         if (config->listener_count == 0) return;
         fine = config_listener_set(&config->listeners[config->listener_count - 1],
                                    name + strlen(of_listener), value, &error);
     } else {
-        fine = config_set(config, name, value, &error);
+        fine = settings_set(&options_settings, options, name, value, &error);
         changed = (char *)name;
     }
     if (fine) {
-        config_compare(&before, config, expect_difference, changed);
+        settings_compare(&options_settings, &before, options, expect_difference, changed);
     } else {
         check_refusal(&error);
-        check(memcmp(&before, config, sizeof before) == 0);
+        check(memcmp(&before, options, sizeof before) == 0);
     }
 }
 
 /* Looking for what an unknown name may mean takes long: it is done for the first of them alone. */
-static void read_all(struct config *config, struct span input)
+static void read_all(struct options *options, struct span input)
 {
     int unknown = 0;
-    config_init(config);
+    options_init(options);
     while (input.size != 0) {
         struct span line = fuzz_until(&input, '\n');
         char *name = fuzz_text(fuzz_until(&line, '=')), *value = fuzz_text(line);
-        if (is_known(name) || strncmp(name, "listen", 6) == 0 || unknown++ == 0)
-            set(config, name, value);
+        bool is_known = settings_find(&options_settings, name) != NULL;
+        if (is_known || strncmp(name, "listen.", 7) == 0 || unknown++ == 0)
+            set(options, name, value);
         free(name);
         free(value);
     }
@@ -96,22 +87,22 @@ static void check_finished(const struct config *config)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct config config, again;
+    static struct options options, again;
     struct error error = {.kind = ERROR_NONE};
     struct span input = span_of(data, size);
-    read_all(&config, input);
-    again = config;
-    bool fine = config_finish(&config, &error);
-    check(config_finish(&again, &error) == fine);
+    read_all(&options, input);
+    again = options;
+    bool fine = options_finish(&options, &error);
+    check(options_finish(&again, &error) == fine);
     if (!fine) {
         check_refusal(&error);
         return 0;
     }
-    check_finished(&config);
-    config_compare(&config, &again, expect_difference, "");
+    check_finished(&options.config);
+    settings_compare(&options_settings, &options, &again, expect_difference, "");
 
     /* Taking over what it has already changes nothing. */
-    config_take_live(&again, &config);
-    config_compare(&config, &again, expect_difference, "");
+    settings_take_live(&options_settings, &again, &options);
+    settings_compare(&options_settings, &options, &again, expect_difference, "");
     return 0;
 }

@@ -10,15 +10,15 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char path[] = FUZZ_DIRECTORY "/config.lua";
-    static struct config config;
+    static struct options options;
     struct fuzz_source made;
     struct error error = {.kind = ERROR_NONE};
     fuzz_source_open(&made, "config.lua", span_of(data, size));
-    config_init(&config);
-    bool fine = config_lua_load(&config, &made.source, &error);
+    options_init(&options);
+    bool fine = config_lua_load(&options, &made.source, &error);
     if (!fine && strncmp(error.text, path, strlen(path)) != 0) fprintf(stderr, "%s\n", error.text);
     if (!fine) check(strncmp(error.text, path, strlen(path)) == 0);
-    if (fine) fine = config_finish(&config, &error);
+    if (fine) fine = options_finish(&options, &error);
     if (!fine) {
         check(error.kind == ERROR_INPUT);
         check(error.text[0] != '\0');

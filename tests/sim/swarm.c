@@ -97,7 +97,6 @@ static void draw_config(struct swarm *swarm, struct draw *draw)
     set(config, "max_packet", draw_chance(draw, 300) ? 100000 : draw_between(draw, 256, 8192));
     config->idle_timeout_ns = draw_chance(draw, 200) ? 0 : draw_between(draw, 1, 40) * SECOND / 2;
     config->drain_timeout_ns = draw_between(draw, 1, 20) * SECOND / 2;
-    set(config, "handler_timeout", 0);
     set(config, "max_connections", 3000);
     for (uint64_t i = draw_between(draw, 1, 3); i > 0; i--) add_listener(config, draw);
     promise(config_finish(config, &error), "%s", error.text);
@@ -115,12 +114,12 @@ static void tighten(struct swarm *swarm, struct draw *draw)
     config->soft_mark = draw_between(draw, 100, 4000);
     config->hard_mark = config->soft_mark + draw_between(draw, 0, 2 * config->max_packet);
     config->max_connections = 64;
-    config->lua_memory = UINT64_C(16) << 20;
+    swarm->lua_memory = UINT64_C(16) << 20;
     swarm->landing_blocks = 64;
     swarm->landing_size = draw_chance(draw, 300) ? 4096 : (uint32_t)draw_between(draw, 16, 400);
     if (!swarm->scarce) return;
     swarm->lua_scarce = draw_chance(draw, 200);
-    if (swarm->lua_scarce) config->lua_memory = draw_between(draw, 200, 600) << 10;
+    if (swarm->lua_scarce) swarm->lua_memory = draw_between(draw, 200, 600) << 10;
     if (draw_chance(draw, 500)) config->blocks = (uint32_t)draw_between(draw, 12, 40) * workers;
     if (draw_chance(draw, 500))
         config->memory = (config->max_packet + draw_between(draw, 2000, 20000)) * workers;

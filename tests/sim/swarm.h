@@ -32,6 +32,7 @@ struct faults {
 struct swarm {
     struct config config; /* finished */
     struct faults faults;
+    uint64_t lua_memory;
     uint32_t landing_blocks, landing_size;
     uint32_t peers, requests; /* how many there are; how much each has to say, at most */
     uint64_t arrival_ns;      /* they come within this time */

@@ -103,8 +103,9 @@ static bool bring_in(struct world *world, struct rollout *rollout, struct versio
     struct error error;
     if (!review_open(&rollout->review, &version->source, false, &error)) return false;
     rollout->plan.suspects = &rollout->review.suspects;
-    rollout->config = world->server->config;
-    draw_settings(world, &rollout->config);
+    rollout->options =
+        (struct options){.config = world->server->config, .lua_memory = world->swarm.lua_memory};
+    draw_settings(world, &rollout->options.config);
     version->may_run = true; /* a worker may switch as soon as all have it */
     if (!rollout_prepare(rollout, report)) {
         version->may_run = false;

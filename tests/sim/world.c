@@ -16,6 +16,7 @@ struct world *sim_world;
 #define LONG_TURN_NS_MAX (30 * SECOND)
 #define CALL_NS_MAX (2 * SECOND)
 #define SERVES_NS (120 * SECOND)
+#define SHARED_MEMORY (64 << 20)
 #define CALM_NS (300 * SECOND)
 
 const struct faults *world_faults(void)
@@ -466,7 +467,7 @@ static void stop(struct world *world)
 static void run_server(struct world *world)
 {
     struct error error = {.kind = ERROR_NONE};
-    world->program.shared = shared_open(world->swarm.config.shared_memory);
+    world->program.shared = shared_open(SHARED_MEMORY);
     if (world->program.shared == NULL) return;
     if (start(world, &error)) {
         serve(world);
@@ -504,7 +505,7 @@ void world_run(struct world *world, uint64_t seed, const struct source *scripts)
     world->versions.scripts = scripts;
     world->program = (struct program){.plan = versions_first(world),
                                       .api = &lua_api,
-                                      .memory_max = world->swarm.config.lua_memory,
+                                      .memory_max = world->swarm.lua_memory,
                                       .sandbox = draw_chance(&world->draw, 500)};
     world->script = oracle_script(&world->program);
     allocations =

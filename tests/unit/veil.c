@@ -185,10 +185,22 @@ static bool is_complete(const struct veil *veil)
            veil->have == VEIL_HEAD + veil->record[1] + 256u * veil->record[2];
 }
 
+/* It is heard while plain bytes of the record before are inside. */
+static bool is_farewell(const struct veil *veil, struct span wire)
+{
+    const uint8_t farewell[VEIL_HEAD] = {VEIL_FAREWELL};
+    return veil->have == 0 && wire.size >= VEIL_HEAD && memcmp(wire.data, farewell, VEIL_HEAD) == 0;
+}
+
 static struct filter_step take(struct filter *filter, struct span wire, uint8_t *room, size_t size)
 {
     struct veil *veil = veil_of(filter);
     struct filter_step step = {.used = 0};
+    check(filter->state != FILTER_ENDED || wire.size == 0);
+    if (filter->has_plain && is_farewell(veil, wire)) {
+        step.used = VEIL_HEAD;
+        filter->state = FILTER_ENDED;
+    }
     if (!filter->has_plain) {
         step.used = add_to_record(veil, wire);
         if (filter->state != FILTER_BROKEN && is_complete(veil)) open_record(veil);

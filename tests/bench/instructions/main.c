@@ -147,7 +147,7 @@ static void run_lua(struct bench *bench)
     snprintf(directory, sizeof directory, "%s", bench->workload->scripts);
     if (!project_open(&project, sizeof words / sizeof *words, words, false, &error))
         fail((int)error.kind, "%s", error.text);
-    bench->offline = offline_open(&project.config, &project.script, &error);
+    bench->offline = offline_open(&project.options.config, &project.script, &error);
     if (bench->offline == NULL) fail((int)error.kind, "%s", error.text);
     if (seeds_made == 0)
         fail(3,

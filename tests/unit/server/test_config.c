@@ -20,18 +20,10 @@ Test(config, the_defaults_finish_and_are_those_of_the_reference)
     cr_assert_eq(config.recv_depth, 4);
     cr_assert_eq(config.idle_timeout_ns, UINT64_C(60000000000));
     cr_assert_eq(config.drain_timeout_ns, UINT64_C(10000000000));
-    cr_assert_eq(config.handler_timeout_ns, UINT64_C(1000000000));
-    cr_assert_eq(config.lua_memory, 256 * MB);
-    cr_assert_eq(config.shared_memory, 64 * MB);
-    cr_assert_eq(config.sandbox, 0);
-    cr_assert_eq(config.reload, RELOAD_WATCH);
     cr_assert_eq(config.soft_mark, 64 * KB);
     cr_assert_eq(config.hard_mark, 32 * MB);
     cr_assert_eq(config.backend, PORT_AUTO);
     cr_assert_eq(config.log, LOG_INFO);
-    cr_assert(config.has_admin);
-    cr_assert_not(config.admin_given);
-    cr_assert_str_eq(address_format(&config.admin, address), "127.0.0.1:7001");
 }
 
 Test(config, every_setting_reaches_its_field)
@@ -54,7 +46,6 @@ Test(config, every_setting_reaches_its_field)
     set(&config, "on_full", "refuse");
     set(&config, "backend", "epoll");
     set(&config, "log", "debug");
-    set(&config, "admin", "[::1]:7005");
     finish(&config);
     cr_assert_eq(config.frame.kind, FRAME_LINE);
     cr_assert_eq(config.max_packet, MB);
@@ -73,46 +64,6 @@ Test(config, every_setting_reaches_its_field)
     cr_assert_eq(config.on_full, ON_FULL_REFUSE);
     cr_assert_eq(config.backend, PORT_EPOLL);
     cr_assert_eq(config.log, LOG_DEBUG);
-    cr_assert_eq(config.admin.family, ADDRESS_IPV6);
-    cr_assert_eq(config.admin.port, 7005);
-}
-
-static void expect_admin(const char *value, const char *address)
-{
-    char text[ADDRESS_TEXT_MAX];
-    struct config config = fresh();
-    set(&config, "admin", "127.0.0.1:1");
-    set(&config, "admin", value);
-    finish(&config);
-    cr_assert(config.has_admin, "%s", value);
-    cr_assert(config.admin_given, "%s", value);
-    cr_assert_str_eq(address_format(&config.admin, text), address, "%s is %s", value, text);
-}
-
-Test(config, admin_is_an_address_and_without_a_host_only_this_machines)
-{
-    expect_admin("127.0.0.1:7002", "127.0.0.1:7002");
-    expect_admin("unix:/run/admin.sock", "unix:/run/admin.sock");
-    expect_admin("7002", "127.0.0.1:7002");
-    expect_admin(":7002", "127.0.0.1:7002");
-    expect_admin("*:7002", "0.0.0.0:7002");
-    expect_admin("0.0.0.0:7002", "0.0.0.0:7002");
-    expect_admin("true", "127.0.0.1:7001");
-    expect_admin("on", "127.0.0.1:7001");
-}
-
-Test(config, admin_can_be_off)
-{
-    static const char *const words[] = {"false", "off", "no"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        struct config config = fresh();
-        set(&config, "admin", words[i]);
-        finish(&config);
-        cr_assert_not(config.has_admin, "%s", words[i]);
-        cr_assert(config.admin_given);
-        set(&config, "admin", "7002");
-        cr_assert(config.has_admin);
-    }
 }
 
 Test(config, every_word_means_its_value)
@@ -136,16 +87,16 @@ Test(config, every_word_means_its_value)
 
 Test(config, every_name_is_listed_with_an_example_that_is_accepted)
 {
-    size_t count;
-    const struct config_name *names = config_names(&count);
-    cr_assert_eq(count, 23);
-    for (size_t i = 0; i < count; i++) {
+    const struct setting *row;
+    size_t count = 0;
+    for (; (row = settings_row(&config_settings, count)) != NULL; count++) {
         struct config config = fresh();
-        cr_assert(strlen(names[i].help) > 0, "%s", names[i].name);
-        cr_assert(strlen(names[i].value) > 0, "%s", names[i].name);
-        set(&config, names[i].name, names[i].example);
+        cr_assert(strlen(row->help) > 0, "%s", row->name);
+        cr_assert(strlen(row->value) > 0, "%s", row->name);
+        set(&config, row->name, row->example);
         finish(&config);
     }
+    cr_assert_eq(count, 18);
 }
 
 Test(config, a_bad_value_is_refused_with_what_is_expected_and_an_example)
@@ -173,9 +124,8 @@ Test(config, a_bad_value_is_refused_with_what_is_expected_and_an_example)
     refused("idle_timeout", "inf", "seconds from 0 to");
     refused("idle_timeout", "20,5", "(ten years), a fraction behind a point, for example");
     refused("log", "loud", "one of error|warn|info|debug");
-    refused("log", "warning", "one of error|warn|info|debug, for example warn");
-    refused("admin", "nowhere", "admin = \"nowhere\": expected an address, true or false, for ");
-    refused("admin", "", "for example 127.0.0.1:7001 (address \"\": it is empty");
+    refused("log", "warning",
+            "one of error|warn|info|debug, for example info (did you mean warn?)");
     refused("framing", "lines", "framing = \"lines\": ");
     refused("framing", "length,size=5", "framing = \"length,size=5\": ");
     refused("framing", "", "framing = \"\": ");
@@ -291,7 +241,7 @@ static struct config_listener *add(struct config *config, const char *address)
     return listener;
 }
 
-static void count_difference(void *context, const struct config_name *setting)
+static void count_difference(void *context, const struct setting *setting)
 {
     (void)setting;
     ++*(int *)context;
@@ -300,7 +250,7 @@ static void count_difference(void *context, const struct config_name *setting)
 static int differences(const struct config *one, const struct config *other)
 {
     int count = 0;
-    config_compare(one, other, count_difference, &count);
+    settings_compare(&config_settings, one, other, count_difference, &count);
     return count;
 }
 
@@ -319,7 +269,7 @@ Test(config, a_unix_listener_has_a_mode_in_octal)
     cr_assert_eq(local->address.mode, 0777);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         cr_assert_not(config_listener_set(local, "mode", wrong[i], &error), "%s", wrong[i]);
-        cr_assert_not_null(strstr(error.text, "\"0660\""), "%s", error.text);
+        cr_assert_not_null(strstr(error.text, "for example 0660"), "%s", error.text);
     }
     cr_assert_not(config_listener_set(plain, "mode", "0660", &error));
     cr_assert_not_null(strstr(error.text, "only a unix socket"), "%s", error.text);
@@ -334,13 +284,12 @@ Test(config, the_names_of_all_settings_are_listed_to_whoever_knows_none)
 {
     struct config config;
     struct error error;
-    size_t count;
-    const struct config_name *names = config_names(&count);
+    const struct setting *row;
     config_init(&config);
     cr_assert_not(config_set(&config, "qqqqqqqqqqqq", "1", &error));
     cr_assert_not_null(strstr(error.text, "there are listen, "), "%s", error.text);
-    for (size_t i = 0; i < count; i++)
-        cr_assert_not_null(strstr(error.text, names[i].name), "%s: %s", names[i].name, error.text);
+    for (size_t i = 0; (row = settings_row(&config_settings, i)) != NULL; i++)
+        cr_assert_not_null(strstr(error.text, row->name), "%s: %s", row->name, error.text);
 }
 
 Test(config, a_listener_takes_what_it_does_not_set_from_the_server)
@@ -373,7 +322,7 @@ Test(config, a_framing_may_be_given_in_parts)
     cr_assert(frame_set_kind(&listener->frame, "length", &error), "%s", error.text);
     cr_assert(frame_set(&listener->frame, "size", "3", &error), "%s", error.text);
     cr_assert(frame_set(&listener->frame, "max", "5K", &error), "%s", error.text);
-    listener->has_framing = true;
+    config_listener_own(listener, "framing");
     cr_assert(frame_set_kind(&config.frame, "line", &error), "%s", error.text);
     finish(&config);
     cr_assert_eq(listener->frame.length.size, 3);
@@ -404,13 +353,12 @@ Test(config, a_bad_listener_is_refused)
     cr_assert_not(config_listener_set(listener, "onfull", "close", &error));
     says(&error, "did you mean \"on_full\"?");
     cr_assert_not(config_listener_set(listener, "colour", "red", &error));
-    says(&error, "there are address, framing, on_full and mode");
+    says(&error, "there are address, framing, on_full, mode");
     cr_assert_not(config_listener_set(listener, "on_full", "drop", &error));
     says(&error, "one of close|refuse");
     cr_assert_not(config_listener_set(listener, "framing", "lines", &error));
-    says(&error, "framing = \"lines\": ");
-    cr_assert_not(listener->has_on_full);
-    cr_assert_not(listener->has_framing);
+    says(&error, "framing = \"lines\" of a listener: ");
+    cr_assert_eq(listener->own, 0);
 }
 
 Test(config, there_is_room_for_32_listeners)

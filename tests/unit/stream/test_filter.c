@@ -230,6 +230,22 @@ Test(filter, plain_bytes_are_pending_until_all_of_them_are_sent)
     close_all();
 }
 
+Test(filter, a_large_block_does_not_stay_with_a_peer_that_does_not_read)
+{
+    open_through();
+    cr_assert(block_pool_open(&one.home.large, 1, 1024, NULL));
+    one.home.blocks.large = &one.home.large;
+    memory_peer_set_room(&one.peer, 300);
+    for (int i = 0; i < 10; i++) put_bytes(50); /* which fit into the pool's */
+    desk_turn(&one);
+    cr_assert_eq(one.home.large.free_count, 1);
+    memory_peer_set_room(&one.peer, SIZE_MAX);
+    desk_turn(&one);
+    cr_assert_eq(hear()->size, 500);
+    close_all();
+    block_pool_close(&one.home.large);
+}
+
 Test(filter, more_than_one_turn_seals_goes_out_in_several)
 {
     open_through();
@@ -278,6 +294,27 @@ Test(filter, the_peers_farewell_is_the_end_of_what_comes)
     close_all();
 }
 
+Test(filter, a_farewell_is_no_end_of_what_is_left_inside)
+{
+    char text[151];
+    memset(text, 't', 150);
+    text[150] = '\0';
+    open_through();
+    send_masked(text);
+    send_record(VEIL_FAREWELL, NULL, 0);
+    send_masked("nothing");
+    desk_turn(&one);
+    for (int i = 0; i < 2; i++) cr_assert(inbox_absorb(&one.stream.inbox, &one.home, SIZE_MAX, 0));
+    cr_assert_eq(one.stream.inbox.filter->state, FILTER_ENDED);
+    cr_assert(one.stream.inbox.filter->has_plain);
+    cr_assert_not(stream_filter_is_over(&one.stream));
+    absorb_all();
+    cr_assert(stream_filter_is_over(&one.stream));
+    lies_gathered(text);
+    cr_assert_eq(one.home.parked_blocks, 0);
+    close_all();
+}
+
 Test(filter, one_that_removes_itself_leaves_what_follows_where_it_lies)
 {
     const uint8_t hello[] = {1, 1, VEIL_LIFT};
@@ -303,6 +340,10 @@ Test(filter, whoever_breaks_its_rules_is_told_so)
     desk_turn(&one);
     absorb_all();
     cr_assert_str_eq(stream_broken(&one.stream), "this is no record");
+    lies_gathered("fine");
+    send_masked("nothing");
+    desk_turn(&one);
+    absorb_all();
     lies_gathered("fine");
     stream_end(&one.stream);
     desk_turn(&one);

@@ -1,0 +1,99 @@
+#include "reload/options.h"
+
+#include "base/settings.h"
+
+#include <string.h>
+
+#define SECOND UINT64_C(1000000000)
+#define K (UINT64_C(1) << 10)
+#define M (UINT64_C(1) << 20)
+#define G (UINT64_C(1) << 30)
+
+/* ---- admin: an address, or a truth ---- */
+
+/* Without a host it is this machine only: commands are not for everybody who can reach it. */
+static bool read_address(const char *text, struct address *address, struct error *error)
+{
+    static const uint8_t loopback[] = {127, 0, 0, 1};
+    bool has_host = strchr(text, ':') != NULL && text[0] != ':';
+    if (!address_parse(text, address, error)) return false;
+    if (!has_host) memcpy(address->ip, loopback, sizeof loopback);
+    return true;
+}
+
+static bool read_admin(const struct setting *setting, const char *text, void *field,
+                       struct error *reason)
+{
+    struct options_admin *admin = field;
+    struct address parsed = admin->address;
+    bool is_on = true;
+    const char *address = settings_truth(text, &is_on) ? setting->example : text;
+    if (!read_address(address, &parsed, reason)) return false;
+    *admin = (struct options_admin){.address = parsed, .is_on = is_on, .is_given = true};
+    return true;
+}
+
+static void expect_admin(const struct setting *setting, const char *given, struct text *expected)
+{
+    (void)setting, (void)given;
+    text_add(expected, "an address, true or false");
+}
+
+static bool same_admin(const struct setting *setting, const void *one, const void *other)
+{
+    const struct options_admin *before = one, *after = other;
+    (void)setting;
+    return before->is_on == after->is_on &&
+           (!before->is_on || address_is_same(&before->address, &after->address));
+}
+
+static const struct setting_kind admin_kind = {
+    .read = read_admin, .expect = expect_admin, .same = same_admin};
+
+/* ---- the rows ---- */
+
+static const char *const reload_words[] = {
+    [RELOAD_WATCH] = "watch", [RELOAD_SIGNAL] = "signal", NULL};
+
+#define FIELD(member) SETTING_FIELD(struct options, member)
+
+/* clang-format off */
+static const struct setting rows[] = {
+    {"handler_timeout", "SECONDS", "1", "a handler that runs for longer is interrupted; 0: never",
+     &setting_seconds, FIELD(handler_timeout_ns), .max = SETTING_TEN_YEARS, .live = true},
+    {"lua_memory", "SIZE", "256M", "memory of each worker's Lua; a handler that needs more fails",
+     &setting_size, FIELD(lua_memory), .min = 4 * M, .max = 1024 * G, .live = true},
+    {"shared_memory", "SIZE", "64M", "memory for server.shared",
+     &setting_size, FIELD(shared_memory), .min = 64 * K, .max = 1024 * G},
+    {"sandbox", "true|false", "false", "true: scripts have no os.execute, io, debug, C modules",
+     &setting_word, FIELD(sandbox), .max = 1, .words = setting_truth_words},
+    {"reload", "watch|signal", "watch", "when scripts are loaded again: as they change, or on HUP",
+     &setting_word, FIELD(reload), .max = RELOAD_SIGNAL, .words = reload_words},
+    {"admin", "ADDRESS", OPTIONS_ADMIN, "address for moonport reload and rollback; or false",
+     &admin_kind, FIELD(admin)},
+};
+/* clang-format on */
+
+const struct settings options_settings = {
+    .rows = rows, .count = sizeof rows / sizeof *rows, .base = &config_settings};
+static_assert(offsetof(struct options, config) == 0, "as a table's base has it");
+
+void options_init(struct options *options)
+{
+    struct error error;
+    *options = (struct options){
+        .handler_timeout_ns = SECOND,
+        .lua_memory = 256 * M,
+        .shared_memory = 64 * M,
+        .reload = RELOAD_WATCH,
+        .admin = {.is_on = true},
+    };
+    config_init(&options->config);
+    check(read_address(OPTIONS_ADMIN, &options->admin.address, &error));
+}
+
+bool options_finish(struct options *options, struct error *error)
+{
+    return settings_check(&options_settings, options, error) &&
+           config_finish(&options->config, error);
+}

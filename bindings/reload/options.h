@@ -1,0 +1,36 @@
+/* options.h - all settings of the program: the engine's, and those of Lua, reloading and commands. */
+#ifndef MOONPORT_OPTIONS_H
+#define MOONPORT_OPTIONS_H
+
+#include "config.h"
+
+#define OPTIONS_ADMIN "127.0.0.1:7001" /* the default of `admin` */
+
+enum options_reload { RELOAD_WATCH, RELOAD_SIGNAL };
+
+/* Where commands of a person are taken. */
+struct options_admin {
+    struct address address;
+    bool is_on;
+    bool is_given; /* it was set, and is not the default */
+};
+
+struct options {
+    struct config config;        /* first: the table of its settings is the base of this one */
+    uint64_t handler_timeout_ns; /* a handler that runs for longer is interrupted; 0: never; 1 s */
+    uint64_t lua_memory;         /* bytes of one worker's Lua state; 256M */
+    uint64_t shared_memory;      /* bytes of what all workers share; 64M */
+    uint8_t sandbox;             /* 1: scripts have nothing of the system; 0 */
+    uint8_t reload;              /* enum options_reload; watch */
+    struct options_admin admin;
+};
+
+/* Of a struct options. */
+extern const struct settings options_settings;
+
+void options_init(struct options *options);
+
+/* Completes and checks it. Call it once, last. */
+bool options_finish(struct options *options, struct error *error);
+
+#endif
