@@ -39,11 +39,13 @@ struct config {
     uint64_t idle_timeout_ns; /* 0: never; 60 s */
     uint64_t opening_timeout_ns; /* from the accept to on_connect, with a filter; 10 s */
     uint64_t drain_timeout_ns;   /* for flushing at a close and at the end; 10 s */
-    uint64_t wait_timeout_ns;    /* a handler waits no longer; 0: no limit */
-    uint64_t soft_mark;          /* bytes queued on a connection: receiving from it pauses; 64K */
-    uint64_t hard_mark;          /* bytes queued on a connection: sends are refused; 0: twice
+    uint64_t
+        end_timeout_ns; /* for a handler, or a pause, behind the peer's end; 0: drain_timeout */
+    uint64_t wait_timeout_ns; /* a handler waits no longer; 0: no limit */
+    uint64_t soft_mark;       /* bytes queued on a connection: receiving from it pauses; 64K */
+    uint64_t hard_mark;       /* bytes queued on a connection: sends are refused; 0: twice
                                   max_packet, at least 4M */
-    uint8_t on_full;             /* enum config_on_full; close */
+    uint8_t on_full;          /* enum config_on_full; close */
     uint8_t on_end;   /* enum config_on_end: a handler that waits when its peer ends; finish */
     uint8_t backend;  /* enum port_backend; auto */
     uint8_t log;      /* enum log_level; info */

@@ -1,5 +1,6 @@
 #include "admin/admin.h"
 
+#include "admin/runner.h"
 #include "base/text.h"
 #include "reload/options.h"
 #include "server.h"
@@ -10,8 +11,7 @@ enum {
     CONNECTIONS = 64,
     SILENT_MAX = 16, /* connections without a command; one more, and the oldest has to go */
     BLOCKS = 256,
-    HEAD_SIZE = sizeof "error\n" - 1,
-    ANSWER_MAX = HEAD_SIZE + ADMIN_TEXT_MAX + 1, /* with a line end behind the text */
+    ANSWER_MAX = RUNNER_HEAD_MAX + ADMIN_TEXT_MAX + 1, /* with a line end behind the text */
     IDLE_S = 5,
     DRAIN_S = 2,
 };
@@ -27,6 +27,7 @@ static const char log_name[] = "admin";
 
 /* What has come of a connection's first line. */
 struct line {
+    bool has_asked; /* it was a command, which goes on */
     size_t size;
     char bytes[ADMIN_LINE_MAX];
 };
@@ -36,9 +37,9 @@ struct admin {
     struct worker *worker;
     struct script script;
     const struct admin_command *commands;
-    void *context;
-    struct line lines[CONNECTIONS]; /* by the connection's slot */
-    char answer[ANSWER_MAX];        /* the text stands behind HEAD_SIZE */
+    struct runner *runner;
+    struct line lines[CONNECTIONS];               /* by the connection's slot */
+    char place[RUNNER_HEAD_MAX + ADMIN_TEXT_MAX]; /* of what a quick command says */
 };
 
 static void *start(void *context, struct worker *worker, struct error *error)
@@ -59,11 +60,15 @@ static struct line *line_of(struct admin *admin, const struct link *link)
 static enum script_verdict connected(void *state, struct link *link)
 {
     struct admin *admin = state;
-    struct link *oldest = worker_next(admin->worker, NULL), *other = oldest;
+    struct link *oldest = NULL, *other = NULL;
     uint32_t count = 0;
-    for (; other != NULL; other = worker_next(admin->worker, other)) count++;
+    *line_of(admin, link) = (struct line){.size = 0};
+    while ((other = worker_next(admin->worker, other)) != NULL) {
+        if (line_of(admin, other)->has_asked) continue;
+        if (oldest == NULL) oldest = other;
+        count++;
+    }
     if (count > SILENT_MAX) link_abort(oldest, NULL);
-    line_of(admin, link)->size = 0;
     return SCRIPT_YES;
 }
 
@@ -81,24 +86,51 @@ static void refuse(struct link *link)
     answer(link, "error\n", strlen("error\n"));
 }
 
-static void run(struct admin *admin, const struct admin_command *command, struct link *link)
+static void answer_result(struct link *link, const struct runner_result *result)
 {
     char peer[ADDRESS_TEXT_MAX];
-    char *text = admin->answer + HEAD_SIZE;
-    text[0] = '\0';
-    log_name_thread(NULL); /* what it does is not about this server */
-    bool fine = command->act(admin->context, text, ADMIN_TEXT_MAX);
-    log_name_thread(log_name);
-    log_line(LOG_DEBUG, "%s for %s: %s", command->name, format_peer(link, peer),
-             fine ? "ok" : "error");
-
-    const char *head = fine ? "ok\n" : "error\n";
+    log_line(LOG_DEBUG, "%s for %s: %s", result->command->name, format_peer(link, peer),
+             result->fine ? "ok" : "error");
+    const char *head = result->fine ? "ok\n" : "error\n";
     size_t head_size = strlen(head);
-    char *begin = text - head_size;
+    char *begin = result->text - head_size;
     memcpy(begin, head, head_size); /* NOLINT(bugprone-not-null-terminated-result): text follows */
-    char *end = text + strnlen(text, ADMIN_TEXT_MAX);
-    if (end[-1] != '\n') *end++ = '\n';
+    char *end = result->text + strnlen(result->text, ADMIN_TEXT_MAX);
+    if (end[-1] != '\n') *end++ = '\n'; /* in the place of the NUL */
     answer(link, begin, (size_t)(end - begin));
+}
+
+/* On the admin's thread; who asked may have gone. */
+static void deliver(void *context, struct worker *worker, void *state)
+{
+    const struct runner_result *result = context;
+    struct link *link = worker_find(worker, result->asker);
+    (void)state;
+    if (link != NULL) answer_result(link, result);
+}
+
+/* On the runner's. The admin's waits for nobody, so this does not take long. */
+static void done(void *context, const struct runner_result *result)
+{
+    const struct admin *admin = context;
+    const struct server_task task = {.run = deliver, .context = (void *)result};
+    server_run_on_workers(admin->server, &task, UINT64_MAX, NULL);
+}
+
+static void run(struct admin *admin, const struct admin_command *command, struct link *link)
+{
+    static const char busy[] = "error\ntoo many commands wait: ask again\n";
+    struct runner_result result;
+    if (command->is_quick) {
+        runner_run(command, admin->place, &result);
+        answer_result(link, &result);
+        return;
+    }
+    line_of(admin, link)->has_asked = true;
+    if (runner_ask(admin->runner, command, link_id(link)))
+        link_hold(link);
+    else
+        answer(link, busy, strlen(busy));
 }
 
 static const struct admin_command *find(const struct admin *admin, struct span name)
@@ -148,6 +180,7 @@ static bool configure(struct config *config, const struct address *address,
     config->memory = 4 << 20;
     config->idle_timeout_ns = IDLE_S * UINT64_C(1000000000);
     config->drain_timeout_ns = DRAIN_S * UINT64_C(1000000000);
+    config->end_timeout_ns = SETTING_TEN_YEARS; /* who says no more is answered, however late */
     return config_set(config, "framing", "raw", error) &&
            config_add_listener(config, address_format(address, text), error) != NULL &&
            config_finish(config, error);
@@ -189,7 +222,7 @@ static void announce(const struct admin *admin)
 }
 
 struct admin *admin_open(const struct address *address, enum port_backend backend,
-                         const struct admin_command *commands, void *context, struct error *error)
+                         const struct admin_command *commands, struct error *error)
 {
     struct config config;
     struct error reason = {.kind = ERROR_SYSTEM};
@@ -200,10 +233,14 @@ struct admin *admin_open(const struct address *address, enum port_backend backen
         goto failed;
     }
     admin->commands = commands;
-    admin->context = context;
     admin->script = (struct script){
         .context = admin, .worker_start = start, .connected = connected, .received = received};
     if (!configure(&config, address, backend, &reason)) goto failed;
+    admin->runner = runner_open(done, admin);
+    if (admin->runner == NULL) {
+        error_set(&reason, ERROR_SYSTEM, "no memory");
+        goto failed;
+    }
     admin->server = server_start(&config, &admin->script, &reason);
     if (admin->server == NULL) goto failed;
     announce(admin);
@@ -212,12 +249,14 @@ struct admin *admin_open(const struct address *address, enum port_backend backen
 failed:
     error_set(error, reason.kind, "admin: %.1800s; set admin = \"%s\" or admin = false",
               reason.text, suggest(address, other));
+    if (admin != NULL && admin->runner != NULL) runner_close(admin->runner);
     free(admin);
     return NULL;
 }
 
 void admin_close(struct admin *admin)
 {
+    runner_close(admin->runner);
     server_stop(admin->server);
     free(admin);
 }

@@ -1,7 +1,8 @@
 /* admin.h - where a running server is told to do something: `moonport reload` and its kin.
  *
- * A small server of its own beside the main one, with one thread. One line is a command, and the
- * only one of its connection:
+ * A small server of its own beside the main one, with one thread, which waits for nobody: a command that takes time
+ * has another thread, and is answered when that has an answer. One line is a command, and the only one of its
+ * connection:
  *
  *     "reload\n"               ->  "ok\n", lines for the person, the end
  *     "rollback\n"             ->  "error\n", lines for the person, the end
@@ -19,19 +20,23 @@ struct admin;
 struct admin_command {
     const char *name; /* what the line says, less than ADMIN_LINE_MAX bytes */
 
-    /* Does it, on the admin's own thread; may take seconds: whoever else asks waits for as long.
-     * False: it failed. Writes what to tell the person to `text`, lines, at most size bytes with the
+    /* Does it. False: it failed. Writes what to tell the person to `text`, lines, at most size bytes with the
      * NUL; it is empty at first. */
     bool (*act)(void *context, char *text, size_t size);
+    void *context;
+
+    /* It waits for nobody, and is answered at once, whatever else is going on. Otherwise it may take seconds, and
+     * commands like it wait for as long. */
+    bool is_quick;
 };
 
 enum { ADMIN_LINE_MAX = 64, ADMIN_TEXT_MAX = 64 << 10 };
 
 /* Listens, and says so in the log. A command may be run before this returns. The commands, which end
- * with a NULL name, and the context must live until admin_close has returned. NULL with an error that
+ * with a NULL name, and their contexts must live until admin_close has returned. NULL with an error that
  * says what to set instead. */
 struct admin *admin_open(const struct address *address, enum port_backend backend,
-                         const struct admin_command *commands, void *context, struct error *error);
+                         const struct admin_command *commands, struct error *error);
 
 /* Waits for the command that runs, sends its answer, ends. Not from a command. */
 void admin_close(struct admin *admin);

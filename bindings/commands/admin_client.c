@@ -30,6 +30,9 @@ static const struct {
      "the server keeps the scripts that it runs."},
     {"rollback",
      "Makes a running server go back to the scripts that it ran before the last reload."},
+    {"stats",
+     "Prints the figures of a running server, a line each: those of server.stats(), times in\n"
+     "seconds. It is answered whatever the workers do."},
 };
 
 static int print_help(const char *command)

@@ -24,6 +24,7 @@ static const struct command {
     {"talk", talk_main, true, false},
     {"reload", admin_client_main, true, false},
     {"rollback", admin_client_main, true, false},
+    {"stats", admin_client_main, true, false},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -38,6 +39,7 @@ static int help(FILE *out)
           "  moonport talk ADDRESS        a client: a line typed is a packet sent\n"
           "  moonport reload [--admin ADDRESS]     make a running server load its scripts again\n"
           "  moonport rollback [--admin ADDRESS]   make it go back to its previous scripts\n"
+          "  moonport stats [--admin ADDRESS]      print its figures\n"
           "  moonport --help | --version\n"
           "\n"
           "Flags override config.lua (a setting there has the same name, with _ for -):\n"

@@ -1,6 +1,7 @@
 #include "commands/serve.h"
 
 #include "admin/admin.h"
+#include "admin/admin_stats.h"
 #include "commands/stop.h"
 #include "lua/lua_print.h"
 #include "reload/project.h"
@@ -48,15 +49,13 @@ static void prepare_system(const struct config *config)
 }
 
 /* Where commands are taken. When nobody asked for it, a server does without rather than not serve. */
-static bool open_admin(const struct options *options, struct reloader *reloader,
+static bool open_admin(const struct options *options, const struct admin_command *commands,
                        struct admin **admin, struct error *error)
 {
-    static const struct admin_command commands[] = {
-        {"reload", reloader_reload}, {"rollback", reloader_rollback}, {NULL, NULL}};
     *admin = NULL;
     if (!options->admin.is_on) return true;
     *admin = admin_open(&options->admin.address, (enum port_backend)options->config.backend,
-                        commands, reloader, error);
+                        commands, error);
     if (*admin != NULL || options->admin.is_given) return *admin != NULL;
     log_line(LOG_WARN, "moonport reload cannot reach this server: %s", error->text);
     error->kind = ERROR_NONE;
@@ -74,7 +73,12 @@ static void serve(struct project *project, struct server *server, struct error *
     struct reloader *reloader =
         reloader_open(server, &project->line, &project->options, project->source, error);
     if (reloader == NULL) return;
-    if (open_admin(&project->options, reloader, &admin, error)) {
+    const struct admin_command commands[] = {
+        {.name = "reload", .act = reloader_reload, .context = reloader},
+        {.name = "rollback", .act = reloader_rollback, .context = reloader},
+        {.name = "stats", .act = admin_stats, .context = server, .is_quick = true},
+        {.name = NULL}};
+    if (open_admin(&project->options, commands, &admin, error)) {
         system_catch_stops();
         system_catch_hangup(on_hangup, reloader);
         server_announce(server);

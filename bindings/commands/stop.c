@@ -10,9 +10,9 @@
 #define MILLISECOND UINT64_C(1000000)
 enum { POLL_MS = 20 };
 /* After drain_timeout what still lingers is cut, and then scripts have this long to hear of it: in all it is
- * the second that was promised. Those who asked twice wait for scripts that do not return, and nothing else,
- * a little longer, lest a machine that is busy ends others with them. */
-enum { LINGER_MS = 250, HEAR_MS = 750, HEAR_AGAIN_MS = 2000, CLOSE_MS = 2000 };
+ * the second that was promised. Those who asked twice wait a little longer, lest a machine that is busy ends
+ * others with scripts that do not return; but not for workers of which none has taken a turn for STUCK_MS. */
+enum { LINGER_MS = 250, HEAR_MS = 750, HEAR_AGAIN_MS = 2000, STUCK_MS = 500, CLOSE_MS = 2000 };
 
 static atomic_bool over;
 
@@ -38,15 +38,49 @@ enum await { AWAIT_ENDED, AWAIT_LATE, AWAIT_ASKED_AGAIN };
 
 /* Until the server has ended, the deadline, or somebody asks once more. on_stop has more time, as long as any
  * other handler. */
-static enum await await_end(const struct server *server, uint64_t deadline_ns, uint64_t on_stop_ns,
-                            bool heeds_stops)
+static enum await await_end(const struct server *server, uint64_t deadline_ns, uint64_t on_stop_ns)
 {
     while (server_is_active(server)) {
         uint64_t end_ns = only_stops(server) ? later(deadline_ns, on_stop_ns) : deadline_ns;
         if (clock_now_ns() >= end_ns) return AWAIT_LATE;
-        if (system_wait_for_stop(POLL_MS) && heeds_stops) return AWAIT_ASKED_AGAIN;
+        if (system_wait_for_stop(POLL_MS)) return AWAIT_ASKED_AGAIN;
     }
     return AWAIT_ENDED;
+}
+
+/* What the workers that have not ended have done. */
+static uint64_t work_of(const struct server *server)
+{
+    uint64_t work = 0;
+    for (uint32_t i = 0; i < server_config(server)->workers; i++) {
+        struct server_stats stats;
+        server_worker_stats(server, i, &stats);
+        work += stats.turns + (uint64_t)server_worker_stage(server, i);
+    }
+    return work;
+}
+
+/* Some on_stop runs. */
+static bool any_stops(const struct server *server)
+{
+    for (uint32_t i = 0; i < server_config(server)->workers; i++)
+        if (server_worker_stage(server, i) == SERVER_WORKER_STOPS) return true;
+    return false;
+}
+
+/* The same when all that is left was told to end at once. */
+static bool await_abort(const struct server *server, uint64_t deadline_ns)
+{
+    uint64_t work = 0, since_ns = clock_now_ns();
+    while (server_is_active(server)) {
+        uint64_t now_ns = clock_now_ns(), work_now = work_of(server);
+        if (work_now != work) since_ns = now_ns;
+        work = work_now;
+        bool stuck = !any_stops(server) && now_ns - since_ns >= STUCK_MS * MILLISECOND;
+        if (stuck || now_ns >= deadline_ns) return false;
+        system_wait_for_stop(POLL_MS);
+    }
+    return true;
 }
 
 __attribute__((noreturn)) static void end_without(void)
@@ -105,12 +139,12 @@ void stop_when_asked(struct server *server, struct reloader *reloader)
              "after a second, it stops at once",
              (double)options.config.drain_timeout_ns / 1e9);
     server_drain(server);
-    enum await await = await_end(server, deadline_ns, on_stop_ns, true);
+    enum await await = await_end(server, deadline_ns, on_stop_ns);
     if (await != AWAIT_ENDED) {
         uint64_t hear_ms = await == AWAIT_ASKED_AGAIN ? HEAR_AGAIN_MS : HEAR_MS;
         log_line(LOG_WARN, "stopping at once");
         server_abort(server);
-        if (await_end(server, after_ms(hear_ms), 0, false) != AWAIT_ENDED) {
+        if (!await_abort(server, after_ms(hear_ms))) {
             tell_stuck(server);
             end_without();
         }

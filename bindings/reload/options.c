@@ -69,7 +69,7 @@ static const struct setting rows[] = {
      &setting_word, FIELD(sandbox), .max = 1, .words = setting_truth_words},
     {"reload", "watch|signal", "watch", "when scripts are loaded again: as they change, or on HUP",
      &setting_word, FIELD(reload), .max = RELOAD_SIGNAL, .words = reload_words},
-    {"admin", "ADDRESS", OPTIONS_ADMIN, "address for moonport reload and rollback; or false",
+    {"admin", "ADDRESS", OPTIONS_ADMIN, "address for moonport reload, rollback and stats; or false",
      &admin_kind, FIELD(admin)},
 };
 /* clang-format on */

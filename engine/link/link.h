@@ -35,7 +35,7 @@ enum { GATES_OF_HANDLERS = GATE_DECIDING | GATE_HELD };
 /* Behind these the port watches for the peer's end, which would not be received. */
 enum { GATES_WATCHED = GATES_OF_HANDLERS | GATE_PAUSED | GATE_STARVED };
 
-/* Once the peer has ended its stream, these may stay closed for drain_ns. */
+/* Once the peer has ended its stream, these may stay closed for end_ns. */
 enum { GATES_BOUNDED = GATES_OF_HANDLERS | GATE_PAUSED };
 
 enum { LINK_WORD_MAX = 32, LINK_LINGER_MS = 1000, LINK_GAP_MS = 100 };
@@ -65,9 +65,10 @@ enum link_drain {
 struct link_limits {
     uint64_t opening_ns; /* from the accept to on_connect */
     uint64_t idle_ns;
-    uint64_t drain_ns;
-    uint64_t wait_ns; /* of a handler; 0: no limit */
-    bool end_at_once; /* the peer's end ends a handler that waits, and has no more packets */
+    uint64_t drain_ns; /* to send what is queued */
+    uint64_t end_ns;   /* behind the peer's end, for a gate that is closed (GATES_BOUNDED) */
+    uint64_t wait_ns;  /* of a handler; 0: no limit */
+    bool end_at_once;  /* the peer's end ends a handler that waits, and has no more packets */
     size_t soft_mark, hard_mark; /* bytes queued */
     size_t packet_max;           /* bytes, of any framing */
     uint32_t recv_depth;

@@ -9,7 +9,7 @@ uint64_t link_gates_due_ns(const struct link *link)
         at_ns = link->waits_ns + limits->wait_ns;
     if ((link->stream.ended || link->stream.ending) && link->gates & GATES_BOUNDED) {
         uint64_t since_ns = link->gated_ns > link->ending_ns ? link->gated_ns : link->ending_ns;
-        if (since_ns + limits->drain_ns < at_ns) at_ns = since_ns + limits->drain_ns;
+        if (since_ns + limits->end_ns < at_ns) at_ns = since_ns + limits->end_ns;
     }
     return at_ns;
 }

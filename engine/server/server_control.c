@@ -17,6 +17,7 @@ static struct link_limits limits_of(const struct config *config)
         .idle_ns = config->idle_timeout_ns,
         .opening_ns = config->opening_timeout_ns,
         .drain_ns = config->drain_timeout_ns,
+        .end_ns = config->end_timeout_ns > 0 ? config->end_timeout_ns : config->drain_timeout_ns,
         .wait_ns = config->wait_timeout_ns,
         .end_at_once = config->on_end == ON_END_CLOSE,
         .soft_mark = config->soft_mark,

@@ -84,8 +84,25 @@ static bool slow(void *context, char *text, size_t size)
     return leave(test, true);
 }
 
-static const struct admin_command commands[] = {{"hello", hello},  {"fail", fail}, {"mute", mute},
-                                                {"long", lengthy}, {"slow", slow}, {NULL}};
+static bool quick(void *context, char *text, size_t size)
+{
+    (void)context;
+    snprintf(text, size, "at once\n");
+    return true;
+}
+
+static const struct admin_command *commands_of(struct test *test)
+{
+    static struct admin_command commands[] = {{.name = "hello", .act = hello},
+                                              {.name = "fail", .act = fail},
+                                              {.name = "mute", .act = mute},
+                                              {.name = "long", .act = lengthy},
+                                              {.name = "slow", .act = slow},
+                                              {.name = "quick", .act = quick, .is_quick = true},
+                                              {.name = NULL}};
+    for (struct admin_command *one = commands; one->name != NULL; one++) one->context = test;
+    return commands;
+}
 
 static struct address somewhere(void)
 {
@@ -102,7 +119,7 @@ static void open_quietly(struct test *test)
     *test = (struct test){.runs = 0};
     pthread_mutex_init(&test->mutex, NULL);
     pthread_cond_init(&test->changed, NULL);
-    test->admin = admin_open(&address, PORT_AUTO, commands, test, &error);
+    test->admin = admin_open(&address, PORT_AUTO, commands_of(test), &error);
     cr_assert_not_null(test->admin, "%s", error.text);
     test->port = admin_address(test->admin).port;
     cr_assert_neq(test->port, 0);
@@ -239,6 +256,58 @@ Test(admin, one_command_runs_at_a_time_and_the_others_wait)
     expect(second, "ok\nhello,\nyou\n");
     expect(third, "ok\nat last\n");
     cr_assert_eq(atomic_load(&test.runs), 3);
+    finish(&test);
+}
+
+Test(admin, whatever_runs_a_quick_command_is_answered_at_once)
+{
+    struct test test;
+    begin(&test);
+    intptr_t first = say_text(&test, "slow\n");
+    await_slow(&test);
+    intptr_t second = say_text(&test, "slow\n");
+    for (int i = 0; i < SILENT; i++) expect(say_text(&test, "quick\n"), "ok\nat once\n");
+    expect(say_text(&test, "no command\n"), "error\n");
+    let_slow_end(&test);
+    expect(first, "ok\nat last\n");
+    expect(second, "ok\nat last\n");
+    finish(&test);
+}
+
+/* Its end, which comes while the command runs, is no reason not to answer. */
+Test(admin, who_sends_no_more_is_answered_however_late)
+{
+    struct test test;
+    begin(&test);
+    intptr_t peer = say_text(&test, "slow\n");
+    await_slow(&test);
+    peer_finish(peer);
+    for (int i = 0; i < 3; i++) { /* longer than what the admin's connections have to be flushed */
+        expect(say_text(&test, "quick\n"), "ok\nat once\n");
+        sleep(1);
+    }
+    let_slow_end(&test);
+    expect(peer, "ok\nat last\n");
+    finish(&test);
+}
+
+/* Those who wait for an answer are not silent: whoever says nothing has to go before them. */
+Test(admin, who_waits_for_an_answer_keeps_its_place)
+{
+    struct test test;
+    intptr_t waiting[SILENT_AT_ONCE], silent[2 * SILENT_AT_ONCE];
+    begin(&test);
+    intptr_t first = say_text(&test, "slow\n");
+    await_slow(&test);
+    for (int i = 0; i < SILENT_AT_ONCE; i++) waiting[i] = say_text(&test, "hello\n");
+    for (int i = 0; i < 2 * SILENT_AT_ONCE; i++) {
+        silent[i] = peer_connect(test.port);
+        expect(say_text(&test, "quick\n"), "ok\nat once\n");
+    }
+    let_slow_end(&test);
+    expect(first, "ok\nat last\n");
+    for (int i = 0; i < SILENT_AT_ONCE; i++) expect(waiting[i], "ok\nhello,\nyou\n");
+    for (int i = 0; i < 2 * SILENT_AT_ONCE; i++) peer_close(silent[i]);
     finish(&test);
 }
 
@@ -411,7 +480,7 @@ Test(admin, a_taken_address_is_told_with_what_to_set)
     char wanted[64];
     begin(&test);
     struct address taken = admin_address(test.admin);
-    cr_assert_null(admin_open(&taken, PORT_AUTO, commands, &test, &error));
+    cr_assert_null(admin_open(&taken, PORT_AUTO, commands_of(&test), &error));
     cr_assert_eq(error.kind, ERROR_SYSTEM);
     cr_assert_not_null(strstr(error.text, "Address already in use"), "%s", error.text);
     if (taken.port == UINT16_MAX) taken.port = 7000;
@@ -466,7 +535,7 @@ static int warnings_of(const char *text)
     int count = 0;
     log_set_level(LOG_INFO);
     capture_begin();
-    test.admin = admin_open(&address, PORT_AUTO, commands, &test, &error);
+    test.admin = admin_open(&address, PORT_AUTO, commands_of(&test), &error);
     if (test.admin != NULL) admin_close(test.admin);
     for (const char *at = capture_end();
          (at = strstr(at, "anybody who can reach that address")) != NULL; at++)

@@ -1,0 +1,12 @@
+/* admin_stats.h - the figures of a server as text, for people: `moonport stats`. */
+#ifndef MOONPORT_ADMIN_STATS_H
+#define MOONPORT_ADMIN_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* An admin_command's act; the context is a struct server. A line for each figure: its name as server.stats() has it,
+ * and its value; times in seconds. Waits for nobody. */
+bool admin_stats(void *server, char *text, size_t size);
+
+#endif

@@ -1,0 +1,96 @@
+#include "admin/runner.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct asked {
+    const struct admin_command *command;
+    uint64_t asker;
+};
+
+struct runner {
+    void (*done)(void *context, const struct runner_result *result);
+    void *context;
+    pthread_t thread;
+    bool has_thread;       /* from the first command on */
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t changed;
+    struct asked asked[RUNNER_ASKED_MAX]; /* a ring */
+    uint32_t first, count;
+    bool ends;
+    char place[RUNNER_HEAD_MAX + ADMIN_TEXT_MAX];
+};
+
+struct runner *runner_open(void (*done)(void *context, const struct runner_result *result),
+                           void *context)
+{
+    struct runner *runner = calloc(1, sizeof *runner);
+    if (runner == NULL) return NULL;
+    runner->done = done;
+    runner->context = context;
+    pthread_mutex_init(&runner->mutex, NULL);
+    pthread_cond_init(&runner->changed, NULL);
+    return runner;
+}
+
+void runner_run(const struct admin_command *command, char *place, struct runner_result *result)
+{
+    char *text = place + RUNNER_HEAD_MAX;
+    text[0] = '\0';
+    *result = (struct runner_result){.command = command, .text = text};
+    result->fine = command->act(command->context, text, ADMIN_TEXT_MAX);
+}
+
+/* False: it is to end. */
+static bool await_next(struct runner *runner, struct asked *next)
+{
+    pthread_mutex_lock(&runner->mutex);
+    while (runner->count == 0 && !runner->ends) pthread_cond_wait(&runner->changed, &runner->mutex);
+    bool goes_on = !runner->ends;
+    if (goes_on) {
+        *next = runner->asked[runner->first];
+        runner->first = (runner->first + 1) % RUNNER_ASKED_MAX;
+        runner->count--;
+    }
+    pthread_mutex_unlock(&runner->mutex);
+    return goes_on;
+}
+
+static void *run_all(void *argument)
+{
+    struct runner *runner = argument;
+    struct asked next;
+    while (await_next(runner, &next)) {
+        struct runner_result result;
+        runner_run(next.command, runner->place, &result);
+        result.asker = next.asker;
+        runner->done(runner->context, &result);
+    }
+    return NULL;
+}
+
+bool runner_ask(struct runner *runner, const struct admin_command *command, uint64_t asker)
+{
+    if (!runner->has_thread)
+        runner->has_thread = pthread_create(&runner->thread, NULL, run_all, runner) == 0;
+    pthread_mutex_lock(&runner->mutex);
+    bool fine = runner->has_thread && runner->count < RUNNER_ASKED_MAX;
+    if (fine)
+        runner->asked[(runner->first + runner->count++) % RUNNER_ASKED_MAX] =
+            (struct asked){.command = command, .asker = asker};
+    pthread_cond_signal(&runner->changed);
+    pthread_mutex_unlock(&runner->mutex);
+    return fine;
+}
+
+void runner_close(struct runner *runner)
+{
+    pthread_mutex_lock(&runner->mutex);
+    runner->ends = true;
+    pthread_cond_signal(&runner->changed);
+    pthread_mutex_unlock(&runner->mutex);
+    if (runner->has_thread) pthread_join(runner->thread, NULL);
+    pthread_cond_destroy(&runner->changed);
+    pthread_mutex_destroy(&runner->mutex);
+    free(runner);
+}
