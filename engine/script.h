@@ -188,6 +188,9 @@ void worker_start_done(struct worker *worker, const struct error *error);
 /* The open connection of this worker with that id, or NULL. */
 struct link *worker_find(const struct worker *worker, uint64_t id);
 
+/* The same, or one that is being ended, until `released`. */
+struct link *worker_find_any(const struct worker *worker, uint64_t id);
+
 /* The first open connection, then the one after `link`; NULL at the end. */
 struct link *worker_next(const struct worker *worker, const struct link *link);
 

@@ -2,12 +2,16 @@
 #include "server/worker_mail.h"
 
 /* Of another worker's the table knows nothing. */
-struct link *worker_find(const struct worker *worker, uint64_t id)
+struct link *worker_find_any(const struct worker *worker, uint64_t id)
 {
     struct table_entry *entry = table_find(&worker->home.table, id);
-    if (entry == NULL) return NULL;
-    struct link *link = container_of(entry, struct link, entry);
-    return link_is_open(link) ? link : NULL;
+    return entry == NULL ? NULL : container_of(entry, struct link, entry);
+}
+
+struct link *worker_find(const struct worker *worker, uint64_t id)
+{
+    struct link *link = worker_find_any(worker, id);
+    return link != NULL && link_is_open(link) ? link : NULL;
 }
 
 struct link *worker_next(const struct worker *worker, const struct link *link)

@@ -355,3 +355,70 @@ Test(life, tells_the_word_that_a_script_closed_with)
     }
     server_end(&server);
 }
+
+/* Most is told from the link: of a conn that is kept, what was left behind. */
+Test(life, a_conn_that_is_kept_tells_who_its_peer_was)
+{
+    static const char script[] =
+        "local kept, told = {}, {}\n"
+        "local function text(conn)\n"
+        "  return ('%d %s %d %.6f %s'):format(conn.id, conn.ip, conn.port, conn.connected_at,\n"
+        "    conn.data.name or '-')\n"
+        "end\n"
+        "function on_connect(conn)\n"
+        "  kept[conn.id] = conn\n"
+        "  told[conn.id] = text(conn)\n"
+        "end\n"
+        "function on_receive(conn, packet)\n"
+        "  if packet == 'all' then\n"
+        "    for id, other in pairs(kept) do\n"
+        "      if text(other) ~= told[id] then conn:send(text(other) .. ', not ' .. told[id]) end\n"
+        "    end\n"
+        "    conn:send('all')\n"
+        "  else\n"
+        "    conn:close()\n"
+        "    server.log('info', 'closing %s', tostring(text(conn) == told[conn.id]))\n"
+        "  end\n"
+        "end\n"
+        "function on_disconnect(conn)\n"
+        "  server.log('info', 'gone %s', tostring(text(conn) == told[conn.id]))\n"
+        "  conn.data.name = nil\n"
+        "end\n";
+    struct server server =
+        server_begin(&(struct begin){.script = script, .flags = {"--workers", "1"}});
+    int client = client_connect(&server), other = client_connect(&server);
+    client_ask(other, "all", "all");
+    client_put_text(client, "close");
+    server_expect_log(&server, "closing true\n");
+    server_expect_log(&server, "gone true\n");
+    cr_assert_eq(client_await_end(client), CLIENT_EOF);
+    close(client);
+    for (int i = 0; i < 20; i++) { /* its place is another's by then */
+        close(client_connect(&server));
+        client_ask(other, "all", "all");
+    }
+    close(other);
+    server_end(&server);
+}
+
+/* What a script has removed is not there again, and what it has put there is. */
+Test(life, data_is_made_once)
+{
+    static const char script[] =
+        "function on_receive(conn, packet)\n"
+        "  local first = conn.data\n"
+        "  first.mine = 1\n"
+        "  if conn.data ~= first or conn.data.mine ~= 1 then error 'lost' end\n"
+        "  conn.data = nil\n"
+        "  if conn.data ~= nil then error 'back' end\n"
+        "  conn.data = { mine = 2 }\n"
+        "  if conn.data.mine ~= 2 then error 'not taken' end\n"
+        "  conn:send('fine')\n"
+        "end\n";
+    struct server server =
+        server_begin(&(struct begin){.script = script, .flags = {"--workers", "1"}});
+    int client = client_connect(&server);
+    client_ask(client, "go", "fine");
+    close(client);
+    server_end(&server);
+}

@@ -49,6 +49,20 @@ Test(link_marks, a_queue_of_the_soft_mark_is_heard_and_one_byte_more_is_not)
     offline_close(offline);
 }
 
+/* The same by the way that packets take which are shared. */
+Test(link_marks, what_others_share_is_heard_to_the_soft_mark_too)
+{
+    begin();
+    struct chunk *chunk = chunk_make(&noted.link->home->streams.budget, SOFT - 100);
+    memset(chunk->data, 0, chunk->size);
+    cr_assert_eq(queue(100), SEND_OK);
+    cr_assert_eq(link_send_chunk(noted.link, chunk), SEND_OK);
+    chunk_drop(chunk);
+    cr_assert_eq(link_pending(noted.link), SOFT);
+    cr_assert(is_heard());
+    offline_close(offline);
+}
+
 Test(link_marks, a_queue_is_as_long_as_the_hard_mark_and_not_a_byte_longer)
 {
     begin();
