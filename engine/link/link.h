@@ -129,11 +129,11 @@ struct link {
     struct list starved, woken; /* nodes in the home's lists */
     /* Times are stream_now's, but for connected_ns, which is the port's. */
     uint64_t connected_ns, starved_ns;
-    uint64_t waits_ns;    /* since when a handler waits */
-    uint64_t gated_ns;    /* when one of GATES_BOUNDED was last closed */
-    uint64_t ending_ns;   /* since when the peer's end is known */
-    uint64_t deadline_ns; /* opening, or at its end: when its time is over; UINT64_MAX: never */
-    uint64_t look_ns;     /* open: when its silence is judged; UINT64_MAX: not, or on_idle runs */
+    uint64_t waits_ns;  /* since when a handler waits */
+    uint64_t gated_ns;  /* when one of GATES_BOUNDED was last closed */
+    uint64_t ending_ns; /* since when the peer's end is known */
+    uint64_t next_ns; /* open: when its silence is judged; opening, or at its end: when its time is
+                             over. UINT64_MAX: never, or on_idle runs */
     uint64_t idle_limit_ns;
     struct wheel_timer timer;   /* fires at link_due_ns, or before and looks again */
     struct group_member groups; /* those that it is in, while it is open */

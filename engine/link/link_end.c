@@ -7,7 +7,7 @@ void link_hasten(struct link *link)
 {
     const struct link_home *home = link->home;
     if (link->stream.state != STREAM_FLUSHING) return;
-    if (link->deadline_ns > link_home_now(home) + home->limits.drain_ns)
+    if (link->next_ns > link_home_now(home) + home->limits.drain_ns)
         link_set_deadline(link, home->limits.drain_ns);
 }
 
@@ -43,7 +43,7 @@ void link_fail(struct link *link, enum link_reason reason)
 {
     if (link->stream.state == STREAM_CLOSING || link->stream.state == STREAM_FREE) return;
     if (stream_is_up(&link->stream)) leave(link, reason);
-    link->deadline_ns = UINT64_MAX;
+    link->next_ns = UINT64_MAX;
     wheel_stop(&link->home->wheel, &link->timer);
     stream_break(&link->stream);
     link_drop_input(link);

@@ -52,7 +52,7 @@ static void end_idle(struct link *link)
 
 static void look_at(struct link *link, uint64_t at_ns)
 {
-    link->look_ns = at_ns;
+    link->next_ns = at_ns;
     link_update_timer(link);
 }
 
@@ -63,7 +63,7 @@ void link_decide_idle(struct link *link, enum script_verdict verdict)
     bool is_silent = now_ns - link->stream.received_ns >= link->idle_limit_ns;
     if (verdict == SCRIPT_NO && is_silent && !port_unheard(&link->stream.socket))
         end_idle(link);
-    else if (link->look_ns == UINT64_MAX) /* the script may have set a new limit */
+    else if (link->next_ns == UINT64_MAX) /* the script may have set a new limit */
         look_at(link, now_ns + link->idle_limit_ns);
 }
 
@@ -71,7 +71,7 @@ static void ask_idle(struct link *link, double seconds)
 {
     const struct script *script = link->home->script;
     enum script_verdict verdict = SCRIPT_NO;
-    link->look_ns = UINT64_MAX; /* until it has answered */
+    link->next_ns = UINT64_MAX; /* until it has answered */
     if (script->idle != NULL) verdict = script->idle(link->home->script_state, link, seconds);
     if (verdict != SCRIPT_WAIT) link_decide_idle(link, verdict);
 }
@@ -79,7 +79,7 @@ static void ask_idle(struct link *link, double seconds)
 void link_look_sooner(struct link *link)
 {
     uint64_t at_ns = link_home_now(link->home) + link->idle_limit_ns / LOOKS;
-    if (link->look_ns != UINT64_MAX && link->look_ns > at_ns) look_at(link, at_ns);
+    if (link->next_ns != UINT64_MAX && link->next_ns > at_ns) look_at(link, at_ns);
 }
 
 /* The system tells of room when much of what it holds has gone. Who takes little, but steadily, is seen by what
@@ -107,7 +107,7 @@ static void judge_slow(struct link *link)
     uint64_t next_ns = since_ns + link->idle_limit_ns;
     uint64_t look_ns = now_ns + link->idle_limit_ns / LOOKS, silent_ns = now_ns - since_ns;
     if (silent_ns < link->idle_limit_ns) {
-        link->look_ns = look_ns < next_ns ? look_ns : next_ns;
+        link->next_ns = look_ns < next_ns ? look_ns : next_ns;
         return;
     }
     link_log(link, LOG_INFO, "closed: it has read nothing for %llu.%llu s, with %zu bytes queued",
@@ -122,18 +122,19 @@ static void judge_silence(struct link *link)
     if (link->gates & GATE_SLOW)
         judge_slow(link);
     else if (link->gates & GATES_OF_OURS || port_unheard(&link->stream.socket))
-        link->look_ns = now_ns + link->idle_limit_ns;
+        link->next_ns = now_ns + link->idle_limit_ns;
     else if (since_ns >= link->idle_limit_ns)
         ask_idle(link, (double)since_ns / 1e9);
     else
-        link->look_ns = link->stream.received_ns + link->idle_limit_ns;
+        link->next_ns = link->stream.received_ns + link->idle_limit_ns;
 }
 
 static void set_idle(struct link *link, uint64_t limit_ns)
 {
     link->idle_limit_ns = limit_ns;
     link->stream.received_ns = link_home_now(link->home);
-    look_at(link, limit_ns > 0 ? link->stream.received_ns + limit_ns : UINT64_MAX);
+    if (link->stream.state == STREAM_OPEN)
+        look_at(link, limit_ns > 0 ? link->stream.received_ns + limit_ns : UINT64_MAX);
 }
 
 void link_set_idle(struct link *link, uint64_t limit_ns)
@@ -159,10 +160,10 @@ static void on_timer(struct wheel_timer *timer)
 {
     struct link *link = container_of(timer, struct link, timer);
     if (link->stream.state != STREAM_OPEN) {
-        if (is_over(link, link->deadline_ns)) end_late(link);
+        if (is_over(link, link->next_ns)) end_late(link);
     } else if (is_over(link, link_gates_due_ns(link))) {
         end_gated(link);
-    } else if (is_over(link, link->look_ns)) {
+    } else if (is_over(link, link->next_ns)) {
         judge_silence(link);
     }
     link_update_timer(link);
@@ -170,6 +171,6 @@ static void on_timer(struct wheel_timer *timer)
 
 void link_time_init(struct link *link)
 {
-    link->deadline_ns = link->look_ns = UINT64_MAX;
+    link->next_ns = UINT64_MAX;
     wheel_timer_init(&link->timer, on_timer);
 }

@@ -16,9 +16,9 @@ uint64_t link_gates_due_ns(const struct link *link)
 
 uint64_t link_due_ns(const struct link *link)
 {
-    if (link->stream.state != STREAM_OPEN) return link->deadline_ns;
+    if (link->stream.state != STREAM_OPEN) return link->next_ns;
     uint64_t gates_ns = link_gates_due_ns(link);
-    return gates_ns < link->look_ns ? gates_ns : link->look_ns;
+    return gates_ns < link->next_ns ? gates_ns : link->next_ns;
 }
 
 void link_update_timer(struct link *link)
@@ -34,6 +34,6 @@ void link_update_timer(struct link *link)
 
 void link_set_deadline(struct link *link, uint64_t delay_ns)
 {
-    link->deadline_ns = link_home_now(link->home) + delay_ns;
+    link->next_ns = link_home_now(link->home) + delay_ns;
     link_update_timer(link);
 }

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { RECORD_ALIGN = 64, GENERATION_MAX = (1 << TABLE_GENERATION_BITS) - 1 };
+enum { RECORD_ALIGN = 32, GENERATION_MAX = (1 << TABLE_GENERATION_BITS) - 1 };
 
 static uint64_t id_of(const struct table *table, const struct table_entry *entry)
 {

@@ -163,11 +163,11 @@ static uint64_t fixed_bytes(const struct link_home *home, const struct port_opti
     return bytes;
 }
 
-/* With its places to re-order in, and a multiple of 64 bytes. */
+/* With its places to re-order in, and a multiple of 32 bytes. */
 static size_t link_size_of(uint32_t window)
 {
     size_t places = window > 1 ? window : 0;
-    return (sizeof(struct link) + places * sizeof(struct block *) + 63) & ~(size_t)63;
+    return (sizeof(struct link) + places * sizeof(struct block *) + 31) & ~(size_t)31;
 }
 
 /* Everything preallocated is allocated here, on the worker's own thread. */

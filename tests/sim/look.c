@@ -66,7 +66,7 @@ static void look_at_idle(const struct world *world, const struct link *link,
     if (link->stream.state != STREAM_OPEN || link->idle_limit_ns == 0 || peer->idles) return;
     promise(peer->idles_its_way || link->idle_limit_ns == link->home->limits.idle_ns,
             "peer %u: its idle limit is that of older settings", peer->number);
-    promise(wheel_timer_runs(timer) && link->look_ns != UINT64_MAX,
+    promise(wheel_timer_runs(timer) && link->next_ns != UINT64_MAX,
             "peer %u: nobody looks whether it is idle", peer->number);
     promise(timer->due_tick <= (world->now_ns + link->idle_limit_ns) / WHEEL_TICK_NS + 1,
             "peer %u: its idle limit of %.3f s is not kept", peer->number,

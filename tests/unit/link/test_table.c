@@ -51,7 +51,7 @@ Test(table, records_are_aligned_wherever_the_memory_lies)
     for (uint32_t i = 0; i < TABLES; i++) {
         cr_assert(table_open(&tables[i], i + 1, sizeof(struct record), 0));
         for (uint32_t slot = 0; slot <= i; slot++)
-            cr_assert_eq((uintptr_t)table_at(&tables[i], slot) % 64, 0);
+            cr_assert_eq((uintptr_t)table_at(&tables[i], slot) % 32, 0);
     }
     for (int i = 0; i < TABLES; i++) table_close(&tables[i]);
 }
