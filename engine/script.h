@@ -1,4 +1,4 @@
-/* script.h - what the engine asks of whoever handles packets, and what it offers to them.
+/* script.h - what the engine asks of the code that handles packets, and what it offers to it.
  *
  * A script is a table of callbacks. Each worker calls them on its own thread only, never one inside
  * another; everything offered here is for that same thread, but for what says "any thread". Lua is
@@ -54,7 +54,7 @@ struct script {
      * link_reason, or the script's own. May be NULL. */
     void (*disconnected)(void *state, struct link *link, const char *reason);
 
-    /* The link is about to be used for somebody else: let go of what is kept for it. Once for each
+    /* The link is about to be used for another connection: let go of what is kept for it. Once for each
      * `connected`, the last call about it. May be NULL. */
     void (*released)(void *state, struct link *link);
 

@@ -56,7 +56,7 @@ static struct line *line_of(struct admin *admin, const struct link *link)
     return &admin->lines[link_slot(link)];
 }
 
-/* Whoever connects to say nothing cannot keep others out. */
+/* Connections without a command cannot keep others out: the oldest makes room. */
 static enum script_verdict connected(void *state, struct link *link)
 {
     struct admin *admin = state;

@@ -339,7 +339,7 @@ static int conn_newindex(lua_State *L)
 {
     struct lua_text room;
     if (lua_text_is(L, 2, "data")) {
-        check_conn_id(L, 1); /* debug.getmetatable gives this function to whoever asks */
+        check_conn_id(L, 1); /* debug.getmetatable gives this function to any script */
         note_data(find_any(L, 1));
         lua_settop(L, 3);
         lua_rawset(L, 1);

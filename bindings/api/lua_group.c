@@ -40,7 +40,7 @@ static struct group *check_group(lua_State *L)
     return NULL;
 }
 
-/* server.group(name): the group of that name, which is made when somebody asks for it */
+/* server.group(name): the group of that name, which is made when it is first asked for */
 static int get(lua_State *L)
 {
     size_t size;

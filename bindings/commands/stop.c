@@ -36,7 +36,7 @@ static bool only_stops(const struct server *server)
 
 enum await { AWAIT_ENDED, AWAIT_LATE, AWAIT_ASKED_AGAIN };
 
-/* Until the server has ended, the deadline, or somebody asks once more. on_stop has more time, as long as any
+/* Until the server has ended, the deadline, or a second request. on_stop has more time, as long as any
  * other handler. */
 static enum await await_end(const struct server *server, uint64_t deadline_ns, uint64_t on_stop_ns)
 {

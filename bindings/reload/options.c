@@ -59,7 +59,7 @@ static const char *const reload_words[] = {
 
 /* clang-format off */
 static const struct setting rows[] = {
-    {"handler_timeout", "SECONDS", "1", "a handler that runs for longer is interrupted; 0: never",
+    {"handler_timeout", "SECONDS", "1", "a handler that runs longer is interrupted; 0: never",
      &setting_seconds, FIELD(handler_timeout_ns), .max = SETTING_TEN_YEARS, .live = true},
     {"lua_memory", "SIZE", "256M", "memory of each worker's Lua; a handler that needs more fails",
      &setting_size, FIELD(lua_memory), .min = 4 * M, .max = 1024 * G, .live = true},

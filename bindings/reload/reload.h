@@ -2,8 +2,8 @@
  *
  *     read and review once -> every worker loads it beside what runs -> all switch, or none
  *
- * A thread of its own waits for changes of the directory, and for HUP; whoever else wants a reload
- * has it done on his own thread. One at a time. */
+ * A thread of its own waits for changes of the directory, and for HUP; any other thread may reload as well. One
+ * at a time. */
 #ifndef MOONPORT_RELOAD_H
 #define MOONPORT_RELOAD_H
 

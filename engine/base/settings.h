@@ -18,7 +18,7 @@ bool settings_seconds(const char *text, uint64_t *nanoseconds);
 /* "true" "false" "yes" "no" "on" "off" "1" "0". */
 bool settings_truth(const char *text, bool *value);
 
-/* The name that somebody probably meant by `typed`, by edit distance; NULL if none is near. */
+/* The name that was probably meant by `typed`, by edit distance; NULL if none is near. */
 const char *settings_nearest(const char *typed, const char *const *names, size_t count);
 
 #endif

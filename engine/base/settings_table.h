@@ -68,7 +68,7 @@ struct settings {
     const char *of;              /* " of a listener": behind a name in errors; or NULL */
 };
 
-enum { SETTINGS_MAX = 64 }; /* in a table and its bases: for whoever lists their names */
+enum { SETTINGS_MAX = 64 }; /* in a table and its bases: room for their names */
 
 /* All rows, those of the base first. NULL: there are no more. */
 const struct setting *settings_row(const struct settings *settings, size_t index);

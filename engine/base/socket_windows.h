@@ -1,4 +1,4 @@
-/* socket_windows.h - Windows' sockets, for whoever has some without a port. */
+/* socket_windows.h - Windows' sockets, for code that has some without a port. */
 #ifndef MOONPORT_SOCKET_WINDOWS_H
 #define MOONPORT_SOCKET_WINDOWS_H
 

@@ -1,4 +1,4 @@
-/* span.h - a run of bytes that somebody else owns. */
+/* span.h - a run of bytes that something else owns. */
 #ifndef MOONPORT_SPAN_H
 #define MOONPORT_SPAN_H
 

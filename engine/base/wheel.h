@@ -27,7 +27,7 @@ struct wheel {
     uint64_t next_tick;            /* when wheel_collect has something to do; UINT64_MAX: never */
     uint64_t filled[WHEEL_LEVELS]; /* one bit a slot: may hold a timer */
     struct list slots[WHEEL_LEVELS * WHEEL_SLOTS];
-    struct list due;  /* whose time has come, and who have not fired yet */
+    struct list due;  /* timers that are due and have not fired yet */
     uint64_t running; /* timers in the wheel */
 };
 

@@ -183,7 +183,7 @@ static void drop_last(struct group *group)
     check(before > 0);
     if (before == 1) take_out(registry, group);
     pthread_mutex_unlock(&registry->mutex);
-    if (before > 1) return; /* somebody has found it since */
+    if (before > 1) return; /* another thread has found it since */
     for (uint32_t i = 0; i < registry->workers; i++) check(list_empty(&group->sides[i].members));
     free(group);
 }

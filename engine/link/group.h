@@ -23,7 +23,7 @@ struct group_registry {
     struct group **buckets; /* chains; a power of two of them, about as many as groups */
     size_t bucket_count, group_count;
     size_t used, limit; /* bytes of groups, without their members */
-    uint64_t seed;      /* of the hash: whoever chooses names does not know which ones collide */
+    uint64_t seed; /* of the hash: a peer that chooses names does not know which ones collide */
     uint32_t workers;
 };
 

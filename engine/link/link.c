@@ -1,7 +1,7 @@
 /* link.c - a connection begins, and is used for another one; what its script may ask. */
 #include "link/link.h"
 
-/* All of them, for whoever wants to see every connection come and go. */
+/* At level debug, every connection is seen to come and go. */
 static void log_link(const struct link *link, const char *event)
 {
     char peer[ADDRESS_TEXT_MAX];

@@ -2,7 +2,7 @@
 #include "link/link.h"
 
 enum { FEW_LINKS = 16 }; /* of one worker: a person may be trying it out */
-enum { LOOKS = 4 };      /* within idle_limit_ns, at what somebody takes who is slow */
+enum { LOOKS = 4 };      /* within idle_limit_ns, at what a slow peer takes */
 
 /* A gate has been closed for too long. */
 static void end_gated(struct link *link)
@@ -37,7 +37,7 @@ static void end_late(struct link *link)
 
 /* ---- silence ---- */
 
-/* Somebody who tries a server out is told why it ended; where many come and go it is everyday. */
+/* With few connections a person may be trying the server out: the log explains the end. With many it is routine. */
 static void end_idle(struct link *link)
 {
     struct link_home *home = link->home;

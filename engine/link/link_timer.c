@@ -1,6 +1,8 @@
 /* link_timer.c - when the next of a connection's deadlines is due. */
 #include "link/link.h"
 
+#include "base/least.h"
+
 uint64_t link_gates_due_ns(const struct link *link)
 {
     const struct link_limits *limits = &link->home->limits;
@@ -9,7 +11,7 @@ uint64_t link_gates_due_ns(const struct link *link)
         at_ns = link->waits_ns + limits->wait_ns;
     if ((link->stream.ended || link->stream.ending) && link->gates & GATES_BOUNDED) {
         uint64_t since_ns = link->gated_ns > link->ending_ns ? link->gated_ns : link->ending_ns;
-        if (since_ns + limits->end_ns < at_ns) at_ns = since_ns + limits->end_ns;
+        at_ns = least_of(at_ns, since_ns + limits->end_ns);
     }
     return at_ns;
 }
@@ -17,8 +19,7 @@ uint64_t link_gates_due_ns(const struct link *link)
 uint64_t link_due_ns(const struct link *link)
 {
     if (link->stream.state != STREAM_OPEN) return link->next_ns;
-    uint64_t gates_ns = link_gates_due_ns(link);
-    return gates_ns < link->next_ns ? gates_ns : link->next_ns;
+    return least_of(link_gates_due_ns(link), link->next_ns);
 }
 
 void link_update_timer(struct link *link)

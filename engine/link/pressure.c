@@ -69,7 +69,7 @@ static void note_unsealed(struct link_home *home)
         home->unsealed_ns = link_home_now(home);
 }
 
-/* Lets the waiting go on, first come first served, as far as there is room. Who finds no memory keeps his
+/* Connections that wait go on, first come first served, as far as there is room. One that finds no memory keeps its
  * place, and does not hold up those behind it that need less. */
 static void resume_starved(struct link_home *home)
 {
@@ -146,7 +146,8 @@ static size_t dawdled_memory(const struct link *link)
     return held + (inbox->gather.block == NULL ? inbox->gather.capacity : 0);
 }
 
-/* Who waits longest for blocks or memory, for what it has received or else for what it sends; NULL: nobody waits. */
+/* The connection that has waited longest for blocks or memory, for what it received or else for what it sends. NULL:
+ * none waits. */
 static struct link *first_waiting(const struct link_home *home)
 {
     const struct list *unsealed = &home->streams.unsealed;
@@ -217,8 +218,8 @@ static void resume(struct link_home *home)
     resume_starved(home);
 }
 
-/* Whoever has taken something, or was sent something in this turn, is offered what is left: afterwards it is
- * known who does not read, and that may bring what the first in line waits for. */
+/* Connections that took something, or were sent something in this turn, are offered the rest. After that it is known
+ * which ones do not read, and there may be room for the first in line. */
 static void offer_all(struct link_home *home)
 {
     struct port_event event;

@@ -3,8 +3,8 @@
  * Blocks below an eighth: receiving pauses for every connection that has something to say, new
  * connections are refused, sending goes on. Blocks back above a quarter: they go on in the order
  * they began to wait. A connection whose packet finds no memory to grow waits in the same line.
- * When the first in line has waited PRESSURE_PATIENCE_MS, somebody has to go: who does not read what is queued
- * for him, or has begun a packet as long ago and does not end it, or else the first in line.
+ * When the first in line has waited PRESSURE_PATIENCE_MS, a connection is closed: one whose peer does not read what
+ * is queued for it, or one that began a packet as long ago and does not end it, or else the first in line.
  *
  * Under load blocks run out and come back many times a second: that is one episode, and two lines in
  * the log, until all has been well for PRESSURE_CALM_MS. */

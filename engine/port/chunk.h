@@ -17,7 +17,7 @@ struct chunk {
 };
 
 /* `size` uninitialised bytes with one holder; NULL when the budget or the system has no more.
- * Fill it before anybody else sees it. */
+ * Fill it before anything else refers to it. */
 struct chunk *chunk_make(struct budget *budget, size_t size);
 
 void chunk_hold(struct chunk *chunk);

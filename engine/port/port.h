@@ -74,7 +74,7 @@ struct port_acceptor {
     uint8_t accepting; /* an event with `last` is still to come */
     uint8_t stopping;
     struct list node; /* the backend's own, both */
-    void *ahead;      /* sockets made before somebody connects */
+    void *ahead;      /* sockets made before a client connects */
 };
 
 struct port_event {

@@ -79,7 +79,7 @@ struct port_event iocp_complete_watch(struct port_socket *socket);
 /* What completed at once, or was never begun. */
 int iocp_take_watched(struct port_iocp *iocp, struct port_event *events, int count_max);
 
-/* ---- port_iocp_accept.c: sockets made before somebody connects ---- */
+/* ---- port_iocp_accept.c: sockets made before a client connects ---- */
 
 void iocp_accept_start(struct port *port, struct port_acceptor *acceptor);
 void iocp_accept_stop(struct port *port, struct port_acceptor *acceptor);

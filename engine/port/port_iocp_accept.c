@@ -1,4 +1,4 @@
-/* Accepting: sockets are made before somebody connects, each with an AcceptEx posted for it.
+/* Accepting: sockets are made before a client connects, each with an AcceptEx posted for it.
  *
  *     slots:  [posted] [posted] [accepted: its peer is known until the next harvest] [posted] ...
  *

@@ -43,7 +43,7 @@ size_t posix_unsent(const struct port_socket *socket);
 /* Tries to send at once. False: the socket has no room now. */
 bool posix_send(struct port *port, struct port_socket *socket, const struct span *parts, int count);
 
-/* Who waits for a deadline waits with a timer that stands, not with a time of his own each time: most
+/* Waits use one standing timer instead of a timeout per wait: most
  * waits end long before it, and then starting and stopping one would be a good part of their cost. */
 struct posix_timer {
     int fd;         /* readable at `at_ns`; never read: each setting is a new edge */

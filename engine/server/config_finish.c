@@ -91,7 +91,7 @@ static bool check_memory(const struct config *config, struct error *error)
         size_text((needed + M - 1) / M * M).text);
 }
 
-/* Somebody would be told that another program listens there. */
+/* Otherwise the error would be that another program listens there. */
 static bool check_listeners(const struct config *config, struct error *error)
 {
     char text[ADDRESS_TEXT_MAX];

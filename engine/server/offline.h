@@ -1,5 +1,5 @@
 /* offline.h - a server without threads, sockets and time, driven by hand: one worker, its clients,
- * and a clock that only its driver moves. For whoever tries out scripts.
+ * and a clock that only its driver moves. For trying out scripts.
  *
  *     struct offline *offline = offline_open(&config, &script, &error);
  *     struct offline_peer *peer = offline_connect(offline, 0, NULL);

@@ -1,5 +1,6 @@
 #include "server/server_control.h"
 
+#include "base/least.h"
 #include "base/pages.h"
 #include "server/worker_mail.h"
 
@@ -45,17 +46,12 @@ static void make_setup(const struct server *server, struct worker_setup *setup)
 /* So much for each worker, or so many of the largest packets, or this part of all, whatever is least. */
 enum { KEPT_MAX = 16 << 20, KEPT_PACKETS = 8, KEPT_PART = 16 };
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Enough for the largest packets, on each worker, that their memory does not go to the system and come back
  * all the time; page by page, that takes longer than all else. */
 void server_keep_pages(uint32_t workers, uint64_t max_packet, uint64_t memory)
 {
-    uint64_t count = workers, kept = smaller(count * KEPT_MAX, count * KEPT_PACKETS * max_packet);
-    pages_keep((size_t)smaller(kept, memory / KEPT_PART));
+    uint64_t count = workers, kept = least_of(count * KEPT_MAX, count * KEPT_PACKETS * max_packet);
+    pages_keep((size_t)least_of(kept, memory / KEPT_PART));
 }
 
 void server_configure_worker(struct worker *worker, const struct config *config)

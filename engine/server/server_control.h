@@ -54,7 +54,7 @@ void server_free(struct server *server);
 /* The control thread: argument is the struct server. */
 void *server_control_run(void *argument);
 
-/* What it does, step by step, for whoever has no such thread. */
+/* What it does, step by step, for programs without such a thread. */
 void server_setup_worker(struct server *server, uint32_t index); /* before its worker_open */
 /* Of the pages that nobody uses any more, how many are kept, with so much memory for all workers. */
 void server_keep_pages(uint32_t workers, uint64_t max_packet, uint64_t memory);

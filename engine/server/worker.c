@@ -1,5 +1,6 @@
 #include "server/worker.h"
 
+#include "base/least.h"
 #include "link/pressure.h"
 #include "server/worker_mail.h"
 
@@ -7,11 +8,6 @@ enum { EVENTS_PER_TURN = 256, MANY_SENDS = 64, SENT_PER_TURN = 1024 };
 enum { TIMER_WEIGHT = LINK_LOOK_EVERY }; /* the clock is looked at after each */
 /* Most are sent before the next one is taken. */
 enum { LARGE_BLOCKS = 4, LARGE_BLOCK_SIZE = 128 << 10 };
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Before anything is judged, what has been sent is known, and orders are carried out. */
 static void take(struct worker *worker, const struct port_event *event)
@@ -72,12 +68,12 @@ uint64_t worker_next_ns(const struct worker *worker)
     if (!list_empty(&home->woken) || !list_empty(&home->streams.touched) ||
         !list_empty(&home->streams.closing) || worker->unread != NULL)
         return 0;
-    uint64_t next_ns = smaller(wheel_next_ns(&home->wheel), pressure_next_ns(home));
-    return smaller(next_ns, trim_next_ns(worker));
+    uint64_t next_ns = least_of(wheel_next_ns(&home->wheel), pressure_next_ns(home));
+    return least_of(next_ns, trim_next_ns(worker));
 }
 
 /* Sends what is queued, and ends what has come to its end. Returns how many sends are over. Their number
- * has a bound: whoever sends at each completion must not keep all others from being heard. */
+ * has a bound: a script that sends at each completion must not keep others from being heard. */
 static int finish(struct link_home *home)
 {
     int sent = 0;
@@ -98,7 +94,7 @@ static void note_gap(struct link_home *home, uint64_t before_ns, uint64_t deadli
     uint64_t own_ns = port->asked_ns - before_ns;
     if (port->now_ns > due_ns) own_ns += port->now_ns - due_ns;
     if (own_ns <= LINK_GAP_MS * WHEEL_TICK_NS) return;
-    /* Not all of it, or one that is always busy would never judge anybody. */
+    /* Not all of it, or a worker that is always busy would never judge a connection. */
     home->streams.gap_ns += own_ns - LINK_TURN_LONG_MS * WHEEL_TICK_NS;
     if (home->unheard_ns == 0) home->unheard_ns = port->asked_ns;
 }
@@ -127,7 +123,7 @@ static int fire_timers(struct worker *worker, struct port_event *events)
     if (until_ns < home->unheard_ns) return count;
     home->unheard_ns = 0;
     wheel_collect(&home->wheel, until_ns);
-    do /* whose connection has ended does not go on, though its time has come, too */
+    do /* a timer of a connection that has ended does not fire, though it is due */
         stream_settle_closing(&home->streams);
     while (wheel_fire(&home->wheel) && !link_home_turn_is_long(home, TIMER_WEIGHT));
     return count;
@@ -176,7 +172,7 @@ static bool open_home(struct worker *worker)
     struct link_home *home = &worker->home;
     const struct worker_setup *setup = &worker->setup;
     struct port_options options = port_worker_options(setup->limits.recv_depth);
-    if (setup->port != NULL) options.landing_blocks = 0; /* whoever made it knows */
+    if (setup->port != NULL) options.landing_blocks = 0; /* the maker of the port knows */
     *home = (struct link_home){
         .script = setup->script,
         .limits = setup->limits,

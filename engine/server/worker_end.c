@@ -1,4 +1,5 @@
 /* How a worker comes to its end: draining, and being aborted. */
+#include "base/least.h"
 #include "server/worker_mail.h"
 
 /* For how long mail is read before draining begins, which has the rest of drain_ns: what others have sent to
@@ -17,15 +18,10 @@ static void end_all(struct worker *worker, void (*end)(struct link *, enum link_
     }
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint32_t ask_to_drain(struct worker *worker, struct letter *letter)
 {
     (void)letter;
-    uint64_t patience_ns = smaller(worker->home.limits.drain_ns / LAST_MAIL_SHARE, LAST_MAIL_NS);
+    uint64_t patience_ns = least_of(worker->home.limits.drain_ns / LAST_MAIL_SHARE, LAST_MAIL_NS);
     if (!worker->draining) worker->drain_mail_ns = worker->drain_asked_ns + patience_ns;
     return 0;
 }
@@ -43,7 +39,7 @@ static void begin_draining(struct worker *worker)
     uint64_t now_ns = port_now(worker->home.streams.port);
     if (worker->draining) return;
     if (now_ns > worker->drain_asked_ns)
-        limits->drain_ns -= smaller(now_ns - worker->drain_asked_ns, limits->drain_ns);
+        limits->drain_ns -= least_of(now_ns - worker->drain_asked_ns, limits->drain_ns);
     end_all(worker, end_in_time);
 }
 

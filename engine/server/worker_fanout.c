@@ -36,7 +36,7 @@ static enum send_result send_encoded(struct fanout *fanout, struct link *link)
 {
     int i = 0;
     while (i < fanout->encodings && fanout->frame[i] != link->frame) i++;
-    if (i == ENCODINGS) return link_send(link, fanout->packet); /* more framings than anybody has */
+    if (i == ENCODINGS) return link_send(link, fanout->packet); /* more than one fan-out keeps */
     if (i == fanout->encodings) {
         enum send_result result =
             encode(link->home, link->frame, fanout->packet, &fanout->chunk[i]);

@@ -34,7 +34,7 @@ Test(life, closes_a_silent_connection_with_reason_idle)
     server_end(&server);
 }
 
-/* Somebody's editor, say, while he reads the guide. */
+/* An editor, say, that is open beside the guide. */
 Test(life, tells_why_a_silent_connection_ended_and_what_changes_that)
 {
     struct server server = server_begin(

@@ -153,7 +153,7 @@ static enum script_verdict idle(void *state, struct link *link, double seconds)
 }
 
 /* Nobody else's doing ends a healthy peer, nor how much it is sent: it ends itself, or keeps silent. Whoever
- * keeps to the framing is not told that he does not; who is silent is asked about first. */
+ * keeps to the framing is not told otherwise; a silent one is asked about first. */
 static bool may_end(const struct sim_peer *peer, const char *reason)
 {
     const struct world *world = sim_world;

@@ -380,7 +380,7 @@ static void stop_accepting(struct port *port, struct port_acceptor *acceptor)
     port->operations->close_handle(acceptor->handle);
 }
 
-/* Somebody left before he was let in: the next one is accepted. */
+/* A client left before it was let in: the next one is accepted. */
 static void one_has_left(struct port *port)
 {
     static const int numbers[] = {EINTR, ECONNABORTED, EPROTO, EPERM};

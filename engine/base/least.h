@@ -1,0 +1,12 @@
+/* least.h - the smaller of two. */
+#ifndef MOONPORT_LEAST_H
+#define MOONPORT_LEAST_H
+
+#include <stdint.h>
+
+static inline uint64_t least_of(uint64_t one, uint64_t other)
+{
+    return one < other ? one : other;
+}
+
+#endif
