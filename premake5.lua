@@ -211,7 +211,8 @@ end
 if fuzzing then
   for _, source in ipairs(os.matchfiles("tests/fuzz/fuzz_*.c")) do
     local name = path.getbasename(source):gsub("^fuzz_", "")
-    open_project("fuzz-" .. name, "ConsoleApp", { source })
+    local beside = name == "filter" and "tests/unit/veil.c" or nil
+    open_project("fuzz-" .. name, "ConsoleApp", { source, beside })
       buildoptions(found.compile)
       linkoptions(found.link)
       links_all()

@@ -33,7 +33,8 @@ static struct memory_peer *peer_of(const struct port_socket *socket)
 
 static struct span bytes_waiting(const struct memory_bytes *bytes)
 {
-    return span_of(bytes->data + bytes->begin, bytes->end - bytes->begin);
+    size_t waiting = bytes->end - bytes->begin;
+    return waiting == 0 ? span_of(NULL, 0) : span_of(bytes->data + bytes->begin, waiting);
 }
 
 static bool bytes_make_room(struct memory_bytes *bytes, size_t size)
@@ -51,7 +52,7 @@ static bool bytes_make_room(struct memory_bytes *bytes, size_t size)
         bytes->data = grown;
         bytes->capacity = capacity;
     }
-    memmove(bytes->data, bytes->data + bytes->begin, waiting);
+    if (waiting > 0) memmove(bytes->data, bytes->data + bytes->begin, waiting);
     bytes->begin = 0;
     bytes->end = waiting;
     return true;
