@@ -139,7 +139,7 @@ Test(options, a_bad_value_or_name_is_refused)
     refused("admin", "", "for example 127.0.0.1:7001 (address \"\": it is empty");
     refused("lua_memory", "1M", "expected a size from 4M to 1024G, for example 256M");
     refused("sandbox", "yes", "one of true|false");
-    refused("reload", "watched", "(did you mean watch?)");
+    refused("reload", "watched", "one of watch|signal; did you mean watch?");
     refused("lua_memry", "1G", "did you mean \"lua_memory\"?");
     refused("colour", "red", "there are listen, framing, max_packet, ");
     refused("colour", "red", ", reload, admin");

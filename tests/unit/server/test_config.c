@@ -124,8 +124,7 @@ Test(config, a_bad_value_is_refused_with_what_is_expected_and_an_example)
     refused("idle_timeout", "inf", "seconds from 0 to");
     refused("idle_timeout", "20,5", "(ten years), a fraction behind a point, for example");
     refused("log", "loud", "one of error|warn|info|debug");
-    refused("log", "warning",
-            "one of error|warn|info|debug, for example info (did you mean warn?)");
+    refused("log", "warning", "one of error|warn|info|debug; did you mean warn?");
     refused("framing", "lines", "framing = \"lines\": ");
     refused("framing", "length,size=5", "framing = \"length,size=5\": ");
     refused("framing", "", "framing = \"\": ");
