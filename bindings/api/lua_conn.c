@@ -317,12 +317,12 @@ static int push_data(lua_State *L, struct link *link)
     return 1;
 }
 
-/* conn.name, of a name that it does not have itself. Upvalue: methods, and the places of fields. */
+/* conn.name, of a name that it does not have itself. Upvalues: the state; methods, and the places of fields. */
 static int conn_index(lua_State *L)
 {
     if (!lua_istable(L, 1)) no_conn(L, 1);
     lua_settop(L, 2);
-    lua_rawget(L, lua_upvalueindex(1));
+    lua_rawget(L, lua_upvalueindex(2));
     if (lua_type(L, 2) != LUA_TNUMBER) return 1;
     int field = (int)lua_tointeger(L, 2);
     struct link *link = find_any(L, 1);
@@ -410,10 +410,12 @@ static void push_metatable(struct runtime *runtime, lua_State *L, uint32_t liste
         lua_setfield(L, -2, "__metatable");
         lua_pushcfunction(L, conn_tostring);
         lua_setfield(L, -2, "__tostring");
-        lua_pushcfunction(L, conn_newindex);
+        lua_pushlightuserdata(L, &runtime->state);
+        lua_pushcclosure(L, conn_newindex, 1);
         lua_setfield(L, -2, "__newindex");
+        lua_pushlightuserdata(L, &runtime->state);
         push_methods(runtime, L, listener);
-        lua_pushcclosure(L, conn_index, 1);
+        lua_pushcclosure(L, conn_index, 2);
         lua_setfield(L, -2, "__index");
         lua_pushvalue(L, -1);
         lua_rawseti(L, -3, index);
