@@ -6,6 +6,7 @@
 #include "server.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     CONNECTIONS = 64,
@@ -14,6 +15,8 @@ enum {
     ANSWER_MAX = RUNNER_HEAD_MAX + ADMIN_TEXT_MAX + 1, /* with a line end behind the text */
     IDLE_S = 5,
     DRAIN_S = 2,
+    TRIES = 100,
+    TRY_MS = 50,
 };
 
 static const char *format_peer(const struct link *link, char *text)
@@ -109,12 +112,15 @@ static void deliver(void *context, struct worker *worker, void *state)
     if (link != NULL) answer_result(link, result);
 }
 
-/* On the runner's. The admin's waits for nobody, so this does not take long. */
+/* On the runner's. The admin's waits for nobody, so this does not take long; it is tried again where there is no
+ * memory to ask it. */
 static void done(void *context, const struct runner_result *result)
 {
     const struct admin *admin = context;
     const struct server_task task = {.run = deliver, .context = (void *)result};
-    server_run_on_workers(admin->server, &task, UINT64_MAX, NULL);
+    struct server *server = worker_server(admin->worker); /* admin->server may not be known yet */
+    for (int i = 0; i < TRIES && !server_run_on_workers(server, &task, UINT64_MAX, NULL); i++)
+        usleep(TRY_MS * 1000);
 }
 
 static void run(struct admin *admin, const struct admin_command *command, struct link *link)
@@ -256,8 +262,9 @@ failed:
 
 void admin_close(struct admin *admin)
 {
-    runner_close(admin->runner);
+    runner_end(admin->runner);
     server_stop(admin->server);
+    runner_close(admin->runner);
     free(admin);
 }
 

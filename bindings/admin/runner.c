@@ -11,13 +11,14 @@ struct asked {
 struct runner {
     void (*done)(void *context, const struct runner_result *result);
     void *context;
-    pthread_t thread;
-    bool has_thread;       /* from the first command on */
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
+    pthread_t thread;
+    bool has_thread;                      /* from the first command on */
     struct asked asked[RUNNER_ASKED_MAX]; /* a ring */
     uint32_t first, count;
     bool ends;
+    /* the thread's own */
     char place[RUNNER_HEAD_MAX + ADMIN_TEXT_MAX];
 };
 
@@ -71,10 +72,10 @@ static void *run_all(void *argument)
 
 bool runner_ask(struct runner *runner, const struct admin_command *command, uint64_t asker)
 {
-    if (!runner->has_thread)
-        runner->has_thread = pthread_create(&runner->thread, NULL, run_all, runner) == 0;
     pthread_mutex_lock(&runner->mutex);
-    bool fine = runner->has_thread && runner->count < RUNNER_ASKED_MAX;
+    if (!runner->has_thread && !runner->ends)
+        runner->has_thread = pthread_create(&runner->thread, NULL, run_all, runner) == 0;
+    bool fine = runner->has_thread && !runner->ends && runner->count < RUNNER_ASKED_MAX;
     if (fine)
         runner->asked[(runner->first + runner->count++) % RUNNER_ASKED_MAX] =
             (struct asked){.command = command, .asker = asker};
@@ -83,13 +84,18 @@ bool runner_ask(struct runner *runner, const struct admin_command *command, uint
     return fine;
 }
 
-void runner_close(struct runner *runner)
+void runner_end(struct runner *runner)
 {
     pthread_mutex_lock(&runner->mutex);
     runner->ends = true;
+    bool has_thread = runner->has_thread;
     pthread_cond_signal(&runner->changed);
     pthread_mutex_unlock(&runner->mutex);
-    if (runner->has_thread) pthread_join(runner->thread, NULL);
+    if (has_thread) pthread_join(runner->thread, NULL);
+}
+
+void runner_close(struct runner *runner)
+{
     pthread_cond_destroy(&runner->changed);
     pthread_mutex_destroy(&runner->mutex);
     free(runner);

@@ -5,7 +5,7 @@
 
 #include "admin/admin.h"
 
-enum { RUNNER_ASKED_MAX = 64 };
+enum { RUNNER_ASKED_MAX = 16 };
 
 struct runner;
 
@@ -24,10 +24,13 @@ enum { RUNNER_HEAD_MAX = 16 };
 struct runner *runner_open(void (*done)(void *context, const struct runner_result *result),
                            void *context);
 
-/* False: RUNNER_ASKED_MAX wait already, or there is no thread to be had. From one thread. */
+/* False: RUNNER_ASKED_MAX wait already, it has ended, or there is no thread to be had. */
 bool runner_ask(struct runner *runner, const struct admin_command *command, uint64_t asker);
 
-/* Waits for the command that runs; what has not begun is not done. */
+/* Waits for the command that runs, and for `done`; what has not begun is not done. */
+void runner_end(struct runner *runner);
+
+/* After that, when nobody can ask any more. */
 void runner_close(struct runner *runner);
 
 /* Runs a command on the calling thread. `result` is filled in but for the asker; its text is in `place`, of

@@ -292,6 +292,8 @@ static void leave_fields(lua_State *L, int conn, const struct link *link)
         push_field(L, link, (enum field)field);
         lua_rawseti(L, conn, field);
     }
+    lua_pushboolean(L, link_data(link) != NULL);
+    lua_rawseti(L, conn, FIELD_DATA);
 }
 
 /* Has it had data? A link remembers: what a script has removed is not made anew. */
@@ -306,7 +308,8 @@ static bool note_data(struct link *link)
 
 static int push_data(lua_State *L, struct link *link)
 {
-    if (note_data(link)) {
+    lua_rawgeti(L, 1, FIELD_DATA); /* what the link has remembered */
+    if (lua_toboolean(L, -1) || note_data(link)) {
         lua_pushnil(L);
         return 1;
     }
@@ -459,7 +462,8 @@ bool lua_conn_add(struct runtime *runtime, struct link *link)
 void lua_conn_remove(struct runtime *runtime, struct link *link)
 {
     struct addition addition = {.runtime = runtime, .link = link};
-    state_protect(&runtime->state, remove_conn, &addition);
+    if (compat_protected(runtime->state.L, remove_conn, &addition) != LUA_OK)
+        lua_pop(runtime->state.L, 1);
     lua_pushnil(runtime->state.L);
     lua_rawseti(runtime->state.L, SLOT_CONNS, (int)link_slot(link) + 1);
 }

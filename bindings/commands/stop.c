@@ -10,9 +10,25 @@
 #define MILLISECOND UINT64_C(1000000)
 enum { POLL_MS = 20 };
 /* After drain_timeout what still lingers is cut, and then scripts have this long to hear of it: in all it is
- * the second that was promised. Those who asked twice wait a little longer, lest a machine that is busy ends
- * others with scripts that do not return; but not for workers of which none has taken a turn for STUCK_MS. */
-enum { LINGER_MS = 250, HEAR_MS = 750, HEAR_AGAIN_MS = 2000, STUCK_MS = 500, CLOSE_MS = 2000 };
+ * the second that was promised. After a second request that is a little longer, lest a machine that is busy ends
+ * others with scripts that do not return; but workers of which none has done anything for handler_timeout, or for
+ * as long before that request, are not waited for. */
+enum {
+    LINGER_MS = 250,
+    HEAR_MS = 750,
+    HEAR_AGAIN_MS = 2000,
+    STUCK_MS = 500,
+    LOOK_MS = 100,
+    CLOSE_MS = 2000
+};
+
+/* How long a worker may do nothing: as long as a handler may run, within those bounds. */
+static uint64_t stuck_after_ns(uint64_t handler_timeout_ns)
+{
+    const uint64_t least_ns = STUCK_MS * MILLISECOND, most_ns = HEAR_AGAIN_MS * MILLISECOND;
+    if (handler_timeout_ns == 0 || handler_timeout_ns > most_ns) return most_ns;
+    return handler_timeout_ns > least_ns ? handler_timeout_ns : least_ns;
+}
 
 static atomic_bool over;
 
@@ -34,21 +50,7 @@ static bool only_stops(const struct server *server)
     return true;
 }
 
-enum await { AWAIT_ENDED, AWAIT_LATE, AWAIT_ASKED_AGAIN };
-
-/* Until the server has ended, the deadline, or a second request. on_stop has more time, as long as any
- * other handler. */
-static enum await await_end(const struct server *server, uint64_t deadline_ns, uint64_t on_stop_ns)
-{
-    while (server_is_active(server)) {
-        uint64_t end_ns = only_stops(server) ? later(deadline_ns, on_stop_ns) : deadline_ns;
-        if (clock_now_ns() >= end_ns) return AWAIT_LATE;
-        if (system_wait_for_stop(POLL_MS)) return AWAIT_ASKED_AGAIN;
-    }
-    return AWAIT_ENDED;
-}
-
-/* What the workers that have not ended have done. */
+/* What the workers that have not ended have done: turns, and connections that ended within one. */
 static uint64_t work_of(const struct server *server)
 {
     uint64_t work = 0;
@@ -56,8 +58,36 @@ static uint64_t work_of(const struct server *server)
         struct server_stats stats;
         server_worker_stats(server, i, &stats);
         work += stats.turns + (uint64_t)server_worker_stage(server, i);
+        for (int reason = 0; reason < LINK_REASONS; reason++) work += stats.closed[reason];
     }
     return work;
+}
+
+/* Since when none of them has done anything. */
+static struct {
+    uint64_t work, since_ns;
+} rest;
+
+static void note_work(const struct server *server)
+{
+    uint64_t work = work_of(server);
+    if (work != rest.work) rest.since_ns = clock_now_ns();
+    rest.work = work;
+}
+
+enum await { AWAIT_ENDED, AWAIT_LATE, AWAIT_ASKED_AGAIN };
+
+/* Until the server has ended, the deadline, or a second request. on_stop has more time, as long as any
+ * other handler. */
+static enum await await_end(const struct server *server, uint64_t deadline_ns, uint64_t on_stop_ns)
+{
+    while (server_is_active(server)) {
+        note_work(server);
+        uint64_t end_ns = only_stops(server) ? later(deadline_ns, on_stop_ns) : deadline_ns;
+        if (clock_now_ns() >= end_ns) return AWAIT_LATE;
+        if (system_wait_for_stop(POLL_MS)) return AWAIT_ASKED_AGAIN;
+    }
+    return AWAIT_ENDED;
 }
 
 /* Some on_stop runs. */
@@ -68,15 +98,14 @@ static bool any_stops(const struct server *server)
     return false;
 }
 
-/* The same when all that is left was told to end at once. */
-static bool await_abort(const struct server *server, uint64_t deadline_ns)
+/* Until the server has ended, the deadline, or all that is left has done nothing for `stuck_ns`, on_stop apart. */
+static bool await_abort(const struct server *server, uint64_t deadline_ns, uint64_t stuck_ns)
 {
-    uint64_t work = 0, since_ns = clock_now_ns();
+    uint64_t look_ns = after_ms(LOOK_MS); /* all of this process may have been stopped */
     while (server_is_active(server)) {
-        uint64_t now_ns = clock_now_ns(), work_now = work_of(server);
-        if (work_now != work) since_ns = now_ns;
-        work = work_now;
-        bool stuck = !any_stops(server) && now_ns - since_ns >= STUCK_MS * MILLISECOND;
+        note_work(server);
+        uint64_t now_ns = clock_now_ns();
+        bool stuck = now_ns >= look_ns && !any_stops(server) && now_ns - rest.since_ns >= stuck_ns;
         if (stuck || now_ns >= deadline_ns) return false;
         system_wait_for_stop(POLL_MS);
     }
@@ -141,10 +170,12 @@ void stop_when_asked(struct server *server, struct reloader *reloader)
     server_drain(server);
     enum await await = await_end(server, deadline_ns, on_stop_ns);
     if (await != AWAIT_ENDED) {
-        uint64_t hear_ms = await == AWAIT_ASKED_AGAIN ? HEAR_AGAIN_MS : HEAR_MS;
+        bool again = await == AWAIT_ASKED_AGAIN;
+        uint64_t hear_ms = again ? HEAR_AGAIN_MS : HEAR_MS;
+        uint64_t stuck_ns = again ? stuck_after_ns(options.handler_timeout_ns) : UINT64_MAX;
         log_line(LOG_WARN, "stopping at once");
         server_abort(server);
-        if (!await_abort(server, after_ms(hear_ms))) {
+        if (!await_abort(server, after_ms(hear_ms), stuck_ns)) {
             tell_stuck(server);
             end_without();
         }

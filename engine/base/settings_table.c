@@ -261,7 +261,7 @@ static bool refuse(const struct settings *settings, const struct setting *settin
     char place[256];
     struct text expected = text_in(place, sizeof place);
     const char *of = settings->of == NULL ? "" : settings->of;
-    if (setting->kind->expect == NULL)
+    if (setting->kind->expect == NULL || reason->kind == ERROR_USAGE)
         return error_set(error, ERROR_INPUT, "%s = \"%.200s\"%s: %.1500s", setting->name, given, of,
                          reason->text);
     setting->kind->expect(setting, given, &expected);

@@ -17,7 +17,7 @@ struct setting;
 /* How values of a kind are read, compared and shown. `field` is what a row's offset leads to. */
 struct setting_kind {
     /* Text into the field, which stays as it was if this says no. *reason is empty at first: it may say what is
-     * wrong, beside what is expected. */
+     * wrong, beside what is expected; or instead of that, as an ERROR_USAGE. */
     bool (*read)(const struct setting *setting, const char *text, void *field,
                  struct error *reason);
 

@@ -172,10 +172,12 @@ static void pump_to_end(struct link *link)
         link_await_end(link);
 }
 
-/* What follows from the end of a filter, when all was read that may be read now. */
+/* What follows from what a filter has heard, when all was read that may be read now. */
 static void note_filter(struct link *link)
 {
     const char *why = stream_broken(&link->stream);
+    const struct filter *filter = link->stream.inbox.filter;
+    if (filter != NULL && filter->has_wire) stream_touch(&link->stream); /* it answers by itself */
     if (why != NULL) {
         link_log(link, LOG_WARN, "closed: %s", why);
         link_end(link, LINK_FRAMING);

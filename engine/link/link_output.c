@@ -29,7 +29,8 @@ static inline bool is_full(const struct link *link, size_t size)
 __attribute__((noinline)) static enum send_result make_room(struct link *link, size_t size)
 {
     while (is_full(link, size))
-        if (!stream_send_now(&link->stream)) return refuse(link, SEND_FULL);
+        if (!stream_send_now(&link->stream))
+            return refuse(link, port_send_waits(&link->stream.socket) ? SEND_FULL : SEND_NO_MEMORY);
     return SEND_OK;
 }
 

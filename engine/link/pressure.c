@@ -184,7 +184,8 @@ static void close_somebody(struct link_home *home, struct link *first)
         link_fail(dawdler, LINK_MEMORY);
     } else {
         link_log(first, LOG_WARN,
-                 "closed: no memory for its packet, and no other connection has waited longer");
+                 "closed: no memory for what it receives or sends, and no other connection has "
+                 "waited longer");
         link_fail(first, LINK_MEMORY);
     }
 }

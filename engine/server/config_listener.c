@@ -31,7 +31,7 @@ static bool read_mode(const struct setting *setting, const char *text, void *fie
         mode = mode * 8 + (unsigned)(*digit - '0');
     if (*digit != '\0' || mode < setting->min || mode > setting->max) return false;
     if (address->family != ADDRESS_UNIX)
-        return error_set(reason, ERROR_INPUT, "only a unix socket has one");
+        return error_set(reason, ERROR_USAGE, "only a unix socket has one");
     address->mode = (uint16_t)mode;
     return true;
 }
@@ -126,7 +126,7 @@ struct config_listener *config_add_listener(struct config *config, const char *a
     struct address parsed;
     if (!address_parse(address, &parsed, error)) return NULL;
     if (config->listener_count == CONFIG_LISTENERS_MAX) {
-        error_set(error, ERROR_INPUT, "there can be at most %d listeners", CONFIG_LISTENERS_MAX);
+        error_set(error, ERROR_INPUT, "listen has at most %d addresses", CONFIG_LISTENERS_MAX);
         return NULL;
     }
     struct config_listener *listener = &config->listeners[config->listener_count++];

@@ -15,7 +15,7 @@ enum filter_state {
     FILTER_OPEN,
     FILTER_ENDED,  /* the peer has said that no more comes; plain bytes may be left inside */
     FILTER_BROKEN, /* the peer has broken the rules, `why`: nothing more is taken from it */
-    FILTER_GONE,   /* it has removed itself: what comes from here on is plain */
+    FILTER_GONE, /* it has removed itself, and has said nothing: what comes from here on is plain */
 };
 
 struct filter;

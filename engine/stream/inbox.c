@@ -75,6 +75,7 @@ static bool absorb_plain(struct inbox *inbox, struct stream_home *home, size_t w
     uint8_t *room = gather_room(&inbox->gather, &home->blocks, wanted, &size);
     if (room == NULL) return false;
     gather_filled(&inbox->gather, take(inbox, home, room, size).made);
+    if (filter_is_over(inbox->filter)) give_all(&inbox->filter->wire, home);
     if (inbox->filter->state == FILTER_GONE) remove_filter(inbox, home);
     return true;
 }

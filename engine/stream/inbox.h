@@ -55,8 +55,8 @@ static inline struct span inbox_front(const struct inbox *inbox)
 static inline bool inbox_has_more(const struct inbox *inbox)
 {
     const struct filter *filter = inbox->filter;
-    return !list_empty(&inbox->parked) ||
-           (filter != NULL && (filter->has_plain || !list_empty(&filter->wire)));
+    return !list_empty(&inbox->parked) || (filter != NULL && !filter_is_over(filter) &&
+                                           (filter->has_plain || !list_empty(&filter->wire)));
 }
 
 /* Is there, or may there be, more behind the front? */

@@ -260,7 +260,7 @@ Test(listen, many_listeners_are_served_up_to_a_limit)
     char *directory = directory_make("main.lua", TELLS_WHERE, "config.lua", config, NULL);
     const char *words[] = {directory, "--backend", backend(), NULL};
     cr_assert_eq(program_run(&out, &err, words), 1, "%s", err);
-    cr_assert_not_null(strstr(err, "at most 32 listeners"), "%s", err);
+    cr_assert_not_null(strstr(err, "listen has at most 32 addresses"), "%s", err);
     free(out);
     free(err);
     directory_remove(directory);

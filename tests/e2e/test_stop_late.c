@@ -133,6 +133,33 @@ Test(stop, a_second_signal_leaves_on_stop_the_same_time_when_draining_is_over)
     server_end(&server);
 }
 
+/* All of them end in one turn, which takes longer than any of their handlers may. */
+Test(stop, a_second_signal_leaves_connections_that_end_one_by_one_their_time)
+{
+    enum { CLIENTS = 100 };
+    static const char script[] = "function on_receive(conn, packet) conn:send(packet) end\n"
+                                 "function on_disconnect()\n"
+                                 "  local begun = os.clock()\n"
+                                 "  while os.clock() < begun + 0.01 do end\n"
+                                 "end\n"
+                                 "function on_stop() server.log('info', 'at last') end\n";
+    struct server server = server_begin(&(struct begin){
+        .script = script,
+        .flags = {"--workers", "1", "--drain-timeout", "1000", "--handler-timeout", "0.3"}});
+    int clients[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = client_connect(&server);
+        client_ask(clients[i], "hello", "hello");
+    }
+    server_signal(&server, SIGTERM);
+    server_expect_log(&server, "stopping:");
+    server_signal_again(&server, SIGTERM);
+    expect_status(&server, 0);
+    server_expect_log(&server, "at last\n");
+    for (int i = 0; i < CLIENTS; i++) close(clients[i]);
+    server_end(&server);
+}
+
 /* New code is loaded by the workers, on which the one that reloads waits for some seconds. */
 Test(stop, a_second_signal_does_not_wait_for_a_reload)
 {

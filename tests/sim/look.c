@@ -145,6 +145,10 @@ static void look_at_links(struct world *world, const struct link_home *home)
                     link->stream.state == STREAM_CLOSING,
                 "peer %u: %zu bytes are queued, and none is being sent", peer->number,
                 link->stream.outbox.pending);
+        promise(link->stream.inbox.filter == NULL || !link->stream.inbox.filter->has_wire ||
+                    link->stream.socket.sending || unsealed ||
+                    (link->stream.state != STREAM_OPEN && !is_opening),
+                "peer %u: its filter has something to say, and nothing is sent", peer->number);
         promise(link->stream.socket.sending || !draining || is_shut(link) || unsealed,
                 "peer %u: all is sent, and it was not told so", peer->number);
         bool wanted =

@@ -52,6 +52,7 @@ void veil_peer_put(struct veil_peer *peer, struct span plain, struct buffer *wir
         wire_append_bytes(wire, span_of(record, size));
         plain = span_skip(plain, part.size);
         if (draw_chance(&peer->draw, 50)) add(wire, VEIL_PADDING, span_text("------"));
+        if (draw_chance(&peer->draw, 50)) add(wire, VEIL_QUESTION, span_text("?"));
     }
 }
 

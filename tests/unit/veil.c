@@ -82,7 +82,7 @@ static struct veil *veil_of(struct filter *filter)
 static void note(struct veil *veil)
 {
     struct filter *filter = &veil->filter;
-    filter->has_plain = veil->plain_begin < veil->plain_end && filter->state != FILTER_BROKEN;
+    filter->has_plain = veil->plain_begin < veil->plain_end; /* also when it is broken */
     filter->has_wire = veil->say_begin < veil->say_end || veil->back_size > 0 || veil->ends;
     filter->held = veil->have;
 }
@@ -90,6 +90,11 @@ static void note(struct veil *veil)
 static void say(struct veil *veil, enum veil_type type, struct span payload)
 {
     if (veil->say_begin == veil->say_end) veil->say_begin = veil->say_end = 0;
+    if (veil->say_begin > 0) {
+        memmove(veil->say, veil->say + veil->say_begin, veil->say_end - veil->say_begin);
+        veil->say_end -= veil->say_begin;
+        veil->say_begin = 0;
+    }
     check(veil->say_end + VEIL_HEAD + payload.size <= SAY_MAX);
     veil->say_end += veil_record(veil->say + veil->say_end, type, payload);
 }
@@ -115,7 +120,7 @@ static void greet(struct veil *veil, struct span hello)
     }
     uint8_t rounds = hello.data[1], flags = hello.data[2];
     veil->round++;
-    if (flags & VEIL_LIFT) {
+    if (flags & VEIL_LIFT && veil->round == 1) {
         veil->filter.state = FILTER_GONE;
     } else if (veil->round < rounds) {
         say_filler(veil, VEIL_ANSWER);
@@ -140,6 +145,10 @@ static void open_record(struct veil *veil)
         return;
     }
     if (type == VEIL_PADDING) return;
+    if (type == VEIL_QUESTION) {
+        if (veil->say_end - veil->say_begin < SAY_MAX / 4) say_filler(veil, VEIL_PADDING);
+        return;
+    }
     if (type == VEIL_FAREWELL) {
         veil->filter.state = FILTER_ENDED;
         return;
@@ -201,6 +210,8 @@ static struct filter_step take(struct filter *filter, struct span wire, uint8_t 
         step.used = VEIL_HEAD;
         filter->state = FILTER_ENDED;
     }
+    if (filter->has_plain && veil->have == 0 && wire.size > 0 && wire.data[0] == 0xff)
+        refuse(veil, "no record begins so");
     if (!filter->has_plain) {
         step.used = add_to_record(veil, wire);
         if (filter->state != FILTER_BROKEN && is_complete(veil)) open_record(veil);

@@ -9,6 +9,7 @@
  *     masked   plain bytes, each with a mask
  *     packed   how many (one byte); then plain bytes below 128, eight of them in seven
  *     padding  nothing
+ *     question the client's: it is answered with padding
  *     farewell no more will come
  *     refusal  the server's: it takes no more
  *
@@ -26,13 +27,14 @@ enum veil_type {
     VEIL_MASKED = 'M',
     VEIL_PACKED = 'S',
     VEIL_PADDING = 'P',
+    VEIL_QUESTION = 'Q',
     VEIL_FAREWELL = 'E',
     VEIL_REFUSAL = 'R',
 };
 
 enum veil_flag {
     VEIL_TURN_AWAY = 1, /* the server is to refuse in the last round */
-    VEIL_LIFT = 2,      /* ... or to remove the filter in the first, without an answer */
+    VEIL_LIFT = 2,      /* ... or to remove the filter in the first: without an answer */
 };
 
 enum { VEIL_HEAD = 3, VEIL_PAYLOAD_MAX = 200, VEIL_MASK = 0x5a, VEIL_ROUNDS_MAX = 3 };

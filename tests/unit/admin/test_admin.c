@@ -473,6 +473,24 @@ Test(admin, closing_waits_for_the_command_that_runs_and_sends_its_answer)
     pthread_join(closing, NULL);
 }
 
+/* Whatever moment it is at when it is told to end. */
+Test(admin, commands_that_come_with_its_end_do_no_harm)
+{
+    enum { ROUNDS = 5, PEERS = 4 };
+    struct test test;
+    char bytes[64];
+    for (int round = 0; round < ROUNDS; round++) {
+        intptr_t peers[PEERS];
+        begin(&test);
+        for (int i = 0; i < PEERS; i++) peers[i] = say_text(&test, "hello\n");
+        finish(&test);
+        for (int i = 0; i < PEERS; i++) {
+            while (peer_receive(peers[i], bytes, sizeof bytes) > 0) continue;
+            peer_close(peers[i]);
+        }
+    }
+}
+
 Test(admin, a_taken_address_is_told_with_what_to_set)
 {
     struct test test;

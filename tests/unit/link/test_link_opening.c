@@ -151,6 +151,21 @@ Test(link_opening, bytes_that_break_the_rules_end_an_open_one)
     offline_close(offline);
 }
 
+Test(link_opening, what_a_filter_answers_by_itself_goes_out)
+{
+    begin_plainly();
+    struct offline_peer *peer = connect_to(offline);
+    say_hello(peer, 1, 1, 0);
+    first_record(peer);
+    send_record(peer, VEIL_QUESTION, (struct span){NULL, 0});
+    cr_assert(offline_run(offline));
+    cr_assert_eq(first_record(peer), VEIL_PADDING);
+    cr_assert_eq(noted.received, 0);
+    link_pause(noted.link);
+    cr_assert(offline_run(offline));
+    offline_close(offline);
+}
+
 Test(link_opening, a_farewell_is_the_end)
 {
     begin_plainly();

@@ -366,6 +366,6 @@ Test(config, there_is_room_for_32_listeners)
     struct error error = {0};
     for (int i = 0; i < CONFIG_LISTENERS_MAX; i++) add(&config, "0");
     cr_assert_null(config_add_listener(&config, "0", &error));
-    says(&error, "at most 32 listeners");
+    says(&error, "listen has at most 32 addresses");
     finish(&config);
 }

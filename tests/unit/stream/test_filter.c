@@ -352,6 +352,23 @@ Test(filter, whoever_breaks_its_rules_is_told_so)
     close_all();
 }
 
+Test(filter, whoever_breaks_its_rules_is_done_with_whatever_is_left_inside)
+{
+    char text[151];
+    memset(text, 't', 150);
+    text[150] = '\0';
+    open_through();
+    send_masked(text);
+    cr_assert(memory_peer_send(&one.peer, span_of("\xff", 1)));
+    desk_turn(&one);
+    for (int i = 0; i < 2; i++) cr_assert(inbox_absorb(&one.stream.inbox, &one.home, SIZE_MAX, 0));
+    cr_assert_str_eq(stream_broken(&one.stream), "no record begins so");
+    cr_assert(one.stream.inbox.filter->has_plain);
+    cr_assert_not(inbox_has_more(&one.stream.inbox));
+    cr_assert_eq(one.home.parked_blocks, 0);
+    close_all();
+}
+
 /* ---- memory ---- */
 
 static struct list taken;
