@@ -6,7 +6,7 @@
 #include "server.h"
 
 #include <stdlib.h>
-#include <unistd.h>
+#include <time.h>
 
 enum {
     CONNECTIONS = 64,
@@ -119,8 +119,9 @@ static void done(void *context, const struct runner_result *result)
     const struct admin *admin = context;
     const struct server_task task = {.run = deliver, .context = (void *)result};
     struct server *server = worker_server(admin->worker); /* admin->server may not be known yet */
+    const struct timespec pause = {.tv_nsec = TRY_MS * 1000000L};
     for (int i = 0; i < TRIES && !server_run_on_workers(server, &task, UINT64_MAX, NULL); i++)
-        usleep(TRY_MS * 1000);
+        nanosleep(&pause, NULL);
 }
 
 static void run(struct admin *admin, const struct admin_command *command, struct link *link)

@@ -66,13 +66,13 @@ static uint64_t work_of(const struct server *server)
 /* Since when none of them has done anything. */
 static struct {
     uint64_t work, since_ns;
-} rest;
+} progress;
 
 static void note_work(const struct server *server)
 {
     uint64_t work = work_of(server);
-    if (work != rest.work) rest.since_ns = clock_now_ns();
-    rest.work = work;
+    if (work != progress.work) progress.since_ns = clock_now_ns();
+    progress.work = work;
 }
 
 enum await { AWAIT_ENDED, AWAIT_LATE, AWAIT_ASKED_AGAIN };
@@ -105,7 +105,8 @@ static bool await_abort(const struct server *server, uint64_t deadline_ns, uint6
     while (server_is_active(server)) {
         note_work(server);
         uint64_t now_ns = clock_now_ns();
-        bool stuck = now_ns >= look_ns && !any_stops(server) && now_ns - rest.since_ns >= stuck_ns;
+        bool stuck =
+            now_ns >= look_ns && !any_stops(server) && now_ns - progress.since_ns >= stuck_ns;
         if (stuck || now_ns >= deadline_ns) return false;
         system_wait_for_stop(POLL_MS);
     }

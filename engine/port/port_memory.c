@@ -34,7 +34,7 @@ static struct memory_peer *peer_of(const struct port_socket *socket)
 static struct span bytes_waiting(const struct memory_bytes *bytes)
 {
     size_t waiting = bytes->end - bytes->begin;
-    return waiting == 0 ? span_of(NULL, 0) : span_of(bytes->data + bytes->begin, waiting);
+    return waiting == 0 ? span_text("") : span_of(bytes->data + bytes->begin, waiting);
 }
 
 static bool bytes_make_room(struct memory_bytes *bytes, size_t size)

@@ -101,6 +101,12 @@ void link_hold(struct link *link)
     check(false);
 }
 
+struct server *worker_server(const struct worker *worker)
+{
+    (void)worker;
+    check(false);
+}
+
 struct link *worker_find(const struct worker *worker, uint64_t id)
 {
     (void)worker, (void)id;
