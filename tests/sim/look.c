@@ -168,7 +168,9 @@ static void look_at_links(struct world *world, const struct link_home *home)
                      (link->stream.inbox.filter == NULL ||
                       list_empty(&link->stream.inbox.filter->wire))),
                 "peer %u: it keeps blocks of the port's, and waits", peer->number);
-        peer->starves = peer->starves || link->gates & GATE_STARVED || unsealed;
+        bool is_deaf = /* others that wait keep all that can be received into */
+            link_home_starving(home) && port_sim_of(home->streams.port)->landing.free_count == 0;
+        peer->starves = peer->starves || link->gates & GATE_STARVED || unsealed || is_deaf;
         if (!(link->gates & GATE_STARVED))
             peer->starved_ns = 0;
         else if (peer->starved_ns == 0 || begins_anew(link, peer)) /* a turn may harvest twice */
