@@ -40,9 +40,12 @@ static bool is_power(const struct setting *setting, uint64_t value)
     return is_within(setting, value) && (value & (value - 1)) == 0;
 }
 
-static bool take(const struct setting *setting, void *field, bool known, uint64_t value)
+static bool read_number(const struct setting *setting, const char *text, void *field,
+                        bool (*parse)(const char *text, uint64_t *value),
+                        bool (*allows)(const struct setting *setting, uint64_t value))
 {
-    if (!known || !is_within(setting, value)) return false;
+    uint64_t value;
+    if (!parse(text, &value) || !allows(setting, value)) return false;
     store(setting, field, value);
     return true;
 }
@@ -65,10 +68,8 @@ static void show_number(const struct setting *setting, const void *field, struct
 static bool read_size(const struct setting *setting, const char *text, void *field,
                       struct error *reason)
 {
-    uint64_t value = 0;
     (void)reason;
-    bool known = settings_size(text, &value);
-    return take(setting, field, known, value);
+    return read_number(setting, text, field, settings_size, is_within);
 }
 
 static void expect_size(const struct setting *setting, const char *given, struct text *expected)
@@ -86,10 +87,8 @@ static void show_size(const struct setting *setting, const void *field, struct t
 static bool read_seconds(const struct setting *setting, const char *text, void *field,
                          struct error *reason)
 {
-    uint64_t value = 0;
     (void)reason;
-    bool known = settings_seconds(text, &value);
-    return take(setting, field, known, value);
+    return read_number(setting, text, field, settings_seconds, is_within);
 }
 
 static void expect_seconds(const struct setting *setting, const char *given, struct text *expected)
@@ -104,21 +103,19 @@ static void show_seconds(const struct setting *setting, const void *field, struc
     text_add(shown, "%g", (double)load(setting, field) / 1e9);
 }
 
-static bool read_integer(const char *text, uint64_t *value)
+static bool parse_count(const char *text, uint64_t *value)
 {
     int64_t count;
-    bool known = settings_integer(text, &count) && count >= 0;
-    *value = known ? (uint64_t)count : 0;
-    return known;
+    if (!settings_integer(text, &count) || count < 0) return false;
+    *value = (uint64_t)count;
+    return true;
 }
 
 static bool read_count(const struct setting *setting, const char *text, void *field,
                        struct error *reason)
 {
-    uint64_t value;
     (void)reason;
-    bool known = read_integer(text, &value);
-    return take(setting, field, known, value);
+    return read_number(setting, text, field, parse_count, is_within);
 }
 
 static void expect_count(const struct setting *setting, const char *given, struct text *expected)
@@ -130,10 +127,8 @@ static void expect_count(const struct setting *setting, const char *given, struc
 static bool read_power(const struct setting *setting, const char *text, void *field,
                        struct error *reason)
 {
-    uint64_t value;
     (void)reason;
-    bool known = read_integer(text, &value);
-    return take(setting, field, known && is_power(setting, value), value);
+    return read_number(setting, text, field, parse_count, is_power);
 }
 
 static void expect_power(const struct setting *setting, const char *given, struct text *expected)
@@ -170,9 +165,12 @@ static size_t words_count(const struct setting *setting)
 static bool read_word(const struct setting *setting, const char *text, void *field,
                       struct error *reason)
 {
+    for (uint64_t i = 0; setting->words[i] != NULL; i++) {
+        if (strcmp(setting->words[i], text) != 0 || !is_within(setting, i)) continue;
+        store(setting, field, i);
+        return true;
+    }
     const char *nearest = settings_nearest(text, setting->words, words_count(setting));
-    for (uint64_t i = 0; setting->words[i] != NULL; i++)
-        if (strcmp(setting->words[i], text) == 0) return take(setting, field, true, i);
     if (nearest != NULL) error_set(reason, ERROR_INPUT, "did you mean %s?", nearest);
     return false;
 }

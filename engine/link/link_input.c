@@ -18,7 +18,7 @@ static void reject(struct link *link, struct span input, const struct frame_cut 
 /* Moves up to `size` bytes of the first parked block into the gather. */
 static bool absorb(struct link *link, size_t size)
 {
-    return inbox_absorb(&link->stream.inbox, &link->home->streams, size, link->cursor.wanted);
+    return stream_absorb(&link->stream, size, link->cursor.wanted);
 }
 
 /* The packet at the front is not complete: more bytes are brought to it, if there are any. */
@@ -172,12 +172,10 @@ static void pump_to_end(struct link *link)
         link_await_end(link);
 }
 
-/* What follows from what a filter has heard, when all was read that may be read now. */
+/* What follows from the end of a filter, when all was read that may be read now. */
 static void note_filter(struct link *link)
 {
     const char *why = stream_broken(&link->stream);
-    const struct filter *filter = link->stream.inbox.filter;
-    if (filter != NULL && filter->has_wire) stream_touch(&link->stream); /* it answers by itself */
     if (why != NULL) {
         link_log(link, LOG_WARN, "closed: %s", why);
         link_end(link, LINK_FRAMING);

@@ -1,6 +1,8 @@
 /* link_time.c - what happens when a connection's time is over, and how long it may be silent. */
 #include "link/link.h"
 
+#include "base/least.h"
+
 enum { FEW_LINKS = 16 }; /* of one worker: a person may be trying it out */
 enum { LOOKS = 4 };      /* within idle_limit_ns, at what a slow peer takes */
 
@@ -107,7 +109,7 @@ static void judge_slow(struct link *link)
     uint64_t next_ns = since_ns + link->idle_limit_ns;
     uint64_t look_ns = now_ns + link->idle_limit_ns / LOOKS, silent_ns = now_ns - since_ns;
     if (silent_ns < link->idle_limit_ns) {
-        link->next_ns = look_ns < next_ns ? look_ns : next_ns;
+        link->next_ns = least_of(look_ns, next_ns);
         return;
     }
     link_log(link, LOG_INFO, "closed: it has read nothing for %llu.%llu s, with %zu bytes queued",

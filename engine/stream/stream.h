@@ -134,6 +134,15 @@ static inline void stream_touch(struct stream *stream)
     stream->home->touches++;
 }
 
+/* inbox_absorb; what a filter answers by itself is sent. */
+static inline bool stream_absorb(struct stream *stream, size_t size, size_t wanted)
+{
+    if (!inbox_absorb(&stream->inbox, stream->home, size, wanted)) return false;
+    const struct filter *filter = stream->inbox.filter;
+    if (filter != NULL && filter->has_wire) stream_touch(stream);
+    return true;
+}
+
 /* Sends what is queued, in the middle of a turn. False if the peer takes no more now, or has gone. It calls
  * only `broke`, for a script may be running: what is owed then follows at the end of the turn. */
 bool stream_send_now(struct stream *stream);

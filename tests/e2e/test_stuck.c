@@ -1,4 +1,4 @@
-/* A worker that does not come back from a script: whoever commands the server is answered all the same. */
+/* A worker that does not come back from a script: commands are answered all the same. */
 #include "harness_process.h"
 
 #include <signal.h>

@@ -291,7 +291,7 @@ Test(admin, who_sends_no_more_is_answered_however_late)
     finish(&test);
 }
 
-/* Those who wait for an answer are not silent: whoever says nothing has to go before them. */
+/* A connection that waits for an answer is not silent: one without a command has to go before it. */
 Test(admin, who_waits_for_an_answer_keeps_its_place)
 {
     struct test test;

@@ -21,6 +21,14 @@ static void say_hello(uint8_t round, uint8_t rounds, uint8_t flags)
     desk_turn(&one);
 }
 
+/* More than a block holds: 150 bytes. */
+static const char *long_text(void)
+{
+    static char text[151];
+    memset(text, 't', 150);
+    return text;
+}
+
 static void send_masked(const char *text)
 {
     uint8_t record[VEIL_RECORD_MAX];
@@ -145,9 +153,7 @@ Test(filter, what_came_with_the_last_hello_is_there)
 
 Test(filter, whatever_stays_inside_after_a_read_is_told_of)
 {
-    char text[151];
-    memset(text, 't', 150);
-    text[150] = '\0';
+    const char *text = long_text();
     open_through();
     send_masked(text);
     desk_turn(&one);
@@ -296,9 +302,7 @@ Test(filter, the_peers_farewell_is_the_end_of_what_comes)
 
 Test(filter, a_farewell_is_no_end_of_what_is_left_inside)
 {
-    char text[151];
-    memset(text, 't', 150);
-    text[150] = '\0';
+    const char *text = long_text();
     open_through();
     send_masked(text);
     send_record(VEIL_FAREWELL, NULL, 0);
@@ -354,9 +358,7 @@ Test(filter, whoever_breaks_its_rules_is_told_so)
 
 Test(filter, whoever_breaks_its_rules_is_done_with_whatever_is_left_inside)
 {
-    char text[151];
-    memset(text, 't', 150);
-    text[150] = '\0';
+    const char *text = long_text();
     open_through();
     send_masked(text);
     cr_assert(memory_peer_send(&one.peer, span_of("\xff", 1)));
