@@ -10,14 +10,15 @@
 #define MILLISECOND UINT64_C(1000000)
 enum { POLL_MS = 20 };
 /* After drain_timeout what still lingers is cut, and then scripts have this long to hear of it: in all it is
- * the second that was promised. After a second request that is a little longer, lest a machine that is busy ends
- * others with scripts that do not return; but workers of which none has done anything for handler_timeout, or for
- * as long before that request, are not waited for. */
+ * the second that was promised. After a second request they have as long as connections keep ending, HEAR_AGAIN_MS
+ * at most: workers of which none has done anything for handler_timeout, or for as long before that request, are
+ * not waited for, nor an on_stop for more than QUIET_MS. */
 enum {
     LINGER_MS = 250,
     HEAR_MS = 750,
-    HEAR_AGAIN_MS = 2000,
+    HEAR_AGAIN_MS = 8000,
     STUCK_MS = 500,
+    QUIET_MS = 2000,
     LOOK_MS = 100,
     CLOSE_MS = 2000
 };
@@ -25,7 +26,7 @@ enum {
 /* How long a worker may do nothing: as long as a handler may run, within those bounds. */
 static uint64_t stuck_after_ns(uint64_t handler_timeout_ns)
 {
-    const uint64_t least_ns = STUCK_MS * MILLISECOND, most_ns = HEAR_AGAIN_MS * MILLISECOND;
+    const uint64_t least_ns = STUCK_MS * MILLISECOND, most_ns = QUIET_MS * MILLISECOND;
     if (handler_timeout_ns == 0 || handler_timeout_ns > most_ns) return most_ns;
     return handler_timeout_ns > least_ns ? handler_timeout_ns : least_ns;
 }
@@ -98,17 +99,25 @@ static bool any_stops(const struct server *server)
     return false;
 }
 
-/* Until the server has ended, the deadline, or all that is left has done nothing for `stuck_ns`, on_stop apart. */
-static bool await_abort(const struct server *server, uint64_t deadline_ns, uint64_t stuck_ns)
+/* None of the workers has done anything for so long. An on_stop is given QUIET_MS from the request on. */
+static bool nothing_done(const struct server *server, uint64_t begun_ns, uint64_t stuck_ns)
 {
-    uint64_t look_ns = after_ms(LOOK_MS); /* all of this process may have been stopped */
+    uint64_t now_ns = clock_now_ns();
+    if (now_ns - begun_ns < LOOK_MS * MILLISECOND)
+        return false; /* this process may have been stopped */
+    if (!any_stops(server)) return now_ns - progress.since_ns >= stuck_ns;
+    uint64_t since_ns = progress.since_ns > begun_ns ? progress.since_ns : begun_ns;
+    return now_ns - since_ns >= QUIET_MS * MILLISECOND;
+}
+
+/* Until the server has ended, the deadline, nothing is done any more, or another request. */
+static bool await_abort(const struct server *server, uint64_t hear_ms, uint64_t stuck_ns)
+{
+    uint64_t begun_ns = clock_now_ns(), deadline_ns = after_ms(hear_ms);
     while (server_is_active(server)) {
         note_work(server);
-        uint64_t now_ns = clock_now_ns();
-        bool stuck =
-            now_ns >= look_ns && !any_stops(server) && now_ns - progress.since_ns >= stuck_ns;
-        if (stuck || now_ns >= deadline_ns) return false;
-        system_wait_for_stop(POLL_MS);
+        if (clock_now_ns() >= deadline_ns || nothing_done(server, begun_ns, stuck_ns)) return false;
+        if (system_wait_for_stop(POLL_MS)) return false;
     }
     return true;
 }
@@ -176,7 +185,7 @@ void stop_when_asked(struct server *server, struct reloader *reloader)
         uint64_t stuck_ns = again ? stuck_after_ns(options.handler_timeout_ns) : UINT64_MAX;
         log_line(LOG_WARN, "stopping at once");
         server_abort(server);
-        if (!await_abort(server, after_ms(hear_ms), stuck_ns)) {
+        if (!await_abort(server, hear_ms, stuck_ns)) {
             tell_stuck(server);
             end_without();
         }
