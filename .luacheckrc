@@ -12,7 +12,7 @@ read_globals = {
 }
 globals = {
   "on_start", "on_connect", "on_receive", "on_drain", "on_idle", "on_disconnect",
-  "on_message", "on_unload", "on_load", "on_stop",
+  "on_message", "on_call", "on_unload", "on_load", "on_stop",
 }
 
 -- Tests have one name more.

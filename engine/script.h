@@ -198,6 +198,10 @@ struct link *worker_next(const struct worker *worker, const struct link *link);
  * becomes of it there is only logged. */
 enum send_result worker_send(struct worker *worker, uint64_t id, struct span packet);
 
+/* Closes a connection of any worker, as link_close with that word does (no bytes: without one). For another worker's,
+ * SEND_OK means that it was posted; if the connection has gone meanwhile, that is what was asked for. */
+enum send_result worker_close_link(struct worker *worker, uint64_t id, struct span word);
+
 /* Sends to every open connection of every worker but `except` (NULL: to all). *count: how many of
  * this worker's it was queued on. */
 enum send_result worker_broadcast(struct worker *worker, struct span packet,

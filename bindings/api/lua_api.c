@@ -9,6 +9,7 @@ static void open(struct runtime *runtime)
     lua_group_open(runtime);
     lua_shared_open(runtime);
     lua_message_open(runtime);
+    lua_call_open(runtime);
     lua_conn_open(runtime);
     lua_setglobal(L, "server");
 }

@@ -16,6 +16,7 @@ void lua_shared_open(struct runtime *runtime);
 void lua_message_open(struct runtime *runtime);
 uint64_t lua_message_generation(struct span bytes);
 bool lua_message_push(struct runtime *runtime, lua_State *to, struct span bytes);
+void lua_call_open(struct runtime *runtime);
 void lua_group_open(struct runtime *runtime);
 void lua_group_close(struct runtime *runtime);
 void lua_conn_open(struct runtime *runtime); /* and send, broadcast */
@@ -29,5 +30,8 @@ void lua_conn_remove(struct runtime *runtime, struct link *link);
 struct link *lua_conn_check(lua_State *L, int index);
 const struct link *lua_conn_check_except(lua_State *L, int index);
 int lua_conn_answer(lua_State *L, enum send_result result);
+
+/* server.close, for lua_call.c. */
+int lua_conn_close_any(lua_State *L);
 
 #endif

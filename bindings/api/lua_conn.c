@@ -98,6 +98,15 @@ static int lua_send(lua_State *L)
     return lua_conn_answer(L, worker_send(runtime_of(L)->worker, id, packet));
 }
 
+/* server.close(conn_or_id [, reason]): of any worker */
+int lua_conn_close_any(lua_State *L)
+{
+    uint64_t id = check_conn_or_id(L, 1);
+    size_t size = 0;
+    const char *word = luaL_optlstring(L, 2, "", &size);
+    return lua_conn_answer(L, worker_close_link(runtime_of(L)->worker, id, span_of(word, size)));
+}
+
 __attribute__((noinline)) static int send_to_any(lua_State *L)
 {
     struct link *link = lua_conn_check(L, 1);

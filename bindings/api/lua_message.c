@@ -30,7 +30,8 @@ static int server_post(lua_State *L)
     uint32_t target;
     bool known = read_worker(L, 1, &target);
     luaL_checkany(L, 2);
-    const char *code = value_encode(L, 2, code_generation(runtime), &bytes);
+    const char *code = value_encode(L, (struct value_list){.first = 2, .last = 2, .verb = "post"},
+                                    code_generation(runtime), &bytes);
     if (code != NULL) {
         state_refuse(L, code);
         lua_pushvalue(L, -3); /* why */

@@ -23,6 +23,8 @@ enum tag {
 
 struct writer {
     lua_State *L;
+    const char *verb;
+    int number;    /* of the value that is written, of several; 0: of one */
     int place;     /* on the stack: the userdata that has the bytes */
     uint8_t *data; /* its memory */
     size_t size, capacity;
@@ -60,21 +62,22 @@ static void write_path(const struct writer *writer, char path[PATH_SIZE])
 {
     size_t size = 0;
     path[0] = '\0';
+    if (writer->number > 0) size = (size_t)snprintf(path, PATH_SIZE, "#%d", writer->number);
     for (int i = 0; i < writer->depth; i++) {
         write_key(writer->L, writer->keys[i], path + size, PATH_SIZE - size);
         size += strlen(path + size);
     }
 }
 
-/* Raises "cannot post WHAT (at WHERE)". */
+/* Raises "cannot POST WHAT (at WHERE)". */
 static void refuse(const struct writer *writer, const char *what)
 {
     char path[PATH_SIZE];
     write_path(writer, path);
     if (path[0] == '\0')
-        luaL_error(writer->L, "cannot post %s", what);
+        luaL_error(writer->L, "cannot %s %s", writer->verb, what);
     else
-        luaL_error(writer->L, "cannot post %s (at %s)", what, path);
+        luaL_error(writer->L, "cannot %s %s (at %s)", writer->verb, what, path);
 }
 
 /* The functions that write return false if the value is too much; *code says for what. */
@@ -191,14 +194,23 @@ static bool write_value(struct writer *writer, int index)
     }
 }
 
-const char *value_encode(lua_State *L, int index, uint64_t stamp, struct span *bytes)
+static bool write_all(struct writer *writer, struct value_list values)
 {
-    struct writer writer = {.L = L, .capacity = SIZE_FIRST};
-    index = lua_absindex(L, index);
+    for (int i = values.first; i <= values.last; i++) {
+        if (values.last > values.first) writer->number = i - values.first + 1;
+        if (!write_value(writer, i)) return false;
+    }
+    return true;
+}
+
+const char *value_encode(lua_State *L, struct value_list values, uint64_t stamp, struct span *bytes)
+{
+    struct writer writer = {.L = L, .capacity = SIZE_FIRST, .verb = values.verb};
+    check(values.first > 0);
     luaL_checkstack(L, LUA_MINSTACK, "no room for a value to post");
     writer.data = lua_newuserdatauv(L, SIZE_FIRST, 0);
     writer.place = lua_gettop(L);
-    bool fine = write_bytes(&writer, &stamp, sizeof stamp) && write_value(&writer, index);
+    bool fine = write_bytes(&writer, &stamp, sizeof stamp) && write_all(&writer, values);
     check(fine == (writer.code == NULL));
     lua_settop(L, writer.place);
     if (!fine) lua_pushstring(L, writer.why);
@@ -277,10 +289,13 @@ uint64_t value_stamp(struct span bytes)
     return stamp;
 }
 
-void value_decode(lua_State *L, struct span bytes)
+int value_decode(lua_State *L, struct span bytes)
 {
+    int count = 0;
     bytes = span_skip(bytes, sizeof(uint64_t)); /* the stamp */
-    luaL_checkstack(L, LUA_MINSTACK, "no room for a value that was posted");
-    read_value(L, &bytes, read_tag(&bytes), 0);
-    check(bytes.size == 0);
+    for (; bytes.size > 0; count++) {
+        luaL_checkstack(L, LUA_MINSTACK, "no room for a value that was posted");
+        read_value(L, &bytes, read_tag(&bytes), 0);
+    }
+    return count;
 }

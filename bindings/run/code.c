@@ -13,7 +13,7 @@ static struct code *make_code(const struct plan *plan)
     if (code == NULL) return NULL;
     code->source = plan->source;
     code->generation = plan->generation;
-    code->handlers = LUA_NOREF;
+    code->handlers = code->calls = LUA_NOREF;
     list_init(&code->timers);
     source_hold(code->source);
     return code;
@@ -49,6 +49,7 @@ static void drop_code(struct runtime *runtime, struct code *code)
     if (code == NULL) return;
     timers_stop_all(&code->timers);
     luaL_unref(runtime->state.L, LUA_REGISTRYINDEX, code->handlers);
+    luaL_unref(runtime->state.L, LUA_REGISTRYINDEX, code->calls);
     source_drop(code->source);
     free(code);
     drop_environments(runtime);
@@ -170,6 +171,13 @@ bool code_switch(struct runtime *runtime, bool reload, struct error *error)
     lua_replace(runtime->state.L, SLOT_HANDED);
     drop_code(runtime, old);
     return fine;
+}
+
+void code_catch_up(struct runtime *runtime, uint64_t generation)
+{
+    struct error error = {.kind = ERROR_NONE};
+    if (runtime->next == NULL || runtime->next->generation > generation) return;
+    if (!code_switch(runtime, true, &error)) log_line(LOG_ERROR, "%s", error.text);
 }
 
 void code_close(struct runtime *runtime)

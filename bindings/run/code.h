@@ -23,6 +23,7 @@ struct code {
     uint64_t generation;
     struct environment *environment; /* NULL: it has none yet */
     int handlers;                    /* in the registry: table, enum handler + 1 -> function */
+    int calls;                       /* in the registry: table, on_call; or LUA_NOREF */
     bool has[HANDLERS];
     struct list timers; /* made while it was loaded */
 };
@@ -45,6 +46,9 @@ void code_discard(struct runtime *runtime);
 /* Makes what was prepared the code that runs. `reload`: on_unload and on_load are called; their
  * failure is told in *error, and does not stop it. False if one failed. */
 bool code_switch(struct runtime *runtime, bool reload, struct error *error);
+
+/* What comes from a generation that is prepared here: it is time to switch to it. */
+void code_catch_up(struct runtime *runtime, uint64_t generation);
 
 /* At the end. */
 void code_close(struct runtime *runtime);

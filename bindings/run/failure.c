@@ -16,6 +16,7 @@ const char *run_name(const struct run *run)
 {
     switch (run->kind) {
     case RUN_TIMER: return "timer";
+    case RUN_CALL: return "on_call";
     case RUN_MAIN: return "main.lua";
     case RUN_TEST: return "test";
     default: return handler_names[run->kind];
@@ -58,6 +59,7 @@ static bool may_tell(struct failure *failure, const char *text)
 static void put_failure(const struct failure *failure, const char *text)
 {
     struct error *witness = failure->run->runtime->program->witness;
+    if (failure->run->hear != NULL) failure->run->hear(failure->run, text);
     if (failure->run->tell != NULL)
         error_set(failure->run->tell, ERROR_INPUT, "%s", text);
     else if (failure->logged)
@@ -104,7 +106,10 @@ static int tell_failure(lua_State *L)
             lua_settop(L, 3); /* without the metafield */
         text = push_plain(L);
     }
-    if (!may_tell(failure, text)) return 0;
+    if (!may_tell(failure, text)) {
+        if (failure->run->hear != NULL) failure->run->hear(failure->run, text);
+        return 0;
+    }
     if (!failure->closing) {
         push_traceback(L, failure->run, text);
         text = lua_tostring(L, -1);
@@ -162,6 +167,7 @@ void failure_tell(struct run *run)
 
 void failure_tell_of_close(struct run *run)
 {
+    run->hear = NULL;
     run->tell = NULL; /* that has been told how the call itself has ended */
     tell_of(run, true);
 }

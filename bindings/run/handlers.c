@@ -256,18 +256,10 @@ void handlers_released(void *state, struct link *link)
     runtime->program->api->remove_conn(runtime, link);
 }
 
-/* The first message of a generation that this worker has prepared: it is time for that, too. */
-static void catch_up(struct runtime *runtime, uint64_t generation)
-{
-    struct error error = {.kind = ERROR_NONE};
-    if (runtime->next == NULL || runtime->next->generation > generation) return;
-    if (!code_switch(runtime, true, &error)) log_line(LOG_ERROR, "%s", error.text);
-}
-
 void handlers_message(void *state, uint32_t from, struct span bytes)
 {
     struct runtime *runtime = state;
-    catch_up(runtime, runtime->program->api->message_generation(bytes));
+    code_catch_up(runtime, runtime->program->api->message_generation(bytes));
     if (!runtime->has[ON_MESSAGE]) return;
     struct run *run = run_take_loose(runtime, ON_MESSAGE);
     if (run == NULL) return;

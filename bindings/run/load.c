@@ -14,7 +14,7 @@ struct loading {
     struct code *code;
     const struct plan *plan;
     lua_State *answer;        /* main.lua's result is on its top */
-    int main, kept;           /* in the registry */
+    int main, kept, calls;    /* in the registry */
     struct findings found;    /* of the suspects, what is wrong indeed */
     struct findings warnings; /* ... and what is only strange */
 };
@@ -152,6 +152,13 @@ static int resolve(lua_State *L)
         code->has[i] = lua_isfunction(L, -1);
         lua_rawseti(L, 3, i + 1);
     }
+    push_field(L, loading, "on_call");
+    if (!lua_isnil(L, -1) && !lua_istable(L, -1))
+        return luaL_error(
+            L, "%s/main.lua: on_call is a %s, it has to be a table of functions for server.call",
+            directory, luaL_typename(L, -1));
+    if (!lua_isnil(L, -1)) keep(L, &loading->calls);
+    lua_settop(L, 3);
     if (!globals) find_misspelt(L, loading);
     lua_pushvalue(L, 3);
     keep(L, &loading->kept);
@@ -195,11 +202,13 @@ bool code_load(struct runtime *runtime, struct code *code, const struct plan *pl
         .plan = plan,
         .main = LUA_NOREF,
         .kept = LUA_NOREF,
+        .calls = LUA_NOREF,
     };
     bool fine = state_try(&runtime->state, compile, &loading, error) && run_main(&loading, error);
     forget(L, &loading.main);
     findings_free(&loading.found);
     findings_free(&loading.warnings);
     code->handlers = loading.kept;
+    code->calls = loading.calls;
     return fine;
 }

@@ -219,6 +219,7 @@ struct run *run_take(struct runtime *runtime, int kind, struct link *link)
     run->kind = (uint8_t)kind;
     run->generation = code_generation(runtime);
     run->tell = NULL;
+    run->hear = NULL;
     run->link = owned ? link : NULL;
     run->conn = NULL;
     run->link_id = link == NULL ? 0 : link_id(link);

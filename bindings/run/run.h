@@ -14,6 +14,7 @@
 /* What runs on coroutines too, but is nobody's handler; behind those of enum handler. */
 enum {
     RUN_TIMER = HANDLERS,
+    RUN_CALL, /* of on_call, for server.call */
     RUN_MAIN, /* main.lua itself */
     RUN_TEST, /* a function of a test file */
 };
@@ -31,6 +32,7 @@ struct wait {
 
     /* It is given up: nothing must resume it any more. NULL: only the deadline would. */
     void (*cancel)(struct run *run);
+    void *context; /* of both */
 };
 
 struct run {
@@ -49,7 +51,8 @@ struct run {
     struct wait wait;
     void *context;      /* of `finished` */
     struct error *tell; /* takes a failure, which is logged otherwise */
-    struct list node;   /* among the free, or among those that wait for its connection */
+    void (*hear)(struct run *run, const char *text); /* gets the text of one, too; or NULL */
+    struct list node; /* among the free, or among those that wait for its connection */
 
     /* A call that had waited is over, one way or another. It does what follows, and run_done. NULL: there
      * is nothing but that to do. */

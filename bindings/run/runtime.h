@@ -32,6 +32,7 @@ struct runtime {
     bool has[HANDLERS];
     bool started;             /* on_start is over */
     struct error start_error; /* how it failed */
+    uint32_t calls;           /* of server.call that are out */
     int conns;                /* in the registry: see SLOT_CONNS */
     struct run *current;      /* NULL while no Lua runs on a coroutine */
     struct run *spare;        /* the one that most calls run on */

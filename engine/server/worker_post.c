@@ -1,4 +1,4 @@
-/* Packets for connections of other workers, and messages from script to script. */
+/* Packets for connections of other workers, closing those, and messages from script to script. */
 #include "server/worker_mail.h"
 
 static void send_to(struct link *link, struct span packet)
@@ -33,6 +33,19 @@ static uint32_t hand_over(struct worker *worker, struct letter *letter)
 static const struct letter_kind message = {
     .read = hand_over, .drop = worker_drop_letter, .is_message = true};
 
+/* For a connection of another worker, which exists. */
+static enum send_result post_packet(struct worker *worker, uint32_t owner,
+                                    const struct letter_kind *kind, uint64_t id, struct span packet)
+{
+    if (worker_has_left(worker->team[owner])) return SEND_CLOSED;
+    struct chunk *chunk = worker_copy_packet(worker, packet);
+    if (chunk == NULL) return SEND_NO_MEMORY;
+    struct letter *letter = worker_make_letter(worker, kind, id, chunk, NULL);
+    if (letter != NULL) worker_post_letter(worker->team[owner], letter);
+    chunk_drop(chunk);
+    return letter == NULL ? SEND_NO_MEMORY : SEND_OK;
+}
+
 enum send_result worker_send(struct worker *worker, uint64_t id, struct span packet)
 {
     uint32_t owner = table_worker_of(id);
@@ -40,14 +53,37 @@ enum send_result worker_send(struct worker *worker, uint64_t id, struct span pac
         struct link *link = worker_find(worker, id);
         return link == NULL ? SEND_CLOSED : link_send(link, packet);
     }
-    if (owner >= worker->count || worker_has_left(worker->team[owner])) return SEND_CLOSED;
+    if (owner >= worker->count) return SEND_CLOSED;
     if (packet.size > worker->home.limits.packet_max) return SEND_TOO_BIG;
-    struct chunk *chunk = worker_copy_packet(worker, packet);
-    if (chunk == NULL) return SEND_NO_MEMORY;
-    struct letter *letter = worker_make_letter(worker, &sent, id, chunk, NULL);
-    if (letter != NULL) worker_post_letter(worker->team[owner], letter);
-    chunk_drop(chunk);
-    return letter == NULL ? SEND_NO_MEMORY : SEND_OK;
+    return post_packet(worker, owner, &sent, id, packet);
+}
+
+static void close_link(struct link *link, struct span word)
+{
+    if (word.size > 0) link_set_word(link, word);
+    link_close(link, NULL);
+}
+
+static uint32_t close_here(struct worker *worker, struct letter *letter)
+{
+    struct link *link = worker_find(worker, letter->id);
+    if (link != NULL) close_link(link, letter_bytes(letter));
+    worker_drop_letter(worker, letter);
+    return 1;
+}
+
+static const struct letter_kind closed = {.read = close_here, .drop = worker_drop_letter};
+
+enum send_result worker_close_link(struct worker *worker, uint64_t id, struct span word)
+{
+    uint32_t owner = table_worker_of(id);
+    if (owner == worker->index) {
+        struct link *link = worker_find(worker, id);
+        if (link != NULL) close_link(link, word);
+        return link == NULL ? SEND_CLOSED : SEND_OK;
+    }
+    if (owner >= worker->count) return SEND_CLOSED;
+    return post_packet(worker, owner, &closed, id, word);
 }
 
 /* So many letters with the same message, one after the other; NULL: there is no memory for all. */

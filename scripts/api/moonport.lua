@@ -96,6 +96,12 @@ function on_disconnect(conn, reason) end
 ---@param from integer the worker's number
 function on_message(value, from) end
 
+---What `server.call` of other workers, and of this one, may ask for, by name. The functions may
+---sleep; what they return goes back to the caller. Called by a connection's id, they get its conn
+---first.
+---@type table<string, fun(...): ...>
+on_call = {}
+
 ---Before newer scripts take over: the last call of the old ones. What it returns is passed to the
 ---new on_load. It cannot sleep.
 ---@return any value
@@ -275,6 +281,37 @@ function server.connections() end
 ---@return Group? group
 ---@return "badname"|"memory"? code `badname`: it is longer
 function server.group(name) end
+
+---Runs `on_call[name](...)` on another worker, or this one, and waits for what it returns. Arguments
+---and results are copied as server.post does. Called by a connection's id it runs on that
+---connection's worker, gets the conn before the other arguments, and ends with it.
+---
+---Codes: "unknown" (on_call has no such function), "error" (it failed; the third result is the
+---text with its traceback), "timeout" (of 5 seconds, or what is given), "closed" (no such worker or
+---connection, or it ended meanwhile), "busy" (10000 calls of this worker are out), "memory",
+---"toobig" and "toodeep" (the arguments).
+---
+---    local fine, code = server.call(server.owner(room), "join", room, conn.id)
+---    local score = server.call({ 2, timeout = 0.5 }, "score", name)
+---@param target integer|{ [1]: integer, timeout: number? } a worker's number, a connection's id
+---@param name string
+---@param ... any nil, booleans, numbers, strings, tables of those
+---@return any ... what it returned, or nil, code[, text]
+function server.call(target, name, ...) end
+
+---The number of the worker that owns a key: the same on all workers, over reloads, and over
+---restarts with the same number of workers. Of n workers, one more takes over one key in n + 1.
+---@param key string|integer 5 and "5" are one key
+---@return integer worker
+function server.owner(key) end
+
+---Closes a connection of any worker after its queue is sent. `true` for one of another worker means
+---that it was asked to.
+---@param conn Conn|integer
+---@param reason? string for on_disconnect
+---@return true? closed
+---@return string? code "closed"
+function server.close(conn, reason) end
 
 ---Passes a copy of a value to on_message of another worker. Values that one worker posts to
 ---another arrive in order; a reload does not wait for what was posted before it, and what a worker

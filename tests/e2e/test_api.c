@@ -237,13 +237,13 @@ Test(api, a_name_that_one_side_lacks_is_noticed)
 {
     static char script[SCRIPT_SIZE];
     snprintf(script, sizeof script,
-             "names.server.sleep, names.Conn.fly, names.handlers.on_call = nil, true, true\n%s",
+             "names.server.sleep, names.Conn.fly, names.handlers.on_flood = nil, true, true\n%s",
              answers);
     struct server server = begin_with(script);
     int client = client_connect(&server);
     client_ask(client, "server", "server: sleep is not annotated");
     client_ask(client, "Conn", "Conn: fly is only annotated");
-    client_ask(client, "handlers", "handlers: on_call is only annotated");
+    client_ask(client, "handlers", "handlers: on_flood is only annotated");
     client_ask(client, "Timer", "the same");
     client_ask(client, "Timer:stop", "Timer: cancel is only annotated, stop is not annotated");
     close(client);

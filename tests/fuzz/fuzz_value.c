@@ -81,15 +81,17 @@ static int try(lua_State *L)
 {
     struct span *input = lua_touserdata(L, 1);
     uint64_t stamp = fuzz_number(input, 8);
-    push(L, input, 0);
-    int value = lua_gettop(L);
+    int first = lua_gettop(L) + 1, count = (int)fuzz_number(input, 1) % 4;
+    for (int i = 0; i < count; i++) push(L, input, 0);
+    struct value_list values = {.first = first, .last = first + count - 1, .verb = "post"};
     struct span bytes;
-    if (value_encode(L, value, stamp, &bytes) != NULL) return 0; /* too much */
+    if (value_encode(L, values, stamp, &bytes) != NULL) return 0; /* too much */
     bytes = fuzz_copy(bytes);
     check(value_stamp(bytes) == stamp);
-    value_decode(L, bytes);
+    int top = lua_gettop(L);
+    check(value_decode(L, bytes) == count);
     free(bytes.data);
-    check_same(L, value, lua_gettop(L));
+    for (int i = 0; i < count; i++) check_same(L, first + i, top + 1 + i);
     return 0;
 }
 

@@ -1,0 +1,111 @@
+#include "run/request.h"
+
+#include "server/worker_mail.h"
+
+/* What is pushed on the main state, and moved to the run that waits. */
+struct pushing {
+    struct run *run;
+    struct request *request; /* NULL: nil and the code */
+    const char *code;
+    int count;
+};
+
+static int push(lua_State *L)
+{
+    struct pushing *pushing = lua_touserdata(L, 1);
+    if (pushing->request != NULL)
+        pushing->count = pushing->request->kind->push(L, pushing->request);
+    else
+        pushing->count = state_refuse(L, pushing->code);
+    if (!lua_checkstack(pushing->run->L, pushing->count)) luaL_error(L, "too many results");
+    lua_xmove(L, pushing->run->L, pushing->count);
+    return 0;
+}
+
+/* Memory may be what is missing: then nil and the error, which Lua has at hand. */
+static int push_all(struct pushing *pushing)
+{
+    lua_State *L = pushing->run->runtime->state.L;
+    if (compat_protected(L, push, pushing) == LUA_OK) return pushing->count;
+    lua_pushnil(pushing->run->L);
+    lua_xmove(L, pushing->run->L, 1);
+    return 2;
+}
+
+int request_refuse(struct run *run, const char *code)
+{
+    struct pushing pushing = {.run = run, .code = code};
+    return push_all(&pushing);
+}
+
+/* ---- home ---- */
+
+static void free_home(struct worker *worker, struct letter *letter)
+{
+    struct request *request = container_of(letter, struct request, letter);
+    (void)worker;
+    request->kind->free(request);
+}
+
+static void count_out(const struct request *request)
+{
+    if (request->count != NULL) *request->count -= 1;
+}
+
+static uint32_t come_home(struct worker *worker, struct letter *letter)
+{
+    struct request *request = container_of(letter, struct request, letter);
+    struct run *run = request->run;
+    if (run != NULL && request->kind->take != NULL && !request->kind->take(request)) return 1;
+    count_out(request);
+    if (run == NULL) {
+        if (request->kind->miss != NULL) request->kind->miss(request);
+        free_home(worker, letter);
+        return 1;
+    }
+    struct pushing pushing = {.run = run, .request = request};
+    int count = push_all(&pushing);
+    free_home(worker, letter);
+    run_resume(run, count);
+    return 1 + LINK_LOOK_EVERY; /* a script may take its time */
+}
+
+static const struct letter_kind home = {.read = come_home, .drop = free_home};
+
+void request_init(struct request *request, const struct request_kind *kind, struct run *run,
+                  uint32_t *count)
+{
+    *request = (struct request){.letter.kind = &home,
+                                .kind = kind,
+                                .home = run->runtime->worker,
+                                .run = run,
+                                .count = count};
+    if (count != NULL) *count += 1;
+}
+
+void request_drop(struct request *request)
+{
+    count_out(request);
+    request->kind->free(request);
+}
+
+void request_answer(struct request *request)
+{
+    request->letter.kind = &home;
+    worker_post_letter(request->home, &request->letter);
+}
+
+/* ---- nobody waits any more ---- */
+
+void request_leave(struct run *run)
+{
+    struct request *request = run->wait.context;
+    request->run = NULL;
+    if (request->kind->leave != NULL) request->kind->leave(request);
+}
+
+int request_late(struct run *run)
+{
+    request_leave(run);
+    return request_refuse(run, "timeout");
+}
