@@ -7,16 +7,24 @@ static void open(struct runtime *runtime)
     lua_server_open(runtime);
     lua_timer_open(runtime);
     lua_group_open(runtime);
-    lua_shared_open(runtime);
+    lua_shared_open(&runtime->state, runtime->program->shared);
     lua_message_open(runtime);
     lua_call_open(runtime);
+    lua_job_open(runtime);
+    lua_channel_open(runtime);
     lua_conn_open(runtime);
     lua_setglobal(L, "server");
 }
 
+static void close(struct runtime *runtime)
+{
+    lua_group_close(runtime);
+    lua_channel_close(runtime);
+}
+
 const struct api lua_api = {
     .open = open,
-    .close = lua_group_close,
+    .close = close,
     .add_conn = lua_conn_add,
     .remove_conn = lua_conn_remove,
     .message_generation = lua_message_generation,

@@ -10,12 +10,18 @@ extern const struct api lua_api;
 
 /* ---- for lua_api.c: each finds the table `server` on the top of the stack ---- */
 
-void lua_server_open(struct runtime *runtime); /* now, stats, log, sleep ... */
+void lua_server_open(struct runtime *runtime);        /* stats, sleep ... */
+void lua_server_open_everywhere(struct state *state); /* now, log, version; in jobs, too */
+void lua_job_open(struct runtime *runtime);
+void lua_job_open_server(struct state *state,
+                         void *program); /* the global `server`, for struct job_setup */
 void lua_timer_open(struct runtime *runtime);
-void lua_shared_open(struct runtime *runtime);
+void lua_shared_open(struct state *state, struct shared *shared);
 void lua_message_open(struct runtime *runtime);
 uint64_t lua_message_generation(struct span bytes);
 bool lua_message_push(struct runtime *runtime, lua_State *to, struct span bytes);
+void lua_channel_open(struct runtime *runtime);
+void lua_channel_close(struct runtime *runtime);
 void lua_call_open(struct runtime *runtime);
 void lua_group_open(struct runtime *runtime);
 void lua_group_close(struct runtime *runtime);

@@ -1,6 +1,7 @@
 /* The table `server`. */
 #include "api/lua_api.h"
 #include "base/settings.h"
+#include "jobs/jobs.h"
 #include "run/code.h"
 #include "run/run.h"
 #include "server.h"
@@ -46,7 +47,8 @@ static int server_log(lua_State *L)
 /* server.now() */
 static int server_now(lua_State *L)
 {
-    lua_pushnumber(L, (lua_Number)worker_now(runtime_of(L)->worker) / 1e9);
+    const struct state *state = state_of(L);
+    lua_pushnumber(L, (lua_Number)state->now_ns(state) / 1e9);
     return 1;
 }
 
@@ -115,6 +117,20 @@ static void push_stats(lua_State *L, const struct server_stats *stats)
     lua_setfield(L, -2, "closed");
 }
 
+static void push_jobs(lua_State *L, struct jobs *jobs)
+{
+    struct jobs_figures figures = jobs_figures(jobs);
+    lua_createtable(L, 0, 7);
+    set_figure(L, "threads", figures.threads);
+    set_figure(L, "busy", figures.busy);
+    set_figure(L, "queued", figures.queued);
+    set_figure(L, "lost", figures.lost);
+    set_figure(L, "done", figures.done);
+    set_figure(L, "failed", figures.failed);
+    lua_pushnumber(L, (lua_Number)figures.time_ns / 1e9);
+    lua_setfield(L, -2, "seconds");
+}
+
 /* server.stats(): figures of the server, and in `by_worker` of each worker; times in seconds */
 static int server_stats_table(lua_State *L)
 {
@@ -124,6 +140,8 @@ static int server_stats_table(lua_State *L)
     push_stats(L, &stats);
     uint32_t workers = (uint32_t)stats.workers;
     set_figure(L, "generation", code_generation(runtime_of(L)));
+    push_jobs(L, runtime_of(L)->program->jobs);
+    lua_setfield(L, -2, "jobs");
     lua_createtable(L, (int)workers, 0);
     for (uint32_t i = 0; i < workers; i++) {
         server_worker_stats(server, i, &stats);
@@ -134,28 +152,35 @@ static int server_stats_table(lua_State *L)
     return 1;
 }
 
+void lua_server_open_everywhere(struct state *state)
+{
+    static const luaL_Reg functions[] = {{"now", server_now}, {NULL, NULL}};
+    lua_State *L = state->L;
+    state_register(state, L, functions);
+    lua_pushlightuserdata(L, state);
+    lua_getglobal(L, "string");
+    lua_getfield(L, -1, "format");
+    lua_remove(L, -2);
+    lua_pushcclosure(L, server_log, 2);
+    lua_setfield(L, -2, "log");
+    lua_pushliteral(L, MOONPORT_VERSION);
+    lua_setfield(L, -2, "version");
+    set_figure(L, "generation", 0);
+    lua_newtable(L);
+    lua_setfield(L, -2, "state");
+}
+
 void lua_server_open(struct runtime *runtime)
 {
     static const luaL_Reg functions[] = {
         {"sleep", server_sleep},
-        {"now", server_now},
         {"stats", server_stats_table},
         {"connections", server_connections},
         {NULL, NULL},
     };
     lua_State *L = runtime->state.L;
     state_register(&runtime->state, L, functions);
-    lua_pushlightuserdata(L, runtime);
-    lua_getglobal(L, "string");
-    lua_getfield(L, -1, "format");
-    lua_remove(L, -2);
-    lua_pushcclosure(L, server_log, 2);
-    lua_setfield(L, -2, "log");
+    lua_server_open_everywhere(&runtime->state);
     set_figure(L, "worker", worker_number(runtime->worker));
     set_figure(L, "workers", worker_count(runtime->worker));
-    lua_pushliteral(L, MOONPORT_VERSION);
-    lua_setfield(L, -2, "version");
-    set_figure(L, "generation", 0);
-    lua_newtable(L);
-    lua_setfield(L, -2, "state");
 }

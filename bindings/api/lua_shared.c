@@ -39,7 +39,8 @@ static void trim_buffer(struct handle *handle)
 
 static uint64_t now_of(lua_State *L)
 {
-    return worker_now(runtime_of(L)->worker);
+    const struct state *state = state_of(L);
+    return state->now_ns(state);
 }
 
 /* ---- arguments and answers ---- */
@@ -249,7 +250,7 @@ static int handle_gc(lua_State *L)
     return 0;
 }
 
-void lua_shared_open(struct runtime *runtime)
+void lua_shared_open(struct state *state, struct shared *shared)
 {
     static const luaL_Reg methods[] = {
         {"get", shared_lua_get},
@@ -260,12 +261,12 @@ void lua_shared_open(struct runtime *runtime)
         {"keys", shared_lua_keys},
         {NULL, NULL},
     };
-    lua_State *L = runtime->state.L;
+    lua_State *L = state->L;
     struct handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
-    *handle = (struct handle){.shared = runtime->program->shared};
+    *handle = (struct handle){.shared = shared};
     luaL_newmetatable(L, SHARED_META);
     lua_newtable(L);
-    state_register(&runtime->state, L, methods);
+    state_register(state, L, methods);
     lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "server.shared");
     lua_setfield(L, -2, "__name");

@@ -83,7 +83,7 @@ static void serve(struct project *project, struct server *server, struct error *
         system_catch_hangup(on_hangup, reloader);
         server_announce(server);
         announce(project);
-        stop_when_asked(server, reloader);
+        stop_when_asked(server, reloader, project->program.jobs);
         system_catch_hangup(NULL, NULL);
         if (admin != NULL) admin_close(admin);
     }

@@ -166,7 +166,23 @@ void stop_is_over(void)
 
 /* ---- the end ---- */
 
-void stop_when_asked(struct server *server, struct reloader *reloader)
+/* What was asked for goes on without those that asked, until the deadline or a second request. */
+static void drain_jobs(struct jobs *jobs, uint64_t deadline_ns)
+{
+    uint32_t dropped;
+    for (;;) {
+        struct jobs_figures figures = jobs_figures(jobs);
+        if (figures.busy + figures.queued == 0 || clock_now_ns() >= deadline_ns) break;
+        if (system_wait_for_stop(POLL_MS)) break;
+    }
+    bool ended = jobs_end(jobs, &dropped);
+    if (dropped > 0) log_line(LOG_WARN, "%u jobs had not begun when it ended", dropped);
+    if (ended) return;
+    log_line(LOG_WARN, "a job does not return: ended without it");
+    end_without();
+}
+
+void stop_when_asked(struct server *server, struct reloader *reloader, struct jobs *jobs)
 {
     system_wait_for_stop(-1);
     const struct options options = reloader_options(reloader);
@@ -190,5 +206,6 @@ void stop_when_asked(struct server *server, struct reloader *reloader)
             end_without();
         }
     }
+    drain_jobs(jobs, await == AWAIT_ASKED_AGAIN ? 0 : deadline_ns);
     begin_to_close(later(deadline_ns, HEAR_MS * MILLISECOND));
 }

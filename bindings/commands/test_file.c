@@ -97,6 +97,7 @@ static struct offline *open_server(struct testing *testing, struct project *proj
                                    struct error *error)
 {
     project->program.made = &testing->runtime;
+    project->program.awaits_jobs = true;
     project->program.witness = &testing->witness;
     if (!renew_shared(project, error)) return NULL;
     return offline_open(&project->options.config, &project->script, error);

@@ -26,9 +26,8 @@ static _Thread_local struct overtime *mine;
 static void expire(lua_State *L, lua_Debug *at)
 {
     lua_getinfo(L, "Sl", at);
-    snprintf(mine->text, sizeof mine->text,
-             "%s:%d: interrupted, it has run for longer than handler_timeout", at->short_src,
-             at->currentline);
+    snprintf(mine->text, sizeof mine->text, "%s:%d: interrupted, it has run for longer than %s",
+             at->short_src, at->currentline, mine->limit_name);
     if (COMPAT_HOOK_PER_COROUTINE && L == mine->first && lua_isyieldable(L)) {
         lua_yield(L, 0);
         return; /* what yields is the instruction, afterwards */
@@ -78,9 +77,10 @@ static void tell_stuck(struct overtime *overtime, uint64_t ran_ns)
     if (ran_ns < overtime->told_ns) return;
     overtime->told_ns = 2 * ran_ns;
     log_line(LOG_WARN,
-             "worker %u: %s has run for %.0f s and cannot be interrupted: it is in a C function, "
+             "%s %u: %s has run for %.0f s and cannot be interrupted: it is in a C function, "
              "perhaps a pattern of the string library that takes too long" COMPAT_OR_COMPILED,
-             overtime->number, atomic_load(&overtime->what), (double)ran_ns / 1e9);
+             overtime->who, overtime->number, atomic_load(&overtime->what), (double)ran_ns / 1e9);
+    if (overtime->stuck != NULL) overtime->stuck(overtime);
 }
 
 static void look_at(struct overtime *overtime, uint64_t now)

@@ -31,13 +31,19 @@ struct overtime {
     _Atomic bool raised;        /* the hook is set: only this thread looks */
     void *thread;               /* interrupt.h's own */
     uint32_t number;            /* of the worker, for a log line */
+    const char *who;            /* has that number: "worker" */
+    const char *limit_name;     /* the setting that limit_ns is */
+
+    /* On another thread, when a call does not end although it was interrupted; again from time to time. NULL: it is
+     * only logged. */
+    void (*stuck)(struct overtime *overtime);
 
     /* The watching thread's. */
     struct list node;
     uint64_t seen, since_ns, told_ns;
 };
 
-/* On the thread whose calls these are. False: there is no memory, or no thread to watch them. */
+/* On the thread whose calls these are; who, limit_name and stuck are set before. False: there is no memory, or no thread to watch them. */
 bool overtime_open(struct overtime *overtime, uint32_t number);
 void overtime_close(struct overtime *overtime);
 

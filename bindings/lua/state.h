@@ -24,6 +24,8 @@ struct state {
     /* May this line be written to the log? NULL: all may. */
     bool (*may_log)(struct state *state, enum log_level level, uint64_t place, struct span text);
 
+    uint64_t (*now_ns)(const struct state *state); /* monotonic; of a worker: of its turn */
+
     /* In the registry: a function of the server's own, in Lua or in C, that calls scripts; and the
      * __newindex of metatables of which scripts get only copies. `debug` gives neither away. */
     int hidden;

@@ -65,6 +65,12 @@ static const struct setting rows[] = {
      &setting_size, FIELD(lua_memory), .min = 4 * M, .max = 1024 * G, .live = true},
     {"shared_memory", "SIZE", "64M", "memory for server.shared",
      &setting_size, FIELD(shared_memory), .min = 64 * K, .max = 1024 * G},
+    {"jobs", "N", "4", "threads that run what scripts ask for with server.job",
+     &setting_count, FIELD(jobs), .min = 1, .max = 256, .live = true},
+    {"job_queue", "N", "1000", "jobs that wait for a thread; those beyond are refused",
+     &setting_count, FIELD(job_queue), .max = 1000000, .live = true},
+    {"job_timeout", "SECONDS", "30", "a job that runs longer is interrupted; 0: never",
+     &setting_seconds, FIELD(job_timeout_ns), .max = SETTING_TEN_YEARS, .live = true},
     {"sandbox", "true|false", "false", "true: scripts have no os.execute, io, debug, C modules",
      &setting_word, FIELD(sandbox), .max = 1, .words = setting_truth_words},
     {"reload", "watch|signal", "watch", "when scripts are loaded again: as they change, or on HUP",
@@ -85,11 +91,21 @@ void options_init(struct options *options)
         .handler_timeout_ns = SECOND,
         .lua_memory = 256 * M,
         .shared_memory = 64 * M,
+        .jobs = 4,
+        .job_queue = 1000,
+        .job_timeout_ns = 30 * SECOND,
         .reload = RELOAD_WATCH,
         .admin = {.is_on = true},
     };
     config_init(&options->config);
     check(read_address(OPTIONS_ADMIN, &options->admin.address, &error));
+}
+
+struct jobs_limits options_jobs(const struct options *options)
+{
+    return (struct jobs_limits){.threads = options->jobs,
+                                .queue = options->job_queue,
+                                .timeout_ns = options->job_timeout_ns};
 }
 
 bool options_finish(struct options *options, struct error *error)

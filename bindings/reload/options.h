@@ -3,6 +3,7 @@
 #define MOONPORT_OPTIONS_H
 
 #include "config.h"
+#include "jobs/jobs.h"
 
 #define OPTIONS_ADMIN "127.0.0.1:7001" /* the default of `admin` */
 
@@ -20,6 +21,9 @@ struct options {
     uint64_t handler_timeout_ns; /* a handler that runs for longer is interrupted; 0: never; 1 s */
     uint64_t lua_memory;         /* bytes of one worker's Lua state; 256M */
     uint64_t shared_memory;      /* bytes of what all workers share; 64M */
+    uint32_t jobs;               /* threads for server.job; 4 */
+    uint32_t job_queue;          /* of those, that wait for a thread; 1000 */
+    uint64_t job_timeout_ns;     /* one that runs for longer is interrupted; 0: never; 30 s */
     uint8_t sandbox;             /* 1: scripts have nothing of the system; 0 */
     uint8_t reload;              /* enum options_reload; watch */
     struct options_admin admin;
@@ -29,6 +33,9 @@ struct options {
 extern const struct settings options_settings;
 
 void options_init(struct options *options);
+
+/* What concerns the pool of jobs. */
+struct jobs_limits options_jobs(const struct options *options);
 
 /* Completes and checks it. Call it once, last. */
 bool options_finish(struct options *options, struct error *error);

@@ -77,6 +77,8 @@ static void change(void *context, struct worker *worker, void *state)
     struct runtime *runtime = state;
     server_configure_worker(worker, &rollout->options.config);
     runtime->state.timeout_ns = rollout->options.handler_timeout_ns;
+    const struct jobs_limits limits = options_jobs(&rollout->options);
+    jobs_limit(runtime->program->jobs, &limits);
     code_switch(runtime, true, &rollout->errors[worker_index(worker)]);
     runtime->state.heap.limit = rollout->options.lua_memory + runtime->state.heap.lent;
     heap_take_back(&runtime->state.heap, runtime->state.L);

@@ -56,10 +56,8 @@ static uint32_t come_home(struct worker *worker, struct letter *letter)
 {
     struct request *request = container_of(letter, struct request, letter);
     struct run *run = request->run;
-    if (run != NULL && request->kind->take != NULL && !request->kind->take(request)) return 1;
     count_out(request);
     if (run == NULL) {
-        if (request->kind->miss != NULL) request->kind->miss(request);
         free_home(worker, letter);
         return 1;
     }

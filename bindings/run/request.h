@@ -13,17 +13,11 @@
 struct request;
 
 struct request_kind {
-    /* It is home. False: the answer is not for it, and it is out again. NULL: it always is. */
-    bool (*take)(struct request *request);
-
     /* Pushes what the call returns: how many. May raise an error. */
     int (*push)(lua_State *L, struct request *request);
 
     /* Nobody waits for it any more; it is out. May be NULL. */
     void (*leave)(struct request *request);
-
-    /* It came home, and nobody waited for it. May be NULL. */
-    void (*miss)(struct request *request);
 
     /* The last thing done to it; any thread. */
     void (*free)(struct request *request);

@@ -32,6 +32,7 @@ struct runtime {
     bool has[HANDLERS];
     bool started;             /* on_start is over */
     struct error start_error; /* how it failed */
+    bool joined;              /* what program->channels counts */
     uint32_t calls;           /* of server.call that are out */
     int conns;                /* in the registry: see SLOT_CONNS */
     struct run *current;      /* NULL while no Lua runs on a coroutine */
@@ -67,14 +68,17 @@ struct api {
 struct program {
     const struct plan *plan;
     const struct api *api;
-    struct shared *shared; /* server.shared */
-    size_t memory_max;     /* bytes of one worker's Lua state; 0: no limit */
-    uint64_t timeout_ns;   /* of a handler; 0: none */
-    bool sandbox;          /* nothing of the system is within reach of scripts */
-    struct runtime **made; /* is told of the runtime, of tests; or NULL */
-    struct error *witness; /* takes the first failure of a handler, which is logged otherwise */
-    bool only_loads;       /* no handler is called, and no timer fires */
-    bool serves;           /* what scripts print waits for nobody */
+    struct shared *shared;     /* server.shared */
+    struct jobs *jobs;         /* server.job */
+    bool awaits_jobs;          /* a job is done when server.job waits for it: in tests of scripts */
+    struct channels *channels; /* server.channel and server.signal */
+    size_t memory_max;         /* bytes of one worker's Lua state; 0: no limit */
+    uint64_t timeout_ns;       /* of a handler; 0: none */
+    bool sandbox;              /* nothing of the system is within reach of scripts */
+    struct runtime **made;     /* is told of the runtime, of tests; or NULL */
+    struct error *witness;     /* takes the first failure of a handler, which is logged otherwise */
+    bool only_loads;           /* no handler is called, and no timer fires */
+    bool serves;               /* what scripts print waits for nobody */
 };
 
 /* The waiting runs of a connection's slot. Heads that were never asked for are zero, and take no memory. */

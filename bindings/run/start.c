@@ -105,6 +105,11 @@ static bool may_log(struct state *state, enum log_level level, uint64_t place, s
     return worker_may_log(((struct runtime *)state)->worker, level, place, text);
 }
 
+static uint64_t now_of(const struct state *state)
+{
+    return worker_now(((const struct runtime *)state)->worker);
+}
+
 static struct runtime *make_runtime(const struct program *program, struct worker *worker)
 {
     struct runtime *runtime = calloc(1, sizeof *runtime);
@@ -116,6 +121,8 @@ static struct runtime *make_runtime(const struct program *program, struct worker
         .sandbox = program->sandbox,
         .serves = program->serves,
         .may_log = may_log,
+        .now_ns = now_of,
+        .overtime = {.who = "worker", .limit_name = "handler_timeout"},
     };
     runtime->program = program;
     runtime->worker = worker;

@@ -282,8 +282,8 @@ function server.connections() end
 ---@return "badname"|"memory"? code `badname`: it is longer
 function server.group(name) end
 
----Runs `on_call[name](...)` on another worker, or this one, and waits for what it returns. Arguments
----and results are copied as server.post does. Called by a connection's id it runs on that
+---Runs `on_call[name](...)` on another worker, or this one, and waits for what it returns.
+---Arguments and results are copied as server.post does. Called by a connection's id it runs on that
 ---connection's worker, gets the conn before the other arguments, and ends with it.
 ---
 ---Codes: "unknown" (on_call has no such function), "error" (it failed; the third result is the
@@ -312,6 +312,43 @@ function server.owner(key) end
 ---@return true? closed
 ---@return string? code "closed"
 function server.close(conn, reason) end
+
+---Runs a function of a module of the directory on a thread beside the workers, where it may block:
+---a database, files, password hashes. Only the handler that asked waits. The module is loaded once
+---a thread and generation and keeps its variables; its functions on_job_start and on_job_stop, if it
+---has them, open and close what it needs.
+---
+---Codes: "error" (the third result is the text with its traceback), "timeout" (it ran longer than
+---job_timeout), "unknown" (no such function), "busy" (job_queue jobs wait), "memory", "toobig",
+---"toodeep".
+---
+---    local user, code = server.job("store", "login", name, password)
+---@param module string as for require
+---@param name string a function in the table that the module returns
+---@param ... any nil, booleans, numbers, strings, tables of those
+---@return any ... what it returned, or nil, code[, text]
+function server.job(module, name, ...) end
+
+---The queue of that name, on which handlers of all workers pass values in order.
+---@param name string 255 bytes at most
+---@param size? integer values at most, when this one pushes (1000)
+---@return Channel? channel
+---@return string? code "badname", "badnumber"
+function server.channel(name, size) end
+
+---Waits for the next server.signal of that name.
+---@param name string 255 bytes at most
+---@param timeout? number seconds; nil: for ever
+---@return any value that was signalled, or true; nil if there was none in time
+---@return string? code "timeout", "memory", "badname", "badnumber"
+function server.wait(name, timeout) end
+
+---Wakes all handlers and timers, of all workers, that wait for that name at this moment.
+---@param name string 255 bytes at most
+---@param value? any a copy for each of them
+---@return integer? woken how many
+---@return string? code "memory", "toobig", "toodeep", "badname"
+function server.signal(name, value) end
 
 ---Passes a copy of a value to on_message of another worker. Values that one worker posts to
 ---another arrive in order; a reload does not wait for what was posted before it, and what a worker
@@ -366,6 +403,31 @@ function Group:count() end
 ---One dictionary for all workers, of at most `shared_memory` bytes. Each call is atomic.
 ---Keys are strings of 1 to 256 bytes, others are `badkey`; a time to live that is not above 0 is
 ---`badnumber`.
+---@class Channel
+local Channel = {}
+
+---Adds a copy of a value; waits while the channel is full. If nobody pops before the timeout, or
+---its connection ends, it was not pushed.
+---@param value any booleans, numbers, strings, tables of those
+---@param timeout? number seconds, 0: does not wait; nil: for ever
+---@return true? pushed
+---@return string? code "timeout", "full" (timeout 0), "memory", "toobig", "toodeep"
+function Channel:push(value, timeout) end
+
+---Takes the oldest value; waits while there is none. Handlers that wait are served in turn.
+---@param timeout? number seconds, 0: does not wait; nil: for ever
+---@return any value
+---@return string? code "timeout", "memory"
+function Channel:pop(timeout) end
+
+---Takes the oldest value, if there is one.
+---@return any value
+---@return string? code "empty"
+function Channel:try_pop() end
+
+---@return integer count of values that are queued
+function Channel:count() end
+
 ---@class Shared
 local Shared = {}
 
@@ -451,7 +513,17 @@ function Timer:cancel() end
 ---@field busy number seconds in which workers did not wait, in total
 ---@field closed table<Reason, integer> connections by reason; words of the script count as "script"
 
+---@class JobStats
+---@field threads integer that run jobs, or wait for some
+---@field busy integer jobs that run
+---@field queued integer jobs that wait for a thread
+---@field lost integer threads that do not return
+---@field done integer jobs of all time
+---@field failed integer of those
+---@field seconds number that they ran
+
 ---@class Stats: WorkerStats
+---@field jobs JobStats
 ---@field generation integer of the scripts
 ---@field by_worker WorkerStats[] the same of each worker; `refused` is 0 there
 
@@ -480,6 +552,9 @@ function Timer:cancel() end
 ---@field handler_timeout? number * seconds after which a handler is interrupted; 0: never (1)
 ---@field lua_memory? integer|string * of each worker's Lua; what needs more fails ("256M")
 ---@field shared_memory? integer|string memory for server.shared ("64M")
+---@field jobs? integer threads that run what scripts ask for with server.job (4)
+---@field job_queue? integer jobs that wait for a thread, at most (1000)
+---@field job_timeout? number seconds; a job that runs longer is interrupted, 0: never (30)
 ---@field sandbox? boolean scripts have no io, os.execute, debug, C modules and the like (false)
 ---@field reload? "watch"|"signal" load scripts again as files change, or on HUP only ("watch")
 ---@field admin? string|boolean address for `moonport reload`, or false ("127.0.0.1:7001")

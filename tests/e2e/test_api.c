@@ -86,8 +86,10 @@ static const char answers[] =
     "  return all_of(conn, methods_of(conn))\n"
     "end\n"
     "function found.Group() return methods_of(server.group 'g') end\n"
+    "function found.Channel() return methods_of(server.channel 'c') end\n"
     "function found.Shared() return methods_of(server.shared) end\n"
     "function found.Timer() return methods_of(server.after(0, print)) end\n"
+    "function found.JobStats() return server.stats().jobs end\n"
     "function found.WorkerStats() return server.stats().by_worker[1] end\n"
     "function found.Stats()\n"
     "  for name in pairs(names.WorkerStats) do names.Stats[name] = true end\n"
@@ -145,7 +147,7 @@ static void expect_same(const char *const *classes)
 
 Test(api, what_scripts_call_is_annotated)
 {
-    expect_same(WORDS("globals", "server", "Conn", "Group", "Shared", "Timer"));
+    expect_same(WORDS("globals", "server", "Conn", "Group", "Channel", "Shared", "Timer"));
 }
 
 Test(api, handlers_are_annotated)
@@ -155,7 +157,7 @@ Test(api, handlers_are_annotated)
 
 Test(api, figures_and_reasons_are_annotated)
 {
-    expect_same(WORDS("WorkerStats", "Stats", "Reason"));
+    expect_same(WORDS("JobStats", "WorkerStats", "Stats", "Reason"));
 }
 
 Test(api, framings_are_annotated)

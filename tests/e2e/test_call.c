@@ -1,5 +1,5 @@
 /* server.call and on_call, server.owner, server.close: workers that answer each other. */
-#include "workers.h"
+#include "run_packets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,21 +7,6 @@
 #include <unistd.h>
 
 enum { WORKERS = 3 };
-
-/* A packet is code that runs in the worker of its connection; `tell` answers on it. */
-#define RUN_PACKETS \
-    "local globals = _ENV or getfenv()\n" \
-    "local pack = table.pack or function(...) return { n = select('#', ...), ... } end\n" \
-    "function on_receive(conn, packet)\n" \
-    "  function tell(...)\n" \
-    "    local values = pack(...)\n" \
-    "    for i = 1, values.n do values[i] = tostring(values[i]) end\n" \
-    "    conn:send(table.concat(values, ' '))\n" \
-    "  end\n" \
-    "  globals.conn = conn\n" \
-    "  assert(load(packet, packet, 't', globals))()\n" \
-    "end\n"
-#define WHICH "tell(server.worker)"
 
 Test(call, what_the_function_returns_there_is_what_the_call_returns_here)
 {
@@ -248,22 +233,22 @@ Test(call, any_connection_is_closed_by_its_id)
 /* More than 10000 that are out at once are refused; those before them are answered. */
 Test(call, so_many_are_out_at_once)
 {
-    static const char script[] =
-        RUN_PACKETS "answered, busy = 0, 0\n"
-                    "on_call = { hold = function()\n"
+    static const char script[] = RUN_PACKETS
+        "answered, busy, released, told = 0, 0, false, false\n"
+        "on_call = { hold = function()\n"
         "  while not released do server.sleep(0.01) end\n"
         "  return true\n"
         "end }\n"
-                    "function ask()\n"
-                    "  local fine, code = server.call({ 2, timeout = 1000 }, 'hold')\n"
-                    "  if fine then answered = answered + 1 end\n"
-                    "  if code == 'busy' then busy = busy + 1 end\n"
-                    "end\n"
-                    "function ended()\n"
-                    "  if busy == 10 and not told then server.log('info', 'busy 10') told = true end\n"
+        "function ask()\n"
+        "  local fine, code = server.call({ 2, timeout = 1000 }, 'hold')\n"
+        "  if fine then answered = answered + 1 end\n"
+        "  if code == 'busy' then busy = busy + 1 end\n"
+        "end\n"
+        "function ended()\n"
+        "  if busy == 10 and not told then server.log('info', 'busy 10') told = true end\n"
         "  if answered + busy < 10010 then return server.after(0.01, ended) end\n"
-                    "  server.log('info', 'answered %d, busy %d', answered, busy)\n"
-                    "end\n";
+        "  server.log('info', 'answered %d, busy %d', answered, busy)\n"
+        "end\n";
     int clients[WORKERS];
     struct server server = begin_workers(script, WHICH, clients, WORKERS);
     client_put_text(clients[0], "for i = 1, 10010 do server.after(0, ask) end ended()");
@@ -271,6 +256,29 @@ Test(call, so_many_are_out_at_once)
     client_put_text(clients[1], "released = true");
     server_expect_log(&server, "answered 10000, busy 10\n");
     client_ask(clients[0], "tell(server.call(2, 'hold'))", "true"); /* none is out now */
+    end_workers(&server, clients, WORKERS);
+}
+
+/* A call that nobody waits for any more does not begin. */
+Test(call, that_was_given_up_does_not_begin)
+{
+    static const char script[] =
+        RUN_PACKETS "on_call = { f = function() server.log('info', 'begun') end }\n"
+                    "function busy()\n"
+                    "  server.log('info', 'busy')\n"
+                    "  while not server.shared:get 'go' do end\n"
+                    "end\n";
+    int clients[WORKERS];
+    struct server server = begin_workers(script, WHICH, clients, WORKERS);
+    client_put_text(clients[1], "busy() tell 'free'");
+    server_expect_log(&server, "busy\n");
+    client_ask(clients[0],
+               "local value, code = server.call({ 2, timeout = 0.01 }, 'f')"
+               " server.shared:set('go', true) tell(code)",
+               "timeout");
+    client_expect(clients[1], "free");
+    client_ask(clients[0], "tell(server.call(2, 'none'))", "nil unknown");
+    cr_assert_eq(server_log_count(&server, "begun\n"), 0);
     end_workers(&server, clients, WORKERS);
 }
 

@@ -110,11 +110,11 @@ Test(reload_library, a_handler_that_waits_keeps_the_methods_of_its_own_strings)
     "getmetatable('').__unm = function() return '-" word "' end\n" \
     "function on_receive(conn, packet)\n" \
     "  while packet == 'wait' and not server.state.go do server.sleep(0.001) end\n" \
-    "  for _ = 1, 3 do\n" \
+    "  for i = 1, 3 do\n" \
     "    conn:send(('x'):word() .. string.word() .. -'x')\n" \
+    "    if i == 3 then server.state.go = true end\n" \
     "    server.sleep(0.002)\n" \
     "  end\n" \
-    "  server.state.go = true\n" \
     "end\n"
     struct server server = server_begin_reloadable(SAYS("one"), "1");
     int waits = client_connect(&server), client = client_connect(&server);

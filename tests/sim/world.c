@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include "api/channels.h"
 #include "api/lua_api.h"
 #include "api/shared.h"
 #include "base/pages.h"
@@ -469,6 +470,8 @@ static void run_server(struct world *world)
     struct error error = {.kind = ERROR_NONE};
     world->program.shared = shared_open(SHARED_MEMORY);
     if (world->program.shared == NULL) return;
+    world->program.channels = channels_open();
+    promise(world->program.channels != NULL, "no memory for channels");
     if (start(world, &error)) {
         serve(world);
         stop(world);
@@ -476,6 +479,7 @@ static void run_server(struct world *world)
         trace_note("it does not start: %s", error.text);
         promise(world->memory_failed, "it does not start: %s", error.text);
     }
+    channels_close(world->program.channels);
     shared_close(world->program.shared);
 }
 

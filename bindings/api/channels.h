@@ -1,0 +1,77 @@
+/* channels.h - where runs of all workers meet by name: a channel is a queue of values, on which they wait for a value or
+ * for room; a signal is for all who wait for it at that moment.
+ *
+ * A name is in the table while it has values or somebody waits there, so whoever uses one holds nothing. One mutex
+ * guards all of it, and what is done under it does not grow with a queue. A value is on its worker's budget
+ * from push to pop. Knows no Lua but for what wakes a run (run/request.h).
+ *
+ * A value goes to whoever has waited longest; if that run does not wait any more when the value comes, it is the first
+ * again. A value that waits for room is put in by whoever makes some. */
+#ifndef MOONPORT_CHANNELS_H
+#define MOONPORT_CHANNELS_H
+
+#include "base/list.h"
+#include "port/chunk.h"
+#include "run/request.h"
+
+enum { CHANNEL_NAME_MAX = 255 }; /* bytes, of any value */
+
+struct channels;
+struct channel;
+
+/* What a value is in while it is queued: the data of a chunk of its own. */
+struct channel_item {
+    struct list node;
+    struct chunk *chunk;
+    uint8_t bytes[];
+};
+
+/* A copy of the bytes; NULL: no memory. */
+struct channel_item *channel_item_make(struct worker *worker, struct span bytes);
+struct span channel_item_bytes(const struct channel_item *item);
+void channel_item_drop(struct channel_item *item);
+
+enum channel_way { CHANNEL_POP, CHANNEL_PUSH, CHANNEL_LISTEN };
+
+/* A run that waits there. When it is woken, `item` is the value; NULL: there is none. */
+struct channel_wait {
+    struct request request;
+    struct channels *channels;
+    struct channel *channel; /* NULL: it is not in line */
+    struct list node;        /* in line */
+    struct channel_item *item;
+    enum channel_way way;
+    size_t name_size;
+    uint8_t name[];
+};
+
+struct channels *channels_open(void);           /* NULL: no memory */
+void channels_close(struct channels *channels); /* nobody has joined; NULL is fine */
+void channels_join(struct channels *channels);  /* a worker's script begins */
+void channels_part(struct channels *channels);  /* it has ended; with the last one all values go */
+
+/* NULL: no memory. */
+struct channel_wait *channels_wait_make(struct channels *channels, struct run *run,
+                                        enum channel_way way, struct span name);
+
+/* Puts it behind the others; false: there are `size` already. Then the one who waits, if any, waits for room with
+ * the item, which is its own from there on; without memory it does not (wait->channel is NULL). */
+bool channels_push(struct channels *channels, struct span name, size_t size,
+                   struct channel_item *item, struct channel_wait *wait);
+
+/* The first value, which is the caller's; NULL: there is none, and the one who waits, if any, waits for one. */
+struct channel_item *channels_pop(struct channels *channels, struct span name,
+                                  struct channel_wait *wait);
+
+/* What was popped and reached nobody: it is the first again. */
+void channels_put_back(struct channels *channels, struct span name, struct channel_item *item);
+
+size_t channels_count(struct channels *channels, struct span name);
+
+/* Waits for the next signal of its name; false: no memory. */
+bool channels_listen(struct channel_wait *wait);
+
+/* Wakes all that wait for it, with the value (NULL: none), which stays the caller's: how many. */
+size_t channels_signal(struct channels *channels, struct span name, struct channel_item *item);
+
+#endif

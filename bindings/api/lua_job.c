@@ -1,0 +1,148 @@
+/* server.job: work that blocks, on a thread beside. And what scripts find as `server` there. */
+#include "api/lua_api.h"
+#include "base/clock.h"
+#include "jobs/jobs.h"
+#include "lua/value.h"
+#include "run/code.h"
+#include "run/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_MAX_BYTES = 255 };
+
+/* One that was asked for: the request is what its run waits for, the job what the pool has. */
+struct asked {
+    struct request request;
+    struct job job;
+    struct jobs *jobs;
+};
+
+static struct asked *asked_of(struct request *request)
+{
+    return (struct asked *)request;
+}
+
+static int push_answer(lua_State *L, struct request *request)
+{
+    const struct job_run *run = asked_of(request)->job.run;
+    if (run == NULL) return state_refuse(L, "memory");
+    if (run->code == NULL) return value_decode(L, span_of(run->answer, run->answer_size));
+    int count = state_refuse(L, run->code);
+    if (run->answer == NULL) return count;
+    lua_pushlstring(L, (const char *)run->answer, run->answer_size);
+    return count + 1;
+}
+
+static void leave(struct request *request)
+{
+    struct asked *asked = asked_of(request);
+    jobs_abandon(asked->jobs, &asked->job);
+}
+
+static void free_asked(struct request *request)
+{
+    struct asked *asked = asked_of(request);
+    jobs_run_free(asked->job.run);
+    free(asked);
+}
+
+static const struct request_kind kind = {.push = push_answer, .leave = leave, .free = free_asked};
+
+static void done(struct job *job)
+{
+    request_answer(&container_of(job, struct asked, job)->request);
+}
+
+static void free_abandoned(struct job *job)
+{
+    free(container_of(job, struct asked, job));
+}
+
+static struct asked *make(struct run *run, struct job_run *what)
+{
+    struct runtime *runtime = run->runtime;
+    struct asked *asked = what == NULL ? NULL : calloc(1, sizeof *asked);
+    if (asked == NULL) {
+        jobs_run_free(what);
+        return NULL;
+    }
+    request_init(&asked->request, &kind, run, NULL);
+    asked->jobs = runtime->program->jobs;
+    asked->job = (struct job){.run = what,
+                              .source = runtime->code->source,
+                              .generation = code_generation(runtime),
+                              .done = done,
+                              .free = free_abandoned};
+    return asked;
+}
+
+static struct span check_name(lua_State *L, int index)
+{
+    size_t size;
+    const char *name = luaL_checklstring(L, index, &size);
+    luaL_argcheck(L, size <= NAME_MAX_BYTES && strlen(name) == size, index,
+                  "expected a name of at most 255 bytes");
+    return span_of(name, size);
+}
+
+/* server.job(module, function, ...): what the function returns there */
+static int server_job(lua_State *L)
+{
+    struct runtime *runtime = runtime_of(L);
+    struct run *run = run_check_wait(L, "server.job");
+    struct span module = check_name(L, 1), function = check_name(L, 2), bytes;
+    struct value_list values = {.first = 3, .last = lua_gettop(L), .verb = "pass"};
+    const char *code = value_encode(L, values, 0, &bytes);
+    if (code != NULL) {
+        state_refuse(L, code);
+        lua_pushvalue(L, -3); /* why */
+        return 3;
+    }
+    struct asked *asked = make(run, jobs_run_make(module, function, bytes));
+    if (asked == NULL) return state_refuse(L, "memory");
+    const char *why = jobs_post(asked->jobs, &asked->job);
+    if (why != NULL) {
+        request_drop(&asked->request);
+        return state_refuse(L, why);
+    }
+    if (runtime->program->awaits_jobs) jobs_await(asked->jobs, &asked->job);
+    return request_wait(&asked->request, UINT64_MAX);
+}
+
+void lua_job_open(struct runtime *runtime)
+{
+    static const luaL_Reg functions[] = {{"job", server_job}, {NULL, NULL}};
+    state_register(&runtime->state, runtime->state.L, functions);
+}
+
+/* ---- in a job ---- */
+
+/* server.sleep(seconds): blocks this thread, and no other */
+static int sleep_here(lua_State *L)
+{
+    uint64_t delay_ns;
+    if (!state_read_seconds(L, 1, &delay_ns)) return state_refuse_seconds(L, 1);
+    for (uint64_t end_ns = clock_after_ns(delay_ns), now_ns; (now_ns = clock_now_ns()) < end_ns;) {
+        const uint64_t slice_ns = UINT64_C(100000000);
+        uint64_t left_ns = end_ns - now_ns < slice_ns ? end_ns - now_ns : slice_ns;
+        struct timespec time = {.tv_sec = 0, .tv_nsec = (long)left_ns};
+        nanosleep(&time, NULL);
+        if (overtime_is_raised(&state_of(L)->overtime))
+            break; /* the next instruction is interrupted */
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+void lua_job_open_server(struct state *state, void *program)
+{
+    static const luaL_Reg functions[] = {{"sleep", sleep_here}, {NULL, NULL}};
+    const struct program *what = program;
+    lua_State *L = state->L;
+    lua_newtable(L);
+    state_register(state, L, functions);
+    lua_server_open_everywhere(state);
+    lua_shared_open(state, what->shared);
+    lua_setglobal(L, "server");
+}

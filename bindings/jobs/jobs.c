@@ -1,0 +1,387 @@
+#include "jobs/jobs.h"
+
+#include "base/clock.h"
+#include "lua/lua_thread.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PATIENCE_NS UINT64_C(750000000) /* with what was interrupted, at the end */
+
+struct job_thread {
+    struct job_state state; /* its first member: stuck() finds the thread by it */
+    struct jobs *jobs;
+    struct list node; /* among the live, the lost or the ended */
+    pthread_t thread;
+    struct job *job; /* that it runs; NULL: none */
+    uint64_t begun_ns;
+    bool lost;
+};
+
+struct jobs {
+    struct job_setup setup;
+    struct jobs_limits limits;
+    bool steps, ending;
+    pthread_mutex_t mutex;
+    pthread_cond_t posted,
+        changed; /* there is work, or an end; a job is done, a thread has ended */
+    struct list queue;
+    struct list live, lost, ended; /* threads */
+    uint32_t idle, given_up; /* threads that wait for work; threads that were lost, of all time */
+    struct jobs_figures figures;
+    struct job_thread *stepper;
+};
+
+/* ---- a job ---- */
+
+struct job_run *jobs_run_make(struct span module, struct span function, struct span arguments)
+{
+    size_t words = module.size + 1 + function.size + 1;
+    struct job_run *run = calloc(1, sizeof *run + words + arguments.size);
+    if (run == NULL) return NULL;
+    char *text = (char *)(run + 1);
+    memcpy(text, module.data, module.size);
+    run->module = text;
+    memcpy(text + module.size + 1, function.data, function.size);
+    run->function = text + module.size + 1;
+    if (arguments.size > 0) memcpy(text + words, arguments.data, arguments.size);
+    run->arguments = span_of(text + words, arguments.size);
+    return run;
+}
+
+void jobs_run_free(struct job_run *run)
+{
+    if (run == NULL) return;
+    free(run->answer);
+    free(run);
+}
+
+static void drop_job(struct job *job)
+{
+    source_drop(job->source);
+    jobs_run_free(job->run);
+    job->free(job);
+}
+
+/* It has its answer. Under the mutex, as all here that does not say otherwise. */
+static void finish(struct jobs *jobs, struct job *job, struct job_run *run)
+{
+    job->phase = JOB_DONE;
+    job->run = run;
+    jobs->figures.done++;
+    if (run == NULL || run->code != NULL) jobs->figures.failed++;
+    if (job->abandoned) {
+        drop_job(job);
+    } else {
+        source_drop(job->source);
+        job->done(job);
+    }
+    pthread_cond_broadcast(&jobs->changed);
+}
+
+/* ---- a thread ---- */
+
+/* Not under the mutex. */
+static void run_here(struct job_thread *thread, struct job_run *run, struct source *source,
+                     uint64_t generation, uint64_t timeout_ns)
+{
+    struct error error;
+    if (job_state_renew(&thread->state, &thread->jobs->setup, source, generation, timeout_ns,
+                        &error)) {
+        job_state_run(&thread->state, run);
+        return;
+    }
+    run->code = "error";
+    run->answer = (uint8_t *)strdup(error.text);
+    run->answer_size = run->answer == NULL ? 0 : strlen(error.text);
+}
+
+/* Takes the mutex off while it runs. What it runs is its own meanwhile: if it is lost, the job is gone. */
+static void run_next(struct job_thread *thread)
+{
+    struct jobs *jobs = thread->jobs;
+    struct job *job = container_of(list_take_first(&jobs->queue), struct job, node);
+    struct job_run *run = job->run;
+    struct source *source = job->source;
+    uint64_t generation = job->generation, timeout_ns = jobs->limits.timeout_ns;
+    job->run = NULL;
+    job->phase = JOB_RUNS;
+    thread->job = job;
+    thread->begun_ns = clock_now_ns();
+    jobs->figures.queued--;
+    jobs->figures.busy++;
+    source_hold(source);
+    pthread_mutex_unlock(&jobs->mutex);
+    run_here(thread, run, source, generation, timeout_ns);
+    source_drop(source);
+    pthread_mutex_lock(&jobs->mutex);
+    if (thread->lost) {
+        jobs_run_free(run);
+        return;
+    }
+    jobs->figures.busy--;
+    jobs->figures.time_ns += clock_now_ns() - thread->begun_ns;
+    thread->job = NULL;
+    finish(jobs, job, run);
+}
+
+/* There are more of them than there may be. */
+static bool is_too_many(const struct jobs *jobs)
+{
+    return jobs->figures.threads > jobs->limits.threads;
+}
+
+static void *work(void *context)
+{
+    struct job_thread *thread = context;
+    struct jobs *jobs = thread->jobs;
+    pthread_mutex_lock(&jobs->mutex);
+    while (!thread->lost && !jobs->ending && !is_too_many(jobs)) {
+        if (!list_empty(&jobs->queue)) {
+            run_next(thread);
+            continue;
+        }
+        jobs->idle++;
+        pthread_cond_wait(&jobs->posted, &jobs->mutex);
+        jobs->idle--;
+    }
+    if (!thread->lost) jobs->figures.threads--;
+    pthread_mutex_unlock(&jobs->mutex);
+    job_state_end(&thread->state);
+    pthread_mutex_lock(&jobs->mutex);
+    if (thread->lost) jobs->figures.lost--;
+    list_remove(&thread->node);
+    list_append(&jobs->ended, &thread->node);
+    pthread_cond_broadcast(&jobs->changed);
+    pthread_mutex_unlock(&jobs->mutex);
+    return NULL;
+}
+
+/* What watches a thread's calls is opened on the thread itself. */
+static void *begin(void *context);
+
+static bool start_thread(struct jobs *jobs)
+{
+    struct job_thread *thread = calloc(1, sizeof *thread);
+    if (thread == NULL) return false;
+    thread->jobs = jobs;
+    list_append(&jobs->live, &thread->node);
+    jobs->figures.threads++;
+    if (lua_thread_create(&thread->thread, begin, thread)) return true;
+    jobs->figures.threads--;
+    list_remove(&thread->node);
+    free(thread);
+    return false;
+}
+
+static void give_up(struct job_thread *thread)
+{
+    struct jobs *jobs = thread->jobs;
+    struct job *job = thread->job;
+    bool replaced = jobs->given_up < jobs->limits.threads;
+    thread->lost = true;
+    thread->job = NULL;
+    list_remove(&thread->node);
+    list_append(&jobs->lost, &thread->node);
+    jobs->given_up++;
+    jobs->figures.lost++;
+    jobs->figures.threads--;
+    jobs->figures.busy--;
+    log_line(LOG_WARN, "a job does not return and cannot be interrupted: %s",
+             replaced ? "its thread is replaced" : "its thread is lost, as many as there may be");
+    struct job_run *run = jobs_run_make(span_text(""), span_text(""), span_text(""));
+    if (run != NULL) run->code = "timeout";
+    finish(jobs, job, run);
+    if (replaced && !jobs->ending) start_thread(jobs);
+}
+
+/* On the thread that watches, without the mutex. */
+static void stuck(struct overtime *overtime)
+{
+    struct state *state = container_of(overtime, struct state, overtime);
+    struct job_thread *thread = (struct job_thread *)state;
+    struct jobs *jobs = thread->jobs;
+    pthread_mutex_lock(&jobs->mutex);
+    if (thread->job != NULL && !thread->lost) give_up(thread);
+    pthread_mutex_unlock(&jobs->mutex);
+}
+
+static void *begin(void *context)
+{
+    struct job_thread *thread = context;
+    struct jobs *jobs = thread->jobs;
+    pthread_mutex_lock(&jobs->mutex);
+    static uint32_t number;
+    uint32_t mine = ++number;
+    pthread_mutex_unlock(&jobs->mutex);
+    if (job_state_init(&thread->state, mine, stuck)) return work(thread);
+    log_line(LOG_ERROR, "no memory for a thread of jobs");
+    pthread_mutex_lock(&jobs->mutex);
+    jobs->figures.threads--;
+    list_remove(&thread->node);
+    list_append(&jobs->ended, &thread->node);
+    pthread_cond_broadcast(&jobs->changed);
+    pthread_mutex_unlock(&jobs->mutex);
+    return NULL;
+}
+
+/* Those that have ended are joined by whoever comes by. */
+static void bury(struct jobs *jobs)
+{
+    struct list *node;
+    while ((node = list_take_first(&jobs->ended)) != NULL) {
+        struct job_thread *thread = container_of(node, struct job_thread, node);
+        pthread_join(thread->thread, NULL);
+        free(thread);
+    }
+}
+
+/* ---- the pool ---- */
+
+struct jobs *jobs_open(const struct job_setup *setup, const struct jobs_limits *limits, bool steps)
+{
+    struct jobs *jobs = calloc(1, sizeof *jobs);
+    if (jobs == NULL) return NULL;
+    jobs->setup = *setup;
+    jobs->limits = *limits;
+    jobs->steps = steps;
+    list_init(&jobs->queue);
+    list_init(&jobs->live);
+    list_init(&jobs->lost);
+    list_init(&jobs->ended);
+    pthread_mutex_init(&jobs->mutex, NULL);
+    pthread_cond_init(&jobs->posted, NULL);
+    clock_condition_init(&jobs->changed);
+    return jobs;
+}
+
+void jobs_limit(struct jobs *jobs, const struct jobs_limits *limits)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    jobs->limits = *limits;
+    pthread_cond_broadcast(&jobs->posted);
+    pthread_mutex_unlock(&jobs->mutex);
+}
+
+static const char *refusal(struct jobs *jobs)
+{
+    if (jobs->ending) return "closed";
+    if (jobs->figures.queued >= jobs->limits.queue) return "busy";
+    if (jobs->steps) return NULL;
+    bool more = jobs->figures.threads < jobs->limits.threads;
+    /* As many as were lost may be lost no more: they are not made anew, or there would be ever more of them. */
+    more = more && jobs->figures.threads + jobs->figures.lost < 2 * jobs->limits.threads;
+    if (jobs->idle <= jobs->figures.queued && more) start_thread(jobs);
+    return jobs->figures.threads == 0 ? "busy" : NULL;
+}
+
+const char *jobs_post(struct jobs *jobs, struct job *job)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    bury(jobs);
+    const char *why = refusal(jobs);
+    if (why == NULL) {
+        job->phase = JOB_QUEUED;
+        job->abandoned = false;
+        source_hold(job->source);
+        list_append(&jobs->queue, &job->node);
+        jobs->figures.queued++;
+        pthread_cond_signal(&jobs->posted);
+    }
+    pthread_mutex_unlock(&jobs->mutex);
+    return why;
+}
+
+void jobs_abandon(struct jobs *jobs, struct job *job)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    if (job->phase != JOB_DONE) job->abandoned = true;
+    pthread_mutex_unlock(&jobs->mutex);
+}
+
+static struct job_thread *make_stepper(struct jobs *jobs)
+{
+    struct job_thread *stepper = calloc(1, sizeof *stepper);
+    if (stepper == NULL) return NULL;
+    stepper->jobs = jobs;
+    if (job_state_init(&stepper->state, 0, NULL)) return stepper;
+    free(stepper);
+    return NULL;
+}
+
+bool jobs_step(struct jobs *jobs)
+{
+    if (jobs->stepper == NULL) jobs->stepper = make_stepper(jobs);
+    pthread_mutex_lock(&jobs->mutex);
+    bool any = !list_empty(&jobs->queue) && jobs->stepper != NULL;
+    if (any) run_next(jobs->stepper);
+    pthread_mutex_unlock(&jobs->mutex);
+    return any;
+}
+
+void jobs_await(struct jobs *jobs, const struct job *job)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    while (job->phase != JOB_DONE) pthread_cond_wait(&jobs->changed, &jobs->mutex);
+    pthread_mutex_unlock(&jobs->mutex);
+}
+
+struct jobs_figures jobs_figures(struct jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    struct jobs_figures figures = jobs->figures;
+    pthread_mutex_unlock(&jobs->mutex);
+    return figures;
+}
+
+/* ---- the end ---- */
+
+static void drop_queue(struct jobs *jobs)
+{
+    struct list *node;
+    while ((node = list_take_first(&jobs->queue)) != NULL) {
+        struct job *job = container_of(node, struct job, node);
+        check(job->abandoned);
+        drop_job(job);
+    }
+    jobs->figures.queued = 0;
+}
+
+static bool all_have_ended(const struct jobs *jobs)
+{
+    return list_empty(&jobs->live) && list_empty(&jobs->lost);
+}
+
+bool jobs_end(struct jobs *jobs, uint32_t *dropped)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    uint64_t deadline_ns = clock_after_ns(PATIENCE_NS);
+    if (dropped != NULL) *dropped = jobs->figures.queued;
+    jobs->ending = true;
+    drop_queue(jobs);
+    for (struct list *node = jobs->live.next; node != &jobs->live; node = node->next) {
+        struct job_thread *thread = container_of(node, struct job_thread, node);
+        if (thread->job != NULL) atomic_store(&thread->state.state.overtime.limit_ns, 1);
+    }
+    pthread_cond_broadcast(&jobs->posted);
+    while (!all_have_ended(jobs) && clock_wait(&jobs->changed, &jobs->mutex, deadline_ns)) continue;
+    bool all = all_have_ended(jobs);
+    if (all) bury(jobs);
+    pthread_mutex_unlock(&jobs->mutex);
+    return all;
+}
+
+bool jobs_close(struct jobs *jobs)
+{
+    if (jobs == NULL) return true;
+    if (!jobs_end(jobs, NULL)) return false;
+    if (jobs->stepper != NULL) {
+        job_state_end(&jobs->stepper->state);
+        free(jobs->stepper);
+    }
+    pthread_cond_destroy(&jobs->changed);
+    pthread_cond_destroy(&jobs->posted);
+    pthread_mutex_destroy(&jobs->mutex);
+    free(jobs);
+    return true;
+}
