@@ -1,5 +1,6 @@
 /* server.shared: the dictionary of all workers, as scripts see it. Nothing of Lua is called while the
- * dictionary is locked, or while anything would be lost if Lua raised an error. */
+ * dictionary is locked, or while anything would be lost if Lua raised an error. Whenever Lua makes
+ * something, a finalizer may run, and use the dictionary as well: calls share nothing. */
 #include "api/lua_api.h"
 
 #include "api/shared.h"
@@ -8,33 +9,43 @@
 #include <stdlib.h>
 
 #define SHARED_META "server.shared"
+#define BOX_META "server.shared.box"
 
-enum { BUFFER_KEPT_MAX = 65536 }; /* bytes */
+enum { ROOM_SIZE = 4096 }; /* bytes of a string that need no box */
 
 /* The userdata `server.shared`, one for each worker. */
 struct handle {
     struct shared *shared; /* NULL: the state is being closed */
-    struct buffer buffer;  /* what is copied out of the dictionary on its way to Lua */
 };
 
 static struct handle *check_handle(lua_State *L)
 {
     struct handle *handle = luaL_checkudata(L, 1, SHARED_META);
     if (handle->shared == NULL) luaL_error(L, "server.shared is closed");
-    buffer_consume(&handle->buffer, buffer_size(&handle->buffer)); /* an error may have left some */
     return handle;
 }
 
-static void free_buffer(struct handle *handle)
+/* A userdata on the stack with what is copied out of the dictionary on its way to Lua: Lua frees it if it
+ * raises an error meanwhile. */
+static struct buffer *push_box(lua_State *L)
 {
-    free(handle->buffer.data);
-    handle->buffer = (struct buffer){.data = NULL};
+    struct buffer *box = lua_newuserdatauv(L, sizeof *box, 0);
+    *box = (struct buffer){.data = NULL};
+    luaL_getmetatable(L, BOX_META);
+    lua_setmetatable(L, -2);
+    return box;
 }
 
-/* A large one is not kept for the next time. */
-static void trim_buffer(struct handle *handle)
+static void free_box(struct buffer *box)
 {
-    if (handle->buffer.capacity > BUFFER_KEPT_MAX) free_buffer(handle);
+    free(box->data);
+    *box = (struct buffer){.data = NULL};
+}
+
+static int box_gc(lua_State *L)
+{
+    free_box(luaL_checkudata(L, 1, BOX_META));
+    return 0;
 }
 
 static uint64_t now_of(lua_State *L)
@@ -132,22 +143,42 @@ static int answer(lua_State *L, enum shared_result result)
     return 1;
 }
 
-/* ---- methods ---- */
+typedef enum shared_result copy_value(struct shared *shared, struct span key, uint64_t now_ns,
+                                      struct shared_value *value, struct span room);
+
+/* OK: the value is on top of the stack. */
+static enum shared_result push_copy(lua_State *L, struct shared *shared, struct span key,
+                                    copy_value *copy)
+{
+    uint8_t bytes[ROOM_SIZE];
+    struct span room = span_of(bytes, sizeof bytes);
+    struct buffer *box = NULL;
+    struct shared_value value;
+    enum shared_result result;
+    while ((result = copy(shared, key, now_of(L), &value, room)) == SHARED_NO_ROOM) {
+        if (box == NULL) box = push_box(L);
+        if (!buffer_reserve(box, value.string.size)) return SHARED_NO_MEMORY;
+        room = span_of(box->data, box->capacity);
+    }
+    if (result != SHARED_OK) return result;
+    push_value(L, &value);
+    if (box != NULL) free_box(box);
+    return SHARED_OK;
+}
+
+/* ---- values ---- */
 
 /* server.shared:get(key): the value, or nil */
 static int shared_lua_get(lua_State *L)
 {
     struct handle *handle = check_handle(L);
     struct span key = check_key(L);
-    struct shared_value value;
     if (!is_key(key)) return refuse_key(L, key);
-    enum shared_result result = shared_get(handle->shared, key, now_of(L), &value, &handle->buffer);
-    if (result == SHARED_NO_MEMORY) return state_refuse(L, shared_result_text(result));
-    if (result == SHARED_OK)
-        push_value(L, &value);
-    else
+    enum shared_result result = push_copy(L, handle->shared, key, shared_get);
+    if (result == SHARED_MISSING)
         lua_pushnil(L);
-    trim_buffer(handle);
+    else if (result != SHARED_OK)
+        return state_refuse(L, shared_result_text(result));
     return 1;
 }
 
@@ -187,14 +218,34 @@ static int shared_lua_add(lua_State *L)
     return answer(L, shared_add(handle->shared, key, &value, now_of(L), ttl_ns));
 }
 
+/* server.shared:compare_and_set(key, old, new [, ttl]): old nil: there is none; new nil deletes */
+static int shared_lua_compare_and_set(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    struct span key = check_key(L);
+    struct shared_value old, new;
+    uint64_t ttl_ns;
+    luaL_checkany(L, 4);
+    bool had = !lua_isnil(L, 3), sets = !lua_isnil(L, 4);
+    if (had) old = check_value(L, 3);
+    if (sets) new = check_value(L, 4);
+    bool fine = read_ttl(L, 5, &ttl_ns);
+    if (!is_key(key)) return refuse_key(L, key);
+    if (!fine) return refuse_ttl(L, 5);
+    return answer(L, shared_compare_and_set(handle->shared, key, had ? &old : NULL,
+                                            sets ? &new : NULL, now_of(L), ttl_ns));
+}
+
 /* server.shared:incr(key [, by [, init [, ttl]]]): the sum. The ttl is for what begins with init. */
 static int shared_lua_incr(lua_State *L)
 {
     struct handle *handle = check_handle(L);
     struct span key = check_key(L);
-    struct shared_value by = {.type = SHARED_INTEGER, .integer = 1}, init, sum;
+    struct shared_value by, init, sum;
     bool begins = !lua_isnoneornil(L, 4);
-    if (!lua_isnoneornil(L, 3)) by = check_number(L, 3);
+    lua_settop(L, 5);
+    lua_pushinteger(L, 1); /* read as Lua's own numbers are: LuaJIT's are floats */
+    by = lua_isnil(L, 3) ? read_number(L, 6) : check_number(L, 3);
     if (begins) init = check_number(L, 4);
     uint64_t ttl_ns;
     bool fine = read_ttl(L, 5, &ttl_ns);
@@ -218,27 +269,107 @@ static int shared_lua_delete(lua_State *L)
     return 1;
 }
 
-/* server.shared:keys([most]): a list, in no order */
+/* server.shared:expire(key, ttl): nil: never */
+static int shared_lua_expire(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    struct span key = check_key(L);
+    uint64_t ttl_ns;
+    luaL_checkany(L, 3);
+    bool fine = read_ttl(L, 3, &ttl_ns);
+    if (!is_key(key)) return refuse_key(L, key);
+    if (!fine) return refuse_ttl(L, 3);
+    return answer(L, shared_expire(handle->shared, key, now_of(L), ttl_ns));
+}
+
+/* server.shared:ttl(key): seconds, or false: it never expires */
+static int shared_lua_ttl(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    struct span key = check_key(L);
+    uint64_t ttl_ns;
+    if (!is_key(key)) return refuse_key(L, key);
+    enum shared_result result = shared_ttl(handle->shared, key, now_of(L), &ttl_ns);
+    if (result != SHARED_OK) return state_refuse(L, shared_result_text(result));
+    if (ttl_ns == 0)
+        lua_pushboolean(L, 0);
+    else
+        lua_pushnumber(L, (lua_Number)ttl_ns / 1e9);
+    return 1;
+}
+
+/* ---- lists ---- */
+
+/* server.shared:push(key, value): how many are in the list now */
+static int shared_lua_push(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    struct span key = check_key(L);
+    struct shared_value value = check_value(L, 3);
+    size_t length;
+    if (!is_key(key)) return refuse_key(L, key);
+    enum shared_result result = shared_push(handle->shared, key, &value, now_of(L), &length);
+    if (result != SHARED_OK) return state_refuse(L, shared_result_text(result));
+    lua_pushinteger(L, (lua_Integer)length);
+    return 1;
+}
+
+/* server.shared:pop(key): the value that was pushed first */
+static int shared_lua_pop(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    struct span key = check_key(L);
+    if (!is_key(key)) return refuse_key(L, key);
+    enum shared_result result = push_copy(L, handle->shared, key, shared_pop);
+    return result == SHARED_OK ? 1 : state_refuse(L, shared_result_text(result));
+}
+
+/* server.shared:length(key) */
+static int shared_lua_length(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    struct span key = check_key(L);
+    size_t length;
+    if (!is_key(key)) return refuse_key(L, key);
+    enum shared_result result = shared_length(handle->shared, key, now_of(L), &length);
+    if (result != SHARED_OK) return state_refuse(L, shared_result_text(result));
+    lua_pushinteger(L, (lua_Integer)length);
+    return 1;
+}
+
+/* ---- all of them ---- */
+
+/* A prefix may come before it. */
+static int place_of_most(lua_State *L, struct span *prefix)
+{
+    size_t size = 0;
+    if (lua_type(L, 2) == LUA_TNUMBER) {
+        luaL_argcheck(L, lua_isnoneornil(L, 3), 3, "a prefix goes before the number");
+        return 2;
+    }
+    const char *data = luaL_optlstring(L, 2, "", &size);
+    *prefix = span_of(data, size);
+    return 3;
+}
+
+/* server.shared:keys([prefix] [, most]): a list, in no order */
 static int shared_lua_keys(lua_State *L)
 {
     struct handle *handle = check_handle(L);
-    lua_Number most = luaL_optnumber(L, 2, (lua_Number)INT_MAX);
+    struct span prefix = span_of("", 0);
+    lua_Number most = luaL_optnumber(L, place_of_most(L, &prefix), (lua_Number)INT_MAX);
     if (!(most >= 0)) return state_refuse_number(L, most, "a number from 0 up"); /* NaN, too */
     size_t count, limit = most < (lua_Number)INT_MAX ? (size_t)most : INT_MAX;
-    enum shared_result result =
-        shared_keys(handle->shared, now_of(L), limit, &handle->buffer, &count);
+    struct buffer *box = push_box(L);
+    enum shared_result result = shared_keys(handle->shared, prefix, now_of(L), limit, box, &count);
     if (result != SHARED_OK) return state_refuse(L, shared_result_text(result));
-    /* Lua's own copy: a finalizer may use the buffer meanwhile. */
-    struct span all = buffer_bytes(&handle->buffer);
-    lua_pushlstring(L, (const char *)all.data, all.size);
-    struct buffer copy = {.data = (uint8_t *)lua_tostring(L, -1), .end = all.size};
     lua_createtable(L, (int)count, 0);
     for (size_t i = 1; i <= count; i++) {
-        struct span key = shared_take_key(&copy);
+        struct span key = shared_take_key(box);
         lua_pushlstring(L, (const char *)key.data, key.size);
         lua_rawseti(L, -2, (int)i);
     }
-    trim_buffer(handle);
+    free_box(box);
     return 1;
 }
 
@@ -246,7 +377,6 @@ static int handle_gc(lua_State *L)
 {
     struct handle *handle = luaL_checkudata(L, 1, SHARED_META);
     handle->shared = NULL;
-    free_buffer(handle);
     return 0;
 }
 
@@ -256,12 +386,22 @@ void lua_shared_open(struct state *state, struct shared *shared)
         {"get", shared_lua_get},
         {"set", shared_lua_set},
         {"add", shared_lua_add},
+        {"compare_and_set", shared_lua_compare_and_set},
         {"incr", shared_lua_incr},
         {"delete", shared_lua_delete},
+        {"expire", shared_lua_expire},
+        {"ttl", shared_lua_ttl},
+        {"push", shared_lua_push},
+        {"pop", shared_lua_pop},
+        {"length", shared_lua_length},
         {"keys", shared_lua_keys},
         {NULL, NULL},
     };
     lua_State *L = state->L;
+    luaL_newmetatable(L, BOX_META);
+    lua_pushcfunction(L, box_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
     struct handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
     *handle = (struct handle){.shared = shared};
     luaL_newmetatable(L, SHARED_META);

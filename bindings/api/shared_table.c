@@ -3,86 +3,11 @@
 #include <stdlib.h>
 
 enum { SETTLE_STEPS = 4, PACKED = 4 /* entries to a chain, below which chains are given up */ };
-enum { ALLOCATOR_BYTES = 16 }; /* what an allocation takes besides, and is rounded up to */
 
 struct slot {
     uint64_t expires_ns;
     struct shared_entry *entry;
 };
-
-static size_t allocated(size_t size)
-{
-    return (size + ALLOCATOR_BYTES + ALLOCATOR_BYTES - 1) & ~(size_t)(ALLOCATOR_BYTES - 1);
-}
-
-/* ---- entries ---- */
-
-static size_t string_size(const struct shared_value *value)
-{
-    return value->type == SHARED_STRING ? value->string.size : 0;
-}
-
-size_t shared_entry_size(size_t key_size, const struct shared_value *value)
-{
-    size_t head = sizeof(struct shared_entry) + key_size, tail = string_size(value);
-    return tail > SIZE_MAX / 2 ? SIZE_MAX : allocated(head + tail);
-}
-
-static size_t size_of(const struct shared_entry *entry)
-{
-    struct shared_value value = shared_entry_value(entry);
-    return shared_entry_size(entry->key_size, &value);
-}
-
-struct shared_entry *shared_entry_make(struct span key, uint64_t hash,
-                                       const struct shared_value *value, uint64_t expires_ns)
-{
-    struct shared_entry *entry = malloc(sizeof *entry + key.size + string_size(value));
-    if (entry == NULL) return NULL;
-    *entry = (struct shared_entry){.hash = hash,
-                                   .expires_ns = expires_ns,
-                                   .key_size = (uint16_t)key.size,
-                                   .type = (uint8_t)value->type};
-    atomic_init(&entry->holders, 1);
-    memcpy(entry->data, key.data, key.size);
-    switch (value->type) {
-    case SHARED_BOOLEAN: entry->value.boolean = value->boolean; break;
-    case SHARED_INTEGER: entry->value.integer = value->integer; break;
-    case SHARED_FLOAT: entry->value.number = value->number; break;
-    case SHARED_STRING:
-        entry->value.size = value->string.size;
-        if (value->string.size > 0)
-            memcpy(entry->data + key.size, value->string.data, value->string.size);
-    }
-    return entry;
-}
-
-void shared_entry_hold(struct shared_entry *entry)
-{
-    uint32_t before = atomic_fetch_add_explicit(&entry->holders, 1, memory_order_relaxed);
-    check(before > 0);
-    check(before < UINT32_MAX);
-}
-
-void shared_entry_drop(struct shared_entry *entry)
-{
-    /* Whatever any holder has read comes before the last one frees it. */
-    uint32_t before = atomic_fetch_sub_explicit(&entry->holders, 1, memory_order_acq_rel);
-    check(before > 0);
-    if (before == 1) free(entry);
-}
-
-struct shared_value shared_entry_value(const struct shared_entry *entry)
-{
-    struct shared_value value = {.type = (enum shared_type)entry->type};
-    switch (value.type) {
-    case SHARED_BOOLEAN: value.boolean = entry->value.boolean; break;
-    case SHARED_INTEGER: value.integer = entry->value.integer; break;
-    case SHARED_FLOAT: value.number = entry->value.number; break;
-    case SHARED_STRING: value.string = span_of(entry->data + entry->key_size, entry->value.size);
-    }
-    return value;
-}
 
 /* ---- arrays by parts ---- */
 
@@ -102,7 +27,7 @@ static void *item_at(const struct shared_parts *parts, size_t index)
 /* Bytes that the next part counts for. */
 static size_t next_size(const struct shared_parts *parts)
 {
-    return allocated(part_items(parts->count) * parts->item_size);
+    return shared_allocated(part_items(parts->count) * parts->item_size);
 }
 
 static bool add_part(struct shared_table *table, struct shared_parts *parts)
@@ -348,9 +273,10 @@ void shared_table_remove(struct shared_table *table, struct shared_entry *entry,
     while (*link != entry) link = &(*link)->next;
     *link = entry->next;
     if (expires(entry)) heap_remove(table, entry, waste);
-    check(table->used >= size_of(entry));
-    table->used -= size_of(entry);
+    check(table->used >= shared_entry_used(entry));
+    table->used -= shared_entry_used(entry);
     table->count--;
+    if (entry->type == SHARED_LIST) shared_list_empty(entry, &table->leftover);
     entry->next = waste->entries;
     waste->entries = entry;
 }
@@ -360,8 +286,8 @@ enum shared_result shared_table_put(struct shared_table *table, struct shared_en
 {
     bool same_slot = old != NULL && expires(old);
     bool grows = expires(entry) && !same_slot && table->slot_count == table->slots.capacity;
-    size_t kept = table->used - (old != NULL ? size_of(old) : 0);
-    size_t more = size_of(entry) + (grows ? next_size(&table->slots) : 0);
+    size_t kept = table->used - (old != NULL ? shared_entry_used(old) : 0);
+    size_t more = shared_entry_used(entry) + (grows ? next_size(&table->slots) : 0);
     if (more > table->limit - kept) return SHARED_FULL;
     if (grows && !add_part(table, &table->slots)) return SHARED_NO_MEMORY;
     if (old != NULL) shared_table_remove(table, old, waste);
@@ -369,10 +295,48 @@ enum shared_result shared_table_put(struct shared_table *table, struct shared_en
     entry->next = *chain;
     *chain = entry;
     if (expires(entry)) heap_add(table, entry);
-    table->used += size_of(entry);
+    table->used += shared_entry_used(entry);
     table->count++;
     return SHARED_OK;
 }
+
+enum shared_result shared_table_expire(struct shared_table *table, struct shared_entry *entry,
+                                       uint64_t expires_ns, struct shared_waste *waste)
+{
+    bool gets_slot = !expires(entry) && expires_ns != UINT64_MAX;
+    if (gets_slot && table->slot_count == table->slots.capacity) {
+        if (next_size(&table->slots) > table->limit - table->used) return SHARED_FULL;
+        if (!add_part(table, &table->slots)) return SHARED_NO_MEMORY;
+    }
+    if (expires(entry)) heap_remove(table, entry, waste);
+    entry->expires_ns = expires_ns;
+    if (expires(entry)) heap_add(table, entry);
+    return SHARED_OK;
+}
+
+/* ---- lists ---- */
+
+enum shared_result shared_table_push(struct shared_table *table, struct shared_entry *list,
+                                     struct shared_entry *item)
+{
+    size_t size = shared_entry_used(item);
+    if (size > table->limit - table->used) return SHARED_FULL;
+    shared_list_append(list, item);
+    table->used += size;
+    return SHARED_OK;
+}
+
+struct shared_entry *shared_table_pop(struct shared_table *table, struct shared_entry *list,
+                                      struct shared_waste *waste)
+{
+    struct shared_entry *item = shared_list_take(list);
+    check(table->used >= shared_entry_used(item));
+    table->used -= shared_entry_used(item);
+    if (shared_list_first(list) == NULL) shared_table_remove(table, list, waste);
+    return item;
+}
+
+/* ---- all of it ---- */
 
 size_t shared_table_sweep(struct shared_table *table, uint64_t now_ns, size_t most,
                           struct shared_waste *waste)
@@ -381,6 +345,13 @@ size_t shared_table_sweep(struct shared_table *table, uint64_t now_ns, size_t mo
     while (count < most && table->slot_count > 0 && slot_at(table, 0)->expires_ns <= now_ns) {
         shared_table_remove(table, slot_at(table, 0)->entry, waste);
         count++;
+    }
+    for (; count < most && table->leftover != NULL; count++) {
+        struct shared_entry *item = table->leftover;
+        table->leftover = item->next;
+        table->used -= shared_entry_used(item);
+        item->next = waste->entries;
+        waste->entries = item;
     }
     return count;
 }
@@ -404,6 +375,7 @@ void shared_table_close(struct shared_table *table)
         while (*chain_at(table, i) != NULL) shared_table_remove(table, *chain_at(table, i), &waste);
     check(table->count == 0);
     check(table->slot_count == 0);
+    shared_table_sweep(table, 0, SIZE_MAX, &waste);
     shared_waste_free(&waste);
     free_parts(&table->chains);
     free_parts(&table->slots);

@@ -1,51 +1,15 @@
 /* shared_table.h - the entries of a dictionary, found by their key, and by which expires first; all
- * that they and it take counts to a bound. Pure: no lock, no clock. Only entry_drop is for any thread.
+ * that they and it take counts to a bound. Pure: no lock, no clock.
  *
  * By key: chains, whose number grows and shrinks one at a time (linear hashing), so that no operation
  * has to move all entries. By time: a binary heap, so that what has expired is found at once, and
- * nothing else is looked at. Both stand in arrays that grow by parts and never move. */
+ * nothing else is looked at. Both stand in arrays that grow by parts and never move.
+ *
+ * A list leaves in one step, however long it is: its items are swept up later, and count until then. */
 #ifndef MOONPORT_SHARED_TABLE_H
 #define MOONPORT_SHARED_TABLE_H
 
-#include "api/shared.h"
-
-#include <stdatomic.h>
-
-/* What is in a table. A number may be changed in its place; a string never is, so that whoever holds
- * the entry reads it without a lock. */
-struct shared_entry {
-    struct shared_entry *next; /* in its chain, or in the waste */
-    uint64_t hash;
-    uint64_t expires_ns; /* UINT64_MAX: never */
-    size_t place;        /* in the heap; what never expires is not there */
-    union {
-        bool boolean;
-        int64_t integer;
-        double number;
-        size_t size; /* bytes of a string */
-    } value;
-    _Atomic uint32_t holders; /* the table, and whoever copies it; the last to drop it frees it */
-    uint16_t key_size;        /* bytes */
-    uint8_t type;             /* enum shared_type */
-    uint8_t data[];           /* the key, then the string */
-};
-
-/* NULL: no memory. */
-struct shared_entry *shared_entry_make(struct span key, uint64_t hash,
-                                       const struct shared_value *value, uint64_t expires_ns);
-void shared_entry_hold(struct shared_entry *entry);
-void shared_entry_drop(struct shared_entry *entry);
-
-/* Bytes that an entry counts for. */
-size_t shared_entry_size(size_t key_size, const struct shared_value *value);
-
-static inline struct span shared_entry_key(const struct shared_entry *entry)
-{
-    return span_of(entry->data, entry->key_size);
-}
-
-/* A string's bytes are the entry's own. */
-struct shared_value shared_entry_value(const struct shared_entry *entry);
+#include "api/shared_entry.h"
 
 /* Part 0 has 64 items, each later one as many as all before it. */
 enum { SHARED_PART_FIRST = 64, SHARED_PARTS_MAX = 48 };
@@ -64,6 +28,7 @@ struct shared_table {
     size_t chain_count, half;   /* half: the greatest power of two that is not above chain_count */
     struct shared_parts slots;  /* the heap, of those that expire */
     size_t slot_count;
+    struct shared_entry *leftover; /* items of lists that are gone */
     uint32_t scans; /* who is going through the chains, which stay as they are meanwhile */
 };
 
@@ -92,7 +57,19 @@ enum shared_result shared_table_put(struct shared_table *table, struct shared_en
 void shared_table_remove(struct shared_table *table, struct shared_entry *entry,
                          struct shared_waste *waste);
 
-/* Removes what has expired, at most so many; returns how many. */
+/* From now on it expires then; UINT64_MAX: never. OK, FULL, NO_MEMORY. */
+enum shared_result shared_table_expire(struct shared_table *table, struct shared_entry *entry,
+                                       uint64_t expires_ns, struct shared_waste *waste);
+
+/* Puts the item at the end of a list that is in the table. FULL: it is still the caller's. */
+enum shared_result shared_table_push(struct shared_table *table, struct shared_entry *list,
+                                     struct shared_entry *item);
+
+/* The first item, which is the caller's. A list whose last one that was leaves the table. */
+struct shared_entry *shared_table_pop(struct shared_table *table, struct shared_entry *list,
+                                      struct shared_waste *waste);
+
+/* Removes what has expired, then items of lists that are gone, at most so many; returns how many. */
 size_t shared_table_sweep(struct shared_table *table, uint64_t now_ns, size_t most,
                           struct shared_waste *waste);
 

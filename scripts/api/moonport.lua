@@ -433,7 +433,8 @@ local Shared = {}
 
 ---@param key string
 ---@return SharedValue? value
----@return "badkey"|"memory"? code `memory`: there is a value, but no memory to copy it
+---@return "list"|"badkey"|"memory"? code `list`: there is a list of values; `memory`: there is a
+---value, but no memory to copy it
 ---@return string? why
 function Shared:get(key) end
 
@@ -455,7 +456,17 @@ function Shared:set(key, value, ttl) end
 ---@return string? why
 function Shared:add(key, value, ttl) end
 
----Adds to a number.
+---Sets a value only if the present one equals `old`, as `==` has it; a list equals nothing.
+---@param key string
+---@param old SharedValue? nil: there is none
+---@param new SharedValue? nil deletes it
+---@param ttl? number seconds until it expires; nil: never
+---@return true? done
+---@return "changed"|"badkey"|"badnumber"|"full"|"memory"? code
+---@return string? why
+function Shared:compare_and_set(key, old, new, ttl) end
+
+---Adds to a number, which may be a string: a decimal number of at most 64 bytes, without blanks.
 ---@param key string
 ---@param by? number 1 if missing
 ---@param init? number the value to begin with if there is none; the result is then init + by
@@ -471,11 +482,50 @@ function Shared:incr(key, by, init, ttl) end
 ---@return string? why
 function Shared:delete(key) end
 
+---Changes how long a value or a list lives.
+---@param key string
+---@param ttl number? seconds from now until it expires; nil: never
+---@return true? done
+---@return "missing"|"badkey"|"badnumber"|"full"|"memory"? code
+---@return string? why
+function Shared:expire(key, ttl) end
+
+---How long a value or a list still lives.
+---@param key string
+---@return number|false|nil seconds `false`: until it is deleted
+---@return "missing"|"badkey"? code
+---@return string? why
+function Shared:ttl(key) end
+
+---Adds a value to the end of a list. Where nothing is, a list begins, without a time to live.
+---@param key string
+---@param value SharedValue
+---@return integer? length how many are in it now
+---@return "notlist"|"badkey"|"full"|"memory"? code
+---@return string? why
+function Shared:push(key, value) end
+
+---Takes the oldest value out of a list. A list that has no more is gone.
+---@param key string
+---@return SharedValue? value
+---@return "missing"|"notlist"|"badkey"|"memory"? code `memory`: it is still there
+---@return string? why
+function Shared:pop(key) end
+
+---@param key string
+---@return integer? length of the list; 0 if there is none
+---@return "notlist"|"badkey"? code
+---@return string? why
+function Shared:length(key) end
+
+---Looks at all keys; they are returned in no order.
+---@param prefix? string only those that begin with it
 ---@param most? integer return at most so many
----@return string[]? keys in no order
+---@return string[]? keys
 ---@return "badnumber"|"memory"? code
 ---@return string? why
-function Shared:keys(most) end
+---@overload fun(self: Shared, most: integer): string[]?, "badnumber"|"memory"?, string?
+function Shared:keys(prefix, most) end
 
 -- ---- timers ----
 

@@ -53,6 +53,9 @@ static const struct conversation conversations[] = {
      "1< you are visitor 1\n2< you are visitor 2\n3< you are visitor 3\n1> ann\n"
      "1< the name is yours for an hour\n2> ann\n2< that name is taken\n2> bob\n"
      "2< the name is yours for an hour\n3> ann\n3< that name is taken\n"},
+    {"an auction", 2,
+     "1> 5\n1< you lead\n2> 5\n2< too low\n2> 7\n2< you lead\n1> 6\n1< too low\n1> news\n"
+     "1< {a} bids 5\n3> news\n3< {b} bids 7\n2> news\n2< no news\n"},
     {"a notice board", 2,
      "1> soup\n1< worker {a} of 2 has it from {w}\n1< worker {b} of 2 has it from {w}\n1> read\n"
      "1< soup\n2> read\n2< soup\n"},

@@ -6,20 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A packet is an expression; the answer is what it evaluates to. */
-#define EVALUATE \
-    "local globals = _ENV or getfenv()\n" \
-    "local function join(...)\n" \
-    "  local texts = {}\n" \
-    "  for i = 1, select('#', ...) do texts[i] = tostring((select(i, ...))) end\n" \
-    "  return table.concat(texts, ' ')\n" \
-    "end\n" \
-    "function raised(call, ...) return not pcall(call, ...) and select(2, pcall(call, ...)) end\n" \
-    "function on_receive(conn, packet)\n" \
-    "  local code = 'local shared = server.shared return ' .. packet\n" \
-    "  conn:send(join(assert(load(code, packet, 't', globals))()))\n" \
-    "end\n"
-
 enum { WORKERS = 2 };
 
 Test(shared, what_one_worker_sets_another_gets)
@@ -90,7 +76,7 @@ Test(shared, what_cannot_be_done_is_answered_with_a_code)
     client_ask(clients[1], "shared:incr('n')", "nil missing");
     client_ask(clients[1], "shared:incr('n', 5, 100)", "105");
     client_ask(clients[0], "shared:incr('n', 5, 100)", "110");
-    client_ask(clients[0], "shared:set('text', '5')", "true");
+    client_ask(clients[0], "shared:set('text', 'five')", "true");
     client_ask(clients[1], "shared:incr('text')", "nil notnumber");
     client_ask(clients[1],
                "shared:set('most', math.maxinteger or 1), "
@@ -123,6 +109,12 @@ Test(shared, keys_are_listed)
     client_ask(clients[1], "listed() == 'a,a\\0c,b'", "true");
     client_ask(clients[1], "#shared:keys(2), #shared:keys(0)", "2 0");
     client_ask(clients[1], "set_many()", "5003");
+    client_ask(clients[1], "listed('a') == 'a,a\\0c', listed('a\\0')  == 'a\\0c'", "true true");
+    client_ask(clients[1], "#shared:keys('key '), #shared:keys('key ', 7)", "5000 7");
+    client_ask(clients[1], "#shared:keys('key 77'), #shared:keys('none')", "11 0");
+    client_ask(clients[1], "#shared:keys(''), #shared:keys(nil, 3), #shared:keys(nil)",
+               "5003 3 5003");
+    client_ask(clients[1], "#shared:keys(('k'):rep(300))", "0");
     end_workers(&server, clients, WORKERS);
 }
 
@@ -211,37 +203,34 @@ Test(shared, what_does_not_fit_is_refused_and_nothing_is_lost)
     end_workers(&server, clients, WORKERS);
 }
 
-/* The error that the call raises has this in it. */
-static void expect_error(int client, const char *call, const char *part)
-{
-    char question[512];
-    snprintf(question, sizeof question, "raised(%s)", call);
-    client_ask_for_part(client, question, part);
-}
-
 Test(shared, wrong_arguments_raise_errors_that_say_which)
 {
     int clients[WORKERS], client;
     struct server server = begin_workers(EVALUATE, "server.worker", clients, WORKERS);
     client = clients[0];
-    expect_error(client, "shared.set, shared, 'k', {}",
-                 "#3 to '?' (expected a string, a number or a boolean: a table cannot be shared");
-    expect_error(client, "shared.set, shared, 'k', print", "a function cannot be shared");
-    expect_error(client, "shared.set, shared, 'k', shared", "a userdata cannot be shared");
-    expect_error(client, "shared.add, shared, 'k'", "expected a string, a number or a boolean");
-    expect_error(client, "shared.add, shared, 'k', nil",
-                 "expected a string, a number or a boolean)");
-    expect_error(client, "shared.set, shared, 'k'", "value expected");
-    expect_error(client, "shared.set, shared", "#2");
-    expect_error(client, "shared.get, shared", "string expected");
-    expect_error(client, "shared.get, shared, {}", "string expected");
-    expect_error(client, "shared.get, 'k'", "server.shared expected");
-    expect_error(client, "shared.keys, {}", "server.shared expected");
-    expect_error(client, "shared.set, shared, 'k', 1, 'soon'", "number expected");
-    expect_error(client, "shared.incr, shared, 'k', 'x'", "number expected");
-    expect_error(client, "shared.incr, shared, 'k', 1, {}", "number expected");
-    expect_error(client, "shared.incr, shared, 'k', 1, nil, 5",
-                 "a ttl is for what begins with init");
+    client_ask_for_error(
+        client, "shared.set, shared, 'k', {}",
+        "#3 to '?' (expected a string, a number or a boolean: a table cannot be shared");
+    client_ask_for_error(client, "shared.set, shared, 'k', print", "a function cannot be shared");
+    client_ask_for_error(client, "shared.set, shared, 'k', shared", "a userdata cannot be shared");
+    client_ask_for_error(client, "shared.add, shared, 'k'",
+                         "expected a string, a number or a boolean");
+    client_ask_for_error(client, "shared.add, shared, 'k', nil",
+                         "expected a string, a number or a boolean)");
+    client_ask_for_error(client, "shared.set, shared, 'k'", "value expected");
+    client_ask_for_error(client, "shared.set, shared", "#2");
+    client_ask_for_error(client, "shared.get, shared", "string expected");
+    client_ask_for_error(client, "shared.get, shared, {}", "string expected");
+    client_ask_for_error(client, "shared.get, 'k'", "server.shared expected");
+    client_ask_for_error(client, "shared.keys, {}", "server.shared expected");
+    client_ask_for_error(client, "shared.set, shared, 'k', 1, 'soon'", "number expected");
+    client_ask_for_error(client, "shared.incr, shared, 'k', 'x'", "number expected");
+    client_ask_for_error(client, "shared.incr, shared, 'k', 1, {}", "number expected");
+    client_ask_for_error(client, "shared.incr, shared, 'k', 1, nil, 5",
+                         "a ttl is for what begins with init");
+    client_ask_for_error(client, "shared.keys, shared, {}", "string expected");
+    client_ask_for_error(client, "shared.keys, shared, 'k', 'many'", "number expected");
+    client_ask_for_error(client, "shared.keys, shared, 5, 'k'", "a prefix goes before the number");
     client_ask(client, "#shared:keys(), getmetatable(shared)", "0 server.shared");
     end_workers(&server, clients, WORKERS);
 }
@@ -261,6 +250,7 @@ Test(shared, keys_and_numbers_that_a_peer_may_have_sent_are_answered)
         {"shared:add('k', 1, 0 / 0)", "nil badnumber"},
         {"shared:incr('k', 1, 0, 1e10)", "nil badnumber"},
         {"shared:keys(-1)", "nil badnumber expected a number from 0 up, got -1"},
+        {"shared:keys('k', -1)", "nil badnumber expected a number from 0 up, got -1"},
         {"shared:keys(0 / 0)", "nil badnumber expected a number from 0 up, got nan"},
         {"#shared:keys()", "0"},
         {"shared:set(('k'):rep(256), 1)", "true"},
@@ -318,6 +308,40 @@ Test(shared, a_finalizer_may_use_it_while_keys_are_listed)
                             "end\n");
     int client = client_connect(&server);
     client_ask(client, "?", "50000");
+    close(client);
+    server_end(&server);
+}
+
+/* With values of two sizes: on the C stack, and beyond. */
+Test(shared, a_finalizer_may_use_it_while_a_value_is_taken_out)
+{
+    struct server server =
+        server_begin_script("local shared = server.shared\n"
+                            "for name, size in pairs { short = 300, long = 20000 } do\n"
+                            "  shared:set(name, ('z'):rep(size))\n"
+                            "end\n"
+                            "local function use() shared:get('short') shared:get('long') end\n"
+                            "local function arm()\n"
+                            "  if newproxy then\n"
+                            "    getmetatable(newproxy(true)).__gc = function() use() arm() end\n"
+                            "  else\n"
+                            "    setmetatable({}, { __gc = function() use() arm() end })\n"
+                            "  end\n"
+                            "end\n"
+                            "for _ = 1, 20 do arm() end\n"
+                            "function on_receive(conn, packet)\n"
+                            "  local tail, right = ('a'):rep(tonumber(packet)), 0\n"
+                            "  for i = 1, 2000 do\n"
+                            "    shared:set('a', i .. tail)\n"
+                            "    shared:push('list', i .. tail)\n"
+                            "    if shared:get('a') == i .. tail then right = right + 1 end\n"
+                            "    if shared:pop('list') == i .. tail then right = right + 1 end\n"
+                            "  end\n"
+                            "  conn:send(('%d'):format(right))\n"
+                            "end\n");
+    int client = client_connect(&server);
+    client_ask(client, "300", "4000");
+    client_ask(client, "20000", "4000");
     close(client);
     server_end(&server);
 }

@@ -1,5 +1,6 @@
 #include "workers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -26,4 +27,11 @@ void end_workers(struct server *server, const int *clients, int count)
 {
     for (int i = 0; i < count; i++) close(clients[i]);
     server_end(server);
+}
+
+void client_ask_for_error(int client, const char *call, const char *part)
+{
+    char question[512];
+    snprintf(question, sizeof question, "raised(%s)", call);
+    client_ask_for_part(client, question, part);
 }

@@ -284,9 +284,8 @@ void oracle_look(struct world *world, uint32_t worker)
 
 static void check_hits(const struct world *world)
 {
-    struct buffer buffer = {.data = NULL};
     struct shared_value value = {.type = SHARED_INTEGER, .integer = 0};
-    shared_get(world->program.shared, span_text("hits"), 1, &value, &buffer);
+    shared_get(world->program.shared, span_text("hits"), 1, &value, span_of(NULL, 0));
     promise(world->memory_failed || (uint64_t)value.integer == world->hits,
             "%lld requests to count were counted, %llu were handed on", (long long)value.integer,
             (unsigned long long)world->hits);

@@ -45,11 +45,28 @@ static inline struct shared *open_one(size_t memory)
     return shared;
 }
 
+typedef enum shared_result copy_value(struct shared *shared, struct span key, uint64_t now_ns,
+                                      struct shared_value *value, struct span room);
+
+/* With as much room as it takes, which is the buffer's. */
+static inline enum shared_result copy_to(struct buffer *buffer, copy_value *copy,
+                                         struct shared *shared, struct span key, uint64_t now_ns,
+                                         struct shared_value *value)
+{
+    for (;;) {
+        struct span room = span_of(buffer->data, buffer->capacity);
+        enum shared_result result = copy(shared, key, now_ns, value, room);
+        if (result != SHARED_NO_ROOM) return result;
+        if (!buffer_reserve(buffer, value->string.size)) abort();
+    }
+}
+
 static inline bool has(struct shared *shared, const char *key, uint64_t now_ns)
 {
     struct shared_value value;
     struct buffer buffer = {.data = NULL};
-    enum shared_result result = shared_get(shared, span_text(key), now_ns, &value, &buffer);
+    enum shared_result result =
+        copy_to(&buffer, shared_get, shared, span_text(key), now_ns, &value);
     cr_assert(result == SHARED_OK || result == SHARED_MISSING);
     free(buffer.data);
     return result == SHARED_OK;
@@ -72,7 +89,7 @@ static inline bool holds(struct shared *shared, struct span key, struct shared_v
 {
     struct shared_value value;
     struct buffer buffer = {.data = NULL};
-    enum shared_result result = shared_get(shared, key, 0, &value, &buffer);
+    enum shared_result result = copy_to(&buffer, shared_get, shared, key, 0, &value);
     bool same = result == SHARED_OK && same_value(&value, &expected);
     free(buffer.data);
     return same;
@@ -83,6 +100,60 @@ static inline enum shared_result incr(struct shared *shared, const char *key,
                                       struct shared_value *sum)
 {
     return shared_incr(shared, span_text(key), &by, init, 0, NEVER, sum);
+}
+
+/* The new value, or NULL, lives for ever. */
+static inline enum shared_result swap(struct shared *shared, const char *key,
+                                      const struct shared_value *old,
+                                      const struct shared_value *value)
+{
+    return shared_compare_and_set(shared, span_text(key), old, value, 0, NEVER);
+}
+
+static inline enum shared_result push(struct shared *shared, const char *key,
+                                      struct shared_value value, size_t *length)
+{
+    return shared_push(shared, span_text(key), &value, 0, length);
+}
+
+/* Whether what is popped is this. */
+static inline bool pops(struct shared *shared, const char *key, struct shared_value expected)
+{
+    struct shared_value value;
+    struct buffer buffer = {.data = NULL};
+    enum shared_result result = copy_to(&buffer, shared_pop, shared, span_text(key), 0, &value);
+    bool same = result == SHARED_OK && same_value(&value, &expected);
+    free(buffer.data);
+    return same;
+}
+
+static inline enum shared_result pop(struct shared *shared, const char *key)
+{
+    struct shared_value value;
+    struct buffer buffer = {.data = NULL};
+    enum shared_result result = copy_to(&buffer, shared_pop, shared, span_text(key), 0, &value);
+    free(buffer.data);
+    return result;
+}
+
+static inline size_t length_of(struct shared *shared, const char *key)
+{
+    size_t length;
+    cr_assert_eq(shared_length(shared, span_text(key), 0, &length), SHARED_OK);
+    return length;
+}
+
+/* UINT64_MAX: it is missing. */
+static inline uint64_t ttl_of(struct shared *shared, const char *key, uint64_t now_ns)
+{
+    uint64_t ttl_ns;
+    return shared_ttl(shared, span_text(key), now_ns, &ttl_ns) == SHARED_OK ? ttl_ns : UINT64_MAX;
+}
+
+static inline enum shared_result expire(struct shared *shared, const char *key, uint64_t now_ns,
+                                        uint64_t ttl_ns)
+{
+    return shared_expire(shared, span_text(key), now_ns, ttl_ns);
 }
 
 static inline size_t count_of(struct shared *shared)
@@ -108,7 +179,7 @@ static inline size_t list_keys(struct shared *shared, uint64_t now_ns, size_t mo
 {
     struct buffer buffer = {.data = NULL};
     size_t count;
-    cr_assert_eq(shared_keys(shared, now_ns, most, &buffer, &count), SHARED_OK);
+    cr_assert_eq(shared_keys(shared, span_text(""), now_ns, most, &buffer, &count), SHARED_OK);
     for (size_t i = 0; i < count; i++) {
         char name[SHARED_KEY_MAX + 1];
         struct span key = shared_take_key(&buffer);

@@ -93,9 +93,13 @@ Test(shared, each_result_has_its_word)
     cr_assert_str_eq(shared_result_text(SHARED_FULL), "full");
     cr_assert_str_eq(shared_result_text(SHARED_EXISTS), "exists");
     cr_assert_str_eq(shared_result_text(SHARED_MISSING), "missing");
+    cr_assert_str_eq(shared_result_text(SHARED_CHANGED), "changed");
+    cr_assert_str_eq(shared_result_text(SHARED_IS_LIST), "list");
+    cr_assert_str_eq(shared_result_text(SHARED_NOT_LIST), "notlist");
     cr_assert_str_eq(shared_result_text(SHARED_NOT_NUMBER), "notnumber");
     cr_assert_str_eq(shared_result_text(SHARED_OVERFLOW), "overflow");
     cr_assert_str_eq(shared_result_text(SHARED_NO_MEMORY), "memory");
+    cr_assert_str_eq(shared_result_text(SHARED_NO_ROOM), "room");
 }
 
 Test(shared, a_key_without_a_byte_is_a_bug, .signal = SIGABRT)
@@ -140,11 +144,11 @@ Test(shared, only_numbers_are_added_to)
 {
     struct shared *shared = open_one(MEMORY);
     struct shared_value sum, init = integer(10), yes = {.type = SHARED_BOOLEAN, .boolean = true};
-    set(shared, "text", text("5"), 0, NEVER);
+    set(shared, "text", text("five"), 0, NEVER);
     set(shared, "boolean", yes, 0, NEVER);
     cr_assert_eq(incr(shared, "text", integer(1), &init, &sum), SHARED_NOT_NUMBER);
     cr_assert_eq(incr(shared, "boolean", integer(1), &init, &sum), SHARED_NOT_NUMBER);
-    cr_assert(holds(shared, span_text("text"), text("5")));
+    cr_assert(holds(shared, span_text("text"), text("five")));
     cr_assert_eq(incr(shared, "n", integer(1), NULL, &sum), SHARED_MISSING);
     cr_assert_not(has(shared, "n", 0));
     cr_assert_eq(incr(shared, "n", integer(1), &init, &sum), SHARED_OK);

@@ -87,6 +87,60 @@ Test(shared_order, an_entry_counts_for_all_that_it_takes)
     }
 }
 
+/* The heap grows by parts: one more may be needed, and not fit. */
+Test(shared_order, who_is_to_expire_needs_a_place_in_the_heap)
+{
+    enum { FIRST = SHARED_PART_FIRST };
+    struct shared_entry *entries[FIRST + 1];
+    open_table(1 << 20);
+    for (int i = 0; i <= FIRST; i++) entries[i] = put(i, UINT64_MAX);
+    for (int i = 0; i < FIRST; i++)
+        cr_assert_eq(shared_table_expire(&table, entries[i], 100, &waste), SHARED_OK);
+    size_t limit = table.limit;
+    table.limit = table.used;
+    cr_assert_eq(shared_table_expire(&table, entries[FIRST], 50, &waste), SHARED_FULL);
+    cr_assert_eq(entries[FIRST]->expires_ns, UINT64_MAX);
+    cr_assert_eq(shared_table_expire(&table, entries[0], 60, &waste), SHARED_OK, "it has one");
+    cr_assert_eq(shared_table_expire(&table, entries[1], UINT64_MAX, &waste), SHARED_OK);
+    cr_assert_eq(shared_table_expire(&table, entries[FIRST], 50, &waste), SHARED_OK, "it is free");
+    cr_assert_eq(shared_table_expire(&table, entries[1], 70, &waste), SHARED_FULL);
+    table.limit = limit;
+    cr_assert_eq(shared_table_expire(&table, entries[1], 70, &waste), SHARED_OK);
+    cr_assert_eq(shared_table_sweep(&table, 50, 100, &waste), 1);
+    cr_assert_eq(shared_table_sweep(&table, 70, 100, &waste), 2);
+    cr_assert_eq(table.count, FIRST - 2);
+    close_table();
+}
+
+/* A list leaves in one step; the items follow a few at a time, and count until then. */
+Test(shared_order, items_of_a_list_that_is_gone_are_swept_up)
+{
+    enum { ITEMS = 1000 };
+    static const struct span no_key;
+    const struct shared_value value = {.type = SHARED_STRING, .string = span_text("item")};
+    const struct span key = span_text("list");
+    open_table(1 << 20);
+    size_t before = table.used, each = shared_entry_size(0, &value);
+    struct shared_entry *list =
+        shared_entry_make(key, shared_table_hash(&table, key), NULL, UINT64_MAX);
+    cr_assert_eq(shared_table_put(&table, list, NULL, &waste), SHARED_OK);
+    size_t empty = table.used;
+    for (size_t i = 1; i <= ITEMS; i++) {
+        struct shared_entry *item = shared_entry_make(no_key, 0, &value, UINT64_MAX);
+        cr_assert_eq(shared_table_push(&table, list, item), SHARED_OK);
+        cr_assert_eq(shared_list_length(list), i);
+        cr_assert_eq(table.used, empty + i * each);
+    }
+    shared_table_remove(&table, list, &waste);
+    cr_assert_eq(table.used, before + ITEMS * each);
+    cr_assert_eq(shared_table_sweep(&table, 0, 10, &waste), 10);
+    cr_assert_eq(table.used, before + (ITEMS - 10) * each);
+    cr_assert_eq(shared_table_sweep(&table, 0, ITEMS, &waste), ITEMS - 10);
+    cr_assert_eq(shared_table_sweep(&table, 0, ITEMS, &waste), 0);
+    cr_assert_eq(table.used, before);
+    close_table();
+}
+
 Test(shared_order, nothing_moves_while_somebody_goes_through_all)
 {
     open_table(1 << 20);

@@ -159,6 +159,42 @@ Test(shared, long_keys_are_listed_too)
     shared_close(shared);
 }
 
+static size_t count_with(struct shared *shared, const char *prefix, uint64_t now_ns, size_t most)
+{
+    struct buffer buffer = {.data = NULL};
+    size_t count, size = strlen(prefix);
+    cr_assert_eq(shared_keys(shared, span_text(prefix), now_ns, most, &buffer, &count), SHARED_OK);
+    for (size_t i = 0; i < count; i++) {
+        struct span key = shared_take_key(&buffer);
+        cr_assert(key.size >= size && memcmp(key.data, prefix, size) == 0);
+    }
+    free(buffer.data);
+    return count;
+}
+
+Test(shared, lists_the_keys_that_begin_with_a_prefix)
+{
+    char key[32], longer[SHARED_KEY_MAX + 2];
+    struct shared *shared = open_one(MEMORY);
+    for (int i = 0; i < 3000; i++) {
+        snprintf(key, sizeof key, i % 3 == 0 ? "room:%d" : "roof:%d", i);
+        set(shared, key, integer(i), 0, i % 2 == 0 ? 10 : NEVER);
+    }
+    set(shared, "room", integer(0), 0, NEVER);
+    set(shared, "a room:", integer(0), 0, NEVER);
+    cr_assert_eq(count_with(shared, "room:", 0, SIZE_MAX), 1000);
+    cr_assert_eq(count_with(shared, "room:", 0, 70), 70);
+    cr_assert_eq(count_with(shared, "room:1001", 0, SIZE_MAX), 0);
+    cr_assert_eq(count_with(shared, "roof:1001", 0, SIZE_MAX), 1, "a key begins with itself");
+    cr_assert_eq(count_with(shared, "roo", 0, SIZE_MAX), 3001);
+    cr_assert_eq(count_with(shared, "", 0, SIZE_MAX), 3002);
+    memset(longer, 'r', sizeof longer);
+    longer[SHARED_KEY_MAX + 1] = '\0';
+    cr_assert_eq(count_with(shared, longer, 0, SIZE_MAX), 0);
+    cr_assert_eq(count_with(shared, "room:", 10, SIZE_MAX), 500);
+    shared_close(shared);
+}
+
 /* ---- against a model ---- */
 
 enum { MODEL_KEYS = 700, MODEL_STEPS = 200000 };
@@ -209,7 +245,7 @@ static void step(struct shared *shared, struct model *model, uint64_t now_ns, ui
         entry->there = false;
         break;
     default:
-        result = shared_get(shared, span_text(key), now_ns, &sum, &(struct buffer){.data = NULL});
+        result = shared_get(shared, span_text(key), now_ns, &sum, span_of(NULL, 0));
         if (!entry->there) expected = SHARED_MISSING;
         if (entry->there) same = sum.integer == entry->value;
     }
