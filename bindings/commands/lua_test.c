@@ -2,6 +2,7 @@
 
 #include "base/settings.h"
 #include "commands/test_equal.h"
+#include "link/table.h"
 #include "server.h"
 
 #include <string.h>
@@ -151,6 +152,33 @@ static int client_take(lua_State *L)
     return 1;
 }
 
+/* test.workers(count): each test of this file has a server with so many */
+static int test_workers(lua_State *L)
+{
+    struct testing *testing = testing_of(L);
+    lua_Number count = luaL_checknumber(L, 1);
+    luaL_argcheck(L, count >= 1 && count <= TEST_WORKERS_MAX && count == (lua_Number)(int)count, 1,
+                  "expected a number of workers from 1 to 16");
+    if (testing->in_test) return luaL_error(L, "call test.workers outside of tests, in the file");
+    testing->workers = (uint32_t)count;
+    return 0;
+}
+
+/* test.job("module.function", fn): server.job calls fn instead, in this test or, outside of tests, in all */
+static int test_job(lua_State *L)
+{
+    struct testing *testing = testing_of(L);
+    const char *name = luaL_checkstring(L, 1);
+    luaL_argcheck(L, strchr(name, '.') != NULL, 1, "expected \"module.function\"");
+    luaL_argcheck(L, lua_isnil(L, 2) || lua_isfunction(L, 2), 2,
+                  "expected a function, or nil for the job itself");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, testing->runtime->fakes);
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_rawset(L, -3);
+    return 0;
+}
+
 /* test.error() -> what the first handler that failed has said, or nil; the test does not fail for it
  * then */
 static int test_error(lua_State *L)
@@ -205,6 +233,8 @@ void lua_test_push(struct testing *testing, lua_State *L)
         {"advance", test_advance},
         {"equal", test_equal},
         {"error", test_error},
+        {"workers", test_workers},
+        {"job", test_job},
         {NULL, NULL},
     };
     luaL_newmetatable(L, CLIENT_META);
@@ -267,9 +297,11 @@ static int make_client(lua_State *L)
     struct test_client *client = &testing->clients[testing->client_count - 1];
     uint64_t id = offline_peer_id(client->peer);
     const struct link *link = worker_find(testing->runtime->worker, id);
-    lua_createtable(L, 1, 4);
+    lua_createtable(L, 1, 5);
     lua_pushinteger(L, testing->client_count);
     lua_rawseti(L, -2, 1);
+    lua_pushinteger(L, (lua_Integer)table_worker_of(id) + 1);
+    lua_setfield(L, -2, "worker");
     lua_pushinteger(L, (lua_Integer)id);
     lua_setfield(L, -2, "id");
     lua_newtable(L);

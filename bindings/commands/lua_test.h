@@ -8,7 +8,7 @@
 #include "run/runtime.h"
 #include "server/offline.h"
 
-enum { TEST_CLIENTS_MAX = 4096, TEST_NAME_MAX = 128 };
+enum { TEST_CLIENTS_MAX = 4096, TEST_WORKERS_MAX = 16, TEST_NAME_MAX = 128 };
 
 struct test_client {
     struct offline_peer *peer;
@@ -32,11 +32,12 @@ enum test_act {
 struct testing {
     struct offline *offline;
     struct runtime *runtime;
-    lua_State *L; /* the coroutine that runs: the file, then a test */
-    bool in_test; /* not the file, which only says what tests there are */
-    int wanted;   /* the number of the test to run, from 0 */
-    int count;    /* tests seen so far */
-    int function; /* in the registry: the wanted one */
+    lua_State *L;     /* the coroutine that runs: the file, then a test */
+    bool in_test;     /* not the file, which only says what tests there are */
+    uint32_t workers; /* that the file asks for */
+    int wanted;       /* the number of the test to run, from 0 */
+    int count;        /* tests seen so far */
+    int function;     /* in the registry: the wanted one */
     char name[TEST_NAME_MAX];
     struct error witness; /* the first error of a handler that the test has not asked for */
     enum test_act act;

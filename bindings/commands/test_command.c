@@ -49,17 +49,17 @@ static void print_result(struct tally *tally, const char *name, bool fine,
 static void run_file(struct project *project, const struct source_file *file, struct tally *tally)
 {
     struct error error;
-    char name[TEST_NAME_MAX];
-    int count;
+    struct test_file what = {.workers = 1}, again;
     printf("%s\n", file->name);
-    if (!test_file_run(project, file, -1, &count, name, sizeof name, &error)) {
+    if (!test_file_run(project, file, -1, &what, &error)) {
         print_result(tally, "loads", false, &error);
         return;
     }
-    if (count == 0) puts("  has no tests: write test(\"name\", function() ... end)");
-    for (int i = 0, seen; i < count; i++) {
-        bool fine = test_file_run(project, file, i, &seen, name, sizeof name, &error);
-        print_result(tally, name, fine, &error);
+    if (what.count == 0) puts("  has no tests: write test(\"name\", function() ... end)");
+    for (int i = 0; i < what.count; i++) {
+        again = what;
+        bool fine = test_file_run(project, file, i, &again, &error);
+        print_result(tally, again.name, fine, &error);
     }
 }
 

@@ -24,6 +24,8 @@ static int load_file(lua_State *L)
     environment_push(L, runtime->code->environment, RECORD_GLOBALS);
     lua_setfield(L, -2, "__index");
     lua_setmetatable(L, -2);
+    lua_newtable(L);
+    runtime->fakes = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_test_push(loading->testing, L);
     lua_setfield(L, -2, "test");
     if (environment_compile(L, loading->project->source, loading->file, -1) != LUA_OK)
@@ -100,7 +102,7 @@ static struct offline *open_server(struct testing *testing, struct project *proj
     project->program.awaits_jobs = true;
     project->program.witness = &testing->witness;
     if (!renew_shared(project, error)) return NULL;
-    return offline_open(&project->options.config, &project->script, error);
+    return offline_open_team(&project->options.config, testing->workers, &project->script, error);
 }
 
 /* A handler's failure fails the test, or is perhaps the reason why it has failed. */
@@ -116,12 +118,13 @@ static bool tell_witness(const struct testing *testing, bool fine, struct error 
     return false;
 }
 
-bool test_file_run(struct project *project, const struct source_file *file, int index, int *count,
-                   char *name, size_t name_size, struct error *error)
+bool test_file_run(struct project *project, const struct source_file *file, int index,
+                   struct test_file *what, struct error *error)
 {
     struct testing *testing = calloc(1, sizeof *testing);
     if (testing == NULL) return error_set(error, ERROR_SYSTEM, "no memory for a test");
     testing->wanted = index;
+    testing->workers = what->workers;
     testing->offline = open_server(testing, project, error);
     bool fine = testing->offline != NULL;
     if (fine) {
@@ -129,8 +132,9 @@ bool test_file_run(struct project *project, const struct source_file *file, int 
         offline_close(testing->offline);
     }
     fine = tell_witness(testing, fine, error);
-    *count = testing->count;
-    snprintf(name, name_size, "%s", testing->name);
+    what->count = testing->count;
+    what->workers = testing->workers;
+    snprintf(what->name, sizeof what->name, "%s", testing->name);
     free(testing);
     return fine;
 }

@@ -21,10 +21,27 @@ static pthread_t watcher; /* this one; those before it end, or have ended */
 
 /* ---- on the thread whose call it is, or in its stead ---- */
 
-static _Thread_local struct overtime *mine;
+static char key; /* in the registry: whose calls a state's are */
+
+static int bind(lua_State *L)
+{
+    lua_pushlightuserdata(L, &key);
+    lua_pushvalue(L, 1);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+bool overtime_bind(struct overtime *overtime, lua_State *L)
+{
+    return compat_protected(L, bind, overtime) == LUA_OK;
+}
 
 static void expire(lua_State *L, lua_Debug *at)
 {
+    lua_pushlightuserdata(L, &key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    struct overtime *mine = lua_touserdata(L, -1);
+    lua_pop(L, 1);
     lua_getinfo(L, "Sl", at);
     snprintf(mine->text, sizeof mine->text, "%s:%d: interrupted, it has run for longer than %s",
              at->short_src, at->currentline, mine->limit_name);
@@ -128,7 +145,6 @@ static void *watch(void *unused)
 bool overtime_open(struct overtime *overtime, uint32_t number)
 {
     overtime->number = number;
-    mine = overtime;
     overtime->thread = interrupt_open(raise_hook, overtime);
     if (overtime->thread == NULL) return false;
     pthread_mutex_lock(&mutex);

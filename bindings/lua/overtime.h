@@ -47,6 +47,9 @@ struct overtime {
 bool overtime_open(struct overtime *overtime, uint32_t number);
 void overtime_close(struct overtime *overtime);
 
+/* Its calls are those of this state, before the first. False: no memory, which is told on L. */
+bool overtime_bind(struct overtime *overtime, lua_State *L);
+
 static inline void overtime_begin(struct overtime *overtime, lua_State *L, const char *what,
                                   uint64_t limit_ns)
 {

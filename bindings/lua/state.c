@@ -9,7 +9,10 @@ bool state_open(struct state *state, size_t memory_max, struct error *error)
     if (state->L == NULL) return error_set(error, ERROR_SYSTEM, "no memory for a Lua state");
     compat_set_owner(state->L, state);
     compat_collector(state->L);
-    return true;
+    if (overtime_bind(&state->overtime, state->L)) return true;
+    heap_close(&state->heap);
+    state->L = NULL;
+    return error_set(error, ERROR_SYSTEM, "no memory for a Lua state");
 }
 
 void state_register(struct state *state, lua_State *L, const luaL_Reg *functions)

@@ -132,6 +132,21 @@ struct beginning {
     int count; /* of arguments; -1: there is no such function */
 };
 
+/* The one of on_call, at 2, that the name at 3 is for; or what a test has for a job. */
+static void push_function(lua_State *L, const struct runtime *runtime)
+{
+    lua_pushnil(L);
+    if (lua_istable(L, 2)) {
+        lua_pop(L, 1);
+        lua_pushvalue(L, 3);
+        lua_rawget(L, 2);
+    }
+    if (lua_isfunction(L, -1) || runtime->fakes == LUA_NOREF) return;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->fakes);
+    lua_pushvalue(L, 3);
+    lua_rawget(L, -2);
+}
+
 /* The function and its arguments, the connection first if it is about one. */
 static int prepare(lua_State *L)
 {
@@ -140,10 +155,10 @@ static int prepare(lua_State *L)
     struct runtime *runtime = run->runtime;
     lua_rawgeti(L, LUA_REGISTRYINDEX, runtime->code->calls);
     int count = value_decode(L, beginning->bytes);
-    if (!lua_istable(L, 2)) return 0;
-    lua_pushvalue(L, 3);
-    lua_rawget(L, 2);
+    int top = lua_gettop(L);
+    push_function(L, runtime);
     lua_replace(L, 3);
+    lua_settop(L, top);
     if (!lua_isfunction(L, 3)) return 0;
     beginning->count = count - 1;
     if (run->link != NULL) {

@@ -33,11 +33,12 @@ struct runtime {
     bool started;             /* on_start is over */
     struct error start_error; /* how it failed */
     bool joined;              /* what program->channels counts */
-    uint32_t calls;           /* of server.call that are out */
-    int conns;                /* in the registry: see SLOT_CONNS */
-    struct run *current;      /* NULL while no Lua runs on a coroutine */
-    struct run *spare;        /* the one that most calls run on */
-    struct list free_runs;    /* and others, while that one waits */
+    int fakes;             /* in the registry: table, name -> function that tests have for a job */
+    uint32_t calls;        /* of server.call that are out */
+    int conns;             /* in the registry: see SLOT_CONNS */
+    struct run *current;   /* NULL while no Lua runs on a coroutine */
+    struct run *spare;     /* the one that most calls run on */
+    struct list free_runs; /* and others, while that one waits */
     uint32_t free_run_count;
     struct list loose;          /* waiting runs that no connection owns */
     struct list *owned;         /* worker_slots of them: see runtime_owned */
@@ -75,7 +76,7 @@ struct program {
     size_t memory_max;         /* bytes of one worker's Lua state; 0: no limit */
     uint64_t timeout_ns;       /* of a handler; 0: none */
     bool sandbox;              /* nothing of the system is within reach of scripts */
-    struct runtime **made;     /* is told of the runtime, of tests; or NULL */
+    struct runtime **made;     /* is told of the first worker's, for tests; or NULL */
     struct error *witness;     /* takes the first failure of a handler, which is logged otherwise */
     bool only_loads;           /* no handler is called, and no timer fires */
     bool serves;               /* what scripts print waits for nobody */

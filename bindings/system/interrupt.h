@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-/* On the thread that may be interrupted. What is returned names it; NULL: no memory. */
+/* On the thread that may be interrupted, as close is. What is returned names it; NULL: no memory. Opened more than
+ * once on a thread, each function runs when any of them is to. */
 void *interrupt_open(void (*function)(void *context), void *context);
 void interrupt_close(void *thread);
 

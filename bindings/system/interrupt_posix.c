@@ -7,18 +7,21 @@
 #include <stdlib.h>
 
 struct interrupted {
+    struct interrupted *volatile next; /* of the same thread */
     pthread_t thread;
     void (*function)(void *context);
     void *context;
 };
 
+/* Changed on their thread alone, a pointer at a time: the handler may run between any two instructions. */
 static _Thread_local struct interrupted *volatile mine;
 
 static void handle(int number)
 {
     int kept = errno;
     (void)number;
-    if (mine != NULL) mine->function(mine->context);
+    for (struct interrupted *each = mine; each != NULL; each = each->next)
+        each->function(each->context);
     errno = kept;
 }
 
@@ -27,8 +30,8 @@ void *interrupt_open(void (*function)(void *context), void *context)
     const struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
     struct interrupted *interrupted = malloc(sizeof *interrupted);
     if (interrupted == NULL) return NULL;
-    *interrupted =
-        (struct interrupted){.thread = pthread_self(), .function = function, .context = context};
+    *interrupted = (struct interrupted){
+        .next = mine, .thread = pthread_self(), .function = function, .context = context};
     mine = interrupted;
     sigaction(SIGURG, &action, NULL);
     return interrupted;
@@ -36,7 +39,9 @@ void *interrupt_open(void (*function)(void *context), void *context)
 
 void interrupt_close(void *thread)
 {
-    mine = NULL;
+    struct interrupted *volatile *place = &mine;
+    while (*place != thread) place = &(*place)->next;
+    *place = (*place)->next;
     free(thread);
 }
 

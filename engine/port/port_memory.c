@@ -294,8 +294,8 @@ static bool memory_attach(struct port *port, struct port_socket *socket, intptr_
 {
     *socket = (struct port_socket){.handle = handle};
     struct memory_peer *peer = peer_of(socket);
-    check(peer->port == port);
     check(peer->socket == NULL);
+    peer->port = port;
     list_init(&socket->recv_node);
     list_init(&socket->send_node);
     list_init(&socket->watch_node);

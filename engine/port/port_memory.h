@@ -47,7 +47,7 @@ uint64_t port_memory_clock(const struct port *port);
 /* True if the next harvest brings something. */
 bool port_memory_ready(const struct port *port);
 
-/* A client that is about to connect to this port's owner, without bounds. */
+/* A client that is about to connect, without bounds. The port is any until one attaches it. */
 void memory_peer_open(struct memory_peer *peer, struct port *port);
 
 /* The server's end, to be attached, or closed by close_handle; once. */

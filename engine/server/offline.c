@@ -1,5 +1,6 @@
 #include "server/offline.h"
 
+#include "base/least.h"
 #include "port/port_memory.h"
 #include "server/server_control.h"
 #include "server/worker_mail.h"
@@ -12,13 +13,14 @@ enum { TURNS_MAX = 1000000, FIRST_CLIENT_PORT = 49152, CLIENT_PORTS = 16384 };
 
 struct offline {
     struct server *server; /* its port, for the mail of the control thread that it does not have */
-    struct worker *worker;
-    struct port *port; /* the worker's */
+    struct worker **team;
+    uint32_t count; /* of them */
     struct list peers;
     struct list forgotten; /* peers to be freed when their connections are gone */
     uint32_t connects;     /* of all time: gives the clients their ports */
     bool told_drain, told_abort;
-    bool ended; /* the worker has */
+    uint32_t ended_count;
+    bool ended[CONFIG_WORKERS_MAX]; /* by the worker's index */
 };
 
 struct offline_peer {
@@ -53,30 +55,38 @@ static void read_control(struct offline *offline)
 {
     struct server *server = offline->server;
     server_turn(server);
-    if (server->ending && !offline->told_drain) worker_drain(offline->worker);
-    if (server->aborting && !offline->told_abort) worker_abort(offline->worker);
+    for (uint32_t i = 0; i < offline->count; i++) {
+        if (server->ending && !offline->told_drain) worker_drain(offline->team[i]);
+        if (server->aborting && !offline->told_abort) worker_abort(offline->team[i]);
+    }
     offline->told_drain = server->ending;
     offline->told_abort = server->aborting;
 }
 
-/* One step. False if there was nothing to do. */
+/* One step of a worker. False if there was nothing to do. */
+static bool step_worker(struct offline *offline, uint32_t index)
+{
+    struct worker *worker = offline->team[index];
+    if (worker_goes_on(worker)) {
+        bool due = worker_next_ns(worker) <= offline_now(offline);
+        if (!due && !port_memory_ready(worker->home.streams.port)) return false;
+        worker_turn(worker);
+        return true;
+    }
+    if (offline->ended[index]) return false;
+    offline->ended[index] = true;
+    if (++offline->ended_count == offline->count) atomic_store(&offline->server->active, false);
+    worker_end(worker);
+    return true;
+}
+
+/* One step of each. False if there was nothing to do. */
 static bool step(struct offline *offline)
 {
-    struct worker *worker = offline->worker;
-    if (port_memory_ready(offline->server->port)) {
-        read_control(offline);
-    } else if (worker_goes_on(worker)) {
-        bool due = worker_next_ns(worker) <= offline_now(offline);
-        if (!due && !port_memory_ready(offline->port)) return false;
-        worker_turn(worker);
-    } else if (!offline->ended) {
-        offline->ended = true;
-        atomic_store(&offline->server->active, false);
-        worker_end(worker);
-    } else {
-        return false;
-    }
-    return true;
+    bool any = port_memory_ready(offline->server->port);
+    if (any) read_control(offline);
+    for (uint32_t i = 0; i < offline->count; i++) any = step_worker(offline, i) || any;
+    return any;
 }
 
 static void free_forgotten(struct offline *offline)
@@ -98,27 +108,32 @@ bool offline_run(struct offline *offline)
 
 uint64_t offline_now(const struct offline *offline)
 {
-    return port_memory_clock(offline->port);
+    return port_memory_clock(offline->server->port);
 }
 
 static void set_clock(struct offline *offline, uint64_t now_ns)
 {
-    port_memory_set_clock(offline->port, now_ns);
     port_memory_set_clock(offline->server->port, now_ns);
+    for (uint32_t i = 0; i < offline->count; i++)
+        port_memory_set_clock(offline->team[i]->home.streams.port, now_ns);
 }
 
 /* When something is due, now that nothing is left to do; UINT64_MAX: never. */
 static uint64_t next_ns(const struct offline *offline)
 {
-    return offline->ended ? UINT64_MAX : worker_next_ns(offline->worker);
+    uint64_t next_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < offline->count; i++)
+        if (!offline->ended[i]) next_ns = least_of(next_ns, worker_next_ns(offline->team[i]));
+    return next_ns;
 }
 
-/* The time becomes that of both ports by a harvest, even if nothing is due then. */
+/* The time becomes that of all ports by a harvest, even if nothing is due then. */
 static bool pass_to(struct offline *offline, uint64_t now_ns)
 {
     set_clock(offline, now_ns);
     read_control(offline);
-    if (worker_goes_on(offline->worker)) worker_turn(offline->worker);
+    for (uint32_t i = 0; i < offline->count; i++)
+        if (worker_goes_on(offline->team[i])) worker_turn(offline->team[i]);
     return offline_run(offline);
 }
 
@@ -135,14 +150,27 @@ bool offline_advance(struct offline *offline, uint64_t duration_ns)
 
 /* ---- the beginning and the end ---- */
 
+/* The worker that has not started; NULL: all have. One that failed goes before those that wait. */
+static const struct worker *find_unstarted(const struct offline *offline)
+{
+    const struct worker *found = NULL;
+    for (uint32_t i = 0; i < offline->count; i++) {
+        const struct worker *worker = offline->team[i];
+        if (worker->phase == WORKER_STARTED) continue;
+        if (found == NULL || worker->phase == WORKER_FAILED) found = worker;
+    }
+    return found;
+}
+
 static bool await_start(struct offline *offline, struct error *error)
 {
-    const struct worker *worker = offline->worker;
+    const struct worker *worker;
     uint64_t latest_ns = offline_now(offline) + START_PATIENCE;
     bool rests = offline_run(offline);
-    while (rests && worker->phase == WORKER_OPENED && next_ns(offline) <= latest_ns)
+    while ((worker = find_unstarted(offline)) != NULL && worker->phase == WORKER_OPENED && rests &&
+           next_ns(offline) <= latest_ns)
         rests = pass_to(offline, next_ns(offline));
-    if (worker->phase == WORKER_STARTED) return true;
+    if (worker == NULL) return true;
     if (worker->phase == WORKER_OPENED)
         return error_set(error, ERROR_INPUT,
                          "the start of the script has not come to its end within an hour");
@@ -150,18 +178,18 @@ static bool await_start(struct offline *offline, struct error *error)
     return false;
 }
 
-/* From any state of it. */
-static void end_worker(struct offline *offline)
+/* From any state of them. */
+static void end_workers(struct offline *offline)
 {
     server_drain(offline->server);
-    while (!offline->ended) {
+    while (offline->ended_count < offline->count) {
         bool rests = offline_run(offline);
         if (!rests) server_abort(offline->server); /* there is no waiting for anything */
-        if (rests && !offline->ended) pass_to(offline, next_ns(offline));
+        if (rests && offline->ended_count < offline->count) pass_to(offline, next_ns(offline));
     }
     check(offline_run(offline));
-    worker_drop_unread(offline->worker);
-    worker_close(offline->worker);
+    for (uint32_t i = 0; i < offline->count; i++) worker_drop_unread(offline->team[i]);
+    for (uint32_t i = 0; i < offline->count; i++) worker_close(offline->team[i]);
 }
 
 static void free_peers(struct list *peers)
@@ -173,34 +201,45 @@ static void free_peers(struct list *peers)
     }
 }
 
-/* One worker has all that the configuration says, as far as one can. */
-static struct config for_one_worker(const struct config *config)
+/* Each worker has all that the configuration says, as far as one can; but connections are those of all. */
+static struct config for_workers(const struct config *config, uint32_t count)
 {
-    struct config one = *config;
-    one.workers = 1;
-    if (one.blocks > BLOCK_COUNT_MAX) one.blocks = BLOCK_COUNT_MAX;
-    return one;
+    struct config all = *config;
+    all.workers = count;
+    if (all.blocks > BLOCK_COUNT_MAX) all.blocks = BLOCK_COUNT_MAX;
+    all.blocks *= count;
+    all.memory *= count;
+    return all;
 }
 
-static bool open_worker(struct offline *offline, struct error *error)
+/* Those that were opened are counted. */
+static bool open_workers(struct offline *offline, struct error *error)
 {
     struct server *server = offline->server;
     const struct port_options options = port_worker_options(server->config.recv_depth);
-    offline->port = port_memory_open(&options, TIME_BEGINS, error);
-    if (offline->port == NULL) return false;
-    server_setup_worker(server, 0);
-    offline->worker = server->team[0];
-    offline->worker->setup.port = offline->port;
-    if (worker_open(offline->worker)) return true;
-    *error = offline->worker->error;
-    return false;
+    for (uint32_t i = 0; i < server->config.workers; i++, offline->count++) {
+        struct port *port = port_memory_open(&options, TIME_BEGINS, error);
+        if (port == NULL) return false;
+        server_setup_worker(server, i);
+        server->team[i]->setup.port = port;
+        if (worker_open(server->team[i])) continue;
+        *error = server->team[i]->error;
+        return false;
+    }
+    return true;
 }
 
 struct offline *offline_open(const struct config *config, const struct script *script,
                              struct error *error)
 {
+    return offline_open_team(config, 1, script, error);
+}
+
+struct offline *offline_open_team(const struct config *config, uint32_t workers,
+                                  const struct script *script, struct error *error)
+{
     const struct port_options no_sockets = {.landing_blocks = 0};
-    const struct config one = for_one_worker(config);
+    const struct config all = for_workers(config, workers);
     struct offline *offline = calloc(1, sizeof *offline);
     if (offline == NULL) {
         error_set(error, ERROR_SYSTEM, "no memory for a server");
@@ -208,21 +247,25 @@ struct offline *offline_open(const struct config *config, const struct script *s
     }
     list_init(&offline->peers);
     list_init(&offline->forgotten);
-    struct server *server = offline->server = server_make(&one, script, error);
+    struct server *server = offline->server = server_make(&all, script, error);
     if (server == NULL) goto no_server;
     server->port = port_memory_open(&no_sockets, TIME_BEGINS, error);
     if (server->port == NULL) goto no_control;
-    if (!open_worker(offline, error)) goto no_worker;
-    server->worker_count = 1;
+    offline->team = server->team;
+    if (!open_workers(offline, error)) goto no_workers;
+    server->worker_count = offline->count;
     server->started_ns = TIME_BEGINS;
-    for (uint32_t i = 0; i < one.listener_count; i++)
-        server->listeners[i].address = one.listeners[i].address;
+    for (uint32_t i = 0; i < all.listener_count; i++)
+        server->listeners[i].address = all.listeners[i].address;
     atomic_store(&server->active, true);
-    worker_begin(offline->worker);
+    for (uint32_t i = 0; i < offline->count; i++) worker_begin(offline->team[i]);
     if (await_start(offline, error)) return offline;
 
-    end_worker(offline);
-no_worker:
+    end_workers(offline);
+    goto no_port;
+no_workers:
+    for (uint32_t i = 0; i < offline->count; i++) worker_close(offline->team[i]);
+no_port:
     port_close(server->port);
 no_control:
     server_free(server);
@@ -233,7 +276,7 @@ no_server:
 
 void offline_close(struct offline *offline)
 {
-    end_worker(offline);
+    end_workers(offline);
     free_peers(&offline->peers);
     free_peers(&offline->forgotten);
     port_close(offline->server->port);
@@ -248,7 +291,7 @@ bool offline_is_active(const struct offline *offline)
 
 struct worker *offline_worker(struct offline *offline)
 {
-    return offline->worker;
+    return offline->team[0];
 }
 
 /* ---- clients ---- */
@@ -288,7 +331,7 @@ struct offline_peer *offline_connect(struct offline *offline, uint32_t index,
     offline->connects++;
     peer->offline = offline;
     peer->frame = &server->config.listeners[index].frame;
-    memory_peer_open(&peer->memory, offline->port);
+    memory_peer_open(&peer->memory, offline->server->port);
     peer->memory.attached = note_attached;
     peer->memory.detaching = note_detaching;
     list_append(&offline->peers, &peer->node);

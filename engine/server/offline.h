@@ -1,4 +1,4 @@
-/* offline.h - a server without threads, sockets and time, driven by hand: one worker, its clients,
+/* offline.h - a server without threads, sockets and time, driven by hand: its workers, its clients,
  * and a clock that only its driver moves. For trying out scripts.
  *
  *     struct offline *offline = offline_open(&config, &script, &error);
@@ -25,12 +25,16 @@ struct offline_peer; /* a client; it lives until offline_close, or offline_peer_
 struct offline *offline_open(const struct config *config, const struct script *script,
                              struct error *error);
 
+/* The same with so many workers, of which each has all that the configuration says, but for the connections. */
+struct offline *offline_open_team(const struct config *config, uint32_t workers,
+                                  const struct script *script, struct error *error);
+
 /* Ends it as server_stop does, but at once: every connection ends with reason "shutdown" after its
  * queue was flushed or, in virtual time, the drain timeout is over. Frees it with all its peers. */
 void offline_close(struct offline *offline);
 
-struct worker *offline_worker(struct offline *offline);
-uint64_t offline_now(const struct offline *offline); /* nanoseconds, on worker_now's clock */
+struct worker *offline_worker(struct offline *offline); /* the first */
+uint64_t offline_now(const struct offline *offline);    /* nanoseconds, on worker_now's clock */
 
 /* Takes turns until nothing is left to do at this time. False if that does not come to an end: in a
  * million turns there was always something more. */

@@ -315,8 +315,8 @@ function server.close(conn, reason) end
 
 ---Runs a function of a module of the directory on a thread beside the workers, where it may block:
 ---a database, files, password hashes. Only the handler that asked waits. The module is loaded once
----a thread and generation and keeps its variables; its functions on_job_start and on_job_stop, if it
----has them, open and close what it needs.
+---a thread and generation and keeps its variables; its functions on_job_start and on_job_stop, if
+---it has them, open and close what it needs.
 ---
 ---Codes: "error" (the third result is the text with its traceback), "timeout" (it ran longer than
 ---job_timeout), "unknown" (no such function), "busy" (job_queue jobs wait), "memory", "toobig",
@@ -630,6 +630,18 @@ test = {}
 ---@return TestConn
 function test.connect(options) end
 
+---Each test of this file has a server with so many workers; connections go to them in turn. Call it
+---outside of tests, which run in the first worker: `conn` of a TestConn is that worker's only.
+---@param count integer 1 to 16
+function test.workers(count) end
+
+---server.job("module", "function", ...) of all workers calls fn instead, on the first worker, where
+---it may sleep; nil: the job itself again. Other jobs run for real, and are done when server.job
+---waits for them. on_start has run before.
+---@param name string "module.function"
+---@param fn function?
+function test.job(name, fn) end
+
 ---@class ConnectOptions
 ---@field ip? string the address it comes from (127.0.0.1)
 ---@field port? integer (50000)
@@ -651,7 +663,8 @@ function test.error() end
 ---A client of a test. Its calls return when the server has handled everything that follows.
 ---@class TestConn
 ---@field id integer as conn.id
----@field conn Conn? the connection that handlers are given; nil: it was refused
+---@field conn Conn? that handlers are given; nil: it was refused, or is another worker's
+---@field worker integer whose it is
 ---@field sent string[] the packets that the server has sent it
 ---@field closed boolean the server has closed the connection
 local TestConn = {}

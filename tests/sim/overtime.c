@@ -31,3 +31,9 @@ void overtime_leave(struct overtime *overtime, lua_State *left, lua_State *L)
     (void)left;
     (void)L;
 }
+
+bool overtime_bind(struct overtime *overtime, lua_State *L)
+{
+    (void)overtime, (void)L;
+    return true;
+}

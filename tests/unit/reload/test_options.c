@@ -63,7 +63,7 @@ Test(options, the_engines_come_first_and_each_has_an_example_that_is_accepted)
         set(&options, row->name, row->example);
         finish(&options);
     }
-    cr_assert_eq(count, 24);
+    cr_assert_eq(count, 27);
 }
 
 Test(options, each_reaches_its_field)
