@@ -204,25 +204,16 @@ static int push_value(lua_State *L, struct request *request)
     return 1;
 }
 
-/* What reached nobody is the first again. Frees nothing of the channel's. */
-static void put_back(struct channels *channels, struct span name, struct channel_item *item)
-{
-    struct channel *channel = channels->joined == 0 ? NULL : get(channels, false, name);
-    if (channel != NULL)
-        put(channel, item, true);
-    else
-        channel_item_drop(item); /* there is no memory at all, or nobody left */
-}
-
 void channels_put_back(struct channels *channels, struct span name, struct channel_item *item)
 {
     pthread_mutex_lock(&channels->mutex);
-    put_back(channels, name, item);
+    struct channel *channel = channels->joined == 0 ? NULL : get(channels, false, name);
+    if (channel != NULL) put(channel, item, true);
     pthread_mutex_unlock(&channels->mutex);
+    if (channel == NULL) channel_item_drop(item); /* there is no memory at all, or nobody left */
 }
 
-/* A value that is on its way to it goes back at once, before anybody pops the one behind. */
-static void leave(struct request *request)
+static bool leave(struct request *request)
 {
     struct channel_wait *wait = wait_of(request);
     struct channels *channels = wait->channels;
@@ -233,12 +224,19 @@ static void leave(struct request *request)
         list_remove(&wait->node);
         wait->channel = NULL;
         settle(channels, channel);
-    } else if (wait->way == CHANNEL_POP && wait->item != NULL) {
-        put_back(channels, name_of(wait), wait->item);
-        wait->item = NULL;
     }
     pthread_mutex_unlock(&channels->mutex);
-    if (in_line) request_drop(request); /* it is not on its way home */
+    if (in_line) request_drop(request);
+    return !in_line;
+}
+
+/* The value that was on its way to it goes back at once, before anybody pops the one behind. */
+static void miss(struct request *request)
+{
+    struct channel_wait *wait = wait_of(request);
+    if (wait->way == CHANNEL_POP && wait->item != NULL)
+        channels_put_back(wait->channels, name_of(wait), wait->item);
+    if (wait->way == CHANNEL_POP) wait->item = NULL;
 }
 
 /* Without memory to push it, a value reached nobody either. */
@@ -252,7 +250,8 @@ static void free_wait(struct request *request)
     free(wait);
 }
 
-static const struct request_kind kind = {.push = push_value, .leave = leave, .free = free_wait};
+static const struct request_kind kind = {
+    .push = push_value, .leave = leave, .miss = miss, .free = free_wait};
 
 struct channel_wait *channels_wait_make(struct channels *channels, struct run *run,
                                         enum channel_way way, struct span name)

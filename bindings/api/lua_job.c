@@ -6,6 +6,7 @@
 #include "run/calls.h"
 #include "run/code.h"
 #include "run/request.h"
+#include "server/worker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,10 +36,11 @@ static int push_answer(lua_State *L, struct request *request)
     return count + 1;
 }
 
-static void leave(struct request *request)
+static bool leave(struct request *request)
 {
     struct asked *asked = asked_of(request);
     jobs_abandon(asked->jobs, &asked->job);
+    return false; /* it has no deadline of its own */
 }
 
 static void free_asked(struct request *request)
@@ -105,9 +107,10 @@ static int look_for_fake(lua_State *L)
 }
 
 /* The name of the job if a test has a function in its place, which the first worker runs; pushed. */
-static bool push_fake(lua_State *L, const struct program *program)
+static bool push_fake(lua_State *L, const struct runtime *runtime)
 {
-    struct question question = {.runtime = program->made == NULL ? NULL : *program->made};
+    if (runtime->program->made == NULL) return false; /* no test */
+    struct question question = {.runtime = runtime->worker->team[0]->home.script_state};
     if (question.runtime == NULL || question.runtime->fakes == LUA_NOREF) return false;
     question.name = lua_pushfstring(L, "%s.%s", lua_tostring(L, 1), lua_tostring(L, 2));
     lua_State *first = question.runtime->state.L;
@@ -135,7 +138,7 @@ static int server_job(lua_State *L)
     struct run *run = run_check_wait(L, "server.job");
     int top = lua_gettop(L);
     struct span module = check_name(L, 1), function = check_name(L, 2), bytes;
-    if (push_fake(L, runtime->program)) return call_fake(L, run);
+    if (push_fake(L, runtime)) return call_fake(L, run);
     lua_settop(L, top);
     struct value_list values = {.first = 3, .last = lua_gettop(L), .verb = "pass"};
     const char *code = value_encode(L, values, 0, &bytes);

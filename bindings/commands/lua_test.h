@@ -31,13 +31,14 @@ enum test_act {
 
 struct testing {
     struct offline *offline;
-    struct runtime *runtime;
-    lua_State *L;     /* the coroutine that runs: the file, then a test */
-    bool in_test;     /* not the file, which only says what tests there are */
-    uint32_t workers; /* that the file asks for */
-    int wanted;       /* the number of the test to run, from 0 */
-    int count;        /* tests seen so far */
-    int function;     /* in the registry: the wanted one */
+    struct runtime *made;    /* the last */
+    struct runtime *runtime; /* the first worker's, in which the test runs */
+    lua_State *L;            /* the coroutine that runs: the file, then a test */
+    bool in_test;            /* not the file, which only says what tests there are */
+    uint32_t workers;        /* that the file asks for */
+    int wanted;              /* the number of the test to run, from 0 */
+    int count;               /* tests seen so far */
+    int function;            /* in the registry: the wanted one */
     char name[TEST_NAME_MAX];
     struct error witness; /* the first error of a handler that the test has not asked for */
     enum test_act act;

@@ -4,6 +4,7 @@
 #include "commands/lua_test.h"
 #include "lua/compile.h"
 #include "lua/environment.h"
+#include "server/worker.h"
 
 #include <stdlib.h>
 
@@ -98,11 +99,14 @@ static bool renew_shared(struct project *project, struct error *error)
 static struct offline *open_server(struct testing *testing, struct project *project,
                                    struct error *error)
 {
-    project->program.made = &testing->runtime;
+    project->program.made = &testing->made;
     project->program.awaits_jobs = true;
     project->program.witness = &testing->witness;
     if (!renew_shared(project, error)) return NULL;
-    return offline_open_team(&project->options.config, testing->workers, &project->script, error);
+    struct offline *offline =
+        offline_open_team(&project->options.config, testing->workers, &project->script, error);
+    if (offline != NULL) testing->runtime = offline_worker(offline)->home.script_state;
+    return offline;
 }
 
 /* A handler's failure fails the test, or is perhaps the reason why it has failed. */

@@ -92,8 +92,9 @@ static void run_here(struct job_thread *thread, struct job_run *run, struct sour
         return;
     }
     run->code = "error";
-    run->answer = (uint8_t *)strdup(error.text);
-    run->answer_size = run->answer == NULL ? 0 : strlen(error.text);
+    run->answer_size = strlen(error.text);
+    run->answer = malloc(run->answer_size);
+    if (run->answer != NULL) memcpy(run->answer, error.text, run->answer_size);
 }
 
 /* Takes the mutex off while it runs. What it runs is its own meanwhile: if it is lost, the job is gone. */

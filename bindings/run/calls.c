@@ -19,10 +19,11 @@ static int push_results(lua_State *L, struct request *request)
     return count + 1;
 }
 
-static void leave(struct request *request)
+static bool leave(struct request *request)
 {
     struct call *call = (struct call *)request;
     atomic_store_explicit(&call->given_up, true, memory_order_relaxed);
+    return false;
 }
 
 static void free_call(struct request *request)

@@ -95,15 +95,23 @@ void request_answer(struct request *request)
 
 /* ---- nobody waits any more ---- */
 
+/* True: it is answered. If not, it may be gone by now. */
+static bool leave(struct request *request)
+{
+    request->run = NULL;
+    return request->kind->leave != NULL && request->kind->leave(request);
+}
+
 void request_leave(struct run *run)
 {
     struct request *request = run->wait.context;
-    request->run = NULL;
-    if (request->kind->leave != NULL) request->kind->leave(request);
+    if (leave(request) && request->kind->miss != NULL) request->kind->miss(request);
 }
 
 int request_late(struct run *run)
 {
-    request_leave(run);
-    return request_refuse(run, "timeout");
+    struct request *request = run->wait.context;
+    if (!leave(request)) return request_refuse(run, "timeout");
+    struct pushing pushing = {.run = run, .request = request};
+    return push_all(&pushing);
 }

@@ -16,8 +16,12 @@ struct request_kind {
     /* Pushes what the call returns: how many. May raise an error. */
     int (*push)(lua_State *L, struct request *request);
 
-    /* Nobody waits for it any more; it is out. May be NULL. */
-    void (*leave)(struct request *request);
+    /* It is out, and its run waits no longer. True: its answer is there all the same, and on its way; whoever is only
+     * late takes it. NULL: false. */
+    bool (*leave)(struct request *request);
+
+    /* That answer reaches nobody. May be NULL. */
+    void (*miss)(struct request *request);
 
     /* The last thing done to it; any thread. */
     void (*free)(struct request *request);

@@ -76,10 +76,11 @@ struct program {
     size_t memory_max;         /* bytes of one worker's Lua state; 0: no limit */
     uint64_t timeout_ns;       /* of a handler; 0: none */
     bool sandbox;              /* nothing of the system is within reach of scripts */
-    struct runtime **made;     /* is told of the first worker's, for tests; or NULL */
-    struct error *witness;     /* takes the first failure of a handler, which is logged otherwise */
-    bool only_loads;           /* no handler is called, and no timer fires */
-    bool serves;               /* what scripts print waits for nobody */
+    struct runtime *
+        *made; /* is told of each runtime, of tests: all workers are one thread then; or NULL */
+    struct error *witness; /* takes the first failure of a handler, which is logged otherwise */
+    bool only_loads;       /* no handler is called, and no timer fires */
+    bool serves;           /* what scripts print waits for nobody */
 };
 
 /* The waiting runs of a connection's slot. Heads that were never asked for are zero, and take no memory. */

@@ -134,7 +134,7 @@ static struct runtime *make_runtime(const struct program *program, struct worker
     runtime->owned = calloc(worker_slots(worker), sizeof *runtime->owned);
     if (runtime->owned == NULL) goto failed;
     if (!overtime_open(&runtime->state.overtime, worker_number(worker))) goto failed;
-    if (program->made != NULL && worker_index(worker) == 0) *program->made = runtime;
+    if (program->made != NULL) *program->made = runtime;
     return runtime;
 
 failed:

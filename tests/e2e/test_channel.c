@@ -105,6 +105,36 @@ Test(channel, what_ends_on_the_way_loses_nothing)
     end_workers(&server, clients, WORKERS);
 }
 
+/* Its worker hears of the answer when the deadline is over, too: what was done is told. */
+Test(channel, an_answer_that_is_there_at_the_deadline_counts)
+{
+    static const char script[] = RUN_PACKETS "function block(after)\n"
+                                             "  server.after(after, function()\n"
+                                             "    server.log('info', 'blocks')\n"
+                                             "    while not server.shared:get 'go' do end\n"
+                                             "  end)\n"
+                                             "end\n";
+    int clients[WORKERS];
+    struct server server = begin_workers(script, WHICH, clients, WORKERS);
+    for (int push = 0; push < 2; push++) {
+        client_put_text(clients[0],
+                        push ? "block(0.02) tell(server.channel('p', 1):push('second', 0.05))"
+                             : "server.channel('p', 1):push 'first'"
+                               " block(0.02) tell(server.channel 'q':pop(0.05))");
+        server_expect_log_count(&server, "blocks\n", push + 1);
+        client_ask(clients[1],
+                   push ? "tell(server.channel 'p':pop())"
+                        : "tell(server.channel 'q':push 'value')",
+                   push ? "first" : "true");
+        client_ask(clients[1], "server.sleep(0.1) tell(server.shared:set('go', true))", "true");
+        client_expect(clients[0], push ? "true" : "value");
+        client_ask(clients[1], "tell(server.shared:delete 'go')", "true");
+    }
+    client_ask(clients[1], "tell(server.channel 'p':try_pop(), server.channel 'q':try_pop())",
+               "second nil empty");
+    end_workers(&server, clients, WORKERS);
+}
+
 /* Many that push, pop, wait too short a time and end, on all workers: each value comes out once. */
 Test(channel, each_value_comes_out_once)
 {

@@ -1,4 +1,5 @@
 /* What a simulated client says, and what it makes of the answers. */
+#include "exchange.h"
 #include "peer.h"
 #include "wire.h"
 #include "world.h"
@@ -10,7 +11,7 @@
 enum { REQUEST_MAX = 120000, HEALTHY_MAX = 200 };
 
 /* Asked as often as it stands here; the last two end the connection. */
-static const char ops[] = "eeeeeeeewwttppsshhjjjlgggbnnzifqxr";
+static const char ops[] = "eeeeeeeewwttppsshhjjjlgggbnncckkkkkkkkyyyudzifqxr";
 
 static char draw_op(struct sim_peer *peer)
 {
@@ -33,8 +34,12 @@ static void draw_argument(struct sim_peer *peer, char op, char *text, size_t siz
     case 'j':
     case 'l':
     case 'g': number = draw_between(draw, 1, 3); break;
-    case 'p': number = draw_below(draw, 9); break;
+    case 'p':
+    case 'c': number = draw_below(draw, 9); break;
+    case 'k': number = draw_between(draw, 1, EXCHANGE_CHANNELS); break;
+    case 'u': number = draw_below(draw, 2); break;
     case 's': number = 20000 + 16 * draw_below(draw, sim_world->peer_count); break;
+    case 'd': number = 20000 + 16 * draw_below(draw, sim_world->swarm.peers); break;
     case 'b':
     case 'n': number = draw_size(draw, sim_world->swarm.config.max_packet); break;
     case 'i': number = 500 + draw_size(draw, 8000); break;

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { FILES = 2 };
+enum { FILES = 3 };
 
 enum flaw { FLAWLESS, FLAW_SYNTAX, FLAW_ONE_WORKER, FLAW_ON_LOAD, FLAWS };
 
@@ -57,6 +57,9 @@ static struct version *make(struct world *world, enum flaw flaw)
     version->files[0] = *main_file;
     version->files[1] =
         (struct source_file){.name = "version.lua", .text = span_text(version->text)};
+    const struct source_file *work_file = source_find(versions->scripts, "work.lua");
+    check(work_file != NULL);
+    version->files[2] = *work_file;
     version->source = (struct source){
         .directory = "sim", .files = version->files, .count = FILES, .hash = version->number};
     atomic_init(&version->source.holders, 1);
@@ -103,8 +106,10 @@ static bool bring_in(struct world *world, struct rollout *rollout, struct versio
     struct error error;
     if (!review_open(&rollout->review, &version->source, false, &error)) return false;
     rollout->plan.suspects = &rollout->review.suspects;
-    rollout->options =
-        (struct options){.config = world->server->config, .lua_memory = world->swarm.lua_memory};
+    rollout->options = (struct options){.config = world->server->config,
+                                        .lua_memory = world->swarm.lua_memory,
+                                        .jobs = 1,
+                                        .job_queue = JOB_QUEUE};
     draw_settings(world, &rollout->options.config);
     version->may_run = true; /* a worker may switch as soon as all have it */
     if (!rollout_prepare(rollout, report)) {

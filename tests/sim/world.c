@@ -4,6 +4,8 @@
 #include "api/lua_api.h"
 #include "api/shared.h"
 #include "base/pages.h"
+#include "exchange.h"
+#include "jobs/jobs.h"
 #include "oracle.h"
 #include "server/worker_mail.h"
 
@@ -39,7 +41,7 @@ bool world_is_low(const struct world *world)
 
 /* ---- turns ---- */
 
-enum turn_kind { TURN_CONTROL, TURN_WORKER, TURN_PEER_ACTS, TURN_PEER_READS };
+enum turn_kind { TURN_CONTROL, TURN_WORKER, TURN_JOB, TURN_PEER_ACTS, TURN_PEER_READS };
 
 struct turn {
     enum turn_kind kind;
@@ -68,6 +70,7 @@ static int list_turns(struct world *world, struct turn *turns)
         turns[count++] = (struct turn){TURN_CONTROL, 0};
     for (uint32_t i = 0; i < server->worker_count; i++)
         if (worker_is_ready(world, i)) turns[count++] = (struct turn){TURN_WORKER, i};
+    if (jobs_figures(world->program.jobs).queued > 0) turns[count++] = (struct turn){TURN_JOB, 0};
     for (uint32_t i = 0; i < world->peer_count; i++) {
         const struct sim_peer *peer = &world->peers[i];
         if (peer->next_ns <= world->now_ns) turns[count++] = (struct turn){TURN_PEER_ACTS, i};
@@ -143,6 +146,10 @@ static void take_turn(struct world *world, struct turn turn)
     switch (turn.kind) {
     case TURN_CONTROL: control_turn(world); return;
     case TURN_WORKER: take_worker_turn(world, turn.index); return;
+    case TURN_JOB:
+        trace_note("a job");
+        jobs_step(world->program.jobs);
+        return;
     case TURN_PEER_ACTS: peer_act(&world->peers[turn.index]); return;
     case TURN_PEER_READS: peer_read(&world->peers[turn.index]); return;
     }
@@ -243,7 +250,7 @@ static void strike(struct world *world)
 
 bool world_step(struct world *world)
 {
-    struct turn turns[1 + WORKERS_MAX + 2 * PEERS_MAX];
+    struct turn turns[2 + WORKERS_MAX + 2 * PEERS_MAX];
     promise(++world->steps < STEPS_MAX, "in %u steps it has not come to rest", STEPS_MAX);
     progress(world);
     int count = list_turns(world, turns);
@@ -407,6 +414,7 @@ static void come_home(struct world *world)
     latest_ns = world->now_ns + 3 * SECOND;
     while (world->now_ns < latest_ns && !world->told_end) world_step(world);
     if (world->told_end) return;
+    exchange_settled(world);
     oracle_all_home(world);
     broadcasts_all_heard(world);
 }
@@ -465,22 +473,38 @@ static void stop(struct world *world)
     server_free(world->server);
 }
 
+static bool open_shared(struct world *world)
+{
+    struct program *program = &world->program;
+    const struct job_setup setup = {.open = lua_job_open_server, .context = program};
+    const struct jobs_limits limits = {.threads = 1, .queue = JOB_QUEUE};
+    program->shared = shared_open(SHARED_MEMORY);
+    program->channels = channels_open();
+    program->jobs = jobs_open(&setup, &limits, true);
+    return program->shared != NULL && program->channels != NULL && program->jobs != NULL;
+}
+
+static void close_shared(struct world *world)
+{
+    promise(jobs_close(world->program.jobs), "a job does not return");
+    channels_close(world->program.channels);
+    shared_close(world->program.shared);
+}
+
 static void run_server(struct world *world)
 {
     struct error error = {.kind = ERROR_NONE};
-    world->program.shared = shared_open(SHARED_MEMORY);
-    if (world->program.shared == NULL) return;
-    world->program.channels = channels_open();
-    promise(world->program.channels != NULL, "no memory for channels");
-    if (start(world, &error)) {
+    exchange_begin();
+    if (!open_shared(world)) {
+        promise(world->memory_failed, "no memory for what workers share");
+    } else if (start(world, &error)) {
         serve(world);
         stop(world);
     } else {
         trace_note("it does not start: %s", error.text);
         promise(world->memory_failed, "it does not start: %s", error.text);
     }
-    channels_close(world->program.channels);
-    shared_close(world->program.shared);
+    close_shared(world);
 }
 
 /* A healthy client was answered, unless the run had reasons to turn it away, or was too short. */

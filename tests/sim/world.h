@@ -18,6 +18,8 @@
 
 enum { WORKERS_MAX = 3, PEERS_MAX = 64 };
 
+enum { JOB_QUEUE = 8 };
+
 struct world {
     uint64_t now_ns;
     struct draw draw;

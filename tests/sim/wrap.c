@@ -1,4 +1,5 @@
 /* What engine and bindings ask of the C library: the linker leads them here. */
+#include "exchange.h"
 #include "oracle.h"
 #include "run/runtime.h"
 #include "world.h"
@@ -15,7 +16,7 @@
 #include <time.h>
 
 enum { LUA_CHANCES = 20000, STATE_SIZE_MAX = 4096 };
-enum { STATES_MAX = WORKERS_MAX + 1 }; /* one to review what is to be loaded */
+enum { STATES_MAX = WORKERS_MAX + 2 }; /* one to review what is to be loaded, one for jobs */
 
 struct allocations allocations;
 
@@ -202,6 +203,8 @@ static void read_note(const char *note)
 {
     unsigned long long id;
     promise(strncmp(note, "bug", 3) != 0, "the script says: %s", note);
+    promise(strcmp(note, "ended early") != 0 || sim_world->told_end, "a call finds no worker");
+    exchange_note(note);
     promise(strncmp(note, "amiss", 5) != 0 || sim_world->memory_failed, "the script says: %s",
             note);
     bool connects = sscanf(note, "connected %llu", &id) == 1;

@@ -117,6 +117,75 @@ function ops.i(conn, _, argument) -- its own idle limit
   return ""
 end
 
+-- Another worker answers, or it is told why not. What one worker asks another comes in its order.
+function ops.c(conn, number, argument)
+  local target, begun = argument % server.workers + 1, server.now()
+  local generation = server.generation
+  state.calls = (state.calls or 0) + 1
+  local worker, id, echoed = server.call({ target, timeout = 0.5 }, "echo", number, conn.id,
+    version.number, tonumber(argument), server.worker, state.calls)
+  if conn.data.gone then bug("connection %d: a call goes on after its end", conn.id) end
+  if worker then
+    if worker ~= target or id ~= conn.id or echoed ~= number then
+      bug("connection %d: %s %s %s answers", conn.id, worker, id, echoed)
+    end
+    return "answered"
+  end
+  if id == "timeout" then
+    if server.now() - begun < 0.5 - 1e-6 then bug("a call is late after %g s", server.now() - begun) end
+  elseif id == "closed" then -- what waits over there goes on in newer code, but not for ever
+    if server.generation <= generation + 2 then note("ended early") end
+  elseif id ~= "memory" then
+    amiss("a call fails: %s %s", id, (tostring(echoed):gsub("\n.*", "")))
+  end
+  return id
+end
+
+-- A channel: requests of even numbers push, the others pop.
+function ops.k(conn, number, argument)
+  local channel = server.channel("q" .. argument, 3)
+  if number % 2 == 0 then
+    local what = ("%s %d %d"):format(argument, conn.id, number)
+    note("pushes %s", what)
+    local fine, code = channel:push({ conn.id, number }, number % 4 == 0 and 0.3 or 0)
+    note("%s %s", fine and "pushed" or "unpushed", what)
+    return code or "pushed"
+  end
+  local value, code = channel:pop(number % 3 == 0 and 0 or 0.3)
+  if conn.data.gone then bug("connection %d: a value comes after its end", conn.id) end
+  if not value then return code end
+  note("popped %s %d %d", argument, value[1], value[2])
+  return "popped"
+end
+
+function ops.d(conn, _, argument) -- ends another, whatever that waits for
+  local id = server.shared:get("id" .. argument)
+  if not id or id == conn.id then return "" end
+  return tostring(server.close(id))
+end
+
+function ops.u(_, _, argument) -- wakes, or waits
+  if tonumber(argument) % 2 == 0 then return tostring(server.signal("signal", version.number)) end
+  local newest, code = server.wait("signal", 0.4)
+  return tostring(newest or code)
+end
+
+function ops.y(conn, number, _, filler) -- a job
+  local asked = version.number
+  local echoed, id, runs, size = server.job("work", "echo", number, conn.id, filler)
+  if conn.data.gone then bug("connection %d: a job goes on after its end", conn.id) end
+  if id == "busy" then return id end
+  if not echoed then
+    amiss("a job fails: %s %s", id, (tostring(runs):gsub("\n.*", "")))
+    return id
+  end
+  if echoed ~= number or id ~= conn.id or size ~= #filler then
+    bug("connection %d: the job of %d answers %d", conn.id, id, number)
+  end
+  if runs < asked then bug("a job of version %d runs on %d", asked, runs) end
+  return "done"
+end
+
 function ops.f() return "" end -- see below
 function ops.q() return "" end
 
@@ -136,6 +205,21 @@ function after.f(conn, argument)
   conn.data.fixed = tonumber(argument:match("^fixed,size=(%d+)"))
 end
 
+on_call = {}
+function on_call.echo(number, id, asked, argument, from, count)
+  if asked > version.number then bug("a call of version %d", asked) end
+  local seen = state.seen or {}
+  state.seen = seen
+  if count <= (seen[from] or 0) then bug("call %d of worker %d comes after %d", count, from, seen[from]) end
+  seen[from] = count
+  if argument > 5 then server.sleep(argument > 7 and 1 or 0.05) end
+  return server.worker, id, number
+end
+
+function on_call.newer(asked)
+  if asked > version.number then bug("a call of version %d", asked) end
+end
+
 function on_start()
   state.version = version.number
   if version.waits_at_start then server.sleep(0.05) end
@@ -148,7 +232,7 @@ function on_load(value)
     amiss("on_load gets %s", value and value.from)
   end
   state.version = version.number
-  server.post("all", { version.number })
+  if version.number % 2 == 0 then server.post("all", { version.number }) end
   for conn in server.connections() do conn:resume() end -- whose timers have been stopped
   if version.fails_in_load then error("on_load fails, on purpose") end
 end
@@ -158,6 +242,13 @@ server.after(0.1, function()
   local begun = server.generation
   server.sleep(6)
   if server.generation > begun + 3 then bug("what waits since generation %d goes on", begun) end
+end)
+
+-- New code reaches no older code.
+server.after(0.001, function()
+  for worker = 1, server.workers do server.call({ worker, timeout = 0.5 }, "newer", version.number) end
+  local done, _, runs = server.job("work", "echo", 0, 0, "")
+  if done and runs < version.number then bug("a job of version %d runs on %d", version.number, runs) end
 end)
 
 -- One timer sees that another one goes on.
