@@ -269,37 +269,46 @@ struct channel_wait *channels_wait_make(struct channels *channels, struct run *r
 
 /* ---- what scripts do ---- */
 
-bool channels_push(struct channels *channels, struct span name, size_t size,
-                   struct channel_item *item, struct channel_wait *wait)
+enum channel_outcome channels_push(struct channels *channels, struct span name, size_t size,
+                                   struct channel_item *item, struct channel_wait *wait)
 {
+    enum channel_outcome outcome = CHANNEL_REFUSED;
     pthread_mutex_lock(&channels->mutex);
     struct channel *channel = get(channels, false, name);
     bool fits = channel != NULL && channel->count < size;
     if (fits) {
         put(channel, item, false);
+        outcome = CHANNEL_DONE;
     } else if (channel != NULL && wait != NULL) {
         wait->item = item;
         stand_in_line(wait, channel);
+        outcome = CHANNEL_WAITS;
     }
     if (channel != NULL) settle(channels, channel);
     pthread_mutex_unlock(&channels->mutex);
-    return fits;
+    return outcome;
 }
 
-struct channel_item *channels_pop(struct channels *channels, struct span name,
-                                  struct channel_wait *wait)
+enum channel_outcome channels_pop(struct channels *channels, struct span name,
+                                  struct channel_item **item, struct channel_wait *wait)
 {
-    struct channel_item *item = NULL;
+    enum channel_outcome outcome = CHANNEL_REFUSED;
+    *item = NULL;
     pthread_mutex_lock(&channels->mutex);
     struct channel *channel =
         wait != NULL ? get(channels, false, name) : find(channels, false, name);
     if (channel != NULL) {
-        item = take_item(channel);
-        if (item == NULL && wait != NULL) stand_in_line(wait, channel);
+        *item = take_item(channel);
+        if (*item != NULL) {
+            outcome = CHANNEL_DONE;
+        } else if (wait != NULL) {
+            stand_in_line(wait, channel);
+            outcome = CHANNEL_WAITS;
+        }
         settle(channels, channel);
     }
     pthread_mutex_unlock(&channels->mutex);
-    return item;
+    return outcome;
 }
 
 size_t channels_count(struct channels *channels, struct span name)
@@ -369,15 +378,18 @@ void channels_join(struct channels *channels)
     pthread_mutex_unlock(&channels->mutex);
 }
 
-static void empty(struct channels *channels, struct channel *channel)
+/* The first of a bucket goes, with all values. */
+static void remove_first(struct channels *channels, struct channel **bucket)
 {
+    struct channel *channel = *bucket;
     struct list *node;
     check(list_empty(&channel->takers));
     check(list_empty(&channel->givers));
     while ((node = list_take_first(&channel->items)) != NULL)
         channel_item_drop(container_of(node, struct channel_item, node));
-    channel->count = 0;
-    settle(channels, channel);
+    *bucket = channel->next;
+    channels->channel_count--;
+    free(channel);
 }
 
 void channels_part(struct channels *channels)
@@ -386,6 +398,6 @@ void channels_part(struct channels *channels)
     check(channels->joined > 0);
     bool last = --channels->joined == 0;
     for (size_t i = 0; last && i < channels->bucket_count; i++)
-        while (channels->buckets[i] != NULL) empty(channels, channels->buckets[i]);
+        while (channels->buckets[i] != NULL) remove_first(channels, &channels->buckets[i]);
     pthread_mutex_unlock(&channels->mutex);
 }

@@ -54,14 +54,20 @@ void channels_part(struct channels *channels);  /* it has ended; with the last o
 struct channel_wait *channels_wait_make(struct channels *channels, struct run *run,
                                         enum channel_way way, struct span name);
 
-/* Puts it behind the others; false: there are `size` already. Then the one who waits, if any, waits for room with
- * the item, which is its own from there on; without memory it does not (wait->channel is NULL). */
-bool channels_push(struct channels *channels, struct span name, size_t size,
-                   struct channel_item *item, struct channel_wait *wait);
+enum channel_outcome {
+    CHANNEL_DONE,
+    CHANNEL_WAITS,   /* it may be on its way home already: nothing of it may be read */
+    CHANNEL_REFUSED, /* nobody is to wait, or there is no memory */
+};
 
-/* The first value, which is the caller's; NULL: there is none, and the one who waits, if any, waits for one. */
-struct channel_item *channels_pop(struct channels *channels, struct span name,
-                                  struct channel_wait *wait);
+/* Puts it behind the others. If there are `size` already, the one who waits, if any, waits for room with the item, which
+ * is its own from there on. */
+enum channel_outcome channels_push(struct channels *channels, struct span name, size_t size,
+                                   struct channel_item *item, struct channel_wait *wait);
+
+/* The first value, which is the caller's; if there is none, the one who waits, if any, waits for one. */
+enum channel_outcome channels_pop(struct channels *channels, struct span name,
+                                  struct channel_item **item, struct channel_wait *wait);
 
 /* What was popped and reached nobody: it is the first again. */
 void channels_put_back(struct channels *channels, struct span name, struct channel_item *item);

@@ -82,11 +82,11 @@ static int push_later(lua_State *L, const struct named *named, uint64_t timeout_
     if (item == NULL) return count;
     struct channels *channels = channels_of(L);
     struct channel_wait *wait = channels_wait_make(channels, run, CHANNEL_PUSH, name_of(named));
-    bool pushed = wait != NULL && channels_push(channels, name_of(named), named->size, item, wait);
-    bool waits = !pushed && wait != NULL && wait->item != NULL;
-    if (waits) return request_wait(&wait->request, timeout_ns);
+    enum channel_outcome outcome = CHANNEL_REFUSED;
+    if (wait != NULL) outcome = channels_push(channels, name_of(named), named->size, item, wait);
+    if (outcome == CHANNEL_WAITS) return request_wait(&wait->request, timeout_ns);
     if (wait != NULL) request_drop(&wait->request);
-    if (!pushed) {
+    if (outcome == CHANNEL_REFUSED) {
         channel_item_drop(item);
         return state_refuse(L, "memory");
     }
@@ -104,7 +104,7 @@ static int channel_push(lua_State *L)
     if (!read_timeout(L, 3, &timeout_ns)) return state_refuse_seconds(L, 3);
     struct channel_item *item = make_item(L, 2, &count);
     if (item == NULL) return count;
-    if (channels_push(channels_of(L), name_of(named), named->size, item, NULL)) {
+    if (channels_push(channels_of(L), name_of(named), named->size, item, NULL) == CHANNEL_DONE) {
         lua_pushboolean(L, 1);
         return 1;
     }
@@ -135,7 +135,8 @@ static int answer_item(lua_State *L, const struct named *named, struct channel_i
 static int channel_try_pop(lua_State *L)
 {
     const struct named *named = check_channel(L);
-    struct channel_item *item = channels_pop(channels_of(L), name_of(named), NULL);
+    struct channel_item *item;
+    channels_pop(channels_of(L), name_of(named), &item, NULL);
     return item == NULL ? state_refuse(L, "empty") : answer_item(L, named, item);
 }
 
@@ -146,16 +147,17 @@ static int channel_pop(lua_State *L)
     struct channels *channels = channels_of(L);
     uint64_t timeout_ns;
     if (!read_timeout(L, 2, &timeout_ns)) return state_refuse_seconds(L, 2);
-    struct channel_item *item = channels_pop(channels, name_of(named), NULL);
+    struct channel_item *item;
+    channels_pop(channels, name_of(named), &item, NULL);
     if (item != NULL) return answer_item(L, named, item);
     if (timeout_ns == 0) return state_refuse(L, "timeout");
     struct run *run = run_check_wait(L, "channel:pop");
     struct channel_wait *wait = channels_wait_make(channels, run, CHANNEL_POP, name_of(named));
     if (wait == NULL) return state_refuse(L, "memory");
-    item = channels_pop(channels, name_of(named), wait);
-    if (wait->channel != NULL) return request_wait(&wait->request, timeout_ns);
+    enum channel_outcome outcome = channels_pop(channels, name_of(named), &item, wait);
+    if (outcome == CHANNEL_WAITS) return request_wait(&wait->request, timeout_ns);
     request_drop(&wait->request);
-    return item == NULL ? state_refuse(L, "memory") : answer_item(L, named, item);
+    return outcome == CHANNEL_REFUSED ? state_refuse(L, "memory") : answer_item(L, named, item);
 }
 
 /* channel:count(): values that are queued */

@@ -167,6 +167,31 @@ Test(channel, each_value_comes_out_once)
     end_workers(&server, clients, WORKERS);
 }
 
+/* Two workers that wait for each other all the time, for values and for room: what comes between looking and waiting is
+ * not lost. */
+Test(channel, waiting_begins_at_once_with_looking)
+{
+    static const char script[] =
+        RUN_PACKETS "local there, back = server.channel('there', 1), server.channel('back', 1)\n"
+                    "function asks()\n"
+                    "  for i = 1, 3000 do\n"
+                    "    assert(there:push(i) and there:push(-i))\n"
+                    "    assert(back:pop() == i and back:pop() == -i)\n"
+                    "  end\n"
+                    "  return 'all'\n"
+                    "end\n"
+                    "function answers()\n"
+                    "  for _ = 1, 6000 do assert(back:push(assert(there:pop()))) end\n"
+                    "  return 'all'\n"
+                    "end\n";
+    int clients[WORKERS];
+    struct server server = begin_workers(script, WHICH, clients, WORKERS);
+    client_put_text(clients[1], "tell(answers())");
+    client_ask(clients[0], "tell(asks())", "all");
+    client_expect(clients[1], "all");
+    end_workers(&server, clients, WORKERS);
+}
+
 Test(channel, a_signal_wakes_all_who_wait)
 {
     int clients[WORKERS];

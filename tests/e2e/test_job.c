@@ -1,4 +1,5 @@
 /* server.job: work that blocks, on threads beside the workers. */
+#include "overtime.h"
 #include "run_packets.h"
 
 #include <signal.h>
@@ -16,7 +17,7 @@
     "function work.keep(value) local before = kept kept = value return before end\n" \
     "function work.fail(what) error(what) end\n" \
     "function work.cannot() return print end\n" \
-    "function work.forever() while true do end end\n" \
+    "function work.forever() while true do " ROUND "end end\n" \
     "function work.sleep(s) server.sleep(s) return 'slept' end\n" \
     "function work.eat() local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end end\n" \
     "function work.share(v) server.shared:set('job', v) return server.shared:get 'job' end\n" \
