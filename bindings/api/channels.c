@@ -158,12 +158,12 @@ static struct channel_wait *take_first(struct list *line)
 }
 
 /* To the one that has waited longest; or else to the others, behind them or in front. */
-static void put(struct channel *channel, struct channel_item *item, bool first)
+static void put(struct channel *channel, struct channel_item *item, bool first, struct list *ready)
 {
     struct channel_wait *taker = take_first(&channel->takers);
     if (taker != NULL) {
         taker->item = item;
-        request_answer(&taker->request);
+        list_append(ready, &taker->node);
         return;
     }
     if (first)
@@ -174,7 +174,7 @@ static void put(struct channel *channel, struct channel_item *item, bool first)
 }
 
 /* The first value; the one that has waited longest for room comes in. NULL: there is none. */
-static struct channel_item *take_item(struct channel *channel)
+static struct channel_item *take_item(struct channel *channel, struct list *ready)
 {
     struct list *node = list_take_first(&channel->items);
     if (node == NULL) return NULL;
@@ -183,10 +183,19 @@ static struct channel_item *take_item(struct channel *channel)
     if (giver != NULL) {
         struct channel_item *item = giver->item;
         giver->item = NULL;
-        request_answer(&giver->request); /* and is another's from here on */
-        put(channel, item, false);
+        list_append(ready, &giver->node);
+        put(channel, item, false, ready);
     }
     return container_of(node, struct channel_item, node);
+}
+
+/* Not under the mutex, which the threads that this wakes want at once. Each of them is in no line any more, and is
+ * another's from here on. */
+static void answer(struct list *ready)
+{
+    struct list *node;
+    while ((node = list_take_first(ready)) != NULL)
+        request_answer(&container_of(node, struct channel_wait, node)->request);
 }
 
 /* ---- what a wait becomes ---- */
@@ -206,11 +215,14 @@ static int push_value(lua_State *L, struct request *request)
 
 void channels_put_back(struct channels *channels, struct span name, struct channel_item *item)
 {
+    struct list ready;
+    list_init(&ready);
     pthread_mutex_lock(&channels->mutex);
     struct channel *channel = channels->joined == 0 ? NULL : get(channels, false, name);
-    if (channel != NULL) put(channel, item, true);
+    if (channel != NULL) put(channel, item, true, &ready);
     pthread_mutex_unlock(&channels->mutex);
     if (channel == NULL) channel_item_drop(item); /* there is no memory at all, or nobody left */
+    answer(&ready);
 }
 
 static bool leave(struct request *request)
@@ -273,11 +285,13 @@ enum channel_outcome channels_push(struct channels *channels, struct span name, 
                                    struct channel_item *item, struct channel_wait *wait)
 {
     enum channel_outcome outcome = CHANNEL_REFUSED;
+    struct list ready;
+    list_init(&ready);
     pthread_mutex_lock(&channels->mutex);
     struct channel *channel = get(channels, false, name);
     bool fits = channel != NULL && channel->count < size;
     if (fits) {
-        put(channel, item, false);
+        put(channel, item, false, &ready);
         outcome = CHANNEL_DONE;
     } else if (channel != NULL && wait != NULL) {
         wait->item = item;
@@ -286,6 +300,7 @@ enum channel_outcome channels_push(struct channels *channels, struct span name, 
     }
     if (channel != NULL) settle(channels, channel);
     pthread_mutex_unlock(&channels->mutex);
+    answer(&ready);
     return outcome;
 }
 
@@ -293,12 +308,14 @@ enum channel_outcome channels_pop(struct channels *channels, struct span name,
                                   struct channel_item **item, struct channel_wait *wait)
 {
     enum channel_outcome outcome = CHANNEL_REFUSED;
+    struct list ready;
+    list_init(&ready);
     *item = NULL;
     pthread_mutex_lock(&channels->mutex);
     struct channel *channel =
         wait != NULL ? get(channels, false, name) : find(channels, false, name);
     if (channel != NULL) {
-        *item = take_item(channel);
+        *item = take_item(channel, &ready);
         if (*item != NULL) {
             outcome = CHANNEL_DONE;
         } else if (wait != NULL) {
@@ -308,6 +325,7 @@ enum channel_outcome channels_pop(struct channels *channels, struct span name,
         settle(channels, channel);
     }
     pthread_mutex_unlock(&channels->mutex);
+    answer(&ready);
     return outcome;
 }
 
@@ -333,16 +351,19 @@ bool channels_listen(struct channel_wait *wait)
 size_t channels_signal(struct channels *channels, struct span name, struct channel_item *item)
 {
     struct channel_wait *wait;
+    struct list ready;
     size_t count = 0;
+    list_init(&ready);
     pthread_mutex_lock(&channels->mutex);
     struct channel *channel = find(channels, true, name);
     for (; channel != NULL && (wait = take_first(&channel->takers)) != NULL; count++) {
         wait->item = item;
         if (item != NULL) chunk_hold(item->chunk);
-        request_answer(&wait->request);
+        list_append(&ready, &wait->node);
     }
     if (channel != NULL) settle(channels, channel);
     pthread_mutex_unlock(&channels->mutex);
+    answer(&ready);
     return count;
 }
 

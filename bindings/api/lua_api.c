@@ -20,6 +20,7 @@ static void close(struct runtime *runtime)
 {
     lua_group_close(runtime);
     lua_channel_close(runtime);
+    lua_job_close(runtime);
 }
 
 const struct api lua_api = {

@@ -13,6 +13,7 @@ extern const struct api lua_api;
 void lua_server_open(struct runtime *runtime);        /* stats, sleep ... */
 void lua_server_open_everywhere(struct state *state); /* now, log, version; in jobs, too */
 void lua_job_open(struct runtime *runtime);
+void lua_job_close(struct runtime *runtime); /* its runs have ended */
 void lua_job_open_server(struct state *state,
                          void *program); /* the global `server`, for struct job_setup */
 void lua_timer_open(struct runtime *runtime);

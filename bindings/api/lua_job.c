@@ -164,6 +164,12 @@ void lua_job_open(struct runtime *runtime)
     state_register(&runtime->state, runtime->state.L, functions);
 }
 
+/* All of its jobs are done or abandoned. A thread of theirs may still be about to wake this worker's port. */
+void lua_job_close(struct runtime *runtime)
+{
+    if (runtime->program->jobs != NULL) jobs_await_calls(runtime->program->jobs);
+}
+
 /* ---- in a job ---- */
 
 /* server.sleep(seconds): blocks this thread, and no other */

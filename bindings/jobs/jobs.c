@@ -28,6 +28,7 @@ struct jobs {
     struct list queue;
     struct list live, lost, ended; /* threads */
     uint32_t idle, given_up; /* threads that wait for work; threads that were lost, of all time */
+    uint32_t returning; /* threads that have finished a job, and look for the next one at once */
     struct jobs_figures figures;
     struct job_thread *stepper;
 };
@@ -64,19 +65,23 @@ static void drop_job(struct job *job)
 }
 
 /* It has its answer. Under the mutex, as all here that does not say otherwise. */
-static void finish(struct jobs *jobs, struct job *job, struct job_run *run)
+static void settle(struct jobs *jobs, struct job *job, struct job_run *run)
 {
     job->phase = JOB_DONE;
     job->run = run;
     jobs->figures.done++;
     if (run == NULL || run->code != NULL) jobs->figures.failed++;
-    if (job->abandoned) {
+}
+
+/* With the mutex or without. It is another's from here on. */
+static void deliver(struct job *job, bool abandoned)
+{
+    if (abandoned) {
         drop_job(job);
-    } else {
-        source_drop(job->source);
-        job->done(job);
+        return;
     }
-    pthread_cond_broadcast(&jobs->changed);
+    source_drop(job->source);
+    job->done(job);
 }
 
 /* ---- a thread ---- */
@@ -97,11 +102,26 @@ static void run_here(struct job_thread *thread, struct job_run *run, struct sour
     if (run->answer != NULL) memcpy(run->answer, error.text, run->answer_size);
 }
 
+/* Takes the mutex off: who is told wants it at once, for the next job. Nobody has to be woken for that one, the thread
+ * looks for work as soon as it is back. */
+static void come_back(struct jobs *jobs, struct job *job)
+{
+    bool abandoned = job->abandoned;
+    jobs->returning++;
+    pthread_mutex_unlock(&jobs->mutex);
+    deliver(job, abandoned);
+    pthread_mutex_lock(&jobs->mutex);
+    jobs->returning--;
+    pthread_cond_broadcast(&jobs->changed);
+}
+
 /* Takes the mutex off while it runs. What it runs is its own meanwhile: if it is lost, the job is gone. */
 static void run_next(struct job_thread *thread)
 {
     struct jobs *jobs = thread->jobs;
-    struct job *job = container_of(list_take_first(&jobs->queue), struct job, node);
+    struct list *node = list_take_first(&jobs->queue);
+    check(node != NULL);
+    struct job *job = container_of(node, struct job, node);
     struct job_run *run = job->run;
     struct source *source = job->source;
     uint64_t generation = job->generation, timeout_ns = jobs->limits.timeout_ns;
@@ -123,7 +143,8 @@ static void run_next(struct job_thread *thread)
     jobs->figures.busy--;
     jobs->figures.time_ns += clock_now_ns() - thread->begun_ns;
     thread->job = NULL;
-    finish(jobs, job, run);
+    settle(jobs, job, run);
+    come_back(jobs, job);
 }
 
 /* There are more of them than there may be. */
@@ -147,6 +168,7 @@ static void *work(void *context)
         jobs->idle--;
     }
     if (!thread->lost) jobs->figures.threads--;
+    if (!list_empty(&jobs->queue)) pthread_cond_signal(&jobs->posted); /* in its stead */
     pthread_mutex_unlock(&jobs->mutex);
     job_state_end(&thread->state);
     pthread_mutex_lock(&jobs->mutex);
@@ -192,7 +214,9 @@ static void give_up(struct job_thread *thread)
              replaced ? "its thread is replaced" : "its thread is lost, as many as there may be");
     struct job_run *run = jobs_run_make(span_text(""), span_text(""), span_text(""));
     if (run != NULL) run->code = "timeout";
-    finish(jobs, job, run);
+    settle(jobs, job, run);
+    deliver(job, job->abandoned);
+    pthread_cond_broadcast(&jobs->changed);
     if (replaced && !jobs->ending) start_thread(jobs);
 }
 
@@ -281,15 +305,16 @@ const char *jobs_post(struct jobs *jobs, struct job *job)
     pthread_mutex_lock(&jobs->mutex);
     bury(jobs);
     const char *why = refusal(jobs);
+    bool wakes = why == NULL && jobs->figures.queued >= jobs->returning;
     if (why == NULL) {
         job->phase = JOB_QUEUED;
         job->abandoned = false;
         source_hold(job->source);
         list_append(&jobs->queue, &job->node);
         jobs->figures.queued++;
-        pthread_cond_signal(&jobs->posted);
     }
     pthread_mutex_unlock(&jobs->mutex);
+    if (wakes) pthread_cond_signal(&jobs->posted); /* a thread that wants the mutex at once */
     return why;
 }
 
@@ -297,6 +322,13 @@ void jobs_abandon(struct jobs *jobs, struct job *job)
 {
     pthread_mutex_lock(&jobs->mutex);
     if (job->phase != JOB_DONE) job->abandoned = true;
+    pthread_mutex_unlock(&jobs->mutex);
+}
+
+void jobs_await_calls(struct jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    while (jobs->returning > 0) pthread_cond_wait(&jobs->changed, &jobs->mutex);
     pthread_mutex_unlock(&jobs->mutex);
 }
 
@@ -323,7 +355,8 @@ bool jobs_step(struct jobs *jobs)
 void jobs_await(struct jobs *jobs, const struct job *job)
 {
     pthread_mutex_lock(&jobs->mutex);
-    while (job->phase != JOB_DONE) pthread_cond_wait(&jobs->changed, &jobs->mutex);
+    while (job->phase != JOB_DONE || jobs->returning > 0)
+        pthread_cond_wait(&jobs->changed, &jobs->mutex);
     pthread_mutex_unlock(&jobs->mutex);
 }
 

@@ -27,7 +27,8 @@ struct job {
     struct source *source; /* held */
     uint64_t generation;
     void (*done)(
-        struct job *job); /* under the pool's mutex; `run` has the answer, and is the caller's */
+        struct job
+            *job); /* perhaps under the pool's mutex; `run` has the answer, and is the caller's */
     void (*free)(struct job *job); /* of one that was abandoned */
 
     enum job_phase phase; /* under the pool's mutex, as all below */
@@ -50,10 +51,13 @@ const char *jobs_post(struct jobs *jobs, struct job *job);
 /* Nobody waits for it any more. Does nothing to one that is done. */
 void jobs_abandon(struct jobs *jobs, struct job *job);
 
+/* Waits until no thread is in a job's done(): that of a job which was abandoned before is called no more. */
+void jobs_await_calls(struct jobs *jobs);
+
 /* Runs the first of the queue here; false: there is none. */
 bool jobs_step(struct jobs *jobs);
 
-/* Waits until the job is done, which must not be abandoned. */
+/* Waits until the job is done, and done() was called. It must not be abandoned. */
 void jobs_await(struct jobs *jobs, const struct job *job);
 
 struct jobs_figures {
