@@ -11,7 +11,6 @@
 #define MOONPORT_CHANNELS_H
 
 #include "base/list.h"
-#include "port/chunk.h"
 #include "run/request.h"
 
 enum { CHANNEL_NAME_MAX = 255 }; /* bytes, of any value */
