@@ -179,13 +179,19 @@ Test(job, a_thread_that_does_not_return_is_replaced)
     struct server server =
         begin_with(all, WORDS("--workers", "1", "--jobs", "1", "--job-timeout", "0.05"));
     int client = client_connect(&server);
-    client_ask(client, "tell(server.job('module', 'stuck'))", "nil timeout");
+    int behind = client_connect(&server);
+    client_put_text(client, "server.log('info', 'asks') tell(server.job('module', 'stuck'))");
+    server_expect_log(&server, "asks\n");
+    client_put_text(behind, "tell(server.job('module', 'back', 'its turn'))");
+    client_expect(client, "nil timeout");
+    client_expect(behind, "its turn");
     server_expect_log(&server, "its thread is replaced\n");
     client_ask(client, "tell(server.job('module', 'back', 'goes on'))", "goes on");
     client_ask(client, "tell(server.job('module', 'stuck'))", "nil timeout");
     server_expect_log(&server, "its thread is lost");
     client_ask(client, "tell(server.job('module', 'back'))", "nil busy");
-    client_ask(client, "local j = server.stats().jobs tell(j.threads, j.lost)", "0 2");
+    client_ask(client, "local j = server.stats().jobs tell(j.threads, j.lost, j.failed)", "0 2 2");
+    close(behind);
     close(client);
     server_signal(&server, SIGTERM);
     cr_assert_eq(server_wait(&server), 1);

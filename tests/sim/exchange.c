@@ -72,7 +72,7 @@ void exchange_settled(struct world *world)
             possible += values[i].state == VALUE_IS_IN || values[i].state == VALUE_PUSHES;
         }
         struct channel_item *item;
-        while ((item = channels_pop(world->program.channels, span_text(name), NULL)) != NULL)
+        while (channels_pop(world->program.channels, span_text(name), &item, NULL) == CHANNEL_DONE)
             channel_item_drop(item);
         promise((there >= certain && there <= possible) || world->memory_failed,
                 "channel %s has %zu values, of %zu to %zu that are left", name, there, certain,
