@@ -182,8 +182,8 @@ static int sleep_here(lua_State *L)
         uint64_t left_ns = end_ns - now_ns < slice_ns ? end_ns - now_ns : slice_ns;
         struct timespec time = {.tv_sec = 0, .tv_nsec = (long)left_ns};
         nanosleep(&time, NULL);
-        if (overtime_is_raised(&state_of(L)->overtime))
-            break; /* the next instruction is interrupted */
+        if (overtime_is_raised(&state_of(L)->overtime)) /* compiled code would not see it */
+            return luaL_error(L, "server.sleep: interrupted, the job has run for too long");
     }
     lua_pushboolean(L, 1);
     return 1;

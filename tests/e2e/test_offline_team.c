@@ -1,5 +1,6 @@
 /* moonport test with several workers, calls and channels across them, and jobs, real or in their place. */
 #include "offline_try.h"
+#include "overtime.h"
 
 #define SCRIPT \
     "on_call = { who = function(...) return server.worker, ... end,\n" \
@@ -18,7 +19,7 @@
     "function does.wait() return server.wait('s', 10) end\n" \
     "function does.signal() return server.signal('s', 'now') end\n" \
     "function does.job() return server.job('module', 'login', 'ann') end\n" \
-    "function does.loop() while true do end end\n" \
+    "function does.loop() while true do " ROUND "end end\n" \
     "function does.here() return server.worker end\n" \
     "function on_receive(conn, line) conn:send(told(does[line]())) end\n"
 #define MODULE \
