@@ -1,4 +1,5 @@
 /* server.job: work that blocks, on threads beside the workers. */
+#include "fault.h"
 #include "overtime.h"
 #include "run_packets.h"
 
@@ -262,4 +263,45 @@ Test(job, may_be_asked_for_at_the_start_and_in_timers)
     server_expect_log(&server, "timer well\n");
     close(client);
     server_end(&server);
+}
+
+/* Calls, values and jobs, round after round, with reloads in between: what they took is given back. */
+Test(job, leaves_nothing_nor_do_calls_and_channels)
+{
+    static const char script[] =
+        "on_call = { f = function(...) return ... end }\n"
+        "local channel = server.channel('c', 10)\n"
+        "local function work()\n"
+        "  for i = 1, 500 do\n"
+        "    assert(server.call(i % server.workers + 1, 'f', { i })[1] == i)\n"
+        "    assert(channel:push({ i })) assert(channel:pop(0) or true)\n"
+        "    assert(server.job('module', 'back', { i })[1] == i)\n"
+        "  end\n"
+        "end\n"
+        "function on_receive(conn)\n"
+        "  local left, id = 8, conn.id\n"
+        "  for _ = 1, 8 do\n"
+        "    server.after(0, function()\n"
+        "      work()\n"
+        "      left = left - 1\n"
+        "      if left == 0 then send(id, 'done') end\n"
+        "    end)\n"
+        "  end\n"
+        "end\n";
+    struct growth growth = {.count = 0};
+    struct server server =
+        server_begin(&(struct begin){.script = script, .module = all, .flags = {"--workers", "2"}});
+    int client = client_connect(&server);
+    for (int round = 0; round <= ROUNDS; round++) {
+        char work[4000], line[40];
+        client_ask(client, "go", "done");
+        fault_note_memory(&server, &growth);
+        snprintf(work, sizeof work, "%s-- %d\n", all, round);
+        script_write(&server, "module.lua", work);
+        snprintf(line, sizeof line, "generation %d runs", round + 2);
+        server_expect_log(&server, line);
+    }
+    close(client);
+    server_end(&server);
+    fault_check_growth(&growth, 0);
 }
