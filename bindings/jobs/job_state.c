@@ -77,8 +77,8 @@ static void forget(struct job_state *job)
     job->source = NULL;
 }
 
-static bool open(struct job_state *job, const struct job_setup *setup, struct source *source,
-                 uint64_t generation, uint64_t timeout_ns, struct error *error)
+static bool open_state(struct job_state *job, const struct job_setup *setup, struct source *source,
+                       uint64_t generation, uint64_t timeout_ns, struct error *error)
 {
     job->state.stack_base = (uintptr_t)__builtin_frame_address(0);
     job->state.timeout_ns = timeout_ns;
@@ -109,7 +109,7 @@ bool job_state_renew(struct job_state *job, const struct job_setup *setup, struc
     job->state.timeout_ns = timeout_ns;
     if (job->source != NULL && job->generation >= generation) return true;
     job_state_close(job);
-    return open(job, setup, source, generation, timeout_ns, error);
+    return open_state(job, setup, source, generation, timeout_ns, error);
 }
 
 /* ---- a job ---- */

@@ -132,7 +132,8 @@ function ops.c(conn, number, argument)
     return "answered"
   end
   if id == "timeout" then
-    if server.now() - begun < 0.5 - 1e-6 then bug("a call is late after %g s", server.now() - begun) end
+    local waited = server.now() - begun
+    if waited < 0.5 - 1e-6 then bug("a call is late after %g s", waited) end
   elseif id == "closed" then -- what waits over there goes on in newer code, but not for ever
     if server.generation <= generation + 2 then note("ended early") end
   elseif id ~= "memory" then
@@ -210,7 +211,8 @@ function on_call.echo(number, id, asked, argument, from, count)
   if asked > version.number then bug("a call of version %d", asked) end
   local seen = state.seen or {}
   state.seen = seen
-  if count <= (seen[from] or 0) then bug("call %d of worker %d comes after %d", count, from, seen[from]) end
+  local last = seen[from] or 0
+  if count <= last then bug("call %d of worker %d comes after %d", count, from, last) end
   seen[from] = count
   if argument > 5 then server.sleep(argument > 7 and 1 or 0.05) end
   return server.worker, id, number
@@ -246,9 +248,13 @@ end)
 
 -- New code reaches no older code.
 server.after(0.001, function()
-  for worker = 1, server.workers do server.call({ worker, timeout = 0.5 }, "newer", version.number) end
+  for worker = 1, server.workers do
+    server.call({ worker, timeout = 0.5 }, "newer", version.number)
+  end
   local done, _, runs = server.job("work", "echo", 0, 0, "")
-  if done and runs < version.number then bug("a job of version %d runs on %d", version.number, runs) end
+  if done and runs < version.number then
+    bug("a job of version %d runs on %d", version.number, runs)
+  end
 end)
 
 -- One timer sees that another one goes on.
