@@ -147,7 +147,7 @@ static int server_job(lua_State *L)
         lua_pushvalue(L, -3); /* why */
         return 3;
     }
-    struct asked *asked = make(run, jobs_run_make(module, function, bytes));
+    struct asked *asked = make(run, jobs_run_make(runtime->program->jobs, module, function, bytes));
     if (asked == NULL) return state_refuse(L, "memory");
     const char *why = jobs_post(asked->jobs, &asked->job);
     if (why != NULL) {

@@ -9,6 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool job_bytes_take(struct job_bytes *bytes, size_t size)
+{
+    size_t used = atomic_fetch_add_explicit(&bytes->used, size, memory_order_relaxed);
+    if (used <= bytes->limit && size <= bytes->limit - used) return true;
+    job_bytes_give(bytes, size);
+    return false;
+}
+
+void job_bytes_give(struct job_bytes *bytes, size_t size)
+{
+    atomic_fetch_sub_explicit(&bytes->used, size, memory_order_relaxed);
+}
+
 static struct job_state *job_of(struct state *state)
 {
     return (struct job_state *)state;
@@ -143,8 +156,10 @@ struct running {
     struct job_run *run;
 };
 
-static bool keep_answer(struct job_run *run, struct span bytes)
+bool job_run_keep(struct job_run *run, struct span bytes)
 {
+    if (!job_bytes_take(run->bytes, bytes.size)) return false;
+    run->held += bytes.size;
     run->answer = malloc(bytes.size + 1);
     if (run->answer == NULL) return false;
     memcpy(run->answer, bytes.data, bytes.size);
@@ -203,7 +218,7 @@ static int run_job(lua_State *L)
     lua_call(L, value_decode(L, run->arguments), LUA_MULTRET);
     struct value_list values = {.first = base, .last = lua_gettop(L), .verb = "return"};
     if (value_encode(L, values, 0, &bytes) != NULL) return lua_error(L);
-    if (!keep_answer(run, bytes)) run->code = "memory";
+    if (!job_run_keep(run, bytes)) run->code = "memory";
     return 0;
 }
 
@@ -218,7 +233,7 @@ void job_state_run(struct job_state *job, struct job_run *run)
         const char *text = lua_tolstring(L, -1, &size);
         if (text == NULL) text = lua_text_plain(L, -1, &room), size = strlen(text);
         run->code = interrupted ? "timeout" : "error";
-        keep_answer(run, span_of(text, size));
+        job_run_keep(run, span_of(text, size));
         state_log(&job->state, LOG_ERROR, "a job", text);
     }
     lua_settop(L, 0);

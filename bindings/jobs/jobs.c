@@ -20,6 +20,7 @@ struct job_thread {
 
 struct jobs {
     struct job_setup setup;
+    struct job_bytes bytes;
     struct jobs_limits limits;
     bool steps, ending;
     pthread_mutex_t mutex;
@@ -35,11 +36,19 @@ struct jobs {
 
 /* ---- a job ---- */
 
-struct job_run *jobs_run_make(struct span module, struct span function, struct span arguments)
+struct job_run *jobs_run_make(struct jobs *jobs, struct span module, struct span function,
+                              struct span arguments)
 {
     size_t words = module.size + 1 + function.size + 1;
-    struct job_run *run = calloc(1, sizeof *run + words + arguments.size);
-    if (run == NULL) return NULL;
+    size_t held = sizeof(struct job_run) + words + arguments.size;
+    if (!job_bytes_take(&jobs->bytes, held)) return NULL;
+    struct job_run *run = calloc(1, held);
+    if (run == NULL) {
+        job_bytes_give(&jobs->bytes, held);
+        return NULL;
+    }
+    run->bytes = &jobs->bytes;
+    run->held = held;
     char *text = (char *)(run + 1);
     memcpy(text, module.data, module.size);
     run->module = text;
@@ -53,6 +62,7 @@ struct job_run *jobs_run_make(struct span module, struct span function, struct s
 void jobs_run_free(struct job_run *run)
 {
     if (run == NULL) return;
+    job_bytes_give(run->bytes, run->held);
     free(run->answer);
     free(run);
 }
@@ -97,9 +107,7 @@ static void run_here(struct job_thread *thread, struct job_run *run, struct sour
         return;
     }
     run->code = "error";
-    run->answer_size = strlen(error.text);
-    run->answer = malloc(run->answer_size);
-    if (run->answer != NULL) memcpy(run->answer, error.text, run->answer_size);
+    job_run_keep(run, span_text(error.text));
 }
 
 /* Takes the mutex off: who is told wants it at once, for the next job. Nobody has to be woken for that one, the thread
@@ -212,7 +220,7 @@ static void give_up(struct job_thread *thread)
     jobs->figures.busy--;
     log_line(LOG_WARN, "a job does not return and cannot be interrupted: %s",
              replaced ? "its thread is replaced" : "its thread is lost, as many as there may be");
-    struct job_run *run = jobs_run_make(span_text(""), span_text(""), span_text(""));
+    struct job_run *run = jobs_run_make(jobs, span_text(""), span_text(""), span_text(""));
     if (run != NULL) run->code = "timeout";
     settle(jobs, job, run);
     deliver(job, job->abandoned);
@@ -268,6 +276,7 @@ struct jobs *jobs_open(const struct job_setup *setup, const struct jobs_limits *
     struct jobs *jobs = calloc(1, sizeof *jobs);
     if (jobs == NULL) return NULL;
     jobs->setup = *setup;
+    jobs->bytes.limit = JOBS_BYTES_MAX;
     jobs->limits = *limits;
     jobs->steps = steps;
     list_init(&jobs->queue);

@@ -36,8 +36,10 @@ struct job {
     struct list node;
 };
 
-/* Copies all; NULL: no memory. */
-struct job_run *jobs_run_make(struct span module, struct span function, struct span arguments);
+/* Copies all; NULL: no memory, or JOBS_BYTES_MAX are held. */
+enum { JOBS_BYTES_MAX = 64 << 20 }; /* of arguments and answers that were not freed yet */
+struct job_run *jobs_run_make(struct jobs *jobs, struct span module, struct span function,
+                              struct span arguments);
 void jobs_run_free(struct job_run *run); /* NULL is fine */
 
 /* No thread at all, with `steps`: the jobs run in jobs_step. NULL: no memory. */

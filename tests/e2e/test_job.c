@@ -265,6 +265,28 @@ Test(job, may_be_asked_for_at_the_start_and_in_timers)
     server_end(&server);
 }
 
+/* What is asked for and what is answered is held for 64 MiB at most. */
+Test(job, arguments_that_wait_are_bounded)
+{
+    struct server server = begin_with(all, WORDS("--workers", "1", "--jobs", "1"));
+    int client = client_connect(&server);
+    client_ask(
+        client,
+        "refused, kept = 0, 0"
+        " for i = 1, 6 do server.after(0, function()"
+        "   local fine, code = server.job('module', i == 1 and 'signal' or 'back',"
+        "     i == 1 and 'go' or ('x'):rep(15 * 2^20))"
+        "   if code == 'memory' then refused = refused + 1 elseif fine then kept = kept + 1 end"
+        " end) end"
+        " server.after(0, function() server.shared:set('go', true) end)"
+        " while kept + refused < 5 do server.sleep(0.01) end"
+        " tell(refused > 0, kept > 0)",
+        "true true");
+    client_ask(client, "tell(#server.job('module', 'back', ('x'):rep(15 * 2^20)))", "15728640");
+    close(client);
+    server_end(&server);
+}
+
 /* Calls, values and jobs, round after round, with reloads in between: what they took is given back. */
 Test(job, leaves_nothing_nor_do_calls_and_channels)
 {
