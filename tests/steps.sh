@@ -226,10 +226,16 @@ packages_of() { # STEP
     esac
 }
 
+# What the guide's examples of databases use.
+databases() {
+    echo lua-sql-sqlite3 lua-sql-postgres lua-cjson postgresql
+}
+
 # What it does not run without, or not all of it: that is said, and the other steps go on.
 extras_of() { # STEP
     case $1 in
-    e2e | luajit | asan | tsan) echo libedit-dev ;;
+    e2e | luajit | asan) echo libedit-dev && databases ;;
+    tsan) echo libedit-dev ;;
     fuzz) echo clang libclang-rt-dev ;;
     windows) build_packages "$lua" windows && echo wine64 ;;
     instructions) echo valgrind ;;
@@ -249,6 +255,14 @@ prepare_packages() { # STEP...
     need $needed
 }
 
+# Tests that lack them say so. Debian starts what it installs unless the system seems to have just one user.
+wish_for_databases() {
+    export RUNLEVEL=1
+    # shellcheck disable=SC2046 # words
+    obtain $(databases) || echo 'going on without databases'
+    unset RUNLEVEL
+}
+
 run_tests() { # [CRITERION'S FLAGS]
     where=$target target=linux exe=''
     jobs=$((2 * $(nproc))) # half of the time they wait
@@ -258,6 +272,7 @@ run_tests() { # [CRITERION'S FLAGS]
     # shellcheck disable=SC2086 # words
     if [ "$where" = windows ]; then prepare_packages windows; else prepare_packages $steps; fi
     case " $steps " in *' e2e '* | *' luajit '* | *' asan '* | *' tsan '*) wish_for_editing ;; esac
+    case " $steps " in *' e2e '* | *' luajit '* | *' asan '*) wish_for_databases ;; esac
     mkdir -p build/test-logs
     echo 'leak:cri_assert_node_add' >build/leaks
     export ASAN_OPTIONS=abort_on_error=1:handle_segv=0:detect_leaks=1

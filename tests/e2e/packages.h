@@ -1,0 +1,23 @@
+/* packages.h - what scripts use of this system's packages: modules in C, and a database server. A test that
+ * cannot have it is skipped, and says so. */
+#ifndef MOONPORT_E2E_PACKAGES_H
+#define MOONPORT_E2E_PACKAGES_H
+
+#include "harness.h"
+
+/* Skips the test unless the program can load it. */
+void need_module(const char *module, const char *package);
+
+/* A PostgreSQL of its own, on a unix socket in a fresh directory. */
+struct postgres {
+    pid_t pid;
+    char directory[200];
+};
+
+/* Starts it, with an empty database of this name. What the test starts from now on finds it: PGHOST and PGUSER
+ * are set. Skips the test where there is none. */
+struct postgres postgres_begin(const char *database);
+void postgres_run(const struct postgres *postgres, const char *statement);
+void postgres_end(struct postgres *postgres);
+
+#endif
