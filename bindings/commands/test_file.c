@@ -1,6 +1,5 @@
 #include "commands/test_file.h"
 
-#include "api/shared.h"
 #include "commands/lua_test.h"
 #include "lua/compile.h"
 #include "lua/environment.h"
@@ -87,22 +86,13 @@ static bool run_file(struct testing *testing, const struct project *project,
     return run(testing, error);
 }
 
-/* Each test begins with an empty server.shared. */
-static bool renew_shared(struct project *project, struct error *error)
-{
-    struct shared **shared = &project->program.shared;
-    shared_close(*shared);
-    *shared = shared_open(project->options.shared_memory);
-    return *shared != NULL || error_set(error, ERROR_SYSTEM, "no memory for server.shared");
-}
-
 static struct offline *open_server(struct testing *testing, struct project *project,
                                    struct error *error)
 {
     project->program.made = &testing->made;
     project->program.awaits_jobs = true;
     project->program.witness = &testing->witness;
-    if (!renew_shared(project, error)) return NULL;
+    if (!project_renew_shared(project, error)) return NULL; /* for each test */
     struct offline *offline =
         offline_open_team(&project->options.config, testing->workers, &project->script, error);
     if (offline != NULL) testing->runtime = offline_worker(offline)->home.script_state;

@@ -207,6 +207,8 @@ lua_State *heap_open(struct heap *heap, size_t limit)
 
 void heap_close(struct heap *heap)
 {
+    /* Its own allocator goes with the state, if it is that of the state then. */
+    if (!COMPAT_TAKES_ALLOCATOR) lua_setallocf(heap->L, heap->inner, heap->inner_state);
     lua_close(heap->L);
     give_back_kept(heap);
 }

@@ -15,6 +15,41 @@ static bool read_all(struct project *project, int count, char **words, bool test
            review_open(&project->review, project->source, tests, error);
 }
 
+static bool open_shared(struct project *project, struct error *error)
+{
+    const struct options *options = &project->options;
+    struct program *program = &project->program;
+    const struct job_setup setup = {
+        .memory_max = program->memory_max,
+        .sandbox = program->sandbox,
+        .serves = true,
+        .open = lua_job_open_server,
+        .context = program,
+    };
+    const struct jobs_limits limits = options_jobs(options);
+    program->shared = shared_open(options->shared_memory);
+    program->channels = channels_open();
+    program->jobs = jobs_open(&setup, &limits, false);
+    if (program->jobs != NULL && program->shared != NULL && program->channels != NULL) return true;
+    return error_set(error, ERROR_SYSTEM, "no memory for what workers share");
+}
+
+/* False: a thread of jobs still uses it. */
+static bool close_shared(struct program *program)
+{
+    if (!jobs_close(program->jobs)) return false;
+    if (program->shared != NULL) shared_close(program->shared);
+    channels_close(program->channels);
+    return true;
+}
+
+bool project_renew_shared(struct project *project, struct error *error)
+{
+    if (!close_shared(&project->program))
+        return error_set(error, ERROR_INPUT, "a job does not return");
+    return open_shared(project, error);
+}
+
 bool project_open(struct project *project, int count, char **words, bool tests, struct error *error)
 {
     *project = (struct project){.source = NULL};
@@ -28,24 +63,11 @@ bool project_open(struct project *project, int count, char **words, bool tests, 
     project->program = (struct program){
         .plan = &project->plan,
         .api = &lua_api,
-        .shared = shared_open(options->shared_memory),
-        .channels = channels_open(),
         .memory_max = options->lua_memory,
         .timeout_ns = options->handler_timeout_ns,
         .sandbox = options->sandbox,
     };
-    const struct job_setup setup = {
-        .memory_max = project->program.memory_max,
-        .sandbox = project->program.sandbox,
-        .serves = true,
-        .open = lua_job_open_server,
-        .context = &project->program,
-    };
-    const struct jobs_limits limits = options_jobs(options);
-    project->program.jobs = jobs_open(&setup, &limits, false);
-    if (project->program.jobs == NULL || project->program.shared == NULL ||
-        project->program.channels == NULL)
-        return error_set(error, ERROR_SYSTEM, "no memory for what workers share");
+    if (!open_shared(project, error)) return false;
     project->script = lua_script;
     project->script.context = &project->program;
     return true;
@@ -53,9 +75,7 @@ bool project_open(struct project *project, int count, char **words, bool tests, 
 
 void project_close(struct project *project)
 {
-    if (!jobs_close(project->program.jobs)) return; /* a thread of it still uses the rest */
-    if (project->program.shared != NULL) shared_close(project->program.shared);
-    channels_close(project->program.channels);
+    if (!close_shared(&project->program)) return;
     review_close(&project->review);
     if (project->source != NULL) source_drop(project->source);
 }

@@ -23,4 +23,7 @@ bool project_open(struct project *project, int count, char **words, bool tests,
                   struct error *error);
 void project_close(struct project *project);
 
+/* What workers share, and the threads of jobs, as they are at first; no server runs. False with an error. */
+bool project_renew_shared(struct project *project, struct error *error);
+
 #endif

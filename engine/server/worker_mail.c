@@ -97,7 +97,7 @@ uint32_t worker_drop_unread(struct worker *worker)
 void worker_leave(struct worker *worker)
 {
     pthread_mutex_lock(&worker->gate->mutex);
-    atomic_store_explicit(&worker->left, true, memory_order_relaxed);
+    atomic_store_explicit(&worker->left, true, memory_order_release);
     pthread_mutex_unlock(&worker->gate->mutex);
     uint32_t messages = worker_drop_unread(worker);
     if (messages > 0)

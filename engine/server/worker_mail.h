@@ -21,10 +21,10 @@ void worker_post_letter(struct worker *to, struct letter *letter);
 /* The same for an order; false if it has left. Once posted, it will be read, or dropped. */
 bool worker_order_unless_left(struct worker *worker, struct letter *letter);
 
-/* It reads no mail any more; any thread. */
+/* It reads no mail any more; any thread. What it did before, the caller sees then. */
 static inline bool worker_has_left(const struct worker *worker)
 {
-    return atomic_load_explicit(&worker->left, memory_order_relaxed);
+    return atomic_load_explicit(&worker->left, memory_order_acquire);
 }
 
 /* ---- for worker.c ---- */

@@ -24,7 +24,11 @@
     "function on_receive(conn, line) conn:send(told(does[line]())) end\n"
 #define MODULE \
     "local module, asked = {}, 0\n" \
-    "function module.login(name) asked = asked + 1 return 'real ' .. name, asked end\n" \
+    "function module.login(name)\n" \
+    "  asked = asked + 1\n" \
+    "  server.shared:set('asked', asked)\n" \
+    "  return 'real ' .. name, asked\n" \
+    "end\n" \
     "return module\n"
 
 static void pass(const char *tests)
@@ -106,6 +110,18 @@ Test(offline_team, jobs_run_or_a_function_of_the_test_does)
          "  test.equal(bob.sent[3]:match '^nil error .*down', bob.sent[3]:match '^[^\\n]*')\n"
          "  assert(test.error():find 'down')\n"
          "end)\n");
+}
+
+/* Its job threads end before what they use does, and keep nothing for the next test. */
+Test(offline_team, each_test_has_jobs_of_its_own)
+{
+    pass("for i = 1, 5 do\n"
+         "  test('number ' .. i, function()\n"
+         "    local client = test.connect()\n"
+         "    client:receive 'job' client:receive 'job'\n"
+         "    test.equal(client.sent[1], 'real ann 1')\n"
+         "  end)\n"
+         "end\n");
 }
 
 Test(offline_team, each_worker_is_interrupted)
