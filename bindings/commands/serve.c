@@ -73,10 +73,11 @@ static void serve(struct project *project, struct server *server, struct error *
     struct reloader *reloader =
         reloader_open(server, &project->line, &project->options, project->source, error);
     if (reloader == NULL) return;
+    struct admin_stats stats = {.server = server, .jobs = project->program.jobs};
     const struct admin_command commands[] = {
         {.name = "reload", .act = reloader_reload, .context = reloader},
         {.name = "rollback", .act = reloader_rollback, .context = reloader},
-        {.name = "stats", .act = admin_stats, .context = server, .is_quick = true},
+        {.name = "stats", .act = admin_stats_tell, .context = &stats, .is_quick = true},
         {.name = NULL}};
     if (open_admin(&project->options, commands, &admin, error)) {
         system_catch_stops();

@@ -36,6 +36,8 @@ Test(stuck, figures_are_told_by_name)
     expect_figure(address, "\nconnections          1\n");
     expect_figure(address, "\npackets_received     1\n");
     expect_figure(address, "\nclosed.eof           0\n");
+    expect_figure(address, "\njobs.queued          0\n");
+    expect_figure(address, "\njobs.seconds         0.000\n");
     close(client);
     server_end(&server);
 }
