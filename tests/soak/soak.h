@@ -22,7 +22,7 @@ enum kind {
     MEMBER,  /* of a room: speaks in it, and hears what others say there */
     FIGURES, /* is told the server's figures */
     VISITOR, /* a few packets, and it leaves */
-    ASKER,   /* handlers that wait, timers, server.shared, server.post */
+    ASKER,   /* handlers that wait, timers, server.shared, server.post, calls, channels, jobs */
     DEAF,    /* asks, and does not read */
     TRICKLE, /* a byte at a time */
     LARGE,   /* packets of up to some MiB */

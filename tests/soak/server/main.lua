@@ -31,6 +31,26 @@ function actions.m(conn, packet)
   server.post(math.random(server.workers), { to = conn.id, packet = packet })
 end
 
+function actions.c(conn, packet)
+  local back, code = server.call(math.random(server.workers), "echo", packet)
+  if back ~= packet and not code then error "a call answers something else" end
+  echo(conn, packet)
+end
+
+local values = server.channel("values", 50)
+function actions.k(conn, packet)
+  if values:push(packet, 1) and not values:pop(1) then error "a value is lost" end
+  server.signal("pushed", me)
+  echo(conn, packet)
+end
+
+function actions.o(conn, packet)
+  local back, code = server.job("work", "echo", packet)
+  if back ~= packet and not code then error "a job answers something else" end
+  server.wait("pushed", math.random() * 0.01)
+  echo(conn, packet)
+end
+
 function actions.j(conn, packet)
   room_of(packet):add(conn)
   echo(conn, packet)
@@ -66,6 +86,8 @@ local function tell_figures()
   end
   watchers:broadcast("F" .. table.concat(list, " "))
 end
+
+on_call = { echo = function(packet) return packet end }
 
 server.every(0.2, note_memory)
 if me == 1 then
