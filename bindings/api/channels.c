@@ -29,14 +29,21 @@ struct channels {
 
 /* ---- values ---- */
 
-struct channel_item *channel_item_make(struct worker *worker, struct span bytes)
+struct channel_item *channel_item_make(struct worker *worker, struct span bytes,
+                                       const struct span *name)
 {
-    struct chunk *chunk =
-        chunk_make(&worker->home.streams.budget, sizeof(struct channel_item) + bytes.size);
-    if (chunk == NULL) return NULL;
+    struct budget *budget = &worker->home.streams.budget;
+    size_t paid = name == NULL ? 0 : sizeof(struct channel) + name->size;
+    if (!budget_take(budget, paid)) return NULL;
+    struct chunk *chunk = chunk_make(budget, sizeof(struct channel_item) + bytes.size);
+    if (chunk == NULL) {
+        budget_give(budget, paid);
+        return NULL;
+    }
     struct channel_item *item = (struct channel_item *)chunk->data;
     list_init(&item->node);
     item->chunk = chunk;
+    item->paid = paid;
     memcpy(item->bytes, bytes.data, bytes.size);
     return item;
 }
@@ -48,7 +55,10 @@ struct span channel_item_bytes(const struct channel_item *item)
 
 void channel_item_drop(struct channel_item *item)
 {
+    struct budget *budget = item->chunk->budget;
+    size_t paid = item->paid;
     chunk_drop(item->chunk);
+    budget_give(budget, paid);
 }
 
 /* ---- names; under the mutex ---- */

@@ -22,11 +22,14 @@ struct channel;
 struct channel_item {
     struct list node;
     struct chunk *chunk;
+    size_t paid; /* beside the chunk, for the channel; 0: it is in none, and has many holders */
     uint8_t bytes[];
 };
 
-/* A copy of the bytes; NULL: no memory. */
-struct channel_item *channel_item_make(struct worker *worker, struct span bytes);
+/* A copy of the bytes, which pays for a channel of that name too, for it may be the only one there; NULL: it is for a
+ * signal. NULL: no memory. */
+struct channel_item *channel_item_make(struct worker *worker, struct span bytes,
+                                       const struct span *name);
 struct span channel_item_bytes(const struct channel_item *item);
 void channel_item_drop(struct channel_item *item);
 

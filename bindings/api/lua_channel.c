@@ -38,8 +38,8 @@ static bool read_timeout(lua_State *L, int index, uint64_t *timeout_ns)
     return lua_isnoneornil(L, index) || state_read_seconds(L, index, timeout_ns);
 }
 
-/* The value at the index as an item; NULL: what the call answers is on the stack, that many in *count. */
-static struct channel_item *make_item(lua_State *L, int index, int *count)
+/* The value at the index as an item for the channel of that name (NULL: for a signal); NULL: what the call answers is on the stack, that many in *count. */
+static struct channel_item *make_item(lua_State *L, int index, const struct span *name, int *count)
 {
     struct runtime *runtime = runtime_of(L);
     struct span bytes;
@@ -50,7 +50,7 @@ static struct channel_item *make_item(lua_State *L, int index, int *count)
         lua_pushvalue(L, -3); /* why */
         return NULL;
     }
-    struct channel_item *item = channel_item_make(runtime->worker, bytes);
+    struct channel_item *item = channel_item_make(runtime->worker, bytes, name);
     if (item == NULL) *count = state_refuse(L, "memory");
     return item;
 }
@@ -78,7 +78,8 @@ static int push_later(lua_State *L, const struct named *named, uint64_t timeout_
 {
     struct run *run = run_check_wait(L, "channel:push");
     int count;
-    struct channel_item *item = make_item(L, 2, &count);
+    const struct span name = name_of(named);
+    struct channel_item *item = make_item(L, 2, &name, &count);
     if (item == NULL) return count;
     struct channels *channels = channels_of(L);
     struct channel_wait *wait = channels_wait_make(channels, run, CHANNEL_PUSH, name_of(named));
@@ -102,7 +103,8 @@ static int channel_push(lua_State *L)
     int count;
     luaL_argcheck(L, !lua_isnoneornil(L, 2), 2, "expected a value other than nil");
     if (!read_timeout(L, 3, &timeout_ns)) return state_refuse_seconds(L, 3);
-    struct channel_item *item = make_item(L, 2, &count);
+    const struct span name = name_of(named);
+    struct channel_item *item = make_item(L, 2, &name, &count);
     if (item == NULL) return count;
     if (channels_push(channels_of(L), name_of(named), named->size, item, NULL) == CHANNEL_DONE) {
         lua_pushboolean(L, 1);
@@ -209,7 +211,7 @@ static int server_signal(lua_State *L)
     int count;
     struct channel_item *item = NULL;
     if (!read_name(L, &name)) return state_refuse(L, "badname");
-    if (!lua_isnoneornil(L, 2) && (item = make_item(L, 2, &count)) == NULL) return count;
+    if (!lua_isnoneornil(L, 2) && (item = make_item(L, 2, NULL, &count)) == NULL) return count;
     size_t woken = channels_signal(channels_of(L), name, item);
     if (item != NULL) channel_item_drop(item);
     lua_pushinteger(L, (lua_Integer)woken);

@@ -268,3 +268,18 @@ Test(channel, what_is_queued_is_bounded)
     close(client);
     server_end(&server);
 }
+
+/* A channel of its own is more than its value: whoever makes many, with names of a peer's, pays for them. */
+Test(channel, what_is_queued_pays_for_its_channel)
+{
+    int client;
+    struct server server = begin_workers(RUN_PACKETS, WHICH, &client, 1);
+    client_ask(client, "NAME = ('n'):rep(255) tell 'begun'", "begun");
+    client_ask(client, "BEFORE = server.stats().memory_used tell(server.channel(NAME):push(1))",
+               "true");
+    client_ask(client,
+               "tell(server.stats().memory_used - BEFORE > 255, server.channel(NAME):pop())",
+               "true 1");
+    client_ask(client, "tell(server.stats().memory_used == BEFORE)", "true");
+    end_workers(&server, &client, 1);
+}
