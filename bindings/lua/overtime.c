@@ -62,7 +62,9 @@ static void set_hook(lua_State *L)
 static void raise_hook(void *context)
 {
     struct overtime *overtime = context;
-    if (atomic_load(&overtime->calls) != atomic_load(&overtime->doomed)) return;
+    uint64_t calls = atomic_load(&overtime->calls);
+    /* Another one of this thread may be meant, while of these none runs, or none ever did. */
+    if (calls % 2 == 0 || calls != atomic_load(&overtime->doomed)) return;
     atomic_store(&overtime->raised, true);
     set_hook(atomic_load(&overtime->running));
 }
