@@ -127,10 +127,14 @@ bool job_state_renew(struct job_state *job, const struct job_setup *setup, struc
 
 /* ---- a job ---- */
 
+/* No metamethod of a text's is called: that of an interruption comes while no hook would end it. */
 static int add_traceback(lua_State *L)
 {
     struct lua_text room;
-    luaL_tolstring(L, 1, NULL);
+    if (lua_type(L, 1) == LUA_TSTRING)
+        lua_pushvalue(L, 1);
+    else
+        luaL_tolstring(L, 1, NULL);
     luaL_traceback(L, L, lua_text_plain(L, -1, &room), 1);
     return 1;
 }

@@ -174,6 +174,25 @@ Test(job, goes_on_without_who_asked_and_over_reloads)
     server_end(&server);
 }
 
+/* Nor does what strings are told by, which has been set to loop. */
+Test(job, no_metamethod_keeps_one_that_is_interrupted)
+{
+    struct server server =
+        begin_with("local work = {}\n"
+                   "function work.forever()\n"
+                   "  getmetatable('').__tostring = function() while true do end end\n"
+                   "  while true do end\n"
+                   "end\n"
+                   "return work\n",
+                   WORDS("--workers", "1", "--jobs", "1", "--job-timeout", "0.1"));
+    int client = client_connect(&server);
+    client_ask_for_part(client, "tell(server.job('module', 'forever'))",
+                        "interrupted, it has run for longer than job_timeout");
+    client_ask(client, "tell(server.stats().jobs.lost)", "0");
+    close(client);
+    server_end(&server);
+}
+
 /* What is in a C function is out of reach: another thread takes its place, so many times. */
 Test(job, a_thread_that_does_not_return_is_replaced)
 {
