@@ -205,6 +205,19 @@ static bool start_thread(struct jobs *jobs)
     return false;
 }
 
+/* No thread is left that would run them. */
+static void refuse_queue(struct jobs *jobs)
+{
+    struct list *node;
+    while ((node = list_take_first(&jobs->queue)) != NULL) {
+        struct job *job = container_of(node, struct job, node);
+        jobs->figures.queued--;
+        job->run->code = "busy";
+        settle(jobs, job, job->run);
+        deliver(job, job->abandoned);
+    }
+}
+
 static void give_up(struct job_thread *thread)
 {
     struct jobs *jobs = thread->jobs;
@@ -224,8 +237,9 @@ static void give_up(struct job_thread *thread)
     if (run != NULL) run->code = "timeout";
     settle(jobs, job, run);
     deliver(job, job->abandoned);
-    pthread_cond_broadcast(&jobs->changed);
     if (replaced && !jobs->ending) start_thread(jobs);
+    if (jobs->figures.threads == 0) refuse_queue(jobs);
+    pthread_cond_broadcast(&jobs->changed);
 }
 
 /* On the thread that watches, without the mutex. */
@@ -251,6 +265,7 @@ static void *begin(void *context)
     log_line(LOG_ERROR, "no memory for a thread of jobs");
     pthread_mutex_lock(&jobs->mutex);
     jobs->figures.threads--;
+    if (jobs->figures.threads == 0) refuse_queue(jobs);
     list_remove(&thread->node);
     list_append(&jobs->ended, &thread->node);
     pthread_cond_broadcast(&jobs->changed);

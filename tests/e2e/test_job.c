@@ -207,10 +207,15 @@ Test(job, a_thread_that_does_not_return_is_replaced)
     client_expect(behind, "its turn");
     server_expect_log(&server, "its thread is replaced\n");
     client_ask(client, "tell(server.job('module', 'back', 'goes on'))", "goes on");
-    client_ask(client, "tell(server.job('module', 'stuck'))", "nil timeout");
+    client_put_text(client, "server.log('info', 'asks again') tell(server.job('module', 'stuck'))");
+    server_expect_log(&server, "asks again\n");
+    client_put_text(behind, "tell(server.job('module', 'back', 'its turn'))");
+    client_expect(client, "nil timeout");
+    client_expect(behind, "nil busy"); /* nobody is left who would run it */
     server_expect_log(&server, "its thread is lost");
     client_ask(client, "tell(server.job('module', 'back'))", "nil busy");
-    client_ask(client, "local j = server.stats().jobs tell(j.threads, j.lost, j.failed)", "0 2 2");
+    client_ask(client, "local j = server.stats().jobs tell(j.threads, j.queued, j.lost, j.failed)",
+               "0 0 2 3");
     close(behind);
     close(client);
     server_signal(&server, SIGTERM);
