@@ -173,9 +173,13 @@ static void drain_jobs(struct jobs *jobs, uint64_t deadline_ns)
     for (;;) {
         struct jobs_figures figures = jobs_figures(jobs);
         if (figures.busy + figures.queued == 0 || clock_now_ns() >= deadline_ns) break;
-        if (system_wait_for_stop(POLL_MS)) break;
+        if (system_wait_for_stop(POLL_MS)) deadline_ns = 0;
     }
     bool ended = jobs_end(jobs, &dropped);
+    /* What is left is an on_job_stop, unless a thread was given up. */
+    while (!ended && jobs_figures(jobs).lost == 0 && clock_now_ns() < deadline_ns &&
+           !system_wait_for_stop(POLL_MS))
+        ended = jobs_end(jobs, NULL);
     if (dropped > 0) log_line(LOG_WARN, "%u jobs had not begun when it ended", dropped);
     if (ended) return;
     log_line(LOG_WARN, "a job does not return: ended without it");

@@ -253,6 +253,26 @@ Test(job, the_end_waits_for_what_was_asked_for)
     server_end(&server);
 }
 
+/* So it does for what closes a database. */
+Test(job, the_end_waits_for_on_job_stop)
+{
+    struct server server = begin_with("local work = {}\n"
+                                      "function work.open() end\n"
+                                      "function work.on_job_stop()\n"
+                                      "  server.sleep(1.5)\n"
+                                      "  server.log('info', 'closed')\n"
+                                      "end\n"
+                                      "return work\n",
+                                      WORDS("--workers", "1", "--jobs", "1"));
+    int client = client_connect(&server);
+    client_ask(client, "tell(server.job('module', 'open'))", "");
+    close(client);
+    server_signal(&server, SIGTERM);
+    cr_assert_eq(server_wait(&server), 0);
+    server_expect_log(&server, "closed\n");
+    server_end(&server);
+}
+
 Test(job, a_second_signal_does_not_wait_for_jobs)
 {
     struct server server = begin_with(all, WORDS("--workers", "1", "--jobs", "1", "--drain-timeout",
