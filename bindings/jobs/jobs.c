@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SLICE_NS UINT64_C(50000000)
 #define PATIENCE_NS UINT64_C(750000000) /* with what was interrupted, at the end */
 
 struct job_thread {
@@ -249,7 +250,9 @@ static void stuck(struct overtime *overtime)
     struct job_thread *thread = (struct job_thread *)state;
     struct jobs *jobs = thread->jobs;
     pthread_mutex_lock(&jobs->mutex);
-    if (thread->job != NULL && !thread->lost) give_up(thread);
+    bool same =
+        atomic_load(&overtime->calls) == overtime->seen; /* it may have come back meanwhile */
+    if (same && thread->job != NULL && !thread->lost) give_up(thread);
     pthread_mutex_unlock(&jobs->mutex);
 }
 
@@ -410,6 +413,14 @@ static bool all_have_ended(const struct jobs *jobs)
     return list_empty(&jobs->live) && list_empty(&jobs->lost);
 }
 
+static void interrupt_all(const struct jobs *jobs)
+{
+    for (struct list *node = jobs->live.next; node != &jobs->live; node = node->next) {
+        struct job_thread *thread = container_of(node, struct job_thread, node);
+        if (thread->job != NULL) atomic_store(&thread->state.state.overtime.limit_ns, 1);
+    }
+}
+
 bool jobs_end(struct jobs *jobs, uint32_t *dropped)
 {
     pthread_mutex_lock(&jobs->mutex);
@@ -417,12 +428,11 @@ bool jobs_end(struct jobs *jobs, uint32_t *dropped)
     if (dropped != NULL) *dropped = jobs->figures.queued;
     jobs->ending = true;
     drop_queue(jobs);
-    for (struct list *node = jobs->live.next; node != &jobs->live; node = node->next) {
-        struct job_thread *thread = container_of(node, struct job_thread, node);
-        if (thread->job != NULL) atomic_store(&thread->state.state.overtime.limit_ns, 1);
-    }
     pthread_cond_broadcast(&jobs->posted);
-    while (!all_have_ended(jobs) && clock_wait(&jobs->changed, &jobs->mutex, deadline_ns)) continue;
+    while (!all_have_ended(jobs) && clock_now_ns() < deadline_ns) {
+        interrupt_all(jobs); /* again: one may only now begin with what it has taken */
+        clock_wait(&jobs->changed, &jobs->mutex, clock_after_ns(SLICE_NS));
+    }
     bool all = all_have_ended(jobs);
     if (all) bury(jobs);
     pthread_mutex_unlock(&jobs->mutex);

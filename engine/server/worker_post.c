@@ -83,7 +83,7 @@ enum send_result worker_close_link(struct worker *worker, uint64_t id, struct sp
         return link == NULL ? SEND_CLOSED : SEND_OK;
     }
     if (owner >= worker->count) return SEND_CLOSED;
-    return post_packet(worker, owner, &closed, id, word);
+    return post_packet(worker, owner, &closed, id, span_first(word, LINK_WORD_MAX));
 }
 
 /* So many letters with the same message, one after the other; NULL: there is no memory for all. */
