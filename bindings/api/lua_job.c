@@ -46,7 +46,7 @@ static bool leave(struct request *request)
 static void free_asked(struct request *request)
 {
     struct asked *asked = asked_of(request);
-    jobs_run_free(asked->job.run);
+    job_run_free(asked->job.run);
     free(asked);
 }
 
@@ -67,7 +67,7 @@ static struct asked *make(struct run *run, struct job_run *what)
     struct runtime *runtime = run->runtime;
     struct asked *asked = what == NULL ? NULL : calloc(1, sizeof *asked);
     if (asked == NULL) {
-        jobs_run_free(what);
+        job_run_free(what);
         return NULL;
     }
     request_init(&asked->request, &kind, run, NULL);

@@ -9,19 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool job_bytes_take(struct job_bytes *bytes, size_t size)
-{
-    size_t used = atomic_fetch_add_explicit(&bytes->used, size, memory_order_relaxed);
-    if (used <= bytes->limit && size <= bytes->limit - used) return true;
-    job_bytes_give(bytes, size);
-    return false;
-}
-
-void job_bytes_give(struct job_bytes *bytes, size_t size)
-{
-    atomic_fetch_sub_explicit(&bytes->used, size, memory_order_relaxed);
-}
-
 static struct job_state *job_of(struct state *state)
 {
     return (struct job_state *)state;
@@ -159,17 +146,6 @@ struct running {
     struct job_state *job;
     struct job_run *run;
 };
-
-bool job_run_keep(struct job_run *run, struct span bytes)
-{
-    if (!job_bytes_take(run->bytes, bytes.size)) return false;
-    run->held += bytes.size;
-    run->answer = malloc(bytes.size + 1);
-    if (run->answer == NULL) return false;
-    memcpy(run->answer, bytes.data, bytes.size);
-    run->answer_size = bytes.size;
-    return true;
-}
 
 /* Pushes what `require` has for the module; an error unless it is a table. */
 static void push_module(lua_State *L, const struct job_state *job, const char *name)

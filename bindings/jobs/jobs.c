@@ -40,38 +40,13 @@ struct jobs {
 struct job_run *jobs_run_make(struct jobs *jobs, struct span module, struct span function,
                               struct span arguments)
 {
-    size_t words = module.size + 1 + function.size + 1;
-    size_t held = sizeof(struct job_run) + words + arguments.size;
-    if (!job_bytes_take(&jobs->bytes, held)) return NULL;
-    struct job_run *run = calloc(1, held);
-    if (run == NULL) {
-        job_bytes_give(&jobs->bytes, held);
-        return NULL;
-    }
-    run->bytes = &jobs->bytes;
-    run->held = held;
-    char *text = (char *)(run + 1);
-    memcpy(text, module.data, module.size);
-    run->module = text;
-    memcpy(text + module.size + 1, function.data, function.size);
-    run->function = text + module.size + 1;
-    if (arguments.size > 0) memcpy(text + words, arguments.data, arguments.size);
-    run->arguments = span_of(text + words, arguments.size);
-    return run;
-}
-
-void jobs_run_free(struct job_run *run)
-{
-    if (run == NULL) return;
-    job_bytes_give(run->bytes, run->held);
-    free(run->answer);
-    free(run);
+    return job_run_make(&jobs->bytes, module, function, arguments);
 }
 
 static void drop_job(struct job *job)
 {
     source_drop(job->source);
-    jobs_run_free(job->run);
+    job_run_free(job->run);
     job->free(job);
 }
 
@@ -146,7 +121,7 @@ static void run_next(struct job_thread *thread)
     source_drop(source);
     pthread_mutex_lock(&jobs->mutex);
     if (thread->lost) {
-        jobs_run_free(run);
+        job_run_free(run);
         return;
     }
     jobs->figures.busy--;

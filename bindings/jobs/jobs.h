@@ -23,7 +23,7 @@ enum job_phase { JOB_QUEUED, JOB_RUNS, JOB_DONE };
 
 /* Whoever posts it sets the first part; it is the pool's until it is done, or after jobs_abandon. */
 struct job {
-    struct job_run *run;   /* malloc'ed: see jobs_run_make; the pool's until the job is done */
+    struct job_run *run;   /* malloc'ed: jobs_run_make; the pool's until the job is done */
     struct source *source; /* held */
     uint64_t generation;
     void (*done)(
@@ -36,11 +36,11 @@ struct job {
     struct list node;
 };
 
-/* Copies all; NULL: no memory, or JOBS_BYTES_MAX are held. */
 enum { JOBS_BYTES_MAX = 64 << 20 }; /* of arguments and answers that were not freed yet */
+
+/* For a job; NULL: no memory, or JOBS_BYTES_MAX are held. */
 struct job_run *jobs_run_make(struct jobs *jobs, struct span module, struct span function,
                               struct span arguments);
-void jobs_run_free(struct job_run *run); /* NULL is fine */
 
 /* No thread at all, with `steps`: the jobs run in jobs_step. NULL: no memory. */
 struct jobs *jobs_open(const struct job_setup *setup, const struct jobs_limits *limits, bool steps);
