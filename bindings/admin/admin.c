@@ -10,9 +10,9 @@
 
 enum {
     CONNECTIONS = 64,
-    SILENT_MAX = 16, /* connections without a command; one more, and the oldest has to go */
+    SILENT_MAX = 16, /* connections without a command; one more closes the oldest */
     BLOCKS = 256,
-    ANSWER_MAX = RUNNER_HEAD_MAX + ADMIN_TEXT_MAX + 1, /* with a line end behind the text */
+    ANSWER_MAX = RUNNER_HEAD_MAX + ADMIN_TEXT_MAX + 1, /* with a line end after the text */
     IDLE_S = 5,
     DRAIN_S = 2,
     TRIES = 100,
@@ -28,9 +28,9 @@ static const char *format_peer(const struct link *link, char *text)
 
 static const char log_name[] = "admin";
 
-/* What has come of a connection's first line. */
+/* The part of a connection's first line received so far. */
 struct line {
-    bool has_asked; /* it was a command, which goes on */
+    bool has_asked; /* it was a command, which is running */
     size_t size;
     char bytes[ADMIN_LINE_MAX];
 };
@@ -42,7 +42,7 @@ struct admin {
     const struct admin_command *commands;
     struct runner *runner;
     struct line lines[CONNECTIONS];               /* by the connection's slot */
-    char place[RUNNER_HEAD_MAX + ADMIN_TEXT_MAX]; /* of what a quick command says */
+    char place[RUNNER_HEAD_MAX + ADMIN_TEXT_MAX]; /* of a quick command's text */
 };
 
 static void *start(void *context, struct worker *worker, struct error *error)
@@ -59,7 +59,7 @@ static struct line *line_of(struct admin *admin, const struct link *link)
     return &admin->lines[link_slot(link)];
 }
 
-/* Connections without a command cannot keep others out: the oldest makes room. */
+/* Connections without a command must not keep others out: the oldest is closed. */
 static enum script_verdict connected(void *state, struct link *link)
 {
     struct admin *admin = state;
@@ -75,7 +75,7 @@ static enum script_verdict connected(void *state, struct link *link)
     return SCRIPT_YES;
 }
 
-/* The whole answer; nothing more is read of this connection. */
+/* Sends the whole answer; nothing more is read from this connection. */
 static void answer(struct link *link, const char *bytes, size_t size)
 {
     link_send(link, span_of(bytes, size));
@@ -99,11 +99,11 @@ static void answer_result(struct link *link, const struct runner_result *result)
     char *begin = result->text - head_size;
     memcpy(begin, head, head_size); /* NOLINT(bugprone-not-null-terminated-result): text follows */
     char *end = result->text + strnlen(result->text, ADMIN_TEXT_MAX);
-    if (end[-1] != '\n') *end++ = '\n'; /* in the place of the NUL */
+    if (end[-1] != '\n') *end++ = '\n'; /* replaces the NUL */
     answer(link, begin, (size_t)(end - begin));
 }
 
-/* On the admin's thread; who asked may have gone. */
+/* Runs on the admin's thread; the connection that asked may be gone. */
 static void deliver(void *context, struct worker *worker, void *state)
 {
     const struct runner_result *result = context;
@@ -112,8 +112,8 @@ static void deliver(void *context, struct worker *worker, void *state)
     if (link != NULL) answer_result(link, result);
 }
 
-/* On the runner's. The admin's waits for nobody, so this does not take long; it is tried again where there is no
- * memory to ask it. */
+/* Runs on the runner's thread. The admin's thread never blocks, so this is short; it is tried again if there is
+ * no memory for it. */
 static void done(void *context, const struct runner_result *result)
 {
     const struct admin *admin = context;
@@ -148,7 +148,7 @@ static const struct admin_command *find(const struct admin *admin, struct span n
     return NULL;
 }
 
-/* A piece of the first line. */
+/* Receives a piece of the first line. */
 static void received(void *state, struct link *link, struct span piece)
 {
     struct admin *admin = state;
@@ -187,13 +187,13 @@ static bool configure(struct config *config, const struct address *address,
     config->memory = 4 << 20;
     config->idle_timeout_ns = IDLE_S * UINT64_C(1000000000);
     config->drain_timeout_ns = DRAIN_S * UINT64_C(1000000000);
-    config->end_timeout_ns = SETTING_TEN_YEARS; /* who says no more is answered, however late */
+    config->end_timeout_ns = SETTING_TEN_YEARS; /* after its end, a client is still answered */
     return config_set(config, "framing", "raw", error) &&
            config_add_listener(config, address_format(address, text), error) != NULL &&
            config_finish(config, error);
 }
 
-/* Another address that may be free. */
+/* Suggests another address that may be free. */
 static const char *suggest(const struct address *taken, char *text)
 {
     struct address other = *taken;

@@ -11,8 +11,8 @@ struct admin_stats {
     struct jobs *jobs;
 };
 
-/* An admin_command's act; the context is a struct admin_stats. A line for each figure: its name as server.stats() has it,
- * and its value; times in seconds. Waits for nobody. */
+/* An admin_command's act; the context is a struct admin_stats. Writes a line for each figure: its name as in
+ * server.stats(), and its value; times in seconds. Does not wait. */
 bool admin_stats_tell(void *context, char *text, size_t size);
 
 #endif

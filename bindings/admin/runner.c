@@ -14,11 +14,11 @@ struct runner {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
     pthread_t thread;
-    bool has_thread;                      /* from the first command on */
+    bool has_thread;                      /* started with the first command */
     struct asked asked[RUNNER_ASKED_MAX]; /* a ring */
     uint32_t first, count;
     bool ends;
-    /* the thread's own */
+    /* used by the thread only */
     char place[RUNNER_HEAD_MAX + ADMIN_TEXT_MAX];
 };
 
@@ -42,7 +42,7 @@ void runner_run(const struct admin_command *command, char *place, struct runner_
     result->fine = command->act(command->context, text, ADMIN_TEXT_MAX);
 }
 
-/* False: it is to end. */
+/* Waits for a command. False: the thread is to end. */
 static bool await_next(struct runner *runner, struct asked *next)
 {
     pthread_mutex_lock(&runner->mutex);

@@ -1,5 +1,5 @@
-/* runner.h - the admin's commands that take time, on a thread of their own: one at a time, in the order in which they
- * were asked for. */
+/* runner.h - runs the admin's slow commands on a thread of its own, one at a time, in the order in which they
+ * came. */
 #ifndef MOONPORT_RUNNER_H
 #define MOONPORT_RUNNER_H
 
@@ -9,14 +9,14 @@ enum { RUNNER_ASKED_MAX = 16 };
 
 struct runner;
 
-/* What a command has told. `fine`: it did what it was asked for. On the runner's thread; `text` is good until this
- * returns. */
+/* The result of a command. It is given to `done` on the runner's thread, and `text` is valid until `done`
+ * returns. `fine`: the command succeeded. */
 struct runner_result {
     const struct admin_command *command;
-    uint64_t asker; /* as runner_ask was given it */
+    uint64_t asker; /* as passed to runner_ask */
     bool fine;
     char *
-        text; /* at most ADMIN_TEXT_MAX bytes with the NUL, with room for RUNNER_HEAD_MAX bytes before it */
+        text; /* at most ADMIN_TEXT_MAX bytes with the NUL, and RUNNER_HEAD_MAX free bytes before it */
 };
 enum { RUNNER_HEAD_MAX = 16 };
 
@@ -24,16 +24,16 @@ enum { RUNNER_HEAD_MAX = 16 };
 struct runner *runner_open(void (*done)(void *context, const struct runner_result *result),
                            void *context);
 
-/* False: RUNNER_ASKED_MAX wait already, it has ended, or there is no thread to be had. */
+/* False: RUNNER_ASKED_MAX commands are waiting already, the runner has ended, or no thread could be started. */
 bool runner_ask(struct runner *runner, const struct admin_command *command, uint64_t asker);
 
-/* Waits for the command that runs, and for `done`; what has not begun is not done. */
+/* Waits for the running command and its `done`. Commands that have not begun are dropped. */
 void runner_end(struct runner *runner);
 
-/* After that, when nobody can ask any more. */
+/* Call it after runner_end, when no thread calls runner_ask any more. */
 void runner_close(struct runner *runner);
 
-/* Runs a command on the calling thread. `result` is filled in but for the asker; its text is in `place`, of
+/* Runs a command on the calling thread. Fills in `result`, except for the asker; its text is in `place`, of
  * RUNNER_HEAD_MAX + ADMIN_TEXT_MAX bytes. */
 void runner_run(const struct admin_command *command, char *place, struct runner_result *result);
 

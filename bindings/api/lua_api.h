@@ -1,5 +1,5 @@
-/* lua_api.h - what scripts call: a file a subject, each of which adds its own to the table `server`, or to the
- * globals. scripts/api/moonport.lua says what each function does. */
+/* lua_api.h - the functions that scripts call: one file for each subject, which adds its own to the table
+ * `server` or to the globals. scripts/api/moonport.lua documents each function. */
 #ifndef MOONPORT_LUA_API_H
 #define MOONPORT_LUA_API_H
 
@@ -32,8 +32,9 @@ void lua_conn_remove(struct runtime *runtime, struct link *link);
 
 /* ---- lua_conn.c, for functions that take a conn ---- */
 
-/* Its link, NULL when it has ended, an error when it is no conn; the one in { except = conn }, which may be
- * missing; true, or nil and why it was not sent. */
+/* lua_conn_check returns the conn's link; NULL if it is closed; raises an error if it is no conn. The second
+ * returns the link in { except = conn }, which may be missing. The third pushes true, or nil and why it was not
+ * sent. */
 struct link *lua_conn_check(lua_State *L, int index);
 const struct link *lua_conn_check_except(lua_State *L, int index);
 int lua_conn_answer(lua_State *L, enum send_result result);

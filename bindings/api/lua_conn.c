@@ -1,7 +1,8 @@
-/* What scripts do with a connection: send to it, end it, pause it. lua_conn_object.c has what it looks like.
+/* What scripts do with a connection: send to it, close it, pause it. lua_conn_object.c has what it looks like.
  *
- * Methods know the conn that the running handler is about, as most calls are; they find the link of any other
- * by conn[1], so that a conn that is kept too long, or tampered with, is answered nil, "closed". */
+ * Most calls concern the conn that the running handler is about, which methods recognize at once. They find the
+ * link of any other conn by its id, conn[1], so a conn that was kept too long, or tampered with, gives nil,
+ * "closed". */
 #include "api/lua_conn.h"
 #include "api/lua_framing.h"
 #include "run/run.h"
@@ -38,7 +39,7 @@ static bool push_id(lua_State *L, int index)
     return false;
 }
 
-/* Most often a dot stands where a colon should. */
+/* The usual mistake is a dot in place of the colon. */
 void lua_conn_refuse(lua_State *L, int index)
 {
     bool dotted = index == 1 && !lua_istable(L, 1);
@@ -86,7 +87,7 @@ static struct span check_packet(lua_State *L, int index)
 {
     size_t size;
     const char *data = lua_tolstring(L, index, &size);
-    if (data == NULL) luaL_checklstring(L, index, &size); /* which says what it is instead */
+    if (data == NULL) luaL_checklstring(L, index, &size); /* raises an error that says what it is */
     return span_of(data, size);
 }
 
@@ -98,7 +99,7 @@ static int lua_send(lua_State *L)
     return lua_conn_answer(L, worker_send(runtime_of(L)->worker, id, packet));
 }
 
-/* server.close(conn_or_id [, reason]): of any worker */
+/* server.close(conn_or_id [, reason]): a connection of any worker */
 int lua_conn_close_any(lua_State *L)
 {
     uint64_t id = check_conn_or_id(L, 1);
@@ -114,7 +115,7 @@ __attribute__((noinline)) static int send_to_any(lua_State *L)
     return lua_conn_answer(L, link == NULL ? SEND_CLOSED : link_send(link, packet));
 }
 
-/* conn:send(packet). Most send to the conn that their handler is about. */
+/* conn:send(packet). Most calls send to the conn that the handler is about. */
 int lua_conn_send(lua_State *L)
 {
     const struct run *run = runtime_of(L)->current;
@@ -156,7 +157,7 @@ static int lua_broadcast(lua_State *L)
     return 1;
 }
 
-/* ---- ending ---- */
+/* ---- closing ---- */
 
 static int end(lua_State *L, void (*how)(struct link *, const char *))
 {
@@ -214,7 +215,7 @@ static int conn_resume(lua_State *L)
     return apply(L, link_resume);
 }
 
-/* conn:idle(seconds): 0 is never */
+/* conn:idle(seconds): 0 means never */
 static int conn_idle(lua_State *L)
 {
     struct link *link = lua_conn_check(L, 1);
@@ -227,8 +228,8 @@ static int conn_idle(lua_State *L)
     return 1;
 }
 
-/* The runtime's own copy of a framing: made once, kept for good, for connections point at it. NULL, and a
- * code: it cannot be kept. */
+/* The runtime's own copy of a framing. It is made once and kept for good, because connections point at it. NULL
+ * with a code: it cannot be kept. */
 static const struct frame *keep_framing(struct runtime *runtime, const struct frame *frame,
                                         const char **code)
 {
@@ -242,7 +243,7 @@ static const struct frame *keep_framing(struct runtime *runtime, const struct fr
     return runtime->framings[runtime->framing_count++] = kept;
 }
 
-/* conn:framing(spec): from the next packet on, both ways */
+/* conn:framing(spec): applies from the next packet on, both ways */
 static int conn_framing(lua_State *L)
 {
     struct link *link = lua_conn_check(L, 1);

@@ -1,20 +1,20 @@
-/* conn: one connection as scripts see it. What is used most is its own; what costs memory is made when it is asked
- * for, because most connections are at rest.
+/* conn: one connection as scripts see it. Only what is used most is in it from the start. What costs memory is
+ * made on first use, because most connections are idle.
  *
  *     conn               { [1] = id, send = }, and data = {} once it was used
  *     its metatable      { __index = conn_index, __newindex =, ... }: one for all conns of a listener
- *     conn_index         methods, and what is told of the peer: from the link, or when that is gone from
- *                        conn[2 ...], where it is left behind */
+ *     conn_index         methods, and fields about the peer: read from the link, or when that is gone from
+ *                        conn[2 ...], where they were left */
 #include "api/lua_conn.h"
 #include "server.h"
 
-/* In the registry: what conns have, a list of the metatables of the listeners. */
+/* In the registry: the method send, and a list of the listeners' metatables. */
 #define CONN_SEND "moonport.conn.send"
 #define CONN_LISTENERS "moonport.conn.listeners"
 
-/* ---- what a conn tells of itself ---- */
+/* ---- the fields of a conn ---- */
 
-/* Fields that are no methods: the first stands in conn[1], and the others in the places behind it when the link is
+/* Fields that are not methods: the first is in conn[1]; the others are in the places after it once the link is
  * gone. */
 enum field { FIELD_ID = 1, FIELD_IP, FIELD_PORT, FIELD_CONNECTED_AT, FIELD_DATA };
 
@@ -31,7 +31,7 @@ static void push_field(lua_State *L, const struct link *link, enum field field)
         lua_pushnumber(L, link_connected_at(link));
 }
 
-/* Its link is about to go: what scripts may still ask is left with it. */
+/* The link is about to go: leaves in the conn the fields that scripts may still read. */
 static void leave_fields(lua_State *L, int conn, const struct link *link)
 {
     for (int field = FIELD_IP; field <= FIELD_CONNECTED_AT; field++) {
@@ -42,7 +42,7 @@ static void leave_fields(lua_State *L, int conn, const struct link *link)
     lua_rawseti(L, conn, FIELD_DATA);
 }
 
-/* Has it had data? A link remembers: what a script has removed is not made anew. */
+/* Has it had conn.data? The link remembers this, so that a table which a script has removed is not made again. */
 static bool note_data(struct link *link)
 {
     static char had_data;
@@ -54,7 +54,7 @@ static bool note_data(struct link *link)
 
 static int push_data(lua_State *L, struct link *link)
 {
-    lua_rawgeti(L, 1, FIELD_DATA); /* what the link has remembered */
+    lua_rawgeti(L, 1, FIELD_DATA); /* what the link remembered, once it is gone */
     if (lua_toboolean(L, -1) || note_data(link)) {
         lua_pushnil(L);
         return 1;
@@ -66,7 +66,8 @@ static int push_data(lua_State *L, struct link *link)
     return 1;
 }
 
-/* conn.name, of a name that it does not have itself. Upvalues: the state; methods, and the places of fields. */
+/* conn.name, for a name that the conn itself does not have. Upvalues: the state; a table of the methods, and of
+ * the places of fields. */
 static int conn_index(lua_State *L)
 {
     if (!lua_istable(L, 1)) lua_conn_refuse(L, 1);
@@ -83,7 +84,7 @@ static int conn_index(lua_State *L)
     return 1;
 }
 
-/* conn.name = value, of a name that conn does not have itself */
+/* conn.name = value, for a name that the conn itself does not have */
 static int conn_newindex(lua_State *L)
 {
     struct lua_text room;
@@ -119,7 +120,7 @@ struct addition {
     struct link *link;
 };
 
-/* What all conns of a listener can be asked. */
+/* Pushes the methods and fields of all conns of a listener. */
 static void push_methods(struct runtime *runtime, lua_State *L, uint32_t listener)
 {
     static const char *const fields[] = {[FIELD_ID] = "id",
@@ -140,7 +141,7 @@ static void push_methods(struct runtime *runtime, lua_State *L, uint32_t listene
     }
 }
 
-/* Of all conns of a listener: made for the first of them. */
+/* Pushes the metatable for all conns of a listener; makes it for the first of them. */
 static void push_metatable(struct runtime *runtime, lua_State *L, uint32_t listener)
 {
     int index = (int)listener + 1;
@@ -175,7 +176,7 @@ static int add_conn(lua_State *L)
     lua_createtable(L, 1, 1);
     lua_pushinteger(L, (lua_Integer)link_id(link));
     lua_rawseti(L, -2, 1);
-    lua_getfield(L, LUA_REGISTRYINDEX, CONN_SEND); /* what is called most is found at once */
+    lua_getfield(L, LUA_REGISTRYINDEX, CONN_SEND); /* called most: found without the metatable */
     lua_setfield(L, -2, "send");
     push_metatable(runtime, L, link_listener(link));
     lua_setmetatable(L, -2);
@@ -198,7 +199,7 @@ bool lua_conn_add(struct runtime *runtime, struct link *link)
     return state_protect(&runtime->state, add_conn, &addition);
 }
 
-/* Without memory a conn that is kept forgets where its peer was. */
+/* If there is no memory, a conn that is kept loses the fields about its peer. */
 void lua_conn_remove(struct runtime *runtime, struct link *link)
 {
     struct addition addition = {.runtime = runtime, .link = link};

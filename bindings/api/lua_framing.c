@@ -5,13 +5,13 @@
 #include <float.h>
 #include <string.h>
 
-/* A number as settings are written, whatever the locale of the process is: "20.5". Of a fraction that is less
- * than a billionth, a billionth. */
+/* Writes a number as settings are written, in any locale of the process: "20.5". A fraction below a billionth
+ * becomes a billionth. */
 static void number_text(lua_Number number, char *text, size_t size)
 {
     const char *sign = number < 0 ? "-" : "";
     lua_Number most = 0x1p63,
-               amount = number < 0 ? -number : number; /* C leaves larger ones undefined */
+               amount = number < 0 ? -number : number; /* above this, C has no result */
     if (number != number) {
         snprintf(text, size, "nan");
     } else if (amount >= most) {
@@ -59,7 +59,7 @@ bool lua_setting_text(lua_State *L, int index, const char *name, char *text, siz
 
 /* ---- framings ---- */
 
-/* The value at -1, whose name is the key at -2. */
+/* Reads the field with the name at -2 and the value at -1. */
 static enum framing_fault read_field(lua_State *L, struct frame *frame, struct error *error)
 {
     char value[128];
@@ -74,7 +74,7 @@ static enum framing_fault read_field(lua_State *L, struct frame *frame, struct e
     bool known = frame_takes(frame, name), plain = !lua_istable(L, -1);
     size_t size;
     if (lua_text_is(L, -2, "delimiter") && lua_type(L, -1) == LUA_TSTRING) {
-        const char *bytes = lua_tolstring(L, -1, &size); /* which may have a NUL: as an escape */
+        const char *bytes = lua_tolstring(L, -1, &size); /* a NUL in it becomes an escape */
         log_plain(span_of(bytes, size), value, sizeof value);
     } else if (!lua_setting_text(L, -1, name, value, sizeof value, error)) {
         struct error inner = *error;

@@ -8,8 +8,8 @@
 
 enum framing_fault {
     FRAMING_FINE,
-    FRAMING_UNKNOWN, /* it is of a wrong type, or names what there is not */
-    FRAMING_BAD,     /* a value is one that it cannot have */
+    FRAMING_UNKNOWN, /* a value has the wrong type, or names something that does not exist */
+    FRAMING_BAD,     /* a value is out of range */
 };
 
 /* The value at `index`: "line", "length,size=2", or { "length", size = 2, order = "big" }. The frame must be
@@ -17,8 +17,8 @@ enum framing_fault {
 enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame,
                                     struct error *error);
 
-/* A plain value at `index` as the text that config_set and frame_set take; false if it is none. `name` is
- * what the error calls it. */
+/* Writes the plain value at `index` as the text that config_set and frame_set take; false if it is none. `name`
+ * is what the error calls it. */
 bool lua_setting_text(lua_State *L, int index, const char *name, char *text, size_t size,
                       struct error *error);
 

@@ -1,4 +1,4 @@
-/* server.group(name): connections of any worker that are spoken to together. */
+/* server.group(name): a set of connections, of all workers, that can be broadcast to. */
 #include "api/lua_api.h"
 
 #include "link/group.h"
@@ -8,8 +8,9 @@
 
 #define GROUP_META "moonport.group"
 
-/* What a script's value holds. It is in a list of the runtime's, for a finalizer that finds no memory to run in
- * is not called again, and none is for what another one makes at the end of a Lua state. */
+/* The contents of a script's group object. It is also in a list of the runtime, which closes it at the latest: a
+ * finalizer that fails for lack of memory is not called again, and an object that another finalizer makes at the
+ * end of a Lua state is never finalized. */
 struct held {
     struct list node;
     struct group *group;
@@ -36,11 +37,11 @@ static struct group *check_group(lua_State *L)
     struct held **value = luaL_checkudata(L, 1, GROUP_META);
     struct held *held = *value;
     if (held != NULL) return held->group;
-    luaL_error(L, "the group is garbage"); /* a finalizer still sees it */
+    luaL_error(L, "the group is garbage"); /* a finalizer can still reach it */
     return NULL;
 }
 
-/* server.group(name): the group of that name, which is made when it is first asked for */
+/* server.group(name): the group of that name, which is made on first use */
 static int get(lua_State *L)
 {
     size_t size;
@@ -49,7 +50,7 @@ static int get(lua_State *L)
     struct held **value = lua_newuserdatauv(L, sizeof *value, 0);
     *value = NULL;
     luaL_getmetatable(L, GROUP_META);
-    lua_setmetatable(L, -2); /* before there is a group: it may want memory */
+    lua_setmetatable(L, -2); /* before there is a group: this may fail for lack of memory */
     struct held *held = malloc(sizeof *held);
     if (held == NULL) return state_refuse(L, "memory");
     held->group = server_group(worker_server(runtime_of(L)->worker), span_of(name, size));
@@ -79,7 +80,7 @@ static int add(lua_State *L)
     return lua_conn_answer(L, worker_group_add(runtime_of(L)->worker, group, link));
 }
 
-/* group:remove(conn): false if it was no member */
+/* group:remove(conn): false if it was not a member */
 static int remove_member(lua_State *L)
 {
     struct group *group = check_group(L);
@@ -102,7 +103,7 @@ static int broadcast(lua_State *L)
     return 1;
 }
 
-/* group:count(): of all workers, now */
+/* group:count(): members in all workers, at this moment */
 static int count_members(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)group_count(check_group(L)));

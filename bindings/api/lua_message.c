@@ -1,13 +1,13 @@
-/* server.post: values from one worker's Lua to another's.
+/* server.post: sends values from one worker's Lua to another's.
  *
- * In front of a value stands the generation that posted it. A worker that has it prepared and not
- * switched to it yet does so before it reads on, so that no code gets messages of a later one. */
+ * Each message begins with the generation that posted it. If the receiving worker has that generation prepared,
+ * it switches to it before it reads the message, so that no code gets messages of a later generation. */
 #include "api/lua_api.h"
 #include "run/code.h"
 
 #include "lua/value.h"
 
-/* False: there is no worker of that number. */
+/* Reads a worker's number, or "all". False: there is no worker of that number. */
 static bool read_worker(lua_State *L, int index, uint32_t *worker)
 {
     uint32_t count = worker_count(runtime_of(L)->worker);
@@ -22,7 +22,7 @@ static bool read_worker(lua_State *L, int index, uint32_t *worker)
     return true;
 }
 
-/* server.post(worker, value): on_message(value, from) runs there */
+/* server.post(worker, value): on_message(value, from) runs in that worker */
 static int server_post(lua_State *L)
 {
     struct runtime *runtime = runtime_of(L);

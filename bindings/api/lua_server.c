@@ -24,8 +24,8 @@ static int refuse_level(lua_State *L)
     return luaL_argerror(L, 1, lua_tostring(L, -1));
 }
 
-/* server.log(level, text), or (level, format, ...): what is behind the level may be a peer's, so a text that
- * stands alone is no format */
+/* server.log(level, text), or (level, format, ...): a text alone is not used as a format, because it may come
+ * from a peer */
 static int server_log(lua_State *L)
 {
     enum log_level level;
@@ -77,7 +77,7 @@ static int next_conn(lua_State *L)
     return 1;
 }
 
-/* server.connections(): an iterator over this worker's, as they are now */
+/* server.connections(): an iterator over this worker's connections, as they are now */
 static int server_connections(lua_State *L)
 {
     struct runtime *runtime = runtime_of(L);
@@ -131,7 +131,7 @@ static void push_jobs(lua_State *L, struct jobs *jobs)
     lua_setfield(L, -2, "seconds");
 }
 
-/* server.stats(): figures of the server, and in `by_worker` of each worker; times in seconds */
+/* server.stats(): figures of the server and, in `by_worker`, of each worker; times in seconds */
 static int server_stats_table(lua_State *L)
 {
     const struct server *server = server_of(L);

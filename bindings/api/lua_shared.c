@@ -1,6 +1,6 @@
-/* server.shared: the dictionary of all workers, as scripts see it. Nothing of Lua is called while the
- * dictionary is locked, or while anything would be lost if Lua raised an error. Whenever Lua makes
- * something, a finalizer may run, and use the dictionary as well: calls share nothing. */
+/* server.shared: the dictionary of all workers, as scripts see it. No Lua function is called while the dictionary
+ * is locked, or while an error raised by Lua would leak something. Whenever Lua allocates, a finalizer may run
+ * and use the dictionary as well, so calls share nothing. */
 #include "api/lua_api.h"
 
 #include "api/shared.h"
@@ -11,7 +11,7 @@
 #define SHARED_META "server.shared"
 #define BOX_META "server.shared.box"
 
-enum { ROOM_SIZE = 4096 }; /* bytes of a string that need no box */
+enum { ROOM_SIZE = 4096 }; /* bytes: strings up to this size need no box */
 
 /* The userdata `server.shared`, one for each worker. */
 struct handle {
@@ -25,8 +25,8 @@ static struct handle *check_handle(lua_State *L)
     return handle;
 }
 
-/* A userdata on the stack with what is copied out of the dictionary on its way to Lua: Lua frees it if it
- * raises an error meanwhile. */
+/* Pushes a userdata for bytes on their way from the dictionary to Lua: if Lua raises an error meanwhile, it frees
+ * them. */
 static struct buffer *push_box(lua_State *L)
 {
     struct buffer *box = lua_newuserdatauv(L, sizeof *box, 0);
@@ -56,7 +56,7 @@ static uint64_t now_of(lua_State *L)
 
 /* ---- arguments and answers ---- */
 
-/* Of a size that no key has, perhaps: it may be a peer's word. */
+/* The key may be of a size that no key has, because it may come from a peer. */
 static struct span check_key(lua_State *L)
 {
     size_t size;
@@ -77,7 +77,7 @@ static int refuse_key(lua_State *L, struct span key)
     return 3;
 }
 
-/* 0: none is given; false: it is not one */
+/* *ttl_ns is 0 if no ttl is given. False: it is not a valid one. */
 static bool read_ttl(lua_State *L, int index, uint64_t *ttl_ns)
 {
     *ttl_ns = 0;
@@ -104,7 +104,7 @@ static struct shared_value check_number(lua_State *L, int index)
     return read_number(L, index);
 }
 
-/* A string stays Lua's. */
+/* The bytes of a string still belong to Lua. */
 static struct shared_value check_value(lua_State *L, int index)
 {
     struct shared_value value = {.type = SHARED_STRING};
@@ -218,7 +218,7 @@ static int shared_lua_add(lua_State *L)
     return answer(L, shared_add(handle->shared, key, &value, now_of(L), ttl_ns));
 }
 
-/* server.shared:compare_and_set(key, old, new [, ttl]): old nil: there is none; new nil deletes */
+/* server.shared:compare_and_set(key, old, new [, ttl]): old nil: the key must not exist; new nil: deletes */
 static int shared_lua_compare_and_set(lua_State *L)
 {
     struct handle *handle = check_handle(L);
@@ -236,7 +236,8 @@ static int shared_lua_compare_and_set(lua_State *L)
                                             sets ? &new : NULL, now_of(L), ttl_ns));
 }
 
-/* server.shared:incr(key [, by [, init [, ttl]]]): the sum. The ttl is for what begins with init. */
+/* server.shared:incr(key [, by [, init [, ttl]]]): the sum. The ttl applies only if the entry is created from
+ * init. */
 static int shared_lua_incr(lua_State *L)
 {
     struct handle *handle = check_handle(L);
@@ -244,7 +245,7 @@ static int shared_lua_incr(lua_State *L)
     struct shared_value by, init, sum;
     bool begins = !lua_isnoneornil(L, 4);
     lua_settop(L, 5);
-    lua_pushinteger(L, 1); /* read as Lua's own numbers are: LuaJIT's are floats */
+    lua_pushinteger(L, 1); /* read like any Lua number: a float in LuaJIT */
     by = lua_isnil(L, 3) ? read_number(L, 6) : check_number(L, 3);
     if (begins) init = check_number(L, 4);
     uint64_t ttl_ns;
@@ -300,7 +301,7 @@ static int shared_lua_ttl(lua_State *L)
 
 /* ---- lists ---- */
 
-/* server.shared:push(key, value): how many are in the list now */
+/* server.shared:push(key, value): the new length of the list */
 static int shared_lua_push(lua_State *L)
 {
     struct handle *handle = check_handle(L);
@@ -339,7 +340,7 @@ static int shared_lua_length(lua_State *L)
 
 /* ---- all of them ---- */
 
-/* A prefix may come before it. */
+/* The argument `most` may come after a prefix. */
 static int place_of_most(lua_State *L, struct span *prefix)
 {
     size_t size = 0;

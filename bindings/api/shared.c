@@ -83,7 +83,7 @@ enum shared_result shared_delete(struct shared *shared, struct span key, uint64_
     return entry != NULL ? SHARED_OK : SHARED_MISSING;
 }
 
-/* ---- how long it lives ---- */
+/* ---- time to live ---- */
 
 enum shared_result shared_expire(struct shared *shared, struct span key, uint64_t now_ns,
                                  uint64_t ttl_ns)

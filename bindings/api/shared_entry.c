@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { ALLOCATOR_BYTES = 16 }; /* what an allocation takes besides, and is rounded up to */
+enum { ALLOCATOR_BYTES = 16 }; /* an allocation's overhead, and the unit it is rounded up to */
 
 size_t shared_allocated(size_t size)
 {
@@ -60,7 +60,7 @@ void shared_entry_hold(struct shared_entry *entry)
 
 void shared_entry_drop(struct shared_entry *entry)
 {
-    /* Whatever any holder has read comes before the last one frees it. */
+    /* All reads by other holders happen before the last one frees it. */
     uint32_t before = atomic_fetch_sub_explicit(&entry->holders, 1, memory_order_acq_rel);
     check(before > 0);
     if (before > 1) return;

@@ -1,5 +1,5 @@
-/* shared_entry.h - one entry of a dictionary: a key with its value, or with a list of values. Pure: no
- * lock, no clock. Only hold and drop are for any thread. */
+/* shared_entry.h - one entry of a dictionary: a key with its value, or with a list of values. Pure: no lock, no
+ * clock. Only hold and drop may be called from any thread. */
 #ifndef MOONPORT_SHARED_ENTRY_H
 #define MOONPORT_SHARED_ENTRY_H
 
@@ -7,24 +7,23 @@
 
 #include <stdatomic.h>
 
-enum { SHARED_LIST = SHARED_STRING + 1 }; /* the type of an entry that has a list for its value */
+enum { SHARED_LIST = SHARED_STRING + 1 }; /* the type of an entry whose value is a list */
 
-/* What is in a table, or in a list: an item is an entry without a key, whose place is its number. A
- * number may be changed in its place; a string never is, so that whoever holds the entry reads it without
- * a lock. */
+/* An entry of a table, or an item of a list: an item is an entry without a key, and its place is its number. A
+ * number may be changed in place. A string never is, so a holder of the entry can read it without a lock. */
 struct shared_entry {
     struct shared_entry *next; /* in its chain, its list (a ring), or the waste */
     uint64_t hash;
     uint64_t expires_ns; /* UINT64_MAX: never */
-    size_t place;        /* in the heap; what never expires is not there */
+    size_t place;        /* in the heap; entries that never expire are not in it */
     union {
         bool boolean;
         int64_t integer;
         double number;
         size_t size;               /* bytes of a string */
-        struct shared_entry *last; /* of a list, whose next is the first; NULL: it is empty */
+        struct shared_entry *last; /* of a list; its next is the first; NULL: empty */
     } value;
-    _Atomic uint32_t holders; /* the table, and whoever reads it; the last to drop it frees it */
+    _Atomic uint32_t holders; /* the table, and each reader; the last to drop it frees it */
     uint16_t key_size;        /* bytes */
     uint8_t type;             /* enum shared_type, or SHARED_LIST */
     uint8_t data[];           /* the key, then the string */
@@ -35,16 +34,16 @@ struct shared_entry *shared_entry_make(struct span key, uint64_t hash,
                                        const struct shared_value *value, uint64_t expires_ns);
 void shared_entry_hold(struct shared_entry *entry);
 
-/* A list must be empty by then. */
+/* A list must be empty before its last holder drops it. */
 void shared_entry_drop(struct shared_entry *entry);
 
-/* Bytes that an allocation takes, with what the allocator adds to it. */
+/* Bytes that an allocation takes, including the allocator's overhead. */
 size_t shared_allocated(size_t size);
 
 /* Bytes that an entry with this value counts for. */
 size_t shared_entry_size(size_t key_size, const struct shared_value *value);
 
-/* Bytes that it counts for; a list, without its items. */
+/* Bytes that this entry counts for; for a list, without its items. */
 size_t shared_entry_used(const struct shared_entry *entry);
 
 static inline struct span shared_entry_key(const struct shared_entry *entry)
@@ -52,10 +51,10 @@ static inline struct span shared_entry_key(const struct shared_entry *entry)
     return span_of(entry->data, entry->key_size);
 }
 
-/* A string's bytes are the entry's own. It is no list. */
+/* The bytes of a string are the entry's own. It must not be a list. */
 struct shared_value shared_entry_value(const struct shared_entry *entry);
 
-/* From now on a string's bytes are in the room, which is large enough. */
+/* Moves the bytes of a string into the room, which must be large enough. */
 void shared_value_move(struct shared_value *value, struct span room);
 
 /* ---- lists: the oldest item is the first ---- */
@@ -68,10 +67,10 @@ static inline struct shared_entry *shared_list_first(const struct shared_entry *
 size_t shared_list_length(const struct shared_entry *list);
 void shared_list_append(struct shared_entry *list, struct shared_entry *item);
 
-/* The first item, which is the caller's from now on. The list is not empty. */
+/* Removes the first item and gives it to the caller. The list must not be empty. */
 struct shared_entry *shared_list_take(struct shared_entry *list);
 
-/* All items at once, in front of those in the chain. */
+/* Moves all items at once to the front of the chain. */
 void shared_list_empty(struct shared_entry *list, struct shared_entry **chain);
 
 #endif

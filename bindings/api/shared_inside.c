@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <sys/time.h>
 
-/* What one thread does before the next one has its turn: see shared.h. */
+/* How much one thread cleans up before the next one gets its turn: see shared.h. */
 enum {
-    SWEEP_ALWAYS = 4,   /* entries that have expired, with each operation */
-    SWEEP_IN_NEED = 64, /* and when there is no room */
+    SWEEP_ALWAYS = 4,   /* expired entries, with each operation */
+    SWEEP_IN_NEED = 64, /* when there is no room */
 };
 
-/* What a peer does not know: when it was opened, and where the system has put things. */
+/* A seed that a peer does not know: the time of opening, and addresses in memory. */
 static void make_seed(uintptr_t place, uint64_t seed[2])
 {
     struct timeval now;

@@ -1,11 +1,11 @@
 #include "api/shared_inside.h"
 
-enum { SCAN_CHAINS = 256 }; /* whose keys are copied before the next thread has its turn */
+enum { SCAN_CHAINS = 256 }; /* chains that are copied before the next thread gets its turn */
 enum { SCAN_ROOM = 16384 }; /* bytes at first */
 
 struct scan {
     uint64_t now_ns;
-    struct span prefix;    /* of the keys that are wanted */
+    struct span prefix;    /* of the wanted keys */
     struct buffer *buffer; /* a key: two bytes for its size, then the key */
     size_t count, most;
     size_t chain; /* the next one */
@@ -17,7 +17,7 @@ static bool begins_with(const struct shared_entry *entry, struct span prefix)
            (entry->key_size >= prefix.size && memcmp(entry->data, prefix.data, prefix.size) == 0);
 }
 
-/* Copies the keys of a chain: all of them, or none because there is not enough room. */
+/* Copies the keys of a chain: all of them, or none if there is not enough room. */
 static bool copy_chain(struct scan *scan, const struct shared_entry *entry)
 {
     struct buffer *buffer = scan->buffer;
@@ -37,7 +37,7 @@ static bool copy_chain(struct scan *scan, const struct shared_entry *entry)
     return true;
 }
 
-/* Goes on until it has done its share, or there is no room; false: it was the last chain. */
+/* Goes on until it has done its share, or there is no room. False: that was the last chain. */
 static bool scan_on(const struct shared_table *table, struct scan *scan, bool *needs_room)
 {
     for (int i = 0; i < SCAN_CHAINS; i++) {
@@ -73,7 +73,7 @@ enum shared_result shared_keys(struct shared *shared, struct span prefix, uint64
         shared_enter(shared);
         more = scan_on(&shared->table, &scan, &needs_room);
         shared_leave(shared, now_ns, &waste);
-        if (needs_room && scan.chain == chain) room *= 2; /* not even one chain */
+        if (needs_room && scan.chain == chain) room *= 2; /* not even one chain fits */
     } while (more);
     count_scan(shared, -1);
     *count = scan.count;

@@ -3,11 +3,11 @@
 struct push {
     struct span key;
     uint64_t hash, now_ns;
-    struct shared_entry *item, *list; /* until they are in the table; list NULL: none is made */
+    struct shared_entry *item, *list; /* until the table has them; list NULL: none has been made */
     size_t length;
 };
 
-/* Under the lock. MISSING: a list is needed. */
+/* Under the lock. MISSING: a list must be made first. */
 static enum shared_result push_item(struct shared *shared, struct push *push,
                                     struct shared_waste *waste)
 {
@@ -59,7 +59,7 @@ enum shared_result shared_push(struct shared *shared, struct span key,
     return result;
 }
 
-/* Under the lock. OK: *item is taken out. A string that there is no room for must not be lost. */
+/* Under the lock. OK: *item has been removed. A string that does not fit must not be lost. */
 static enum shared_result pop_item(struct shared *shared, struct shared_entry *list, size_t room,
                                    struct shared_entry **item, struct shared_value *value,
                                    struct shared_waste *waste)

@@ -46,7 +46,7 @@ static void write_number(struct shared_entry *entry, const struct shared_value *
         entry->value.number = number->number;
 }
 
-/* In its place: a number is never held outside the lock, and takes the same memory as another. */
+/* Changes the number in place: a number is never read outside the lock, and all numbers take the same memory. */
 static enum shared_result add_to(struct shared_entry *entry, const struct shared_value *by,
                                  struct shared_value *sum)
 {
@@ -65,7 +65,7 @@ static const char *skip_digits(const char *text, bool *any)
     return text;
 }
 
-/* [+-] digits [. digits] [e [+-] digits], and nothing else: tonumber takes more than that. *whole: digits
+/* Is it [+-] digits [. digits] [e [+-] digits], and nothing else? tonumber accepts more than that. *whole: digits
  * alone. *point: where it has a point, or NULL. */
 static bool is_decimal(const char *text, bool *whole, const char **point)
 {
@@ -82,8 +82,8 @@ static bool is_decimal(const char *text, bool *whole, const char **point)
     return *skip_digits(text, &power) == '\0' && power;
 }
 
-/* As Lua does it: what is too large for an integer is a float, and a script may have set another locale,
- * in which strtod wants another point. */
+/* As Lua does it: a number too large for an integer is a float. A script may have set another locale, in which
+ * strtod expects another decimal point. */
 static bool read_number(struct span string, struct shared_value *number)
 {
     char text[SHARED_NUMBER_MAX + 1];
@@ -102,8 +102,8 @@ static bool read_number(struct span string, struct shared_value *number)
     return true;
 }
 
-/* A string is never changed in its place: a number takes it. This one needs no more memory, and no slot
- * but the same. */
+/* A string is never changed in place, so an entry with a number replaces it. This needs no more memory, and the
+ * same slot. */
 static enum shared_result add_to_text(struct shared *shared, struct shared_entry *text,
                                       const struct shared_value *by, struct shared_entry **made,
                                       struct shared_waste *waste, struct shared_value *sum)
@@ -124,7 +124,7 @@ static enum shared_result add_to_text(struct shared *shared, struct shared_entry
 
 /* ---- incr ---- */
 
-/* *made: an entry to take the place of a text. NULL: NO_MEMORY if one is needed. */
+/* *made: an entry that may replace a text. If it is NULL and one is needed, NO_MEMORY. */
 static enum shared_result incr_found(struct shared *shared, struct span key, uint64_t hash,
                                      const struct shared_value *by, struct shared_entry **made,
                                      uint64_t now_ns, struct shared_value *sum)
@@ -167,6 +167,6 @@ enum shared_result shared_incr(struct shared *shared, struct span key,
         if (result != SHARED_MISSING || init == NULL) return result;
         result = sum_of(init, by, sum);
         if (result == SHARED_OK) result = shared_add(shared, key, sum, now_ns, ttl_ns);
-        if (result != SHARED_EXISTS) return result; /* or else another thread was faster */
+        if (result != SHARED_EXISTS) return result; /* EXISTS: another thread was faster */
     }
 }

@@ -3,13 +3,13 @@
 struct swap {
     struct span key;
     uint64_t hash, now_ns;
-    const struct shared_value *old; /* NULL: not there */
-    struct shared_entry *entry;     /* what takes its place; NULL: nothing does */
-    struct shared_entry *same;      /* is held, and its bytes are the old ones; or NULL */
-    struct shared_entry *other;     /* is held, and to be compared outside of the lock; or NULL */
+    const struct shared_value *old; /* NULL: the key must not exist */
+    struct shared_entry *entry;     /* replaces it; NULL: it is deleted */
+    struct shared_entry *same;      /* is held, and known to have the old bytes; or NULL */
+    struct shared_entry *other;     /* is held, and must be compared outside the lock; or NULL */
 };
 
-/* Exactly: a float that an integer only comes close to is another number. */
+/* Compares exactly: a float that is merely close to an integer differs from it. */
 static bool same_number(int64_t integer, double number)
 {
     static const double most = 9223372036854775808.0;      /* 2^63 */
@@ -17,7 +17,7 @@ static bool same_number(int64_t integer, double number)
     return (int64_t)number == integer && (double)(int64_t)number == number;
 }
 
-/* As == in Lua has it. Of strings only whether they have the same size. */
+/* Compares by the rules of == in Lua. Of strings, only the sizes. */
 static bool same_value(const struct shared_value *a, const struct shared_value *b)
 {
     if (a->type == SHARED_INTEGER && b->type == SHARED_FLOAT)
@@ -34,7 +34,7 @@ static bool same_value(const struct shared_value *a, const struct shared_value *
     return a->string.size == b->string.size;
 }
 
-/* Whether the old value is there, as far as that can be told in a moment. */
+/* Is the old value there, as far as that can be told in constant time? */
 static bool is_as_before(struct swap *swap, struct shared_entry *entry)
 {
     if (entry == NULL || swap->old == NULL) return entry == NULL && swap->old == NULL;
@@ -61,8 +61,8 @@ static enum shared_result change(struct shared *shared, struct swap *swap,
     return SHARED_OK;
 }
 
-/* Now that others have their turn. An entry that is held is no other one, and its string stays as it is:
- * while it is still there later, nothing has changed. */
+/* Compares the strings, while other threads have their turn. The entry is held, so its address is not reused and
+ * its string does not change: if it is still in the table later, nothing has changed. */
 static bool compare_bytes(struct swap *swap)
 {
     struct span there = shared_entry_value(swap->other).string, old = swap->old->string;

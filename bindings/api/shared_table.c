@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { SETTLE_STEPS = 4, PACKED = 4 /* entries to a chain, below which chains are given up */ };
+enum { SETTLE_STEPS = 4, PACKED = 4 /* chains or slots per entry, above which some go */ };
 
 struct slot {
     uint64_t expires_ns;
@@ -24,7 +24,7 @@ static void *item_at(const struct shared_parts *parts, size_t index)
     return (uint8_t *)parts->parts[part] + (index - first) * parts->item_size;
 }
 
-/* Bytes that the next part counts for. */
+/* Bytes that the next part will count for. */
 static size_t next_size(const struct shared_parts *parts)
 {
     return shared_allocated(part_items(parts->count) * parts->item_size);
@@ -167,7 +167,7 @@ static void sip_word(uint64_t v[4], uint64_t word)
     v[0] ^= word;
 }
 
-/* At most 8 bytes, the first one lowest. */
+/* Reads at most 8 bytes, little endian. */
 static uint64_t read_word(struct span bytes)
 {
     uint64_t word = 0;
@@ -175,8 +175,8 @@ static uint64_t read_word(struct span bytes)
     return word;
 }
 
-/* SipHash with one round a word and three at the end (Aumasson and Bernstein, "SipHash: a fast
- * short-input PRF", 2012), so that nobody can choose keys that all meet in one chain. */
+/* SipHash with one round a word and three at the end (Aumasson and Bernstein, "SipHash: a fast short-input PRF",
+ * 2012), so that peers cannot choose keys that all fall into one chain. */
 uint64_t shared_table_hash(const struct shared_table *table, struct span key)
 {
     uint64_t k0 = table->seed[0], k1 = table->seed[1], size = key.size;
@@ -216,7 +216,7 @@ struct shared_entry *shared_table_find(const struct shared_table *table, struct 
     return NULL;
 }
 
-/* One more chain takes over its share of the one that it was part of. */
+/* Adds a chain, which takes over its share of the one that it was part of. */
 static bool split_chain(struct shared_table *table)
 {
     if (table->chain_count == table->chains.capacity) {
@@ -238,7 +238,7 @@ static bool split_chain(struct shared_table *table)
     return true;
 }
 
-/* The last chain goes back to the one that it came from. */
+/* Merges the last chain into the one that it was split from. */
 static void merge_chain(struct shared_table *table, struct shared_waste *waste)
 {
     if (table->chain_count == table->half) table->half /= 2;

@@ -8,7 +8,7 @@
 
 enum {
     PIECE = 65536,        /* bytes received at once */
-    ANSWER_MAX = 1 << 20, /* bytes; no server of ours says as much */
+    ANSWER_MAX = 1 << 20, /* bytes; no server sends as much */
     PATIENCE_MS = 60000,  /* of silence */
 };
 
@@ -92,7 +92,7 @@ static bool read_words(int count, char **words, struct request *request, struct 
 
 /* ---- asking ---- */
 
-/* What cannot be sent any more is no error yet: the answer may be there already. */
+/* A failure to send is no error yet: the answer may be there already. */
 static void ask(intptr_t socket, const char *command)
 {
     char line[64];
@@ -124,7 +124,7 @@ static bool is_strange(struct span bytes)
     return !begins(bytes, "ok\n") && !begins(bytes, "error\n");
 }
 
-/* All of it, up to the end. */
+/* Receives the whole answer, up to the end. */
 static bool receive(const struct request *request, intptr_t socket, struct buffer *received,
                     struct error *error)
 {
@@ -151,7 +151,7 @@ static bool receive(const struct request *request, intptr_t socket, struct buffe
 
 /* ---- telling ---- */
 
-/* A terminal shows it, but does not obey it. */
+/* Prints text so that a terminal shows it, but does not obey it. */
 static void print(struct span text, FILE *out)
 {
     for (size_t i = 0; i < text.size; i++) {
@@ -161,7 +161,7 @@ static void print(struct span text, FILE *out)
     }
 }
 
-/* Returns the exit status. */
+/* Prints the answer; returns the exit status. */
 static int tell(const struct request *request, struct span answer, struct error *error)
 {
     if (begins_whole(answer, "ok\n")) {

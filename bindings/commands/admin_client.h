@@ -1,10 +1,9 @@
-/* admin_client.h - `moonport reload` and its kin: has a running server do something, and prints what
- * it says of it. */
+/* admin_client.h - `moonport reload` and the like: sends a command to a running server, and prints the answer. */
 #ifndef MOONPORT_ADMIN_CLIENT_H
 #define MOONPORT_ADMIN_CLIENT_H
 
-/* words[0] is the command's name, its arguments follow. Returns the exit status: 0 done, 1 the
- * server could not do it, 2 usage, 3 no server was reached, or it did not answer. */
+/* words[0] is the command's name, its arguments follow. Returns the exit status: 0 the server has done it, 1 it
+ * could not, 2 usage, 3 no server was reached, or it did not answer. */
 int admin_client_main(int count, char **words);
 
 #endif

@@ -1,4 +1,4 @@
-/* check_command.h - the command `moonport check DIR`: everything is loaded and nothing is run. */
+/* check_command.h - the command `moonport check DIR`: loads everything and serves nothing. */
 #ifndef MOONPORT_CHECK_COMMAND_H
 #define MOONPORT_CHECK_COMMAND_H
 

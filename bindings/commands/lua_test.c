@@ -45,7 +45,7 @@ static struct test_client *check_client(lua_State *L)
     return &testing->clients[number - 1];
 }
 
-/* What it would send is for a connection that it has not closed itself. */
+/* The client can send only if it has not closed the connection itself. */
 static int ask_to_send(lua_State *L, enum test_act act)
 {
     const struct test_client *client = check_client(L);
@@ -97,13 +97,13 @@ static int test_connect(lua_State *L)
     return ask(L, ACT_CONNECT);
 }
 
-/* conn:receive(packet): the client sends it, and the server does all that follows */
+/* conn:receive(packet): the client sends the packet, and the server does all that follows */
 static int client_receive(lua_State *L)
 {
     return ask_to_send(L, ACT_RECEIVE);
 }
 
-/* conn:receive_bytes(bytes): the same, as they go over the wire */
+/* conn:receive_bytes(bytes): the same with bytes as they are on the wire */
 static int client_receive_bytes(lua_State *L)
 {
     return ask_to_send(L, ACT_BYTES);
@@ -123,7 +123,7 @@ static int client_reset(lua_State *L)
     return ask(L, ACT_RESET);
 }
 
-/* conn:deaf(true): the client reads no more; false: it does again */
+/* conn:deaf(true): the client stops reading; false: it reads again */
 static int client_deaf(lua_State *L)
 {
     check_client(L);
@@ -131,7 +131,7 @@ static int client_deaf(lua_State *L)
     return ask(L, ACT_DEAF);
 }
 
-/* test.advance(seconds): so much time passes, and what is due in it happens */
+/* test.advance(seconds): time passes, and what is due in it happens */
 static int test_advance(lua_State *L)
 {
     uint64_t duration_ns;
@@ -142,7 +142,7 @@ static int test_advance(lua_State *L)
     return ask(L, ACT_ADVANCE);
 }
 
-/* conn:take() -> what conn.sent has, which is empty then */
+/* conn:take() -> the packets in conn.sent, and empties it */
 static int client_take(lua_State *L)
 {
     check_client(L);
@@ -152,7 +152,7 @@ static int client_take(lua_State *L)
     return 1;
 }
 
-/* test.workers(count): each test of this file has a server with so many */
+/* test.workers(count): each test of this file has a server with that many workers */
 static int test_workers(lua_State *L)
 {
     struct testing *testing = testing_of(L);
@@ -164,7 +164,8 @@ static int test_workers(lua_State *L)
     return 0;
 }
 
-/* test.job("module.function", fn): server.job calls fn instead, in this test or, outside of tests, in all */
+/* test.job("module.function", fn): server.job calls fn instead; in this test or, if called outside of tests, in
+ * all */
 static int test_job(lua_State *L)
 {
     struct testing *testing = testing_of(L);
@@ -179,8 +180,7 @@ static int test_job(lua_State *L)
     return 0;
 }
 
-/* test.error() -> what the first handler that failed has said, or nil; the test does not fail for it
- * then */
+/* test.error() -> the error of the first handler that failed, or nil; after this it does not fail the test */
 static int test_error(lua_State *L)
 {
     struct testing *testing = testing_of(L);
@@ -249,7 +249,7 @@ void lua_test_push(struct testing *testing, lua_State *L)
     lua_setmetatable(L, -2);
 }
 
-/* Packets that have come whole go into `sent`, the table on the top of the stack. */
+/* Puts packets that are complete into `sent`, the table on the top of the stack. */
 static void take_packets(lua_State *L, struct test_client *client)
 {
     const struct frame *frame = offline_frame(client->peer);
@@ -290,7 +290,7 @@ bool lua_test_update(struct testing *testing, struct error *error)
     return state_try(&testing->runtime->state, update, testing, error);
 }
 
-/* The table of the newest client. */
+/* Makes the table of the newest client. */
 static int make_client(lua_State *L)
 {
     struct testing *testing = lua_touserdata(L, 1);

@@ -16,7 +16,7 @@ static const struct command {
     const char *name;
     int (*run)(int count, char **words); /* words[0] is the name; returns the exit status */
     bool helps;                          /* it has a --help of its own */
-    bool runs_lua;                       /* on its own thread, without a server's workers */
+    bool runs_lua;                       /* runs Lua itself, so it gets a thread for that */
 } commands[] = {
     {"serve", serve_main, false, false},
     {"check", check_main, true, true},
@@ -68,7 +68,7 @@ static const char *nearest_command(const char *word)
     return settings_nearest(word, names, COMMANDS + 2);
 }
 
-/* A word that is neither a command nor a directory, but nearly a command. */
+/* For a word that is neither a command nor a directory: the command that it is close to. */
 static const char *misspelt(const char *word)
 {
     return access(word, F_OK) == 0 ? NULL : nearest_command(word);
@@ -88,7 +88,8 @@ static void *run_errand(void *argument)
     return NULL;
 }
 
-/* The main thread has the stack that `ulimit -s` left it. */
+/* Runs the command on a thread of its own if it runs Lua, because the size of the main thread's stack depends on
+ * `ulimit -s`. */
 static int run_command(const struct command *command, int count, char **words)
 {
     struct errand errand = {.command = command, .count = count, .words = words};

@@ -8,7 +8,7 @@
 #include "reload/reload.h"
 #include "system/system.h"
 
-enum { FILES_BESIDE = 1024 /* listeners, a script's own, ... */ };
+enum { FILES_BESIDE = 1024 /* for listeners, files that scripts open, ... */ };
 
 static void announce_blocks(const struct config *config)
 {
@@ -48,7 +48,7 @@ static void prepare_system(const struct config *config)
                  (unsigned long long)may_open, config->max_connections, (unsigned long long)files);
 }
 
-/* Where commands are taken. When nobody asked for it, a server does without rather than not serve. */
+/* Opens the admin address. If the address was not asked for and is not free, the server runs without it. */
 static bool open_admin(const struct options *options, const struct admin_command *commands,
                        struct admin **admin, struct error *error)
 {
@@ -99,7 +99,7 @@ int serve_main(int count, char **words)
         log_set_level(project.options.config.log);
         system_show_output();
         system_take_signals();
-        system_catch_hangup(NULL, NULL); /* until there is something to load anew */
+        system_catch_hangup(NULL, NULL); /* until there is a reloader */
         prepare_system(&project.options.config);
         project.program.serves = true;
         struct server *server = server_start(&project.options.config, &project.script, &error);

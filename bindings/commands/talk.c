@@ -12,9 +12,9 @@
 
 enum {
     PIECE = 65536,        /* bytes read or received at once */
-    UNSENT_MAX = 1 << 20, /* bytes; with more than this no line is taken up */
-    FIRST_MS = 3000,      /* nobody typed this: how long an answer is waited for at the end, */
-    QUIET_MS = 1000,      /* and how long another one */
+    UNSENT_MAX = 1 << 20, /* bytes; above this, no line is read */
+    FIRST_MS = 3000,      /* input from a pipe: how long to wait for the first answer at the end, */
+    QUIET_MS = 1000,      /* and for another one */
     TEXT_SIZE = 4096,
 };
 
@@ -44,17 +44,17 @@ struct talk {
     intptr_t socket;
     struct frame frame;
     struct frame_cursor cursor;
-    struct buffer typed;    /* lines that were not taken up yet */
-    struct buffer unsent;   /* packets, wrapped */
-    struct buffer received; /* what is not a whole packet yet */
+    struct buffer typed;    /* lines not taken up yet */
+    struct buffer unsent;   /* packets, with their framing */
+    struct buffer received; /* an incomplete packet */
     size_t scanned;         /* bytes of `typed` that hold no line end */
-    uint64_t lines;         /* taken up */
-    bool skipping;          /* the line is too long, the rest of it is dropped */
-    bool person;            /* the input is a terminal, */
-    bool marks;             /* and so is the output: what was received is marked */
+    uint64_t lines;         /* lines taken up */
+    bool skipping;          /* the line is too long: the rest of it is dropped */
+    bool person;            /* the input is a terminal */
+    bool marks;             /* the output is one, too: received packets are marked */
     bool cut;               /* a packet has come */
     bool typed_ended;
-    bool finished; /* everything was sent, and the server was told so; or it takes no more */
+    bool finished; /* all was sent and the server was told; or it accepts no more */
     bool over;
     int status; /* of the program */
 };
@@ -91,7 +91,7 @@ static void end_broken(struct talk *talk, const struct frame_cut *cut)
     end(talk, ERROR_INPUT);
 }
 
-/* Nothing more will be received. */
+/* Call it when nothing more will be received. */
 static void end_input(struct talk *talk)
 {
     char bytes[FRAME_BYTES_TEXT_MAX];
@@ -167,8 +167,7 @@ static bool receive_meanwhile(void *context)
 
 /* ---- to the server ---- */
 
-/* Nothing that the framing can carry is longer when typed: 4 characters a byte, a carriage return,
- * and the line end. */
+/* No line that the framing can carry is longer: 4 characters a byte, a carriage return, and the line end. */
 static size_t line_size_max(const struct talk *talk)
 {
     uint64_t packet_max = talk->frame.packet_max;
@@ -187,7 +186,7 @@ static void refuse_line(struct talk *talk, enum frame_fault fault, size_t size)
     talk->status = ERROR_USAGE;
 }
 
-/* The line's end is the byte behind it, which may be written to. */
+/* The line end is the byte after the line, and may be overwritten. */
 static void take_line(struct talk *talk, struct span line)
 {
     uint8_t header[FRAME_HEADER_MAX];
@@ -211,7 +210,7 @@ static void take_line(struct talk *talk, struct span line)
     }
 }
 
-/* A line whose end has not come. */
+/* Keeps a line that has no end yet. */
 static void keep_line(struct talk *talk, struct span line)
 {
     talk->scanned = line.size;
@@ -225,7 +224,7 @@ static void keep_line(struct talk *talk, struct span line)
     buffer_consume(&talk->typed, line.size);
 }
 
-/* False: there is no whole line. */
+/* Takes up the next line. False: there is no complete one. */
 static bool next_line(struct talk *talk)
 {
     struct span typed = buffer_bytes(&talk->typed);
@@ -251,7 +250,7 @@ static void send_unsent(struct talk *talk)
 {
     while (buffer_size(&talk->unsent) != 0) {
         ptrdiff_t sent = talk_send(talk->socket, buffer_bytes(&talk->unsent));
-        if (sent == TALK_LOST) { /* receiving still gives what came before, and then the reason */
+        if (sent == TALK_LOST) { /* receiving still gives earlier packets, then the reason */
             talk->finished = talk->typed_ended = true;
             buffer_consume(&talk->typed, buffer_size(&talk->typed));
             buffer_consume(&talk->unsent, buffer_size(&talk->unsent));
@@ -263,7 +262,7 @@ static void send_unsent(struct talk *talk)
     }
 }
 
-/* Afterwards a whole line waits in `typed` only if too much is unsent. */
+/* Afterwards, complete lines are left in `typed` only if too much is unsent. */
 static void send_lines(struct talk *talk)
 {
     size_t unsent;
@@ -328,8 +327,8 @@ struct request {
     const char *address, *framing, *max_packet;
 };
 
-/* The value of an option, which is the next word or stands behind an equals sign; NULL: there is
- * none. *at becomes the last word used. */
+/* The value of an option, which is the next word or follows an equals sign; NULL: there is none. *at becomes the
+ * last word used. */
 static const char *option_value(int count, char **words, int *at)
 {
     const char *equals = strchr(words[*at], '=');

@@ -1,5 +1,5 @@
-/* talk.h - `moonport talk`: a client for a person or a pipe. A line typed is a packet sent, a packet
- * received is a line printed. */
+/* talk.h - `moonport talk`: a client for a person or a pipe. Each line typed is sent as a packet, each packet
+ * received is printed as a line. */
 #ifndef MOONPORT_TALK_H
 #define MOONPORT_TALK_H
 
@@ -10,7 +10,7 @@
  * connect, or the connection was lost. */
 int talk_main(int count, char **words);
 
-/* A server that listens everywhere is reached here. */
+/* Replaces an address that means all interfaces with the loopback address. */
 void talk_prefer_loopback(struct address *address);
 
 #endif

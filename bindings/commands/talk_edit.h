@@ -1,7 +1,7 @@
-/* talk_edit.h - the line that a person types in a terminal, with a history. It stands below what is
- * printed, and stays whole. One for the process, which owns the terminal's mode while it is open.
+/* talk_edit.h - the line that a person types in a terminal, with a history. It is shown below the output, and
+ * stays whole. There is one for the process, which owns the terminal's mode while it is open.
  *
- * Built with libedit, or without: then none can be opened, and the terminal edits lines itself. */
+ * Without libedit in the build, none can be opened, and the terminal itself edits lines. */
 #ifndef MOONPORT_TALK_EDIT_H
 #define MOONPORT_TALK_EDIT_H
 
@@ -10,22 +10,22 @@
 
 struct talk_receiver;
 
-/* False if the standard input and output are no terminal that can move its cursor. */
+/* False if standard input or output is not a terminal that can move its cursor. */
 bool talk_edit_open(const struct talk_receiver *receiver);
-void talk_edit_close(void); /* the terminal is as it was before */
+void talk_edit_close(void); /* restores the terminal */
 
-/* Puts the line on the screen, where the cursor is in the first column; takes it off, and leaves the
- * cursor there. Twice is as good as once. */
+/* The first draws the line on the screen, with the cursor in the first column before; the second erases it, and
+ * leaves the cursor there. Calling either one twice does no harm. */
 void talk_edit_show(void);
 void talk_edit_hide(void);
 
-/* Reads keys, while there are any, until a line is entered: that is one, with its end, or its
- * beginning if it is longer than `size`; 0: none yet. TALK_ENDED (talk_system.h) at the end. */
+/* Reads keys while there are any, until a line is entered. Returns the bytes of the line with its end, or of its
+ * beginning if it is longer than `size`; 0: no line yet. TALK_ENDED (talk_system.h) at the end. */
 ptrdiff_t talk_edit_read(void *data, size_t size);
 
-bool talk_edit_has_more(void); /* it has read what talk_edit_read has not handed on yet */
+bool talk_edit_has_more(void); /* keys or lines have been read and not yet returned */
 
-/* To be called when a call of the system was interrupted: the window may have another size. */
+/* To be called when a system call was interrupted: the size of the window may have changed. */
 void talk_edit_interrupted(void);
 
 #endif

@@ -1,6 +1,6 @@
-/* libedit is told to return after each key (EL_UNBUFFERED), so that the caller waits for keys and for
- * the server at once. To take the line off the screen it is given a key of ours that empties the line:
- * it alone knows how many rows the line takes. */
+/* libedit returns after each key (EL_UNBUFFERED), so that the caller waits for keys and for the server at once.
+ * To erase the line from the screen, libedit is given a key of ours that empties the line: only libedit knows how
+ * many rows the line takes. */
 #include "commands/talk_edit.h"
 
 #include "commands/talk_system.h"
@@ -31,13 +31,13 @@ static struct {
     History *history;
     struct termios before; /* the terminal's mode */
     struct talk_receiver receiver;
-    mbstate_t partial; /* a character whose bytes have not all come */
-    bool shown;        /* the line is on the screen; while it is not, libedit's is empty, and */
-    wchar_t *kept;     /* this is it, NULL: "" */
+    mbstate_t partial; /* a character with bytes still missing */
+    bool shown;        /* the line is on the screen; otherwise libedit's line is empty, and */
+    wchar_t *kept;     /* this is the line; NULL: "" */
     int cursor;        /* in characters */
     uint8_t input[INPUT_SIZE];
-    struct span keys;      /* of the input, not used yet */
-    size_t pasted;         /* bytes of the keys that are one text: to be inserted at once */
+    struct span keys;      /* bytes of `input` not used yet */
+    size_t pasted;         /* bytes of the keys that are pasted text, inserted at once */
     struct buffer entered; /* lines, each with its end */
     bool ended;
 } editor;
@@ -52,11 +52,11 @@ static void on_change(int signal)
     if (signal == SIGWINCH) resized = 1;
 }
 
-/* The terminal must not be left without an echo. */
+/* Restores the terminal, which must not be left without echo. */
 static void on_end(int signal)
 {
     tcsetattr(STDIN_FILENO, TCSANOW, &editor.before);
-    raise(signal); /* SA_RESETHAND: now it is what it always was */
+    raise(signal); /* SA_RESETHAND: the default action is back */
 }
 
 static void handle_signals(void (*changed)(int), void (*ended)(int), int flags)
@@ -79,7 +79,7 @@ void talk_edit_interrupted(void)
         el_resize(editor.el);
         if (shown) talk_edit_show();
     }
-    if (continued) { /* a shell has had the terminal meanwhile, and left the cursor in the first column */
+    if (continued) { /* a shell has used the terminal, and left the cursor in the first column */
         continued = 0;
         el_set(editor.el, EL_PREP_TERM, 0);
         el_set(editor.el, EL_PREP_TERM, 1);
@@ -144,8 +144,8 @@ void talk_edit_show(void)
 
 /* ---- keys ---- */
 
-/* Below what libedit shows, which it shows again below that: it cannot be told to take that off within a
- * key. */
+/* Prints below the text that libedit shows; then libedit shows it again below that, because it cannot erase it
+ * while it waits within a key. */
 static bool receive_within_key(void)
 {
     fputs("\r\n\x1b[J", stdout);
@@ -154,8 +154,7 @@ static bool receive_within_key(void)
     return true;
 }
 
-/* For a key, or the rest of one: after ESC, in a search, of a character. Meanwhile the server may say
- * something. */
+/* Waits for a key, or for the rest of one: after ESC, in a search, of a character. Meanwhile packets may arrive. */
 static void await_key(void)
 {
     struct pollfd waits[] = {{.fd = STDIN_FILENO, .events = POLLIN},
@@ -188,7 +187,7 @@ static bool fill(void)
     return !editor.ended;
 }
 
-/* Takes a byte off the keys; true if it completes a character. Bytes that are none are dropped. */
+/* Takes a byte off the keys; true if it completes a character. Invalid bytes are dropped. */
 static bool take_character(wchar_t *character)
 {
     size_t size = mbrtowc(character, (const char *)editor.keys.data, 1, &editor.partial);
@@ -210,7 +209,8 @@ static bool is_control(uint8_t byte)
     return (byte < 0x20 && byte != '\t') || byte == 0x7f;
 }
 
-/* libedit lays the whole line out for each key, which a long text that is pasted would wait for. */
+/* Inserts pasted text at once: for each key libedit would lay out the whole line anew, which is slow for a long
+ * text. */
 static unsigned char paste(EditLine *el, int key)
 {
     wchar_t text[INPUT_SIZE + 1];
@@ -229,7 +229,7 @@ static void remember(const char *line)
     if (*line != '\0') history(editor.history, &event, H_ENTER, line);
 }
 
-/* A line entered is printed once more, as text: then it may scroll away. */
+/* An entered line is printed once more, as text, so that it may scroll away. */
 static unsigned char enter(EditLine *el, int key)
 {
     const LineInfo *line = el_line(el);
@@ -246,7 +246,7 @@ static unsigned char enter(EditLine *el, int key)
     return CC_REFRESH;
 }
 
-/* ^D: the end, or the character under the cursor goes. */
+/* ^D: in an empty line the end of the input, otherwise deletes the character under the cursor. */
 static unsigned char end_or_delete(EditLine *el, int key)
 {
     const LineInfoW *line = el_wline(el);
@@ -314,9 +314,9 @@ ptrdiff_t talk_edit_read(void *data, size_t size)
     return TALK_ENDED;
 }
 
-/* ---- its life ---- */
+/* ---- opening and closing ---- */
 
-/* In the locale of a system that has none, only ASCII could be typed. */
+/* Without a locale only ASCII could be typed, so this chooses one. */
 static void choose_locale(void)
 {
     const char *chosen = setlocale(LC_CTYPE, "");

@@ -33,7 +33,7 @@ intptr_t talk_connect(const struct address *address, struct error *error)
         error_set(error, ERROR_SYSTEM, "%s%s", strerror(number), advice(number));
         return -1;
     }
-    setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a unix socket declines */
+    setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails on a unix socket */
     return handle;
 }
 
@@ -117,6 +117,6 @@ unsigned talk_wait(intptr_t socket, unsigned wanted, int timeout_ms)
     if ((waits[0].revents & ~POLLOUT) != 0) come |= TALK_RECEIVED;
     if ((waits[0].revents & POLLOUT) != 0) come |= TALK_SENDABLE;
     if (waits[1].revents != 0 || has_line) come |= TALK_TYPED;
-    if ((come & TALK_RECEIVED) != 0) talk_edit_hide(); /* it will be printed */
+    if ((come & TALK_RECEIVED) != 0) talk_edit_hide(); /* packets will be printed */
     return come;
 }

@@ -12,10 +12,10 @@ static int hex_digit(uint8_t character)
     return -1;
 }
 
-/* What has an escape of one letter. */
+/* Bytes that have an escape of one letter. */
 static const char letters[] = "nrt\\", meanings[] = "\n\r\t\\";
 
-/* The byte that the front of the line stands for; returns the characters it took. */
+/* Reads the byte that the front of the line stands for; returns the characters it took. */
 static size_t read_byte(struct span line, uint8_t *byte)
 {
     *byte = line.data[0];
@@ -46,10 +46,10 @@ struct span talk_unescape(struct span line)
     return span_first(line, size);
 }
 
-/* The character at the front (RFC 3629, sections 3 and 4); returns its bytes, 0 if it is none. */
+/* Decodes the character at the front (RFC 3629, sections 3 and 4); returns its bytes, 0 if it is invalid. */
 static size_t decode(struct span bytes, uint32_t *code)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* shorter forms would do below */
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* a shorter form exists below */
     uint8_t first = bytes.data[0];
     *code = first;
     if (first < 0x80) return 1;
@@ -65,8 +65,8 @@ static size_t decode(struct span bytes, uint32_t *code)
     return *code < least[size] || surrogate || *code > 0x10ffff ? 0 : size;
 }
 
-/* Characters that are seen, and that leave alone how others are seen. The ranges are Unicode's
- * controls, and its format characters without the joiners, which words and emoji are made with. */
+/* Is the character visible, and does it leave alone how others are shown? The ranges are Unicode's controls, and
+ * its format characters except the joiners, which words and emoji need. */
 static bool printable(uint32_t code)
 {
     static const struct {
@@ -82,7 +82,7 @@ static bool printable(uint32_t code)
     return true;
 }
 
-/* One character, or the byte at the front if it is none; returns the packet's bytes it took. */
+/* Shows one character, or the byte at the front if that is invalid; returns how many bytes of the packet it took. */
 static size_t show_one(struct span packet, char *text, size_t *text_size)
 {
     static const char digits[] = "0123456789abcdef";

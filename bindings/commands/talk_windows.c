@@ -1,5 +1,5 @@
-/* Bytes of a console, a pipe or a file can only be waited for by reading them: a thread of its own
- * reads ahead what is typed, one piece at a time. */
+/* The only way to wait for bytes of a console, a pipe or a file is to read them: a thread reads ahead, one piece
+ * at a time. */
 #include "commands/talk_system.h"
 
 #include "base/socket_windows.h"
@@ -13,7 +13,7 @@ enum { END_KEY = 0x1a };
 
 static struct {
     HANDLE input;
-    HANDLE come, taken; /* events: the piece is the thread's, or the other's */
+    HANDLE come, taken; /* events: the piece belongs to talk_read, or to the thread */
     DWORD size, done;   /* bytes; 0 of them: the input has ended */
     char bytes[PIECE];
 } typed;
@@ -50,7 +50,7 @@ intptr_t talk_connect(const struct address *address, struct error *error)
     }
     setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on);
     socket_event = CreateEventW(NULL, TRUE, FALSE, NULL);
-    WSAEventSelect(handle, socket_event, FD_READ | FD_WRITE | FD_CLOSE); /* it does not block now */
+    WSAEventSelect(handle, socket_event, FD_READ | FD_WRITE | FD_CLOSE); /* makes it nonblocking */
     return (intptr_t)handle;
 }
 
@@ -103,7 +103,7 @@ void talk_terminal_close(void)
 {
 }
 
-/* A console's characters as UTF-8; the end key ends the input where a line would begin. */
+/* Reads a console's characters as UTF-8; the end key at the beginning of a line ends the input. */
 static DWORD read_console(void)
 {
     WCHAR text[CONSOLE_PIECE];
@@ -158,7 +158,7 @@ ptrdiff_t talk_read(void *data, size_t size)
 
 /* ---- waiting ---- */
 
-/* What of it has come by now. */
+/* Which of `wanted` have happened? */
 static unsigned look(SOCKET socket, unsigned wanted)
 {
     fd_set readable, writable;
@@ -183,7 +183,7 @@ unsigned talk_wait(intptr_t socket, unsigned wanted, int timeout_ms)
     uint64_t begun_ms = GetTickCount64();
     HANDLE events[] = {socket_event, typed.come};
     for (;;) {
-        WSAResetEvent(socket_event); /* before looking, so that what comes after that is noticed */
+        WSAResetEvent(socket_event); /* before looking, so that later events are noticed */
         unsigned come = look((SOCKET)socket, wanted);
         uint64_t waited_ms = GetTickCount64() - begun_ms;
         if (come != 0 || (timeout_ms >= 0 && waited_ms >= (uint64_t)timeout_ms)) return come;

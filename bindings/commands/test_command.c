@@ -26,7 +26,7 @@ struct tally {
     int passed, failed;
 };
 
-/* The lines of an error below its test. */
+/* Prints the lines of an error below its test. */
 static void print_indented(const char *text)
 {
     fputs("        ", stdout);

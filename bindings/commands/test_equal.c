@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 32, DEPTH_SHOWN = 4, TEXT_SIZE = 700 /* two of them fit into an error */ };
+enum { DEPTH_MAX = 32, DEPTH_SHOWN = 4, TEXT_SIZE = 700 /* two fit into an error */ };
 
 /* ---- comparing ---- */
 
 static bool same(lua_State *L, int one, int other, int depth);
 
-/* Has the table at `other` all that is in the one at `one`, and how much is that? */
+/* Does the table at `other` contain everything in the one at `one`? *count: how many fields `one` has. */
 static bool contains(lua_State *L, int one, int other, int depth, size_t *count)
 {
     *count = 0;
@@ -74,7 +74,7 @@ static void put_text(struct text *text, const char *bytes)
     put(text, bytes, strlen(bytes));
 }
 
-/* As in Lua's source, so that what cannot be seen is seen. */
+/* As in Lua source, so that invisible characters are visible. */
 static void put_string(struct text *text, const char *bytes, size_t size)
 {
     char escaped[8];
@@ -121,7 +121,7 @@ static void put_key(lua_State *L, int index, struct text *text)
     put_text(text, " = ");
 }
 
-/* Its list first, then the rest. */
+/* The list part first, then the rest. */
 static void put_table(lua_State *L, int index, struct text *text, int depth)
 {
     int count = (int)lua_rawlen(L, index);

@@ -4,8 +4,8 @@
 
 #include "lua/compat.h"
 
-/* test.equal(actual, expected): raises an error that shows both where they differ. Tables are compared
- * by what is in them, without asking metatables. */
+/* test.equal(actual, expected): raises an error that shows both where they differ. Tables are compared by their
+ * contents, without metamethods. */
 int test_equal(lua_State *L);
 
 #endif

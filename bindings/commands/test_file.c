@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* The test's environment: its own, behind it the script's. */
+/* The test's environment: its own globals, and behind them the script's. */
 struct loading {
     struct testing *testing;
     const struct project *project;
@@ -44,10 +44,10 @@ static int push_traceback(lua_State *L)
     struct lua_text room;
     luaL_tolstring(L, -1, NULL);
     luaL_traceback(L, testing->L, lua_text_plain(L, -1, &room), 0);
-    return lua_error(L); /* for runtime_try to take */
+    return lua_error(L); /* caught by state_try */
 }
 
-/* Runs the function that is on the coroutine, and does what it asks for. */
+/* Runs the function on the coroutine, and does what it asks for. */
 static bool run(struct testing *testing, struct error *error)
 {
     struct runtime *runtime = testing->runtime;
@@ -57,7 +57,7 @@ static bool run(struct testing *testing, struct error *error)
         int status = compat_resume(testing->L, runtime->state.L, arguments, &results);
         bool interrupted = overtime_end(&runtime->state.overtime, testing->L);
         if (status == LUA_OK) return true;
-        if (interrupted && status == LUA_YIELD) /* the hook did: the error is still to be raised */
+        if (interrupted && status == LUA_YIELD) /* the hook did: the error must be raised */
             lua_pushstring(testing->L, runtime->state.overtime.text);
         if (interrupted || status != LUA_YIELD)
             return state_try(&runtime->state, push_traceback, testing, error);
@@ -71,7 +71,7 @@ static bool run(struct testing *testing, struct error *error)
     }
 }
 
-/* The file first, which says what tests there are; then the one that is wanted. */
+/* Runs the file, which defines the tests, and then the wanted one. */
 static bool run_file(struct testing *testing, const struct project *project,
                      const struct source_file *file, struct error *error)
 {
@@ -99,7 +99,7 @@ static struct offline *open_server(struct testing *testing, struct project *proj
     return offline;
 }
 
-/* A handler's failure fails the test, or is perhaps the reason why it has failed. */
+/* Reports a handler's failure: it fails the test, or may be the reason why the test failed. */
 static bool tell_witness(const struct testing *testing, bool fine, struct error *error)
 {
     const struct error inner = *error;

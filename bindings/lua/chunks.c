@@ -1,10 +1,11 @@
-/* load, loadfile and dofile, whose code has the globals of the generation that calls them. */
+/* load, loadfile and dofile: the code that they load has the globals of the generation that calls them. */
 #include "lua/modules.h"
 
 enum { CHUNK_GLOBALS = 2, CHUNK_ORIGINAL };
 
-/* load(chunk [, name [, mode [, environment]]]): text, unless the mode asks for more. Wrong arguments are told here
- * and below: an error of Lua's own would know neither its name nor where it was called. */
+/* load(chunk [, name [, mode [, environment]]]): text only, unless the mode allows more. Arguments are checked
+ * here and below, because an error from Lua's own function would name neither the function nor the place of the
+ * call. */
 static int load(lua_State *L)
 {
     luaL_optstring(L, 3, NULL);
@@ -45,7 +46,7 @@ static int did(lua_State *L, int status, lua_KContext context)
     return lua_gettop(L) - 1;
 }
 
-/* dofile([name]), which may wait as Lua's may */
+/* dofile([name]): the file may wait, as with Lua's */
 static int do_file(lua_State *L)
 {
     const char *name = luaL_optstring(L, 1, NULL);
@@ -56,7 +57,7 @@ static int do_file(lua_State *L)
     return did(L, LUA_OK, 0);
 }
 
-/* In the place of the function in the globals, if there is one. */
+/* Replaces the function in the globals, if there is one. */
 static void replace(lua_State *L, struct state *state, int globals, const char *name,
                     lua_CFunction function)
 {
@@ -76,7 +77,7 @@ void chunks_open(lua_State *L, struct state *state, int globals)
     replace(L, state, globals, "load", load);
     replace(L, state, globals, "loadfile", load_file);
     replace(L, state, globals, "dofile", do_file);
-    environment_push_raw(L, globals, "loadstring"); /* LuaJIT's name for a part of load */
+    environment_push_raw(L, globals, "loadstring"); /* in LuaJIT, load for strings only */
     if (!lua_isnil(L, -1)) {
         environment_push_raw(L, globals, "load");
         lua_setfield(L, globals, "loadstring");

@@ -15,25 +15,25 @@
  * with 5.4.4 on x86-64, string.gsub with a function that calls it again takes most: 424 KiB. The rest is for
  * sanitizers, and for modules in C. */
 #define COMPAT_STACK_SIZE ((size_t)8 << 20)
-/* A coroutine that is closed begins to count anew, wherever that is done: not where more than this is taken already. */
+/* Closing a coroutine starts that count again, so it is refused where more than this is already taken. */
 #define COMPAT_STACK_NESTED ((size_t)4 << 20)
-/* Errors out of finalizers are warnings. */
+/* Errors in finalizers are warnings. */
 #define COMPAT_WARNS 1
-/* A coroutine that failed, or that is given up, can be used again. */
+/* A coroutine that failed, or was ended while it waited, can be used again. */
 #define COMPAT_REUSES_COROUTINES 1
-/* A hook is one coroutine's own, not the whole state's. */
+/* A hook belongs to one coroutine, not to the whole state. */
 #define COMPAT_HOOK_PER_COROUTINE 1
-/* Memory that is refused is an error like others, and before it all garbage is collected. */
+/* Lua copes with an allocation that is refused: it collects all garbage, and then raises an error. */
 #define COMPAT_TAKES_REFUSAL 1
-/* string.rep repeats an empty text as often as it is told. */
+/* string.rep with an empty text loops as often as it is told to. */
 #define COMPAT_REPEATS_NOTHING 1
-#define COMPAT_SEARCHER_LINE "" /* before what a searcher answers */
-#define COMPAT_OR_COMPILED ""   /* what else no hook reaches */
+#define COMPAT_SEARCHER_LINE "" /* before the text that a searcher returns */
+#define COMPAT_OR_COMPILED ""   /* other code that no hook reaches */
 #define COMPAT_LUA_NAME LUA_RELEASE
 
 #define COMPAT_SEARCHERS "searchers" /* in `package` */
 
-/* As we want it, whatever a script has made of it. */
+/* Sets the collector's mode and parameters, which a script may have changed. */
 static inline void compat_collector(lua_State *L)
 {
     lua_gc(L, LUA_GCGEN, 20, 100);
@@ -44,20 +44,21 @@ static inline int compat_resume(lua_State *L, lua_State *from, int arguments, in
     return lua_resume(L, from, arguments, results);
 }
 
-/* Closes its variables. Not LUA_OK: an error, theirs or the one that it has ended with, is left on it. */
+/* Closes its variables. If the result is not LUA_OK, an error is left on it: that of a __close metamethod, or the
+ * one that ended it. */
 static inline int compat_reset(lua_State *L)
 {
     return lua_resetthread(L);
 }
 
-/* Gives the chunk on the top of the stack the table at `index` for its globals. */
+/* Makes the table at `index` the globals of the chunk on the top of the stack. */
 static inline void compat_set_environment(lua_State *L, int index)
 {
     lua_pushvalue(L, index);
-    if (lua_setupvalue(L, -2, 1) == NULL) lua_pop(L, 1); /* code in bytes that has none */
+    if (lua_setupvalue(L, -2, 1) == NULL) lua_pop(L, 1); /* bytecode that uses no globals */
 }
 
-/* Calls the function with the pointer; an error is left on the stack, and not LUA_OK returned. */
+/* Calls the function with the pointer. If the result is not LUA_OK, an error is left on the stack. */
 static inline int compat_protected(lua_State *L, lua_CFunction function, void *pointer)
 {
     lua_pushcfunction(L, function);
@@ -65,15 +66,15 @@ static inline int compat_protected(lua_State *L, lua_CFunction function, void *p
     return lua_pcall(L, 1, 0, 0);
 }
 
-/* What os.execute returns of what system() has. */
+/* Pushes the results of os.execute for the status that system() returned. */
 static inline int compat_executed(lua_State *L, int status)
 {
     return luaL_execresult(L, status);
 }
 
-/* A C function can call a handler that waits. */
+/* A C function can call a function that waits. */
 #define COMPAT_CALLS_WAITING 1
-/* A state takes any allocator, which then knows all of its blocks. */
+/* A state accepts any allocator, which then knows all of its blocks. */
 #define COMPAT_TAKES_ALLOCATOR 1
 
 static inline lua_State *compat_newstate(lua_Alloc allocate, void *state)
@@ -81,7 +82,7 @@ static inline lua_State *compat_newstate(lua_Alloc allocate, void *state)
     return lua_newstate(allocate, state);
 }
 
-/* Whose functions run in a state: a word beside each of its threads, copied when they are made. */
+/* The owner of a state: a word beside each of its threads, copied when they are made. */
 static inline void compat_set_owner(lua_State *L, void *owner)
 {
     *(void **)lua_getextraspace(L) = owner;
@@ -92,7 +93,7 @@ static inline void *compat_owner(lua_State *L)
     return (void *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)1);
 }
 
-/* An error out of a hook has ended this coroutine: no hook runs in it any more, whatever is done to it. The
+/* An error raised by a hook has ended this coroutine: from now on no hook runs in it, whatever is done to it. The
  * mark is the lowest bit of the owner's address. */
 static inline void compat_mark_interrupted(lua_State *L)
 {
@@ -108,16 +109,16 @@ static inline bool compat_was_interrupted(lua_State *L)
 
 #include <luajit.h>
 
-/* LuaJIT counts no levels of C functions: a recursion through them ends where the stack of its coroutine does,
- * at 65,500 slots. Measured on x86-64, string.gsub takes most until then: 6,581 levels and 57 MiB (its buffer is
- * 8 KiB). Each coroutine in another one begins anew: where more than COMPAT_STACK_NESTED is taken already,
- * none is resumed (coroutines.c). Pages that nobody touches take no memory. */
+/* LuaJIT does not count levels of C functions: a recursion through them ends when the stack of its coroutine is
+ * full, at 65,500 slots. Measured on x86-64, string.gsub takes most until then: 6,581 levels and 57 MiB (its
+ * buffer is 8 KiB). Each coroutine inside another one starts again: where more than COMPAT_STACK_NESTED is
+ * already taken, none is resumed (coroutines.c). Pages that are never touched take no memory. */
 #define COMPAT_STACK_NESTED ((size_t)16 << 20)
 #define COMPAT_STACK_SIZE ((size_t)80 << 20)
 #define COMPAT_WARNS 0
 #define COMPAT_REUSES_COROUTINES 0
 #define COMPAT_HOOK_PER_COROUTINE 0
-#define COMPAT_TAKES_REFUSAL 0 /* code that it has compiled crashes */
+#define COMPAT_TAKES_REFUSAL 0 /* compiled code crashes */
 #define COMPAT_REPEATS_NOTHING 0
 #define COMPAT_SEARCHER_LINE "\n\t"
 #define COMPAT_OR_COMPILED ", or in a loop that LuaJIT has compiled"
@@ -126,7 +127,7 @@ static inline bool compat_was_interrupted(lua_State *L)
 static inline void compat_set_owner(lua_State *L, void *owner)
 {
     (void)L;
-    (void)owner; /* its functions have it as their first upvalue */
+    (void)owner; /* each function has it as its first upvalue */
 }
 
 static inline void *compat_owner(lua_State *L)
@@ -173,7 +174,7 @@ static inline int compat_protected(lua_State *L, lua_CFunction function, void *p
     return lua_cpcall(L, function, pointer);
 }
 
-#define COMPAT_TAKES_ALLOCATOR 0 /* its own is part of the state, and as fast as one can be */
+#define COMPAT_TAKES_ALLOCATOR 0 /* its own is fast, and part of the state */
 
 static inline lua_State *compat_newstate(lua_Alloc allocate, void *state)
 {
@@ -204,7 +205,7 @@ static inline void *compat_newuserdata(lua_State *L, size_t size)
     ((index) > 0 || (index) <= LUA_REGISTRYINDEX ? (index) : lua_gettop(L) + (index) + 1)
 #define lua_rawlen(L, index) lua_objlen(L, index)
 
-/* As Lua 5.4's, and like it not through the global tostring, which a script may have replaced. */
+/* As in Lua 5.4, this does not use the global tostring, which a script may have replaced. */
 static inline const char *luaL_tolstring(lua_State *L, int index, size_t *size)
 {
     if (luaL_callmeta(L, index, "__tostring")) {
@@ -237,7 +238,7 @@ static inline int compat_push(lua_State *L)
     return 0;
 }
 
-/* Pushes a string on the coroutine `to`. False: there is no memory for it, the error is on L. */
+/* Pushes a string on the coroutine `to`. False: there is no memory for it, and the error is on L. */
 static inline bool compat_push_bytes(lua_State *L, lua_State *to, const void *data, size_t size)
 {
     struct compat_bytes bytes = {.to = to, .data = data, .size = size};

@@ -1,4 +1,4 @@
-/* Makes a function of a file of the source. */
+/* Compiles a file of the source. */
 #include "lua/compile.h"
 
 int environment_compile(lua_State *L, const struct source *source, const struct source_file *file,

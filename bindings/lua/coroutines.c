@@ -1,16 +1,16 @@
-/* xpcall, coroutine.resume, wrap and close, as Lua has them, but so that overtime.c knows which coroutine
- * runs: a hook is one coroutine's own. (Of LuaJIT's it is not; there resume and wrap look at what is left of the
- * thread's stack.) */
+/* xpcall, coroutine.resume, wrap, close and status. They work as in Lua, and also tell overtime.c which coroutine
+ * runs, because a hook belongs to one coroutine. (In LuaJIT it belongs to the state; there, resume and wrap only
+ * check how much of the thread's stack is left.) */
 #include "lua/library.h"
 
-/* A state on another one's stack takes some of the thread's, and Lua does not count that. */
+/* A coroutine that is resumed takes some of the thread's stack, which Lua does not count. */
 static bool has_stack(lua_State *L)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     return (intptr_t)(state_of(L)->stack_base - here) < (intptr_t)COMPAT_STACK_NESTED;
 }
 
-/* Puts the function in the place of the table's, which is its second upvalue. */
+/* Replaces a function of the table on the top of the stack; the old one becomes the second upvalue. */
 static void wrap_function(struct state *state, const char *name, lua_CFunction function)
 {
     lua_State *L = state->L;
@@ -22,22 +22,22 @@ static void wrap_function(struct state *state, const char *name, lua_CFunction f
 
 #if COMPAT_HOOK_PER_COROUTINE
 
-/* Handlers run beside the main state, not on its stack: to Lua it looks like a coroutine that can be
- * resumed, or closed. A script gets hold of it where the server calls a metamethod. */
+/* Handlers run beside the main state, not on its stack, so to Lua the main state looks like a coroutine that can
+ * be resumed or closed. A script can get hold of it where the server calls a metamethod. */
 static bool is_main(lua_State *L, const lua_State *of)
 {
     return of == state_of(L)->L;
 }
 
-/* It runs, or what runs was called from it. */
+/* It runs, or the running code was called from it. */
 static bool is_active(lua_State *L, lua_State *of)
 {
     lua_Debug at;
     return of == L || is_main(L, of) || (lua_status(of) == LUA_OK && lua_getstack(of, 0, &at) != 0);
 }
 
-/* Hands over to the coroutine with `arguments` values that are on the top of L. Returns how many
- * came back on L, or -1 with an error there. */
+/* Resumes the coroutine with the `arguments` values on the top of L. Returns how many results are on L, or -1
+ * with an error there. */
 static int enter(struct state *state, lua_State *L, lua_State *to, int arguments)
 {
     int results = 0;
@@ -77,8 +77,8 @@ static int resume(lua_State *L)
     return results >= 0 ? results + 1 : 2;
 }
 
-/* Closes its variables with __close: what they do runs on the coroutine itself. Returns a status of Lua's; no
- * error is raised. */
+/* Closes its variables; their __close metamethods run on the coroutine itself. Returns a status of Lua's and
+ * raises no error. */
 static int reset(struct state *state, lua_State *L, lua_State *to)
 {
     overtime_enter(&state->overtime, to);
@@ -96,7 +96,7 @@ static int call_wrapped(lua_State *L)
     struct state *state = state_of(L);
     bool failed = status != LUA_OK && status != LUA_YIELD;
     if (failed && has_stack(L) && !overtime_is_raised(&state->overtime) &&
-        !compat_was_interrupted(to)) { /* its variables are closed */
+        !compat_was_interrupted(to)) { /* its variables must be closed */
         lua_pop(L, 1);
         reset(state, L, to);
         lua_xmove(to, L, 1);
@@ -127,7 +127,8 @@ static int refuse_close(lua_State *L, const char *why)
     return 2;
 }
 
-/* coroutine.close(co), not through Lua's own: an error of that one's would come between entering and leaving. */
+/* coroutine.close(co). It does not call Lua's own, which may raise an error between overtime_enter and
+ * overtime_leave. */
 static int close(lua_State *L)
 {
     lua_State *to = lua_tothread(L, 1);
@@ -161,8 +162,8 @@ static int tell_status(lua_State *L)
 
 /* ---- xpcall ---- */
 
-/* An interruption meets no message handler: no hook would reach it if it looped, nor what a C function that
- * is one calls. */
+/* The error of an interruption is not given to the message handler: no hook could interrupt that if it looped,
+ * nor code that it calls if it is a C function. */
 static int handle_message(lua_State *L)
 {
     lua_settop(L, 1);
@@ -203,7 +204,7 @@ static lua_CFunction function_at(lua_State *of, int level)
     return function;
 }
 
-/* Around a message handler; and Lua's xpcall, which ours calls. */
+/* Hides handle_message, and Lua's xpcall, which call_protected calls. */
 bool coroutines_hide(lua_State *of, int level)
 {
     lua_CFunction function = function_at(of, level);

@@ -7,8 +7,8 @@
 
 /* ---- copies ---- */
 
-/* Puts a copy in the place of the table on the top of the stack; in it are copies of all tables that it
- * leads to. `seen`: table -> its copy. */
+/* Replaces the table on the top of the stack with a copy, in which all tables that it leads to are copies too.
+ * `seen`: table -> its copy. */
 static void copy_deeply(lua_State *L, int seen)
 {
     luaL_checkstack(L, 8, "too many tables within each other");
@@ -44,7 +44,7 @@ void environment_open(struct state *state)
     environment_put_closet(L, state, CLOSET_OUTSIDE);
 }
 
-/* Of the table on the top of the stack, and of those in it. */
+/* Notes the C functions in the table on the top of the stack, and in the tables in it down to `depth`. */
 static void note_public(lua_State *L, int public, int depth)
 {
     lua_pushnil(L);
@@ -60,7 +60,7 @@ static void note_public(lua_State *L, int public, int depth)
     }
 }
 
-/* What the state has only once and scripts may change: as it is now. */
+/* Keeps what the state has only once and scripts may change, as it is now. */
 static void keep_singles(lua_State *L, const struct state *state)
 {
     lua_newtable(L);
@@ -131,8 +131,8 @@ void environment_seal(struct state *state)
 
 /* ---- one generation's ---- */
 
-/* A global that modules from outside have defined; not one that there is from the beginning, which the script
- * has taken away then. */
+/* Finds a global that modules from outside have defined. Not one that was there from the beginning: if that is
+ * missing, the script has removed it. */
 static int find_behind(lua_State *L)
 {
     lua_settop(L, 2);
@@ -155,7 +155,7 @@ static void show_globals_behind(lua_State *L, struct state *state, int globals)
     lua_setmetatable(L, globals);
 }
 
-/* Of strings: its methods are those of the generation's library. */
+/* Makes the metatable of strings, whose methods are those of the generation's own library. */
 static void set_metatables(lua_State *L, const struct state *state, int record, int globals)
 {
     lua_newtable(L);
@@ -211,7 +211,8 @@ static void push_record(lua_State *L, struct state *state, struct source *source
     environment_share_additions(L, state);
 }
 
-/* What all generations share is at least as it was when a new one is loaded. */
+/* Restores what all generations share before a new one is loaded: fields that were changed or removed are as they
+ * were, added ones stay. */
 static void restore_files(lua_State *L, const struct state *state)
 {
     luaL_getmetatable(L, LUA_FILEHANDLE);

@@ -1,22 +1,22 @@
 /* environment.h - what one generation of scripts sees: globals, libraries and modules of its own.
  *
- * Lua's libraries are copied for each generation from what they were before any script ran; `package`,
- * `require` and `load` are made for it. What a Lua state has only once (the metatables of strings and
- * other values, what C finds in the registry, the collector's mode) is put in place when a call of
- * another generation begins: that generation is the one that is shown.
+ * Each generation gets copies of Lua's libraries as they were before any script ran, and its own `package`,
+ * `require` and `load`. A Lua state has some things only once: the metatables of strings and other values, what C
+ * finds in the registry, the collector's mode. These are exchanged when a call of another generation begins; the
+ * generation whose things are in place is the one that is shown.
  *
- * What it consists of is in environment_record.h. */
+ * environment_record.h lists what it consists of. */
 #ifndef MOONPORT_ENVIRONMENT_H
 #define MOONPORT_ENVIRONMENT_H
 
 #include "lua/environment_record.h"
 
-/* The first makes the closet, before there are libraries; the second takes down what they are once all
- * is there. May raise an error. */
+/* The first makes the closet, before there are libraries. The second records the libraries once all of them are
+ * there. Both may raise an error. */
 void environment_open(struct state *state);
 void environment_seal(struct state *state);
 
-/* Makes one for scripts of this source; it is in the state's list. May raise an error. */
+/* Makes an environment for scripts of this source and puts it in the state's list. May raise an error. */
 struct environment *environment_make(lua_State *L, struct state *state, struct source *source,
                                      uint64_t generation);
 void environment_drop(struct state *state, struct environment *environment);

@@ -18,7 +18,7 @@ void environment_push_box(lua_State *L, struct source *source, uint64_t serial)
     struct box *box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = (struct box){.source = NULL};
     luaL_newmetatable(L, BOX_META);
-    lua_pushcfunction(L, release_box); /* each time: the first may have found no memory for it */
+    lua_pushcfunction(L, release_box); /* each time: memory may have run out before */
     lua_setfield(L, -2, "__gc");
     lua_pushliteral(L, "source");
     lua_setfield(L, -2, "__metatable");
@@ -82,7 +82,7 @@ void environment_share_additions(lua_State *L, const struct state *state)
     environment_push_closet(L, state, CLOSET_GLOBALS);
     int own = record + 1, base = record + 2, first = record + 3;
     lua_pushnil(L);
-    while (lua_next(L, first) != 0) { /* a library as it was at first, by its name */
+    while (lua_next(L, first) != 0) { /* by name: a library as it was at first */
         int name = first + 1, was = first + 2;
         lua_pushvalue(L, name);
         lua_rawget(L, own);

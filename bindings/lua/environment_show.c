@@ -1,4 +1,4 @@
-/* What a Lua state has only once is put in place for one generation or another. */
+/* Exchanges what a Lua state has only once when another generation is shown. */
 #include "lua/environment.h"
 
 #include <assert.h>
@@ -15,7 +15,7 @@ static int nothing(lua_State *L)
     return 0;
 }
 
-/* A value of the type that this metatable is of. */
+/* Pushes a value of the type that has this metatable. */
 static void push_example(lua_State *L, int metatable)
 {
     switch (metatable) {
@@ -29,14 +29,14 @@ static void push_example(lua_State *L, int metatable)
     }
 }
 
-/* It is being loaded, or waits for its turn: perhaps it never runs. */
+/* It is being loaded, or is loaded and not in force yet: perhaps it will never be. */
 static bool is_ahead(const struct state *state, const struct environment *environment)
 {
     return state->live != NULL && environment->serial > state->live->serial;
 }
 
-/* What is assigned to server.state is every generation's; but by code that may be refused still, only its
- * own. */
+/* A value assigned to server.state is for all generations, but if the code that assigned it may still be refused,
+ * for its own generation only. */
 static void take_out_state(lua_State *L, const struct state *state, int record, bool ahead)
 {
     lua_rawgeti(L, record, RECORD_SERVER);
@@ -58,7 +58,8 @@ static void take_out_state(lua_State *L, const struct state *state, int record, 
     lua_pop(L, 1);
 }
 
-/* Once the code of this generation runs, take_out_state makes what its main.lua has assigned all others'. */
+/* Once the code of this generation is in force, take_out_state gives what its main.lua has assigned to all
+ * others. */
 static void push_state(lua_State *L, const struct state *state, int record)
 {
     environment_push_closet(L, state, CLOSET_STATE);
@@ -96,7 +97,7 @@ static void put_in(lua_State *L, struct state *state, int record)
         lua_rawgeti(L, record, RECORD_METATABLES + i);
         if (lua_getmetatable(L, -2) == 0) lua_pushnil(L);
         bool same =
-            lua_rawequal(L, -1, -2) != 0; /* LuaJIT forgets what it has compiled at each change */
+            lua_rawequal(L, -1, -2) != 0; /* LuaJIT drops all compiled code at each change */
         lua_pop(L, 1);
         if (same)
             lua_pop(L, 1);

@@ -1,5 +1,5 @@
-/* What LuaJIT has of Lua 5.1 for the globals of a function, a thread or a module: those of the generation that
- * asks. The thread's own are the base's, which all generations share. */
+/* Lua 5.1's functions for the globals of a function, a thread or a module, as LuaJIT has them. They work on the
+ * globals of the generation that calls them; the thread's own globals are the base, which all generations share. */
 #include "lua/modules.h"
 
 #if LUA_VERSION_NUM < 502
@@ -11,8 +11,8 @@ static void push_globals(lua_State *L)
     modules_push_own(L, RECORD_GLOBALS);
 }
 
-/* Puts the globals of the function, thread or userdata on the top of the stack in its place; in C, all of these
- * have the thread's. */
+/* Replaces the function, thread or userdata on the top of the stack with its globals. C functions, threads and
+ * userdata have the generation's. */
 static void take_globals_of(lua_State *L)
 {
     if (lua_isfunction(L, -1) && !lua_iscfunction(L, -1))
@@ -42,7 +42,7 @@ static int get_fenv(lua_State *L)
     return 1;
 }
 
-/* Gives the function on the top of the stack the table at `index`. */
+/* Makes the table at `index` the globals of the function on the top of the stack. */
 static void set_globals_of(lua_State *L, int index)
 {
     if (lua_iscfunction(L, -1))
@@ -51,7 +51,7 @@ static void set_globals_of(lua_State *L, int index)
     lua_setfenv(L, -2);
 }
 
-/* setfenv(function or level, table): 0 would be the thread, on which other generations run as well */
+/* setfenv(function or level, table): level 0 would be the thread, on which other generations run as well */
 static int set_fenv(lua_State *L)
 {
     luaL_checktype(L, 2, LUA_TTABLE);
@@ -81,7 +81,7 @@ static int get_any_fenv(lua_State *L)
 
 /* ---- modules ---- */
 
-/* Of the module at `module`. */
+/* Sets the fields that tell the name of the module at `module`. */
 static void name_module(lua_State *L, int module, const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -93,7 +93,7 @@ static void name_module(lua_State *L, int module, const char *name)
     lua_setfield(L, module, "_PACKAGE");
 }
 
-/* Pushes package.loaded[name], or the global table of that name, which is made if there is none. */
+/* Pushes package.loaded[name] or the global table of that name; makes the latter if there is neither. */
 static void push_named(lua_State *L, const char *name)
 {
     modules_push_own(L, RECORD_LOADED);
@@ -110,7 +110,8 @@ static void push_named(lua_State *L, const char *name)
     lua_remove(L, -2);
 }
 
-/* module(name, ...): the code that calls it goes on in the module; what follows the name is called with it */
+/* module(name, ...): from here on, the module is the globals of the calling code. The functions after the name
+ * are called with the module */
 static int make_module(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
@@ -132,7 +133,7 @@ static int make_module(lua_State *L)
     return 0;
 }
 
-/* package.seeall(module): the globals are behind it */
+/* package.seeall(module): names that the module does not have are looked up in the globals */
 static int see_all(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -148,7 +149,7 @@ static int see_all(lua_State *L)
 
 /* ---- opening ---- */
 
-/* In the place of the field of the table on the top of the stack, if there is one. */
+/* Replaces the field of the table on the top of the stack, if there is one. */
 static void replace(lua_State *L, struct state *state, int record, const char *name,
                     lua_CFunction function)
 {

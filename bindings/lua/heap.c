@@ -13,7 +13,7 @@ static void collect_or_fail(lua_State *L, lua_Debug *at)
     const struct heap *heap = state;
     size_t before;
     lua_sethook(L, NULL, 0, 0);
-    do { /* it halves its buffer for strings with each */
+    do { /* each collection halves LuaJIT's buffer for strings */
         before = heap->used;
         lua_gc(L, LUA_GCCOLLECT, 0);
     } while (heap->used > heap->limit && heap->used < before);
@@ -39,7 +39,7 @@ static inline bool may_be_kept(size_t size)
     return COMPAT_TAKES_ALLOCATOR && size <= HEAP_KEPT_SIZE_MAX;
 }
 
-/* One of that class; NULL: none is kept. */
+/* Takes a block of that class; NULL: none is kept. */
 static inline void *take_kept(struct heap *heap, size_t class)
 {
     struct heap_kept *kept = heap->kept[class];
@@ -94,7 +94,7 @@ static void *resize(struct heap *heap, void *old, size_t old_size, size_t new_si
         return heap->inner(heap->inner_state, old, old_size, new_size);
     if (class_of(old_size) == class_of(new_size)) return old;
     void *block = take(heap, new_size);
-    if (block == NULL) return new_size < old_size ? old : NULL; /* Lua counts on it to shrink */
+    if (block == NULL) return new_size < old_size ? old : NULL; /* Lua relies on shrinking */
     memcpy(block, old, old_size < new_size ? old_size : new_size);
     give(heap, old, old_size);
     return block;
@@ -113,7 +113,7 @@ static inline void *provide(struct heap *heap, void *old, size_t old_size, size_
 __attribute__((noinline)) static void *allocate_any(struct heap *heap, void *old, size_t old_size,
                                                     size_t new_size)
 {
-    size_t before = old == NULL ? 0 : old_size; /* of a new one, Lua tells what it is for */
+    size_t before = old == NULL ? 0 : old_size; /* for a new block, Lua passes its type instead */
     if (new_size > before && heap->limit > 0 && heap->used + (new_size - before) > heap->limit) {
         heap->refused = true;
         if (COMPAT_TAKES_REFUSAL) return NULL;
@@ -129,14 +129,14 @@ __attribute__((noinline)) static void *allocate_any(struct heap *heap, void *old
     return block;
 }
 
-/* One way in and one out for what is kept: most of what Lua takes and gives back is that. */
+/* Short paths for blocks that are kept: most allocations are of such blocks. */
 static void *allocate(void *state, void *old, size_t old_size, size_t new_size)
 {
     struct heap *heap = state;
     void *kept;
     if (old == NULL && new_size > 0 && may_be_kept(new_size) &&
         heap->used + new_size - 1 <=
-            heap->limit - 1 && /* a limit of 0, which is none, is the largest then */
+            heap->limit - 1 && /* a limit of 0, no limit, wraps to the largest number */
         (kept = take_kept(heap, class_of(new_size))) != NULL) {
         heap->used += new_size;
         return kept;
@@ -173,7 +173,7 @@ static void *allocate_pages(void *old, size_t old_size, size_t new_size)
     return block;
 }
 
-/* Of Lua 5.4. A block that shrinks may be refused a new place: it stays, as long as it is. */
+/* The inner allocator, for Lua 5.4. A block that is to shrink may get no new place: it stays, in its old size. */
 static void *system_allocate(void *state, void *old, size_t old_size, size_t new_size)
 {
     struct heap *heap = state;
@@ -207,7 +207,7 @@ lua_State *heap_open(struct heap *heap, size_t limit)
 
 void heap_close(struct heap *heap)
 {
-    /* Its own allocator goes with the state, if it is that of the state then. */
+    /* LuaJIT frees its own allocator with the state only if the state uses it at that time. */
     if (!COMPAT_TAKES_ALLOCATOR) lua_setallocf(heap->L, heap->inner, heap->inner_state);
     lua_close(heap->L);
     give_back_kept(heap);

@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <string.h>
 
-/* The function in whose place another stands, as that one's upvalue, with the same arguments. */
+/* Calls the function that this one replaces, which is its upvalue, with the same arguments. */
 static int call_original(lua_State *L)
 {
     lua_pushvalue(L, lua_upvalueindex(1));
@@ -22,7 +22,7 @@ static int no_exit(lua_State *L)
                          "connection, use conn:close; to end the server, send it TERM");
 }
 
-/* os.execute([command]): while it waits, ^C stops the server as at any other time. */
+/* os.execute([command]): while the command runs, ^C stops the server as at any other time. */
 static int execute(lua_State *L)
 {
     const char *command = luaL_optstring(L, 1, NULL);
@@ -36,15 +36,15 @@ struct removed {
     const char *name;    /* NULL: all of it */
 };
 
-/* What would take the server's memory apart, or the hook that ends handlers; and a console that would wait
- * for somebody to type. */
+/* Functions that could corrupt the server's memory, or remove the hook that ends handlers; and a console that
+ * would wait for input. */
 static const struct removed harmful[] = {
     {"debug", "sethook"},  {"debug", "getregistry"},  {"debug", "setupvalue"},
     {"debug", "setlocal"}, {"debug", "setuservalue"}, {"debug", "setfenv"},
     {"debug", "debug"},
 };
 
-/* string.buffer is LuaJIT's: it gives out pointers into memory. */
+/* string.buffer is LuaJIT's: it exposes pointers into memory. */
 static const struct removed unsafe[] = {
     {NULL, "io"},
     {NULL, "debug"},
@@ -71,15 +71,15 @@ static void set_nil(lua_State *L, const char *name)
     lua_setfield(L, -2, name);
 }
 
-/* Nothing is looked for outside the script's directory, in Lua or in C. */
+/* Removes the searchers that look outside the script's directory, for Lua and for C. */
 static void close_paths(lua_State *L)
 {
-    static const char *const fields[] = {"searchers", "loaders"}; /* LuaJIT's are the latter */
+    static const char *const fields[] = {"searchers", "loaders"}; /* the latter in LuaJIT */
     lua_getglobal(L, "package");
     for (int i = 0; i < 2; i++) {
         lua_getfield(L, -1, fields[i]);
         for (int j = (int)(lua_istable(L, -1) ? lua_rawlen(L, -1) : 0); j > 1; j--) {
-            lua_pushnil(L); /* the first one knows package.preload */
+            lua_pushnil(L); /* the first one searches package.preload */
             lua_rawseti(L, -2, j);
         }
         lua_pop(L, 1);
@@ -87,7 +87,8 @@ static void close_paths(lua_State *L)
     lua_pop(L, 1);
 }
 
-/* Whatever is called so, or begins so and goes on with a dot, in package.loaded or package.preload. */
+/* Removes the module `family`, and all whose names begin with it and a dot, from package.loaded or
+ * package.preload. */
 static void forget_family(lua_State *L, const char *where, const char *family)
 {
     size_t size = strlen(family);
@@ -105,7 +106,7 @@ static void forget_family(lua_State *L, const char *where, const char *family)
     lua_pop(L, 2);
 }
 
-/* load, and LuaJIT's loadstring, of text only: code in bytes could reach anything. */
+/* load, and LuaJIT's loadstring, for text only: bytecode could reach anything. */
 static int load_text(lua_State *L)
 {
     if (lua_gettop(L) < 3) lua_settop(L, 3);
@@ -151,7 +152,7 @@ static void close_system(lua_State *L)
     close_paths(L);
 }
 
-/* string.rep(text, count [, between]), which copies nothing for as long as it is told to. */
+/* string.rep(text, count [, between]): with nothing to repeat, returns at once instead of looping `count` times. */
 static int rep(lua_State *L)
 {
     size_t size, between = 0;
@@ -162,12 +163,12 @@ static int rep(lua_State *L)
         lua_pushliteral(L, "");
         return 1;
     }
-    if (count > 0 && size + between > (size_t)INT_MAX / (size_t)count) /* told with its place */
+    if (count > 0 && size + between > (size_t)INT_MAX / (size_t)count) /* with its place */
         return luaL_error(L, "resulting string too large");
     return call_original(L);
 }
 
-/* Puts the function in the place of the library's, which is its upvalue. */
+/* Replaces a function of the library; the old one becomes the upvalue. */
 static void bound(lua_State *L, const char *library, const char *name, lua_CFunction function)
 {
     lua_getglobal(L, library);
@@ -177,16 +178,17 @@ static void bound(lua_State *L, const char *library, const char *name, lua_CFunc
     lua_pop(L, 1);
 }
 
-/* A loader of package.preload's: the module, which is its upvalue. */
+/* A loader for package.preload: returns the module, which is its upvalue. */
 static int give(lua_State *L)
 {
     lua_pushvalue(L, lua_upvalueindex(1));
     return 1;
 }
 
-/* LuaJIT opens its ffi by itself, and puts it into package.loaded, when code has a number like 1LL. It must
- * not do so later, behind the sandbox, nor a second time: then a type has another's number. So it is open
- * from the beginning. LuaJIT uses the module's tables until the end of the state: it is kept, in a sandbox too. */
+/* LuaJIT opens its ffi by itself, and puts it into package.loaded, when code contains a number like 1LL. It must
+ * not do so later, inside the sandbox, nor open it twice, which would number the types differently. So it is
+ * opened at the start. LuaJIT uses the module's tables until the state is closed: they are kept, in a sandbox
+ * too. */
 static void open_ffi(lua_State *L)
 {
     lua_getglobal(L, "package");
@@ -208,7 +210,7 @@ static void open_ffi(lua_State *L)
     lua_pop(L, 2);
 }
 
-/* Modules in C beside main.lua are found before all others; those in Lua `require` finds by itself. */
+/* Searches C modules in the scripts' directory before all others. `require` finds those in Lua by itself. */
 static void find_modules_in(lua_State *L, const char *directory)
 {
     lua_getglobal(L, "package");

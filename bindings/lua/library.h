@@ -10,17 +10,17 @@ void library_open(struct state *state);
 
 /* ---- for library.c ---- */
 
-/* `debug`, which gives nothing out that guards the server; and so that functions of the server's own, which
- * stand between those of a script, are not there. */
+/* Change `debug`: the first makes it hide what protects the server, the second makes it skip the server's own
+ * functions that stand between those of a script. */
 void library_open_debug(struct state *state);
 void library_open_levels(struct state *state);
 void library_check_info(lua_State *L); /* arguments of debug.getinfo */
 
-/* xpcall, and coroutine.resume, wrap, close and status, so that overtime.c knows which coroutine runs. */
+/* Replaces xpcall and coroutine.resume, wrap, close and status, so that overtime.c knows which coroutine runs. */
 void coroutines_open(struct state *state);
 
 #if COMPAT_HOOK_PER_COROUTINE
-/* Does a function stand at this level of the coroutine that Lua's xpcall would not have put there? */
+/* Is the function at this level of the coroutine one that would not be there with Lua's own xpcall? */
 bool coroutines_hide(lua_State *of, int level);
 #endif
 

@@ -1,9 +1,9 @@
-/* Lua's `debug`, so that it gives nothing out that guards the server: what C functions keep, those of the
- * server's own that stand on the stack, and the metatables that userdata are known by. */
+/* Lua's `debug`, without access to what protects the server: values inside C functions, the server's own
+ * functions on the stack, and the metatables that identify userdata. */
 #include "lua/environment.h"
 #include "lua/library.h"
 
-/* debug.getupvalue(function, number): of functions of Lua's only */
+/* debug.getupvalue(function, number): of Lua functions only */
 static int get_upvalue(lua_State *L)
 {
     int number = (int)luaL_checkinteger(L, 2);
@@ -22,8 +22,8 @@ static bool is_userdata(lua_State *L, int index)
     return type == LUA_TUSERDATA || type == LUA_TLIGHTUSERDATA;
 }
 
-/* debug.setmetatable(value, metatable): of a userdata it is what its functions know it by; and all light
- * ones have the same */
+/* debug.setmetatable(value, metatable): not of userdata, because their functions identify them by it, and because
+ * all light userdata share one */
 static int set_metatable(lua_State *L)
 {
     luaL_argcheck(L, !is_userdata(L, 1), 1, "a userdata keeps its metatable");
@@ -33,7 +33,7 @@ static int set_metatable(lua_State *L)
     return 1;
 }
 
-/* Puts a copy in the place of the table on the top of the stack. */
+/* Replaces the table on the top of the stack with a copy. */
 static void copy_table(lua_State *L)
 {
     lua_newtable(L);
@@ -41,7 +41,8 @@ static void copy_table(lua_State *L)
     lua_remove(L, -2);
 }
 
-/* Adds to the table on the top of the stack what the metatable of the one at `index` finds beside it. */
+/* Adds the fields that the table at `index` inherits through its metatable's __index to the table on the top of
+ * the stack. */
 static void add_inherited(lua_State *L, int index)
 {
     if (lua_getmetatable(L, index) == 0) return;
@@ -65,7 +66,7 @@ static bool is_guarded(lua_State *L)
     return guarded;
 }
 
-/* debug.getmetatable(value): of a userdata and of a conn a copy, with copies of its methods */
+/* debug.getmetatable(value): of userdata and conns it is a copy, with copies of the methods */
 static int get_metatable(lua_State *L)
 {
     luaL_checkany(L, 1);
@@ -77,7 +78,7 @@ static int get_metatable(lua_State *L)
     lua_pushvalue(L, -1);
     int original = lua_gettop(L) - 1;
     copy_table(L);
-    lua_pushnil(L); /* a finalizer is called by Lua, once: server.shared is all generations' */
+    lua_pushnil(L); /* only Lua may call a finalizer, once: all generations share server.shared */
     lua_setfield(L, -2, "__gc");
     environment_push_raw(L, -1, "__index");
     if (lua_istable(L, -1)) {
@@ -90,7 +91,7 @@ static int get_metatable(lua_State *L)
     return 1;
 }
 
-/* Is the function on the top of the stack in C, or what calls on_receive? Takes it. */
+/* Is the function on the top of the stack a C function, or the one that calls on_receive? Pops it. */
 static bool take_is_ours(lua_State *L)
 {
     bool ours = lua_iscfunction(L, -1) != 0;
@@ -100,7 +101,7 @@ static bool take_is_ours(lua_State *L)
     return ours;
 }
 
-/* debug.getlocal([thread,] level or function, number): not what functions of the server's own hold, in which a
+/* debug.getlocal([thread,] level or function, number): not of the server's own functions, inside which a
  * finalizer may run */
 static int get_local(lua_State *L)
 {
@@ -129,7 +130,7 @@ static int get_local(lua_State *L)
     return 2;
 }
 
-/* The place of the level among the arguments of debug.getinfo, on this coroutine; 0: there is none. */
+/* The index of the argument of debug.getinfo that is a level on this coroutine; 0: there is none. */
 static int place_of_level(lua_State *L)
 {
     int place = lua_isthread(L, 1) ? 2 : 1;
@@ -149,15 +150,15 @@ void library_check_info(lua_State *L)
     lua_settop(L, top);
 }
 
-/* debug.getinfo([thread,] function [, what]). On the stack stand functions in C that are no script's to
- * call: those in whose place others stand, and those that take a pointer. */
+/* debug.getinfo([thread,] function [, what]). It does not give away C functions on the stack that scripts must
+ * not call: those that have been replaced, and those that take a pointer. */
 static int get_info(lua_State *L)
 {
     struct state *state = state_of(L);
     int level = place_of_level(L), place = lua_isthread(L, 1) ? 2 : 1;
     bool by_level = !lua_isfunction(L, place);
     library_check_info(L);
-    if (level > 0) { /* this is one more */
+    if (level > 0) { /* this function is one more level */
         lua_pushnumber(L, lua_tonumber(L, level) + 1);
         lua_replace(L, level);
     }

@@ -1,5 +1,5 @@
-/* getinfo, getlocal, setlocal and traceback of Lua's `debug`, to which functions of the server's own that stand
- * between those of a script are not there: levels and lines are those of Lua. */
+/* getinfo, getlocal, setlocal and traceback of Lua's `debug`. They skip the server's own functions that stand
+ * between those of a script, so that levels and lines are those of plain Lua. */
 #include "lua/library.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static lua_State *coroutine_of(lua_State *L, int *first)
     return *first == 2 ? lua_tothread(L, 1) : L;
 }
 
-/* The level by which Lua knows it. */
+/* The level without skipping, for Lua's own functions. */
 static int real_level(lua_State *of, int level)
 {
     lua_Debug at;
@@ -28,7 +28,7 @@ static int real_level(lua_State *of, int level)
     return real + level; /* there is none */
 }
 
-/* Calls the library's function, one level further up. */
+/* Calls the library's function, with a level that counts this function too. */
 static int by_level(lua_State *L)
 {
     int place;
@@ -64,7 +64,7 @@ static int local(lua_State *L)
     return by_level(L);
 }
 
-/* Pushes the text without the lines of what is hidden; they begin at `start`, with this level. */
+/* Pushes the text without the lines of hidden functions. The lines begin at `start`; the first is of this level. */
 static void take_out_hidden(lua_State *L, lua_State *of, const char *text, size_t start, int level)
 {
     luaL_Buffer buffer;

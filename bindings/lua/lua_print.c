@@ -1,5 +1,5 @@
-/* print and io.write of a server. Lua's own go through C's streams, which wait for a pipe that nobody
- * reads; and with them all connections of the worker. */
+/* print and io.write in a server. Lua's own use C's streams, which block if nobody reads the pipe, and with them
+ * the worker and all its connections. */
 #include "lua/lua_print.h"
 #include "base/clock.h"
 #include "base/output.h"
@@ -11,7 +11,7 @@
 
 #define TELL_NS UINT64_C(1000000000)
 
-static _Atomic uint64_t lost_lines; /* that no log line has told of */
+static _Atomic uint64_t lost_lines; /* not yet reported in the log */
 
 void lua_print_tell_lost(void)
 {
@@ -21,8 +21,8 @@ void lua_print_tell_lost(void)
                  (unsigned long long)lost);
 }
 
-/* With a reader that is always behind, each line that is written follows one that is lost: those are told of
- * once a second. */
+/* With a reader that is always behind, lines are lost and written in turn: so they are reported once a second
+ * only. */
 static bool may_tell(void)
 {
     static _Atomic uint64_t next_ns;
@@ -30,7 +30,7 @@ static bool may_tell(void)
     return now_ns >= due_ns && atomic_compare_exchange_strong(&next_ns, &due_ns, now_ns + TELL_NS);
 }
 
-/* The string on the top of the stack. */
+/* Writes the string on the top of the stack. */
 static void put(lua_State *L, enum output output)
 {
     size_t size;
@@ -73,7 +73,7 @@ static void write_all(lua_State *L, enum output output, int first, int last)
     put(L, output);
 }
 
-/* Is the value a file that is one of the two? What is closed is no file, of either Lua. */
+/* Is the value standard output or standard error? In both versions of Lua, a closed file is NULL. */
 static bool is_standard(lua_State *L, int index, enum output *output)
 {
     FILE *file = *(FILE **)luaL_checkudata(L, index, LUA_FILEHANDLE);
@@ -81,7 +81,7 @@ static bool is_standard(lua_State *L, int index, enum output *output)
     return file != NULL && (file == stdout || file == stderr);
 }
 
-/* The function in whose place this one stands is the first upvalue. */
+/* Calls the function that this one replaces, which is the first upvalue. */
 static int call_original(lua_State *L)
 {
     lua_pushvalue(L, lua_upvalueindex(1));

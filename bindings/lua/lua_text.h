@@ -1,4 +1,4 @@
-/* lua_text.h - strings of Lua's, which may have a NUL anywhere, as C takes them. */
+/* lua_text.h - Lua strings, which may contain NULs, as C strings. */
 #ifndef MOONPORT_LUA_TEXT_H
 #define MOONPORT_LUA_TEXT_H
 
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Room for a text with a NUL in it. */
+/* Room for a copy of a text that contains a NUL. */
 struct lua_text {
     char bytes[2048];
 };
@@ -21,14 +21,14 @@ static inline const char *lua_text_plain(lua_State *L, int index, struct lua_tex
     return log_plain(span_of(text, size), room->bytes, sizeof room->bytes);
 }
 
-/* The same of the error on the top of the stack, which a script may have made anything. */
+/* The same for the error on the top of the stack, which may be any value. */
 static inline const char *lua_text_of_error(lua_State *L, struct lua_text *room)
 {
-    bool is_text = lua_type(L, -1) == LUA_TSTRING; /* a number would take memory to become one */
+    bool is_text = lua_type(L, -1) == LUA_TSTRING; /* converting a number would take memory */
     return is_text ? lua_text_plain(L, -1, room) : "(an error that is no text)";
 }
 
-/* Is the value at `index` this string, and nothing behind it? */
+/* Is the value at `index` exactly this string? */
 static inline bool lua_text_is(lua_State *L, int index, const char *text)
 {
     size_t size;

@@ -1,4 +1,4 @@
-/* lua_thread.h - a thread that may run Lua: its stack holds what Lua takes, whatever `ulimit -s` says. */
+/* lua_thread.h - starts a thread that may run Lua, with a stack large enough for it whatever `ulimit -s` says. */
 #ifndef MOONPORT_LUA_THREAD_H
 #define MOONPORT_LUA_THREAD_H
 

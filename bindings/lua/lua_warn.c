@@ -8,7 +8,7 @@
 static void put_warning(struct state *state, const char *text)
 {
     static const char of_lua[] =
-        "error in "; /* as Lua begins: errors out of __gc, which may be many */
+        "error in "; /* the start of Lua's warnings about errors in __gc, of which there may be many */
     if (state->warning.off) return;
     bool error = strncmp(text, of_lua, sizeof of_lua - 1) == 0;
     if (error && state->may_log != NULL &&
@@ -17,8 +17,8 @@ static void put_warning(struct state *state, const char *text)
     log_line(LOG_WARN, "%s", text);
 }
 
-/* Is it a control message, rather than a text? The manual of Lua 5.4, section 6.1, `warn`. Unlike the standalone
- * Lua, each generation begins with warnings on. */
+/* Obeys a control message; false: it is an ordinary text. The manual of Lua 5.4, section 6.1, `warn`. Unlike in
+ * the standalone Lua, warnings are on when a generation begins. */
 static bool obey(struct state *state, const char *text)
 {
     if (text[0] != '@') return false;
@@ -27,7 +27,7 @@ static bool obey(struct state *state, const char *text)
     return true;
 }
 
-/* Lua's own, and those of modules in C. */
+/* Receives Lua's own warnings, and those of C modules. */
 static void hear_warning(void *context, const char *piece, int goes_on)
 {
     struct state *state = context;
@@ -41,7 +41,7 @@ static void hear_warning(void *context, const char *piece, int goes_on)
     state->warning.size = 0;
 }
 
-/* warn(text, ...): not Lua's, which ends each piece at a NUL */
+/* warn(text, ...): replaces Lua's, which ends each piece at a NUL */
 static int warn(lua_State *L)
 {
     struct state *state = state_of(L);
@@ -79,7 +79,7 @@ void lua_warn_open(struct state *state)
 
 void lua_warn_hear(struct state *state)
 {
-    (void)state; /* an error out of __gc is raised in whatever ran just then */
+    (void)state; /* an error in __gc is raised in the code that is running at that moment */
 }
 
 #endif

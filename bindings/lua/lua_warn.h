@@ -1,4 +1,4 @@
-/* lua_warn.h - Lua's warnings, and what scripts say with `warn`, go to the log. */
+/* lua_warn.h - sends Lua's warnings, and those of scripts that call `warn`, to the log. */
 #ifndef MOONPORT_LUA_WARN_H
 #define MOONPORT_LUA_WARN_H
 

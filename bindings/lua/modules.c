@@ -1,12 +1,12 @@
 /* package.searchers of one generation of scripts, and the modules that they find.
  *
- * A module of the source runs in the generation's globals, once for each name that it is asked for by. What
- * comes from outside runs in the base, once for all generations: it is kept in the closet,
+ * A module of the source runs in the generation's globals, once for each name that it is required by. A module
+ * from outside runs in the base, once for all generations. It is kept in the closet, with its path as the key:
  *
  *     key -> { value, serial of the newest environment that asked for it, is it Lua? }
  *
- * with its path for a key. A generation that has asked for it and takes it out of package.loaded loads it
- * anew, but for what is in C. */
+ * If a generation that has loaded it removes it from package.loaded and requires it again, it is loaded again,
+ * unless it is in C. */
 #include "lua/modules.h"
 
 #include "lua/compile.h"
@@ -19,7 +19,7 @@ enum { UPVALUE_RECORD = MODULES_UPVALUE_RECORD, LOADER_FUNCTION, LOADER_KEY };
 enum { KEPT_VALUE = 1, KEPT_SERIAL, KEPT_IS_LUA };
 enum { TOLD_MAX = 64, TOLD_SHOWN = 3 };
 
-/* ---- what the functions have ---- */
+/* ---- what the functions know ---- */
 
 void modules_push_own(lua_State *L, enum record field)
 {
@@ -36,7 +36,7 @@ static struct box *check_box(lua_State *L, const char *name)
 {
     modules_push_own(L, RECORD_BOX);
     struct box *box = environment_box(L);
-    if (box->source == NULL) /* a finalizer still sees it */
+    if (box->source == NULL) /* a finalizer can still reach it */
         luaL_error(L, "module '%s' cannot be loaded: the script is garbage", name);
     return box;
 }
@@ -56,7 +56,7 @@ static void push_closet(lua_State *L, enum closet field)
 
 /* ---- modules from outside ---- */
 
-/* Pushes what is kept by the key that is the loader's, or nil. */
+/* Pushes the entry kept for the loader's key, or nil. */
 static void push_kept(lua_State *L)
 {
     push_closet(L, CLOSET_OUTSIDE);
@@ -65,7 +65,7 @@ static void push_kept(lua_State *L)
     lua_remove(L, -2);
 }
 
-/* Of the entry on the top of the stack. */
+/* The serial in the entry on the top of the stack. */
 static uint64_t serial_of(lua_State *L)
 {
     lua_rawgeti(L, -1, KEPT_SERIAL);
@@ -74,7 +74,7 @@ static uint64_t serial_of(lua_State *L)
     return serial;
 }
 
-/* Has this generation got it before? */
+/* Has this generation loaded it before? */
 static bool has_got(lua_State *L)
 {
     modules_push_own(L, RECORD_GOT);
@@ -109,7 +109,7 @@ static void keep(lua_State *L, int value, uint64_t serial, bool is_lua)
     lua_pop(L, 1);
 }
 
-/* Runs the loader; what it answers, or has put into package.loaded by itself, is left on the stack. */
+/* Runs the loader. Leaves on the stack what it returns, or what it has put into package.loaded itself. */
 static void run_loader(lua_State *L)
 {
     lua_settop(L, 2);
@@ -157,7 +157,7 @@ static int load_outside(lua_State *L)
     return 1;
 }
 
-/* Puts a loader in the place of the function and the key that are on the top of the stack. */
+/* Replaces the function and the key on the top of the stack with a loader. */
 static void wrap_loader(lua_State *L)
 {
     lua_pushlightuserdata(L, state_of(L));
@@ -185,8 +185,7 @@ static int search_preload(lua_State *L)
     push_closet(L, CLOSET_PACKAGE);
     lua_getfield(L, -1, "preload");
     lua_getfield(L, -1, name);
-    bool ours =
-        lua_rawequal(L, -1, 3) != 0; /* LuaJIT's ffi, which would not bear to be opened twice */
+    bool ours = lua_rawequal(L, -1, 3) != 0; /* LuaJIT's ffi, which must not be opened twice */
     lua_settop(L, 3);
     if (ours) {
         lua_pushfstring(L, ":preload:%s", name);
@@ -196,7 +195,7 @@ static int search_preload(lua_State *L)
     return 2;
 }
 
-/* Pushes the function of a file of the source, and its path. */
+/* Pushes the compiled file of the source, and its path. */
 static int push_module(lua_State *L, const struct box *box, const struct source_file *file)
 {
     modules_push_own(L, RECORD_GLOBALS);
@@ -225,7 +224,7 @@ static bool is_separator(char c)
     return c != '\0' && strchr(system_separators, c) != NULL;
 }
 
-/* What is behind the directory in a path; NULL: it is not in there. */
+/* The rest of a path after the directory; NULL: it is not in there. */
 static const char *behind(const char *directory, const char *path)
 {
     size_t size = strlen(directory);
@@ -236,7 +235,8 @@ static const char *behind(const char *directory, const char *path)
     return path;
 }
 
-/* The name in a source of a file at this path, as it is written or as it is; "" if the file is outside. */
+/* The name that a file at this path has in the source, by the path as written or by its full path; "" if the file
+ * is outside. */
 static void name_inside(const char *directory, const char *path, char *name, size_t size)
 {
     char full[SYSTEM_PATH_MAX], full_directory[SYSTEM_PATH_MAX];
@@ -268,7 +268,7 @@ static int push_outside(lua_State *L, const char *name, const char *path)
     return 2;
 }
 
-/* One file that package.path leads to: how many values were pushed; 0 if it is not there. */
+/* Tries one file of package.path. Returns how many values were pushed; 0: it is not there. */
 static int try_path(lua_State *L, const struct box *box, const char *name, const char *path)
 {
     char inside[SYSTEM_PATH_MAX];
@@ -276,7 +276,7 @@ static int try_path(lua_State *L, const struct box *box, const char *name, const
     const struct source_file *file = source_find(box->source, inside);
     if (file != NULL) return push_module(L, box, file);
     const char *last = strrchr(inside, '/');
-    if (source_has_name(last == NULL ? inside : last + 1)) return 0; /* it came later */
+    if (source_has_name(last == NULL ? inside : last + 1)) return 0; /* added after the reading */
     if (state_of(L)->sandbox || !is_readable(path)) return 0;
     return push_outside(L, name, path);
 }
@@ -291,7 +291,7 @@ static int search_path(lua_State *L)
     const char *templates = lua_tostring(L, 3);
     if (templates == NULL) return luaL_error(L, "'package.path' must be a string");
     const char *path_name = luaL_gsub(L, name, ".", LUA_DIRSEP);
-    lua_pushliteral(L, ""); /* 5: where it is not */
+    lua_pushliteral(L, ""); /* 5: where it was not found */
     while (*templates != '\0') {
         size_t size = strcspn(templates, ";");
         lua_settop(L, 5);
@@ -310,7 +310,7 @@ static int search_path(lua_State *L)
     return 1;
 }
 
-/* As Lua has it, which takes package.cpath out of its own `package`. */
+/* Calls Lua's own searcher, which reads package.cpath from Lua's own `package`. */
 static int search_in_c(lua_State *L, enum closet searcher)
 {
     const char *name = modules_check_name(L);
@@ -329,7 +329,7 @@ static int search_in_c(lua_State *L, enum closet searcher)
         size_t size;
         const char *text = lua_tolstring(L, 2, &size);
         while (text != NULL && (*text == '\n' || *text == '\t'))
-            text++; /* LuaJIT begins with them */
+            text++; /* LuaJIT's text begins with these */
         if (text != NULL) lua_pushstring(L, text);
         return 1;
     }
@@ -354,7 +354,7 @@ const lua_CFunction modules_searchers[MODULES_SEARCHERS] = {
     search_preload, search_source, search_path, search_c, search_root,
 };
 
-/* ---- what is told of them ---- */
+/* ---- the list of those from outside ---- */
 
 struct telling {
     struct state *state;

@@ -1,4 +1,4 @@
-/* `require`, as the manual of Lua 5.4 has it, for one generation of scripts. */
+/* `require` for one generation of scripts, as in the manual of Lua 5.4. */
 #include "lua/modules.h"
 
 #include <string.h>
@@ -7,14 +7,15 @@ enum { LEVELS_MAX = 1000 };
 
 static int require(lua_State *L);
 
-/* Pushes what the call of `require` at this level has in this place, or nil. */
+/* Pushes the local in this place of the call of `require` that `at` describes, or nil. */
 static void push_local(lua_State *L, const lua_Debug *at, int place)
 {
     if (lua_getlocal(L, at, place) == NULL) lua_pushnil(L);
 }
 
-/* Is it the loader at 3 that this call runs, with the data at 4? A file is compiled for each search: the
- * same path says that it is the same one. package.preload has one text for all of its functions. */
+/* Does this call run the loader at 3, with the data at 4? A file is compiled anew at each search, so the same
+ * path means the same loader. In package.preload all loaders have the same data, so there only the function
+ * counts. */
 static bool runs_loader(lua_State *L, const lua_Debug *at)
 {
     push_local(L, at, 3);
@@ -26,8 +27,8 @@ static bool runs_loader(lua_State *L, const lua_Debug *at)
     return same;
 }
 
-/* Is a call of `require` for the name at 1 under way on this coroutine, with the same loader? (A function that
- * raises an error leaves nothing to be cleared then.) */
+/* Is a call of `require` for the name at 1 with the same loader under way on this coroutine? (Looking for it on
+ * the stack leaves nothing to clear when a module raises an error.) */
 static bool is_being_loaded(lua_State *L)
 {
     lua_Debug at;
@@ -44,7 +45,7 @@ static bool is_being_loaded(lua_State *L)
     return false;
 }
 
-/* Leaves the loader and its data on the stack. */
+/* Pushes the loader and its data. */
 static void find_loader(lua_State *L, const char *name)
 {
     modules_push_own(L, RECORD_PACKAGE);
@@ -72,11 +73,11 @@ static void find_loader(lua_State *L, const char *name)
     luaL_error(L, "module '%s' not found:%s", name, lua_tostring(L, missed));
 }
 
-/* require(name): the module, and what its searcher has told of it if it was loaded now */
+/* require(name): the module, and the data from its searcher if it was loaded now */
 static int require(lua_State *L)
 {
     const char *name = modules_check_name(L);
-    lua_settop(L, 1); /* is_being_loaded looks for it there, and for the loader */
+    lua_settop(L, 1); /* is_being_loaded expects the name at 1 */
     modules_push_own(L, RECORD_LOADED);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_pushvalue(L, 1);
@@ -114,7 +115,7 @@ static int require(lua_State *L)
 
 /* ---- opening ---- */
 
-/* Stands in the place of those that look outside: its answer is a line of the error. */
+/* Replaces the searchers that look outside: its result is a line of the error. */
 static int tell_of_sandbox(lua_State *L)
 {
     lua_pushliteral(L, COMPAT_SEARCHER_LINE
@@ -123,7 +124,7 @@ static int tell_of_sandbox(lua_State *L)
     return 1;
 }
 
-/* Pushes the function, which keeps the record; 0: it takes that of the generation that is shown. */
+/* Pushes the function with the record at `record`; 0: it has none, and uses that of the generation that is shown. */
 static void push_function(lua_State *L, struct state *state, lua_CFunction function, int record)
 {
     lua_pushlightuserdata(L, state);

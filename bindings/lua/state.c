@@ -73,7 +73,7 @@ int state_refuse(lua_State *L, const char *code)
 bool state_read_seconds(lua_State *L, int index, uint64_t *nanoseconds)
 {
     lua_Number seconds = luaL_checknumber(L, index);
-    if (!(seconds >= 0 && seconds <= 1e9)) return false; /* NaN, too */
+    if (!(seconds >= 0 && seconds <= 1e9)) return false; /* also refuses NaN */
     *nanoseconds = (uint64_t)(seconds * 1e9);
     return true;
 }

@@ -1,5 +1,5 @@
-/* state.h - one Lua state with its limits of memory and time, its libraries and its sandbox. It knows no
- * worker: handlers, `moonport check` and tests use the same. All of it belongs to one thread. */
+/* state.h - one Lua state with its limits of memory and time, its libraries and its sandbox. It does not depend
+ * on a worker: handlers, `moonport check`, tests and jobs use the same. All of it belongs to one thread. */
 #ifndef MOONPORT_STATE_H
 #define MOONPORT_STATE_H
 
@@ -13,42 +13,42 @@
 
 struct state {
     lua_State *L;
-    uintptr_t stack_base; /* of its thread; the stack is below it */
+    uintptr_t stack_base; /* of its thread; the stack grows down from here */
     struct heap heap;
     struct overtime overtime;
     uint64_t timeout_ns;   /* of a call; 0: none */
-    const char *directory; /* where modules in C are found first */
-    bool sandbox;          /* nothing of the system is within reach of scripts */
-    bool serves;           /* what scripts print waits for nobody */
+    const char *directory; /* C modules are searched here first */
+    bool sandbox;          /* scripts cannot reach the system */
+    bool serves;           /* printing does not wait for a reader */
 
     /* May this line be written to the log? NULL: all may. */
     bool (*may_log)(struct state *state, enum log_level level, uint64_t place, struct span text);
 
-    uint64_t (*now_ns)(const struct state *state); /* monotonic; of a worker: of its turn */
+    uint64_t (*now_ns)(const struct state *state); /* monotonic; a worker's: of its turn */
 
-    /* In the registry: a function of the server's own, in Lua or in C, that calls scripts; and the
+    /* hidden: in the registry, a function of the server's own, in Lua or in C, that calls scripts. guard: the
      * __newindex of metatables of which scripts get only copies. `debug` gives neither away. */
     int hidden;
     lua_CFunction guard;
 
     int base, closet; /* in the registry; these and all below are environment.h's */
     struct list environments;
-    const struct environment *live; /* of the code in force; NULL: of none */
+    const struct environment *live; /* of the running code; NULL: there is none */
     uint64_t
-        told_generation; /* server.generation: of that code; for main.lua while it runs, its own */
-    struct environment *shown; /* NULL: none is */
+        told_generation; /* server.generation: that of the running code; while main.lua runs, its own */
+    struct environment *shown; /* the environment that is in place; NULL: none */
     uint64_t shown_generation; /* its generation */
     uint64_t environments_made;
     struct {
-        char text[1024]; /* of the warning that comes in pieces */
+        char text[1024]; /* of a warning that comes in pieces */
         size_t size;
-        bool goes_on; /* the next piece is of the same one */
-        bool off;     /* the generation that is shown has said "@off" */
+        bool goes_on; /* more pieces of it follow */
+        bool off;     /* the generation that is shown has warned "@off" */
     } warning;
 };
 
-/* Makes the Lua state, without libraries, with so many bytes of memory (0: no limit). Its other members are the
- * caller's to set before. */
+/* Makes the Lua state, without libraries, limited to memory_max bytes (0: no limit). The caller sets the other
+ * members beforehand. */
 bool state_open(struct state *state, size_t memory_max, struct error *error);
 
 /* The state that a C function was registered with: its first upvalue, and the owner of its Lua state. */
@@ -60,15 +60,15 @@ static inline struct state *state_of(lua_State *L)
 /* Adds the functions to the table on the top of the stack, each with the state as upvalue. */
 void state_register(struct state *state, lua_State *L, const luaL_Reg *functions);
 
-/* Calls the function, which finds the argument as light userdata at 1, where an error can do no harm;
- * false, and the error has been logged. The other one leaves it in *error. */
+/* Call the function with the argument as light userdata at 1, and catch its errors. On an error, state_protect
+ * logs it and returns false; state_try leaves it in *error. */
 bool state_protect(struct state *state, lua_CFunction function, void *argument);
 bool state_try(struct state *state, lua_CFunction function, void *argument, struct error *error);
 
-/* Logs "what: text", if it may. */
+/* Logs "what: text", if the log's limit lets it through. */
 void state_log(struct state *state, enum log_level level, const char *what, const char *text);
 
-/* Copies the fields of the table at `from` to the one at `to`, past their metatables. */
+/* Copies the fields of the table at `from` to the one at `to`, by raw access. */
 void state_copy_fields(lua_State *L, int from, int to);
 
 /* ---- what C functions answer ---- */
@@ -76,8 +76,8 @@ void state_copy_fields(lua_State *L, int from, int to);
 /* nil, code */
 int state_refuse(lua_State *L, const char *code);
 
-/* Seconds at `index` as nanoseconds. False: it is a number that is none, which state_refuse_seconds tells
- * of; another type raises an error. */
+/* Reads seconds at `index` as nanoseconds. False: the number is out of range, and state_refuse_seconds says so;
+ * another type raises an error. */
 bool state_read_seconds(lua_State *L, int index, uint64_t *nanoseconds);
 
 /* nil, "badnumber", what is wrong with it */

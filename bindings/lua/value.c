@@ -7,7 +7,7 @@
 
 enum { SIZE_FIRST = 256, PATH_SIZE = 200 };
 
-/* A byte that says what follows it. */
+/* A byte that says what follows. */
 enum tag {
     TAG_NIL,
     TAG_FALSE,
@@ -24,19 +24,19 @@ enum tag {
 struct writer {
     lua_State *L;
     const char *verb;
-    int number;    /* of the value that is written, of several; 0: of one */
-    int place;     /* on the stack: the userdata that has the bytes */
+    int number;    /* which of several values is being written; 0: the only one */
+    int place;     /* on the stack: the userdata that holds the bytes */
     uint8_t *data; /* its memory */
     size_t size, capacity;
-    const char *code;          /* why it cannot be posted, though of a type that can; or NULL */
-    char why[PATH_SIZE + 64];  /* the same for a person, and where */
+    const char *code;          /* why it cannot be posted although its type can; or NULL */
+    char why[PATH_SIZE + 64];  /* the same in words, and where */
     int depth;                 /* tables that are being written */
-    int keys[VALUE_DEPTH_MAX]; /* on the stack: the key that each of them is at */
+    int keys[VALUE_DEPTH_MAX]; /* on the stack: the current key of each of them */
 };
 
 static bool is_name(struct span text)
 {
-    const char *name = (const char *)text.data; /* Lua has put a NUL behind it */
+    const char *name = (const char *)text.data; /* Lua puts a NUL after it */
     size_t size = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
     return size > 0 && size == text.size && (name[0] < '0' || name[0] > '9');
 }
@@ -45,7 +45,7 @@ static void write_key(lua_State *L, int index, char *text, size_t size)
 {
     char plain[PATH_SIZE];
     struct span key = {.data = NULL};
-    lua_pushvalue(L, index); /* a number would become a string */
+    lua_pushvalue(L, index); /* lua_tolstring would turn a number into a string */
     key.data = (uint8_t *)lua_tolstring(L, -1, &key.size);
     if (key.data == NULL)
         snprintf(text, size, "[%s]", lua_toboolean(L, -1) ? "true" : "false");
@@ -57,7 +57,7 @@ static void write_key(lua_State *L, int index, char *text, size_t size)
     lua_pop(L, 1);
 }
 
-/* Where it is, as a script would write it. What is too long is cut. */
+/* Writes where the value is, as a script would write it. Cuts what is too long. */
 static void write_path(const struct writer *writer, char path[PATH_SIZE])
 {
     size_t size = 0;
@@ -80,7 +80,7 @@ static void refuse(const struct writer *writer, const char *what)
         luaL_error(writer->L, "cannot %s %s (at %s)", writer->verb, what, path);
 }
 
-/* The functions that write return false if the value is too much; *code says for what. */
+/* The writing functions return false if the value is too large or too deep; `code` says which. */
 
 static bool give_up(struct writer *writer, const char *code, const char *what)
 {
@@ -96,7 +96,7 @@ static bool give_up_size(struct writer *writer)
     return give_up(writer, "toobig", "more than 16 MiB at once");
 }
 
-/* Lua frees the smaller one. */
+/* Lua collects the smaller userdata. */
 static bool grow(struct writer *writer, size_t more)
 {
     if (more > VALUE_SIZE_MAX - writer->size) return give_up_size(writer);
@@ -148,13 +148,13 @@ static bool write_string(struct writer *writer, int index)
 
 static bool write_value(struct writer *writer, int index);
 
-/* The key at `key` and the value above it. */
+/* Writes the key at `key` and the value above it. */
 static bool write_pair(struct writer *writer, int key)
 {
     lua_State *L = writer->L;
     int type = lua_type(L, key);
     if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN) {
-        writer->depth--; /* its place has no name */
+        writer->depth--; /* a path cannot name such a key */
         refuse(writer, lua_pushfstring(L, "a %s as a key", luaL_typename(L, key)));
     }
     return write_value(writer, key) && write_value(writer, key + 1);
@@ -180,7 +180,7 @@ static bool write_table(struct writer *writer, int index)
     return write_tag(writer, TAG_END);
 }
 
-/* The index is absolute. */
+/* `index` is absolute. */
 static bool write_value(struct writer *writer, int index)
 {
     lua_State *L = writer->L;
@@ -253,7 +253,7 @@ static void read_table(lua_State *L, struct span *input, int depth)
     read_bytes(input, &hint, sizeof hint);
     luaL_checkstack(L, LUA_MINSTACK, "too many tables inside each other");
     lua_createtable(L, hint <= input->size / 2 ? (int)hint : 0,
-                    0); /* each takes two bytes or more */
+                    0); /* each item takes two bytes or more */
     while ((tag = read_tag(input)) != TAG_END) {
         read_value(L, input, tag, depth + 1);
         read_value(L, input, read_tag(input), depth + 1);

@@ -20,7 +20,7 @@ static void replace(char *text, char from, char to)
         if (*text == from) *text = to;
 }
 
-/* Flags of other programs, which are spelt nothing like ours. */
+/* Our name for a flag of other programs, if ours is entirely different; NULL: there is none. */
 static const char *flag_elsewhere(const char *flag)
 {
     static const char *const names[][2] = {
@@ -53,7 +53,7 @@ static bool unknown_flag(const char *flag, struct error *error)
     return error_set(error, ERROR_USAGE, "unknown flag --%s: did you mean --%s?", flag, meant);
 }
 
-/* "--idle-timeout=5", or "--idle-timeout" and "5" behind it. Returns how many words it took. */
+/* "--idle-timeout=5", or "--idle-timeout" followed by "5". Returns how many words it took. */
 static int read_flag(struct command_line *line, char **words, int count, struct error *error)
 {
     const char *text = words[0] + 2;
@@ -75,7 +75,7 @@ static int read_flag(struct command_line *line, char **words, int count, struct 
     return equals != NULL ? 1 : 2;
 }
 
-/* "scripts/echo/" is "scripts/echo", but "/" and "C:\\" are what they are. */
+/* Turns "scripts/echo/" into "scripts/echo", but leaves "/" and "C:\\" alone. */
 static void trim_path(char *path)
 {
     size_t size = strlen(path);

@@ -1,4 +1,4 @@
-/* command_line.h - a script directory and flags, as serve, check and test take them. */
+/* command_line.h - a script directory and flags, the arguments of serve, check and test. */
 #ifndef MOONPORT_COMMAND_LINE_H
 #define MOONPORT_COMMAND_LINE_H
 
@@ -25,11 +25,11 @@ bool command_line_asks_for_help(int count, char **words);
 /* words[0] is the command's name. */
 bool command_line_read(struct command_line *line, int count, char **words, struct error *error);
 
-/* The settings of the source's config.lua, with the flags above them; finished. */
+/* Reads the settings of the source's config.lua, lets the flags override them, and finishes them. */
 bool command_line_configure(const struct command_line *line, const struct source *source,
                             struct options *options, struct error *error);
 
-/* The flags, for the help. */
+/* Writes the flags for the help text. */
 void command_line_help(FILE *out);
 
 #endif

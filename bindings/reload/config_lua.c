@@ -22,7 +22,7 @@ static bool is_address(lua_State *L)
     return lua_type(L, -1) == LUA_TSTRING || lua_type(L, -1) == LUA_TNUMBER;
 }
 
-/* The listener whose address is on the top of the stack; NULL: it is none. */
+/* Adds a listener with the address on the top of the stack; NULL: it is no address. */
 static struct config_listener *add_listener(lua_State *L, struct options *options,
                                             struct error *error)
 {
@@ -31,7 +31,7 @@ static struct config_listener *add_listener(lua_State *L, struct options *option
     return config_add_listener(&options->config, address, error);
 }
 
-/* One listener: the table on the top of the stack. */
+/* Reads one listener from the table on the top of the stack. */
 static bool read_listener(lua_State *L, struct options *options, struct error *error)
 {
     char value[256];
@@ -69,7 +69,7 @@ static bool has_fields(lua_State *L)
     return true;
 }
 
-/* The list on the top of the stack has nothing but elements 1 to `count`. */
+/* Does the list on the top of the stack have only the elements 1 to `count`? */
 static bool is_plain_list(lua_State *L, int count, struct error *error)
 {
     struct lua_text room;
@@ -127,7 +127,7 @@ static bool read_setting(lua_State *L, struct options *options, struct error *er
     return settings_set(&options_settings, options, name, value, error);
 }
 
-/* Of a setting that is wrong, its name is left in `name`. */
+/* If a setting is wrong, its name is left in `name`. */
 static bool read_all(lua_State *L, struct options *options, char *name, size_t name_size,
                      struct error *error)
 {
@@ -146,7 +146,7 @@ static bool read_all(lua_State *L, struct options *options, char *name, size_t n
     return true;
 }
 
-/* Where the file first says `name =`, as ":7"; "" if it does so in another way. */
+/* The line in which the file first says `name =`, as ":7"; "" if it sets it in another way. */
 static void find_line(const struct source_file *file, const char *name, char *line, size_t size)
 {
     struct tokens tokens;
@@ -171,7 +171,7 @@ static void run_away(lua_State *L, lua_Debug *at)
     lua_error(L);
 }
 
-/* Lua's messages name the file themselves, but for some that are about no line of it. */
+/* Lua's messages name the file, except for some that concern no line of it. */
 static bool tell_error(lua_State *L, const struct source *source, const struct source_file *file,
                        struct error *error)
 {
@@ -181,7 +181,7 @@ static bool tell_error(lua_State *L, const struct source *source, const struct s
     return error_set(error, ERROR_INPUT, "%s/%s: %s", source->directory, file->name, text);
 }
 
-/* Runs the file without any globals and with a bound on its time; its table is left on the stack. */
+/* Runs the file without any globals and with a time limit; leaves its table on the stack. */
 static bool run_file(lua_State *L, const struct source *source, const struct source_file *file,
                      struct error *error)
 {

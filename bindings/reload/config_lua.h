@@ -5,8 +5,8 @@
 #include "reload/options.h"
 #include "scripts/source.h"
 
-/* Applies the settings of the source's config.lua, in which no functions can be called. True, and
- * nothing is changed, if there is no such file. Errors begin with its path. */
+/* Applies the settings of the source's config.lua, in which no functions can be called. If there is no such file,
+ * returns true and changes nothing. Errors begin with its path. */
 bool config_lua_load(struct options *options, const struct source *source, struct error *error);
 
 #endif

@@ -9,9 +9,9 @@
 #define M (UINT64_C(1) << 20)
 #define G (UINT64_C(1) << 30)
 
-/* ---- admin: an address, or a truth ---- */
+/* ---- admin: an address, or true or false ---- */
 
-/* Without a host it is this machine only: commands are not for everybody who can reach it. */
+/* Without a host, listens on this machine only: not everybody who can reach the machine may give commands. */
 static bool read_address(const char *text, struct address *address, struct error *error)
 {
     static const uint8_t loopback[] = {127, 0, 0, 1};

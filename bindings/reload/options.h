@@ -9,35 +9,35 @@
 
 enum options_reload { RELOAD_WATCH, RELOAD_SIGNAL };
 
-/* Where commands of a person are taken. */
+/* The address on which admin commands are accepted. */
 struct options_admin {
     struct address address;
     bool is_on;
-    bool is_given; /* it was set, and is not the default */
+    bool is_given; /* it was set explicitly */
 };
 
 struct options {
     struct config config;        /* first: the table of its settings is the base of this one */
     uint64_t handler_timeout_ns; /* a handler that runs for longer is interrupted; 0: never; 1 s */
     uint64_t lua_memory;         /* bytes of one worker's Lua state; 256M */
-    uint64_t shared_memory;      /* bytes of what all workers share; 64M */
+    uint64_t shared_memory;      /* bytes of server.shared; 64M */
     uint32_t jobs;               /* threads for server.job; 4 */
-    uint32_t job_queue;          /* of those, that wait for a thread; 1000 */
-    uint64_t job_timeout_ns;     /* one that runs for longer is interrupted; 0: never; 30 s */
-    uint8_t sandbox;             /* 1: scripts have nothing of the system; 0 */
+    uint32_t job_queue;          /* jobs that may wait for a thread; 1000 */
+    uint64_t job_timeout_ns;     /* a job that runs for longer is interrupted; 0: never; 30 s */
+    uint8_t sandbox;             /* 1: scripts cannot reach the system; 0 */
     uint8_t reload;              /* enum options_reload; watch */
     struct options_admin admin;
 };
 
-/* Of a struct options. */
+/* The settings of a struct options. */
 extern const struct settings options_settings;
 
 void options_init(struct options *options);
 
-/* What concerns the pool of jobs. */
+/* The limits of the pool of jobs. */
 struct jobs_limits options_jobs(const struct options *options);
 
-/* Completes and checks it. Call it once, last. */
+/* Completes and checks the options. Call it once, last. */
 bool options_finish(struct options *options, struct error *error);
 
 #endif

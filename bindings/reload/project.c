@@ -34,7 +34,7 @@ static bool open_shared(struct project *project, struct error *error)
     return error_set(error, ERROR_SYSTEM, "no memory for what workers share");
 }
 
-/* False: a thread of jobs still uses it. */
+/* False: a job's thread still uses it. */
 static bool close_shared(struct program *program)
 {
     if (!jobs_close(program->jobs)) return false;

@@ -1,5 +1,4 @@
-/* project.h - a script directory with its settings, read and reviewed: what serve, check and test
- * begin with. */
+/* project.h - a script directory with its settings, read and reviewed: the first step of serve, check and test. */
 #ifndef MOONPORT_PROJECT_H
 #define MOONPORT_PROJECT_H
 
@@ -17,13 +16,14 @@ struct project {
     struct script script; /* to start a server with */
 };
 
-/* words[0] is the command's name. `tests`: those are looked through, too. False with an error whose
- * kind is the exit status; close it all the same. */
+/* words[0] is the command's name. `tests`: test files are reviewed, too. False with an error whose kind is the
+ * exit status; the project must be closed all the same. */
 bool project_open(struct project *project, int count, char **words, bool tests,
                   struct error *error);
 void project_close(struct project *project);
 
-/* What workers share, and the threads of jobs, as they are at first; no server runs. False with an error. */
+/* Gives the project new shared state and new job threads, as at the start; no server may be running. False with
+ * an error. */
 bool project_renew_shared(struct project *project, struct error *error);
 
 #endif

@@ -10,25 +10,26 @@
 
 enum { SOURCES_KEPT = GENERATIONS_KEPT };
 
-/* Why the files are looked at: what has changed between their first reading and the watch is not told
- * of; something has changed; somebody wants them loaded, whether they run already or were refused. */
+/* Why the files are read. FIRST: they may have changed between the first reading and the start of the watch,
+ * which nothing reports. AGAIN: they have changed. ALWAYS: a reload was asked for, even if they run already or
+ * were refused. */
 enum look { LOOK_FIRST, LOOK_AGAIN, LOOK_ALWAYS };
 
 struct reloader {
     struct server *server;
     const struct command_line *line;
-    bool watches;                      /* the setting `reload`, which takes a restart */
-    pthread_mutex_t mutex;             /* one reload at a time; guards all below */
-    bool unasked;                      /* files have changed, nobody asked for the present one */
-    pthread_mutex_t settings;          /* guards the next, too: who reads it waits for no reload */
-    struct options options;            /* in force */
-    struct source *kept[SOURCES_KEPT]; /* the newest first: that one runs */
-    uint64_t generation;               /* the last number given */
-    struct source *refused;            /* what was tried last, and has an error */
-    struct error unreadable;           /* why the files could not be read the last time, or "" */
+    bool watches;             /* the setting `reload`, which a reload cannot change */
+    pthread_mutex_t mutex;    /* one reload at a time; guards all below */
+    bool unasked;             /* the present reload was not asked for: files have changed */
+    pthread_mutex_t settings; /* guards `options`, too: reading them must not wait for a reload */
+    struct options options;   /* in force */
+    struct source *kept[SOURCES_KEPT]; /* the newest first, which is running */
+    uint64_t generation;               /* the last number used */
+    struct source *refused;            /* the last one that was tried, if it had an error */
+    struct error unreadable;           /* why the last reading failed, or "" */
     pthread_t thread;                  /* opens the watch, waits for it, closes it */
     struct watch *watch;
-    pthread_cond_t changed; /* it is `opened`, or failed to be */
+    pthread_cond_t changed; /* `opened` is set, or the watch failed */
     bool opened;
     struct error error;
     _Atomic bool ending;
@@ -67,7 +68,7 @@ static void refuse_source(struct reloader *reloader, struct source *source)
     reloader->refused = source;
 }
 
-/* The newest of what is kept; the oldest goes. */
+/* Keeps the source as the newest one, and drops the oldest. */
 static void keep_source(struct reloader *reloader, struct source *source)
 {
     struct source **kept = reloader->kept;
@@ -77,7 +78,7 @@ static void keep_source(struct reloader *reloader, struct source *source)
     kept[0] = source;
 }
 
-/* The settings there will be: what takes a restart stays, and the rest has to go with it. */
+/* Works out the new settings: those that need a restart keep their values, and must fit the others. */
 static bool read_settings(struct reloader *reloader, struct rollout *rollout,
                           struct options *wanted, struct error *error)
 {
@@ -87,7 +88,7 @@ static bool read_settings(struct reloader *reloader, struct rollout *rollout,
     return options_finish(&rollout->options, error);
 }
 
-/* A main.lua that says nothing is one that is just being written, or was lost. */
+/* An empty main.lua is one that is just being written, or was lost. */
 static bool says_something(const struct source *source, struct error *error)
 {
     struct span text = source_code(source_find(source, "main.lua"));
@@ -113,7 +114,7 @@ static bool is_possible(struct reloader *reloader, struct rollout *rollout, stru
     return false;
 }
 
-/* Brings the source into all workers, or into none. */
+/* Loads the source in all workers, or in none. */
 static bool bring_in(struct reloader *reloader, struct source *source, struct report *report)
 {
     struct rollout *rollout = rollout_open(reloader->server, source, reloader->generation + 1);
@@ -150,8 +151,7 @@ static bool finish(const char *command, struct report *report, bool fine)
     return fine;
 }
 
-/* Files that have been looked at before. When those that run are back, what was refused in between
- * is no longer what was tried last. */
+/* Have these files been seen before? If they are the running ones, forgets what was refused in between. */
 static bool is_known(struct reloader *reloader, struct source *source, enum look look)
 {
     if (source_is_same(source, reloader->kept[0])) {
@@ -165,8 +165,8 @@ static bool is_known(struct reloader *reloader, struct source *source, enum look
     return true;
 }
 
-/* NULL, and it is told why; what is as wrong as before, only to who asks. Those who do not ask wait for files
- * that somebody began to write meanwhile. */
+/* NULL: the reason is reported; if it is the same as before, only to a caller who asked. A reload that nobody
+ * asked for also waits for files that are being written. */
 static struct source *read_source(struct reloader *reloader, enum look look, struct report *report)
 {
     struct error error = {.text = ""};
@@ -228,7 +228,7 @@ static bool roll_back(struct reloader *reloader, struct report *report)
                "the files on disk are unchanged: they are loaded when one of them is saved\n");
     memmove(kept, kept + 1, (SOURCES_KEPT - 1) * sizeof *kept);
     kept[SOURCES_KEPT - 1] = NULL;
-    refuse_source(reloader, left); /* the files still say this, and are not to be loaded for that */
+    refuse_source(reloader, left); /* the files still have this content: do not load it again */
     source_drop(left);
     return finish("rollback", report, fine);
 }

@@ -1,4 +1,4 @@
-/* report.h - lines for a person, as many as there is room for. */
+/* report.h - collects lines of text for a person, as many as there is room for. */
 #ifndef MOONPORT_REPORT_H
 #define MOONPORT_REPORT_H
 
@@ -11,7 +11,7 @@ struct report {
     size_t size, used; /* bytes */
 };
 
-/* NULL takes none. */
+/* `report` may be NULL: then nothing is added. */
 __attribute__((format(printf, 2, 3))) static inline void report_add(struct report *report,
                                                                     const char *format, ...)
 {

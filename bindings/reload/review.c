@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* What scripts find, of any Lua: that a name is missing in this one is asked for often enough. */
+/* Names that some version of Lua defines. They are not suspects: scripts often test whether such a name exists. */
 static const char *const known_names[] = {
     "_G",       "_VERSION",     "assert",    "collectgarbage", "coroutine",
     "debug",    "dofile",       "error",     "getmetatable",   "io",
@@ -30,7 +30,7 @@ struct use {
 struct uses {
     struct use *use;
     size_t count, capacity;
-    const struct source_file *file; /* the one that is being read */
+    const struct source_file *file; /* the file that is being read */
     bool failed;
 };
 
@@ -93,7 +93,7 @@ static bool has_use(const struct group *group, enum global_use use)
     return false;
 }
 
-/* onReceive and OnReceive are on_receive elsewhere. */
+/* Writes a name our way: other programs have onReceive and OnReceive for on_receive. */
 static void to_our_letters(const char *name, char plain[64])
 {
     size_t size = 0;
@@ -112,18 +112,18 @@ static const char *handler_called(const char *name)
     return NULL;
 }
 
-/* The handler that a function which nothing calls was probably meant to be. */
+/* The handler that a function nobody calls was probably meant to be; NULL: none. */
 static const char *meant_handler(const char *name, const char *plain, const struct uses *uses)
 {
     const char *meant = handler_called(plain);
     if (meant == NULL && strncmp(name, "on_", 3) == 0)
         meant = settings_nearest(name, handler_names, HANDLERS);
     for (size_t i = 0; i < uses->count && meant != NULL; i++)
-        if (is_named(uses->use[i].global.name, meant)) return NULL; /* it is there as well */
+        if (is_named(uses->use[i].global.name, meant)) return NULL; /* defined as well */
     return meant;
 }
 
-/* A global that is assigned, that nothing reads, and that is called like a handler but is none. */
+/* Suspects a global that is assigned and never read, and whose name resembles a handler's. */
 static void judge_uncalled(struct findings *suspects, const struct group *group,
                            const struct uses *uses)
 {
@@ -143,7 +143,7 @@ static void judge_uncalled(struct findings *suspects, const struct group *group,
 static void add_suspect(struct findings *suspects, const struct group *group)
 {
     const char *meant = settings_nearest(group->name, known_names, KNOWN_NAMES);
-    for (size_t i = 0; i < group->count; i++) { /* the first in each file */
+    for (size_t i = 0; i < group->count; i++) { /* the first use in each file */
         const struct use *use = &group->first[i];
         struct finding suspect = {.file = use->file, .line = use->global.line};
         if (i > 0 && use->file == use[-1].file) continue;
@@ -181,7 +181,7 @@ static void judge_all(struct findings *suspects, struct uses *uses)
 
 /* ---- syntax ---- */
 
-/* "main.lua:2: unexpected symbol near '='" says where by itself. */
+/* Lua's message gives the line: "main.lua:2: unexpected symbol near '='". */
 static void add_syntax(struct findings *wrong, const struct source_file *file, const char *message)
 {
     struct finding finding = {.file = file, .line = 1};
@@ -215,7 +215,7 @@ bool review_is_test(const char *file)
     return size >= tail_size && strcmp(file + size - tail_size, tail) == 0;
 }
 
-/* False if the uses are not all that there are: a name may be defined where nobody saw it. */
+/* False if the uses are incomplete: then a name may be defined in code that was not understood. */
 static bool read_files(struct uses *uses, struct findings *wrong, lua_State *L,
                        const struct source *source, bool tests)
 {

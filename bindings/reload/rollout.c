@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_NS UINT64_C(10000000000) /* beyond the time that loading may take */
+#define PATIENCE_NS UINT64_C(10000000000) /* in addition to the time that loading may take */
 
 struct rollout *rollout_open(struct server *server, struct source *source, uint64_t generation)
 {
@@ -36,7 +36,8 @@ static bool has_any(const bool *has)
     return false;
 }
 
-/* Packets would be thrown away without a word. */
+/* False with an error if the new code has no handler but the running code has: packets would be discarded
+ * silently. */
 static bool keeps_handlers(const struct rollout *rollout, const struct runtime *runtime,
                            struct error *error)
 {
@@ -49,7 +50,8 @@ static bool keeps_handlers(const struct rollout *rollout, const struct runtime *
         rollout->plan.source->directory);
 }
 
-/* Code that has filled its memory can be replaced: there is room for both while there are both. */
+/* The memory limit is raised while both generations are loaded, so that even code which has filled its memory can
+ * be replaced. */
 static void prepare(void *context, struct worker *worker, void *state)
 {
     struct rollout *rollout = context;
@@ -84,7 +86,7 @@ static void change(void *context, struct worker *worker, void *state)
     heap_take_back(&runtime->state.heap, runtime->state.L);
 }
 
-/* An error that all workers have is told of once. */
+/* Do all workers have the same error? Then it is reported once. */
 static bool have_all(const struct rollout *rollout, const bool *ran)
 {
     for (uint32_t i = 0; i < rollout->workers; i++)
@@ -104,8 +106,8 @@ static void tell_missing(const struct rollout *rollout, uint32_t worker, uint64_
         report_add(report, "worker %u: it has ended\n", worker + 1);
 }
 
-/* Has all workers do it. False, and it is told why, if one failed or has not come to it. report:
- * NULL tells nobody. */
+/* Runs `run` on all workers. False: one failed or did not get to it in time, and the report says so. `report` may
+ * be NULL. */
 static bool all_do(struct rollout *rollout,
                    void (*run)(void *context, struct worker *worker, void *state),
                    struct report *report)

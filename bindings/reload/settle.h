@@ -1,6 +1,6 @@
-/* settle.h - when a burst of changes is over: an editor's saving is several of them, a deploy's many.
- * A file that somebody has open to write it is not complete: the burst goes on until it is closed.
- * Knows no clock: it is told the time, in milliseconds of any. */
+/* settle.h - decides when a burst of changes is over: saving a file in an editor makes several changes, a deploy
+ * makes many. A file that is open for writing is not complete, so the burst lasts until it is closed. It reads no
+ * clock: callers pass the time, in milliseconds from any origin. */
 #ifndef MOONPORT_SETTLE_H
 #define MOONPORT_SETTLE_H
 
@@ -10,15 +10,15 @@
 enum {
     SETTLE_QUIET_MS = 50,
     SETTLE_LATEST_MS = 500,
-    SETTLE_OPEN_MS = 5000,         /* nothing more was written to a file, which stays open */
-    SETTLE_OPEN_LATEST_MS = 60000, /* it is written to without end */
+    SETTLE_OPEN_MS = 5000,         /* a file stays open, without further writes */
+    SETTLE_OPEN_LATEST_MS = 60000, /* a file is written to without end */
 };
 
 struct settle {
-    bool changed;            /* something, that has not been told of */
-    uint64_t latest_ms;      /* when it is told of even if changes go on */
-    uint64_t due_ms;         /* when it is told of if there are no more */
-    uint64_t open_latest_ms; /* the same two while a file is open to be written */
+    bool changed;            /* something has, and it is not reported yet */
+    uint64_t latest_ms;      /* when to report it although changes go on */
+    uint64_t due_ms;         /* when to report it if there are no more changes */
+    uint64_t open_latest_ms; /* the same two while a file is open for writing */
     uint64_t open_due_ms;
 };
 
@@ -38,14 +38,14 @@ static inline void settle_note(struct settle *settle, uint64_t now_ms)
     settle->open_due_ms = settle_earlier(now_ms + SETTLE_OPEN_MS, settle->open_latest_ms);
 }
 
-/* It is over, unless a file is open to be written: see that, and ask settle_over. */
+/* The burst is over, unless a file is open for writing: find that out, and call settle_over. */
 static inline bool settle_is_due(const struct settle *settle, uint64_t now_ms)
 {
     return settle->changed && now_ms >= settle->due_ms;
 }
 
-/* True once for every burst that is over. `writing`: a file is open to be written. If so, and it is
- * over all the same, that file has been waited for as long as it may be. */
+/* True once for every burst that is over. `writing`: a file is open for writing. If the result is true all the
+ * same, the file has been waited for long enough. */
 static inline bool settle_over(struct settle *settle, uint64_t now_ms, bool writing)
 {
     if (!settle_is_due(settle, now_ms)) return false;
@@ -57,7 +57,7 @@ static inline bool settle_over(struct settle *settle, uint64_t now_ms, bool writ
     return true;
 }
 
-/* How long to wait for that, or until `other_ms` if that is earlier. */
+/* How long to wait until settle_is_due, or until `other_ms` if that is earlier. */
 static inline uint64_t settle_wait_ms(const struct settle *settle, uint64_t now_ms,
                                       uint64_t other_ms)
 {

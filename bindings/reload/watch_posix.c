@@ -24,14 +24,14 @@ enum {
     WRITTEN = IN_MODIFY | IN_CLOSE_WRITE,
     ARRIVED = IN_CREATE | IN_MOVED_TO,
     RENAMED = ARRIVED | IN_DELETE | IN_MOVED_FROM,
-    REPLACED = IN_DELETE_SELF | IN_MOVE_SELF, /* of a file that a link leads to */
+    REPLACED = IN_DELETE_SELF | IN_MOVE_SELF, /* of the target of a link */
 };
 
-/* A Lua file that somebody has open to write it. */
+/* A Lua file that is open for writing. */
 struct writing {
     struct writing *next;
-    int directory; /* what is watched: the directory, or the file if `name` is "" */
-    bool created;  /* and nothing was written yet */
+    int directory; /* the watch's number: of the directory, or of the file if `name` is "" */
+    bool created;  /* just created, nothing written yet */
     char name[];
 };
 
@@ -39,15 +39,15 @@ struct watch {
     int wake;        /* an eventfd */
     int changes;     /* an inotify instance; -1: none yet */
     char *directory; /* NULL: nothing is watched */
-    int first;       /* the directory's own watch; -1: it has gone */
-    dev_t device;    /* what the directory's path led to when that was added */
+    int first;       /* the number of the directory's own watch; -1: it is gone */
+    dev_t device;    /* the directory that the path led to when `first` was added */
     ino_t inode;
-    bool stale;              /* directories may have gone that are watched still */
-    bool warned;             /* that not all of them are watched */
-    struct writing *writing; /* all of them */
-    bool written;            /* a Lua file was, since a change was told of */
-    uint64_t insist_ms;      /* when to take what is written to as it is; UINT64_MAX: not decided */
-    uint64_t look_ms;        /* when to see where the path leads now; UINT64_MAX: never */
+    bool stale;              /* some watched directories may be gone */
+    bool warned;             /* the log says that not all of them are watched */
+    struct writing *writing; /* all that are open */
+    bool written;            /* a Lua file was, since the last reported change */
+    uint64_t insist_ms;      /* from when on open files are read as they are; UINT64_MAX: not set */
+    uint64_t look_ms;        /* when to check where the path leads; UINT64_MAX: never */
     struct settle settle;
 };
 
@@ -84,7 +84,7 @@ static void end_all_writing(struct watch *watch)
     while (watch->writing != NULL) end_writing(&watch->writing);
 }
 
-/* Without memory for it, nobody waits for the file to be closed. */
+/* If there is no memory for it, the file's close is not waited for. */
 static void begin_writing(struct watch *watch, int directory, const char *name, bool created)
 {
     struct writing *known = *find_writing(watch, directory, name);
@@ -102,20 +102,19 @@ static void begin_writing(struct watch *watch, int directory, const char *name, 
     watch->writing = writing;
 }
 
-/* A lease for reading is refused while anybody has the file open to write it. Systems of files that
- * have no leases do not tell. */
+/* A read lease is refused while the file is open for writing anywhere. File systems without leases cannot tell. */
 static bool is_open_to_write(const char *path)
 {
     int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) return false;
-    fcntl(file, F_SETSIG, SIGURG); /* who opens it just now must not have us ended by a SIGIO */
+    fcntl(file, F_SETSIG, SIGURG); /* an open at this moment must not kill the process with SIGIO */
     bool is_open = fcntl(file, F_SETLEASE, F_RDLCK) != 0 && errno == EAGAIN;
     close(file);
     return is_open;
 }
 
-/* A file that was opened to be made is empty, until something is written. A link to another one is
- * complete, and nobody closes it. */
+/* A file that was just created is empty until something is written. A new link to another file is complete, and
+ * no close event follows. */
 struct finding_empty {
     const char *name;
     bool found;
@@ -151,12 +150,13 @@ static void forget_links(struct watch *watch)
     }
 }
 
-/* What one event says of it. Editors that rename over a file have written all of it before. */
+/* Notes what one event says about files being written. An editor that renames over a file has already written all
+ * of it. */
 static void note_writing(struct watch *watch, const struct inotify_event *event)
 {
     bool is_script = event->len == 0 || source_has_name(event->name);
     if ((event->mask & IN_Q_OVERFLOW) != 0)
-        end_all_writing(watch); /* that they were closed may be among what was lost */
+        end_all_writing(watch); /* their close may be among the lost events */
     else if ((event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | REPLACED |
                              IN_IGNORED)) != 0)
         end_writing(find_writing(watch, event->wd, name_of(event)));
@@ -178,7 +178,7 @@ static bool refused(const char *path, struct error *error)
                      advice);
 }
 
-/* Before the directory is listed: what is made in it then is either on the list or told of. */
+/* Called before the directory is listed, so a file made after that is in the list or reported as an event. */
 static bool add_directory(void *context, const char *path, struct error *error)
 {
     struct watch *watch = context;
@@ -188,11 +188,11 @@ static bool add_directory(void *context, const char *path, struct error *error)
         return true;
     }
     if (errno == EACCES || errno == ENOENT || errno == ENOTDIR)
-        return true; /* as for source_walk */
+        return true; /* source_walk ignores these, too */
     return refused(path, error);
 }
 
-/* What a link leads to may lie in a directory that is not watched: then the file is. */
+/* The target of a link may be in a directory that is not watched: so the target is watched. */
 static bool add_link(void *context, const char *path, const char *name, struct error *error)
 {
     struct watch *watch = context;
@@ -209,7 +209,7 @@ static bool add_all(struct watch *watch, struct error *error)
     return source_walk(watch->directory, &visitor, error);
 }
 
-/* Somebody may have opened a file before it was watched: that it is closed will be told. */
+/* A file may have been opened before it was watched; its close will be reported. */
 static bool note_open(void *context, const char *path, const char *name, struct error *error)
 {
     struct watch *watch = context;
@@ -232,14 +232,15 @@ static void find_open(struct watch *watch)
     source_walk(watch->directory, &visitor, &error);
 }
 
-/* A name that is not a Lua file's may be a link that leads to some. What has no name is what one leads to. */
+/* Does the event count as a change? A name that is not a Lua file's may be a link to Lua files. An event without
+ * a name is about the target of a link. */
 static bool counts(const struct inotify_event *event)
 {
     if ((event->mask & (RENAMED | REPLACED | IN_Q_OVERFLOW)) != 0) return true;
     return (event->mask & WRITTEN) != 0 && (event->len == 0 || source_has_name(event->name));
 }
 
-/* Has anything happened that nobody has read of? */
+/* Are there unread events that count? */
 static bool has_unread(int changes)
 {
     alignas(struct inotify_event) char events[EVENTS_SIZE];
@@ -253,8 +254,8 @@ static bool has_unread(int changes)
     return false;
 }
 
-/* Watches what there is now, and nothing else. What was watched until then is closed last: of what
- * happens meanwhile one of both tells. */
+/* Starts a new watch of everything there is now. The old watch is closed last, so that one of the two sees what
+ * happens meanwhile. */
 static bool add_anew(struct watch *watch, struct error *error)
 {
     struct stat status;
@@ -263,8 +264,8 @@ static bool add_anew(struct watch *watch, struct error *error)
     int before = watch->changes;
     watch->changes = changes;
     watch->first = -1;
-    end_all_writing(watch); /* they were numbered by what was watched */
-    /* Before it is watched: if the path leads elsewhere in between, the next look sees that. */
+    end_all_writing(watch); /* they have the old watch's numbers */
+    /* Done before the watch is added: if the path leads elsewhere in between, the next look sees it. */
     bool known = before >= 0;
     if (stat(watch->directory, &status) == 0) {
         known = known && watch->device == status.st_dev && watch->inode == status.st_ino;
@@ -281,26 +282,26 @@ static bool add_anew(struct watch *watch, struct error *error)
     return fine;
 }
 
-/* While waiting there is nobody to hand an error to: some changes are not seen then. */
+/* While waiting there is no caller to give an error to, so it is logged once: some changes are not seen then. */
 static void note_trouble(struct watch *watch, bool fine, const struct error *error)
 {
     if (!fine && !watch->warned) log_line(LOG_WARN, "%s", error->text);
     watch->warned = !fine;
 }
 
-/* Nothing tells that a path leads elsewhere: hence a look once a second, and after changes. */
+/* No event says that the path leads elsewhere: hence a look once a second, and after changes. */
 static void look(struct watch *watch, uint64_t now)
 {
     struct stat status;
     struct error error;
     watch->look_ms = now + LOOK_MS;
-    if (stat(watch->directory, &status) != 0) { /* to be told of when it is there again */
+    if (stat(watch->directory, &status) != 0) { /* reported when it is there again */
         watch->first = -1;
         return;
     }
     bool same = watch->device == status.st_dev && watch->inode == status.st_ino;
     bool moved = watch->first < 0 || !same;
-    /* Whose end is awaited would be forgotten with what is watched. */
+    /* A new watch would forget the files whose close is waited for. */
     if (!moved && (!watch->stale || watch->writing != NULL)) return;
     note_trouble(watch, add_anew(watch, &error), &error);
     watch->stale = false;
@@ -309,7 +310,7 @@ static void look(struct watch *watch, uint64_t now)
 
 /* ---- what has happened ---- */
 
-/* False: there are no more for now. */
+/* Reads events. False: there are no more for now. */
 static bool read_events(struct watch *watch, uint64_t now)
 {
     alignas(struct inotify_event) char events[EVENTS_SIZE];
@@ -346,7 +347,7 @@ static bool has_settled(struct watch *watch, uint64_t now)
 {
     if (!settle_is_due(&watch->settle, now)) return false;
     forget_links(watch);
-    read_events(watch, now); /* one of those may have been written to just now */
+    read_events(watch, now); /* one of those files may have just been written to */
     look(watch, now);
     const struct writing *writing = watch->writing;
     if (!settle_over(&watch->settle, now, writing != NULL)) return false;
@@ -394,7 +395,7 @@ void watch_wake(struct watch *watch)
     const uint64_t one = 1;
     int kept = errno;
     ssize_t written = write(watch->wake, &one, sizeof one);
-    check(written == sizeof one || errno == EAGAIN); /* full: it will wake */
+    check(written == sizeof one || errno == EAGAIN); /* the counter is full: it wakes anyway */
     errno = kept;
 }
 

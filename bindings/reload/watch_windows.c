@@ -11,13 +11,13 @@
 enum { LOOK_MS = 1000, CHANGES_SIZE = 65536 /* at most, for a directory on a network */ };
 
 struct watch {
-    HANDLE wake;      /* an event that resets itself */
-    HANDLE directory; /* NULL: it has gone, or there is none */
+    HANDLE wake;      /* an auto-reset event */
+    HANDLE directory; /* NULL: it is gone, or there is none */
     char *path;       /* NULL: nothing is watched */
-    DWORD volume;     /* of the directory, with its number there */
+    DWORD volume;     /* with `number`, the directory's identity */
     uint64_t number;
-    uint64_t insist_ms; /* when to take what is written to as it is; UINT64_MAX: not decided */
-    uint64_t look_ms;   /* when to see where the path leads now; UINT64_MAX: never */
+    uint64_t insist_ms; /* from when on open files are read as they are; UINT64_MAX: not set */
+    uint64_t look_ms;   /* when to check where the path leads; UINT64_MAX: never */
     struct settle settle;
     OVERLAPPED operation; /* always under way while there is a directory */
     DWORD changes[CHANGES_SIZE / sizeof(DWORD)];
@@ -27,7 +27,7 @@ struct watch {
 
 static HANDLE open_directory(const char *path)
 {
-    /* Whoever likes may move or delete it. */
+    /* Others may still move or delete it. */
     HANDLE directory = CreateFileA(
         path, FILE_LIST_DIRECTORY, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
         OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OVERLAPPED, NULL);
@@ -51,7 +51,7 @@ static bool await_changes(struct watch *watch)
                                  counted, NULL, &watch->operation, NULL);
 }
 
-/* Takes over the handle; false if it cannot be watched. */
+/* Takes over the handle, and begins to watch. False: it cannot be watched. */
 static bool begin(struct watch *watch, HANDLE directory)
 {
     watch->directory = directory;
@@ -63,7 +63,7 @@ static bool begin(struct watch *watch, HANDLE directory)
     return false;
 }
 
-/* Nothing is under way. As long as somebody has a deleted directory open, its name is not free. */
+/* To be called when no operation is under way. While a deleted directory is open, its name is not free. */
 static void let_go(struct watch *watch)
 {
     if (watch->directory != NULL) CloseHandle(watch->directory);
@@ -79,7 +79,7 @@ static void end(struct watch *watch)
     let_go(watch);
 }
 
-/* Once a second, because nothing tells that a path leads elsewhere. */
+/* Checks once a second where the path leads, because no event says that it leads elsewhere. */
 static void look(struct watch *watch, uint64_t now)
 {
     DWORD volume;
@@ -100,8 +100,8 @@ static void look(struct watch *watch, uint64_t now)
 
 /* ---- what has happened ---- */
 
-/* Nothing below a hidden directory counts, and of what is written only Lua files. A name that comes
- * or goes counts whatever it is: it may be a link that leads to some. */
+/* Does the change count? Nothing below a hidden directory does. Of writes, only those to Lua files do. A name
+ * that appears or disappears always does: it may be a link to Lua files. */
 static bool counts(const FILE_NOTIFY_INFORMATION *change)
 {
     const WCHAR *name = change->FileName, *stop = name + change->FileNameLength / sizeof *name;
@@ -128,21 +128,21 @@ static void read_changes(struct watch *watch, uint64_t now)
 {
     DWORD size = 0;
     bool fine = GetOverlappedResult(watch->directory, &watch->operation, &size, FALSE);
-    /* 0 bytes: there was more than room for it. */
+    /* 0 bytes: the changes did not fit. */
     if (!fine || size == 0 || any_counts(watch)) settle_note(&watch->settle, now);
-    /* If it was deleted the next look finds what comes after it. */
+    /* If it was deleted, the next look finds a directory that replaces it. */
     if (!fine || !await_changes(watch)) let_go(watch);
 }
 
-/* Nothing tells that a file was closed. But who wants it for nobody else to write to is refused as
- * long as somebody has it open for that, or has all of it. */
+/* No event says that a file was closed. But opening it without sharing writes fails while it is open for writing,
+ * or open exclusively. */
 static bool find_writing(void *context, const char *path, const char *name, struct error *error)
 {
     (void)context;
     HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL,
                               OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
     if (file == INVALID_HANDLE_VALUE && GetLastError() == ERROR_SHARING_VIOLATION)
-        return error_set(error, ERROR_SYSTEM, "%s", name); /* the way ends here */
+        return error_set(error, ERROR_SYSTEM, "%s", name); /* ends the walk */
     if (file != INVALID_HANDLE_VALUE) CloseHandle(file);
     return true;
 }

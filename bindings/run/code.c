@@ -19,7 +19,7 @@ static struct code *make_code(const struct plan *plan)
     return code;
 }
 
-/* Does a handler wait that is of this generation? */
+/* Is a handler of this generation waiting? */
 static bool is_waited_in(const struct runtime *runtime, uint64_t generation)
 {
     if (run_any_of(&runtime->loose, generation)) return true;
@@ -29,7 +29,7 @@ static bool is_waited_in(const struct runtime *runtime, uint64_t generation)
     return false;
 }
 
-/* Those of code that is gone, once nothing that waits will see them any more. */
+/* Drops the environments of code that is gone, once no waiting handler uses them. */
 static void drop_environments(struct runtime *runtime)
 {
     struct list *node = runtime->state.environments.next;
@@ -43,7 +43,7 @@ static void drop_environments(struct runtime *runtime)
     }
 }
 
-/* It must be neither the code that runs nor what may follow it. */
+/* `code` must be neither the running code nor the prepared one. */
 static void drop_code(struct runtime *runtime, struct code *code)
 {
     if (code == NULL) return;
@@ -112,8 +112,7 @@ static void put_handlers(struct runtime *runtime, const struct code *code)
     lua_pop(L, 1);
 }
 
-/* Calls on_unload or on_load of the code that runs, with what is in its slot; what it answers is put
- * there. */
+/* Calls on_unload or on_load of the running code with the value in SLOT_HANDED, and puts its result there. */
 static bool call_at_switch(struct runtime *runtime, enum handler handler, struct error *error)
 {
     if (!runtime->has[handler]) return true;
@@ -133,8 +132,8 @@ static bool call_at_switch(struct runtime *runtime, enum handler handler, struct
     return fine;
 }
 
-/* The old code's timers stop, and those of its coroutines that have waited for too many generations;
- * the new one's timers start. */
+/* Stops the old code's timers, starts those of the new code, and ends coroutines that have waited for too many
+ * generations. */
 static void switch_timers(struct runtime *runtime, struct code *next)
 {
     int stopped = timers_stop_all(&runtime->timers), ended = 0;

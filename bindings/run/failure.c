@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* The frame of what calls on_receive, at the end of a traceback: handlers.c. */
+/* How the function that calls on_receive (handlers.c) looks at the end of a traceback. */
 #if COMPAT_CALLS_WAITING
 static const char drive_frame[] = "\n\t[C]: in ?";
 #else
@@ -27,12 +27,12 @@ struct failure {
     struct run *run;
     const char *before;
     bool plainly; /* without the error's own __tostring, which has failed */
-    bool closing; /* of its variables with __close: there is no traceback */
-    bool logged;  /* it is for the log, */
-    bool judged;  /* and may be written there */
+    bool closing; /* a __close metamethod raised it: there is no traceback */
+    bool logged;  /* it goes to the log, */
+    bool judged;  /* and log_limit.h lets it through */
 };
 
-/* Where the run has failed: the line of Lua that it is at. */
+/* Where the run failed, for log_limit.h: the line of Lua that it was at. */
 static uint64_t place_of(const struct run *run)
 {
     char place[LUA_IDSIZE + 64];
@@ -45,7 +45,7 @@ static uint64_t place_of(const struct run *run)
     return log_place(place);
 }
 
-/* Is it to be told? Of many of one kind a few are; the others cost no traceback. */
+/* Should it be reported? Of many failures of one kind a few are; the others should not cost a traceback. */
 static bool may_tell(struct failure *failure, const char *text)
 {
     struct run *run = failure->run;
@@ -68,7 +68,8 @@ static void put_failure(const struct failure *failure, const char *text)
         error_set(witness, ERROR_INPUT, "%s: %s", failure->before, text);
 }
 
-/* Without the frame of what called on_receive, at its end; without all of it when there is no other. */
+/* Leaves out the last frame if it is the function that calls on_receive, and the whole traceback if no frame is
+ * left. */
 static void push_traceback(lua_State *L, const struct run *run, const char *text)
 {
     static const char title[] = "\nstack traceback:";
@@ -81,7 +82,7 @@ static void push_traceback(lua_State *L, const struct run *run, const char *text
     lua_pushlstring(L, whole, size);
 }
 
-/* The text on the top of the stack with \x00 for each NUL. */
+/* Returns the text on the top of the stack, with \x00 for each NUL. */
 static const char *push_plain(lua_State *L)
 {
     size_t size;
@@ -124,7 +125,7 @@ static void tell(struct failure *failure)
     struct error plain;
     size_t limit = runtime->state.heap.limit;
     if (limit > 0)
-        runtime->state.heap.limit += HEAP_RESERVE; /* perhaps it was memory that failed */
+        runtime->state.heap.limit += HEAP_RESERVE; /* the failure may have been a lack of memory */
     bool told = state_try(&runtime->state, tell_failure, failure, &plain);
     failure->plainly = true;
     if (!told && !state_try(&runtime->state, tell_failure, failure, &plain) &&
@@ -168,6 +169,6 @@ void failure_tell(struct run *run)
 void failure_tell_of_close(struct run *run)
 {
     run->hear = NULL;
-    run->tell = NULL; /* that has been told how the call itself has ended */
+    run->tell = NULL; /* they already know how the call itself ended */
     tell_of(run, true);
 }

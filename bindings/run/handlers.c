@@ -6,11 +6,11 @@
 
 /* ---- the way into a handler ---- */
 
-/* drive(on_receive, conn) calls it for one packet after another, in one coroutine: to make one ready takes
- * longer than most handlers do. After a handler that has waited there is none: its connection is held,
- * and the packets behind its own have waited, too. */
+/* drive(on_receive, conn) calls on_receive for one packet after another in one coroutine, because preparing a
+ * coroutine takes longer than most handlers do. After a handler that waited, no packet is ready: the connection
+ * is on hold, so the packets behind it wait as well. */
 
-/* The call that this coroutine is about; NULL if a script has resumed it, which may be long after. */
+/* The run of this coroutine; NULL if a script resumed the coroutine, which may be long after the run. */
 static struct run *driven(lua_State *L)
 {
     struct run *run = runtime_of(L)->current;
@@ -67,7 +67,7 @@ static const char drive_text[] =
     "  while packet do on_receive(conn, packet) packet = next_packet() end "
     "end";
 
-/* next_packet(): a string, or nil. The first one is there. */
+/* next_packet(): a string, or nil. The first packet is already in run->packet. */
 static int take_packet(lua_State *L)
 {
     struct run *run = driven(L);
@@ -77,7 +77,8 @@ static int take_packet(lua_State *L)
     return 1;
 }
 
-/* A C function of LuaJIT's cannot call what waits. Compiled, the loop would be out of reach for hooks. */
+/* The loop is in Lua because a C function of LuaJIT cannot call a function that waits. It is not compiled,
+ * because hooks do not reach compiled code. */
 static void push_drive(struct runtime *runtime)
 {
     lua_State *L = runtime->state.L;
@@ -96,8 +97,8 @@ void handlers_open(struct runtime *runtime)
     runtime->state.hidden = luaL_ref(runtime->state.L, LUA_REGISTRYINDEX);
 }
 
-/* A coroutine with the handler and its conn on it, and `drive` around them for on_receive; NULL if there is
- * none. */
+/* Takes a coroutine with the handler and its conn on it, for on_receive with `drive` below them. NULL: there is
+ * no memory. */
 static struct run *prepare(struct runtime *runtime, enum handler handler, struct link *link)
 {
     struct run *run = run_take(runtime, handler, link);
@@ -129,7 +130,7 @@ static enum script_verdict answer(struct run *run, enum run_state state)
     return verdict;
 }
 
-/* Does a handler wait whose packets wait, too? An on_idle that waits stops nobody. */
+/* Is a handler waiting that holds up the connection's packets? A waiting on_idle does not. */
 static bool has_waiting(struct runtime *runtime, const struct link *link)
 {
     const struct list *head = runtime_owned(runtime, link_slot(link));
@@ -140,7 +141,8 @@ static bool has_waiting(struct runtime *runtime, const struct link *link)
     return false;
 }
 
-/* on_connect has waited. The connection is there: had it gone, the run would have been ended. */
+/* on_connect waited and is over. Unless the state is RUN_ENDED, the connection is still there: its end would have
+ * ended the run. */
 static void finish_connected(struct run *run, enum run_state state)
 {
     struct link *link = run->link;
@@ -159,7 +161,7 @@ static void finish_idle(struct run *run, enum run_state state)
         link_decide_idle(link, answer(run, state));
 }
 
-/* on_receive, or on_drain. */
+/* The same for on_receive and on_drain. */
 static void finish_held(struct run *run, enum run_state state)
 {
     struct runtime *runtime = run->runtime;
@@ -181,7 +183,7 @@ enum script_verdict handlers_connected(void *state, struct link *link)
     return answer(run, run_call(run, 1));
 }
 
-/* After on_receive and on_drain. */
+/* What follows a call of on_receive or on_drain. */
 static void conclude(struct run *run, enum run_state state, struct link *link)
 {
     if (state == RUN_WAITS) {
@@ -193,7 +195,7 @@ static void conclude(struct run *run, enum run_state state, struct link *link)
     if (state == RUN_FAILED) link_close_failed(link);
 }
 
-/* Adds a string to the arguments; false, and the connection ends, if that fails. */
+/* Adds a string to the arguments. If that fails, finishes the run, closes the connection and returns false. */
 static bool push_argument(struct run *run, struct link *link, struct span bytes)
 {
     lua_State *L = run->runtime->state.L;
@@ -241,7 +243,7 @@ enum script_verdict handlers_idle(void *state, struct link *link, double seconds
 void handlers_disconnected(void *state, struct link *link, const char *reason)
 {
     struct runtime *runtime = state;
-    (void)reason; /* it ends at a NUL */
+    (void)reason; /* a NUL would end it */
     run_cancel_owned(runtime, link);
     if (!runtime->has[ON_DISCONNECT]) return;
     struct run *run = prepare(runtime, ON_DISCONNECT, link);

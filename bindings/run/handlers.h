@@ -1,13 +1,13 @@
-/* handlers.h - the engine calls, and a handler of the script runs: script.h says when. */
+/* handlers.h - runs the script's handlers when the engine calls; script.h says when that is. */
 #ifndef MOONPORT_HANDLERS_H
 #define MOONPORT_HANDLERS_H
 
 #include "run/runtime.h"
 
-/* Makes what calls on_receive. In a protected call. */
+/* Makes the function that calls on_receive. To be called in a protected call. */
 void handlers_open(struct runtime *runtime);
 
-/* Their state is a struct runtime. */
+/* `state` is a struct runtime. */
 enum script_verdict handlers_connected(void *state, struct link *link);
 void handlers_received(void *state, struct link *link, struct span packet);
 void handlers_drained(void *state, struct link *link);

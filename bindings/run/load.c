@@ -8,15 +8,15 @@
 
 #include <string.h>
 
-/* A generation on its way in. What it keeps is in the registry meanwhile. */
+/* A generation that is being loaded. What is to be kept of it is in the registry meanwhile. */
 struct loading {
     struct runtime *runtime;
     struct code *code;
     const struct plan *plan;
     lua_State *answer;        /* main.lua's result is on its top */
     int main, kept, calls;    /* in the registry */
-    struct findings found;    /* of the suspects, what is wrong indeed */
-    struct findings warnings; /* ... and what is only strange */
+    struct findings found;    /* the suspects that are mistakes */
+    struct findings warnings; /* those that are only strange */
 };
 
 static int keep(lua_State *L, int *reference)
@@ -51,8 +51,8 @@ static int index_table(lua_State *L)
     return 1;
 }
 
-/* Pushes a field of the table at 2: nil, too, if looking for it is an error, as scripts that forbid
- * undefined globals have it; but not when it took too long. */
+/* Pushes a field of the table at 2. If looking it up raises an error, as in scripts that forbid undefined
+ * globals, pushes nil; but if it took too long, raises that error again. */
 static void push_field(lua_State *L, struct loading *loading, const char *name)
 {
     lua_pushcfunction(L, index_table);
@@ -64,8 +64,8 @@ static void push_field(lua_State *L, struct loading *loading, const char *name)
     lua_pushnil(L);
 }
 
-/* The file that the function on the top of the stack stands in, and its line there; NULL: none of the
- * source. Takes the function. */
+/* The file of the source that defines the function on the top of the stack, and the line; NULL: it is not in the
+ * source. Pops the function. */
 static const struct source_file *place_of(lua_State *L, const struct source *source, int *line)
 {
     lua_Debug at;
@@ -76,8 +76,8 @@ static const struct source_file *place_of(lua_State *L, const struct source *sou
     return inside && at.source[size + 1] == '/' ? source_find(source, at.source + size + 2) : NULL;
 }
 
-/* A function in the table at 2 that is called like a handler but is none was meant to be one, if that
- * is missing. For globals review.c has seen to it. */
+/* Looks at a function in the table at 2 whose name begins with on_: if the name is close to that of a handler
+ * which is missing, it was meant to be that handler. For globals, review.c does this. */
 static void judge_field(lua_State *L, struct loading *loading, const char *name)
 {
     const char *elsewhere = findings_elsewhere(name);
@@ -105,7 +105,8 @@ static void find_misspelt(lua_State *L, struct loading *loading)
     }
 }
 
-/* What main.lua has not made known, of all that it has loaded. */
+/* Goes through the suspects in the files that were loaded, and adds those that the globals do not clear to the
+ * findings. */
 static void find_unknown(lua_State *L, struct loading *loading)
 {
     const struct findings *suspects = loading->plan->suspects;

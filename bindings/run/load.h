@@ -4,7 +4,7 @@
 
 #include "run/code.h"
 
-/* One worker warns for all, and none in a test of a script. */
+/* One worker warns for all of them; in a test of a script none does. */
 static inline bool code_warns(const struct runtime *runtime)
 {
     return worker_index(runtime->worker) == 0 && runtime->program->made == NULL;

@@ -12,7 +12,7 @@ enum { FREE_RUNS_MAX = 256 };
 
 static void wake_late(struct wheel_timer *timer);
 
-/* Its code sees what is its own. */
+/* Gives the code of this generation its own environment. */
 static inline void show(struct runtime *runtime, uint64_t generation)
 {
     if (generation != runtime->state.shown_generation)
@@ -44,14 +44,14 @@ static struct run *make_run(struct runtime *runtime)
     return NULL;
 }
 
-/* It must stand in no list. */
+/* The run must be in no list. */
 static void free_run(struct run *run)
 {
     luaL_unref(run->runtime->state.L, LUA_REGISTRYINDEX, run->anchor);
     free(run);
 }
 
-/* Some are kept for the next time; after many have waited at once, the others are not. */
+/* Keeps some runs for reuse and frees the rest, of which there may be many after many have waited at once. */
 static void give_run(struct run *run)
 {
     struct runtime *runtime = run->runtime;
@@ -66,8 +66,8 @@ static void give_run(struct run *run)
     }
 }
 
-/* An error in there takes the place of the one that the call itself may have ended with, and that has been
- * told. */
+/* Closes the variables of the coroutine. An error in a __close metamethod replaces the one that the call itself
+ * may have ended with; that one has been reported. */
 static void close_variables(struct run *run)
 {
     struct runtime *runtime = run->runtime;
@@ -93,9 +93,8 @@ static void close_variables(struct run *run)
     lua_pop(L, 1);
 }
 
-/* Makes a coroutine that failed, or is given up in the middle of something, fit for another call. Its
- * variables with __close are closed, which runs code of the script's; but not where no hook would end
- * that: see overtime.h. */
+/* Makes a coroutine that failed, or was ended while it waited, ready for another call. This closes its variables,
+ * and __close metamethods are script code; so it is not done where no hook could interrupt them: see overtime.h. */
 static bool renew(struct run *run)
 {
     struct runtime *runtime = run->runtime;
@@ -105,7 +104,7 @@ static bool renew(struct run *run)
         show(runtime, run->generation);
         close_variables(run);
         if (runtime->current != NULL) show(runtime, runtime->current->generation);
-        bool resumed = lua_status(run->L) != LUA_OK; /* by the text of an error */
+        bool resumed = lua_status(run->L) != LUA_OK; /* by the error's __tostring */
         if (!resumed) return true;
     }
     return state_protect(&runtime->state, make_coroutine, run);
@@ -129,8 +128,8 @@ static enum run_state fail(struct run *run)
     return RUN_FAILED;
 }
 
-/* So that one call's want of memory is not the next one's. But a collection of what is full takes its
- * time, and is for all calls of a turn then. */
+/* Collects garbage, because a call that ran out of memory must not fail the next one. In a full heap that takes a
+ * while, so there it is done once a turn. */
 static bool make_room(struct runtime *runtime)
 {
     uint64_t now_ns = worker_now(runtime->worker);
@@ -153,8 +152,8 @@ static struct run *take(struct runtime *runtime)
     return container_of(node, struct run, node);
 }
 
-/* What happens before the first connection may take its time; `moonport check` tells what a reload
- * would not wait for. */
+/* Before the first connection, code may take longer. `moonport check` does not allow that, because a reload would
+ * not either. */
 static uint64_t limit_of(const struct run *run)
 {
     const struct runtime *runtime = run->runtime;
@@ -164,8 +163,8 @@ static uint64_t limit_of(const struct run *run)
     return START_LIMIT_NS;
 }
 
-/* Leaves the error on the coroutine, or that there is no memory even for it. What stands below it is
- * not touched: it may have to be closed. */
+/* Leaves the error on the coroutine, or the error that there is no memory for it. Values below it are not
+ * touched: some may have to be closed. */
 static void refuse_yield(struct run *run)
 {
     lua_State *L = run->runtime->state.L;
@@ -181,7 +180,7 @@ enum run_state run_call(struct run *run, int arguments)
     struct runtime *runtime = run->runtime;
     struct run *previous = runtime->current;
     int results = 0;
-    /* A script that got hold of the coroutine may have resumed it: then the call is gone. */
+    /* A script that got hold of the coroutine may have resumed it: then the function to call is gone. */
     if (lua_status(run->L) == LUA_OK && lua_gettop(run->L) <= arguments) {
         const char *early = "its coroutine was resumed before its time";
         if (!compat_push_bytes(runtime->state.L, run->L, early, strlen(early)))

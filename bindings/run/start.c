@@ -14,7 +14,7 @@ static void close_runtime(struct runtime *runtime)
 {
     if (runtime->owned != NULL) run_cancel_all(runtime);
     timers_stop_all(&runtime->timers);
-    runtime->state.heap.limit = 0; /* an end may take memory too */
+    runtime->state.heap.limit = 0; /* closing may take memory too */
     if (runtime->state.L != NULL) {
         code_close(runtime);
         heap_close(&runtime->state.heap);
@@ -39,7 +39,7 @@ static int lay_out(lua_State *L)
     return 0;
 }
 
-/* The Lua state with all that scripts find in it, but without a script. */
+/* Makes the Lua state with everything that scripts find in it, but without a script. */
 static bool open_state(struct runtime *runtime, struct error *error)
 {
     if (!state_open(&runtime->state, runtime->program->memory_max, error)) return false;
@@ -60,7 +60,7 @@ static bool load_program(struct runtime *runtime, struct error *error)
     return true;
 }
 
-/* on_start has answered, at last or at once. */
+/* on_start is over, at once or after it waited. */
 static bool conclude_start(struct run *run, enum run_state state, struct error *error)
 {
     struct runtime *runtime = run->runtime;
@@ -71,7 +71,7 @@ static bool conclude_start(struct run *run, enum run_state state, struct error *
                      worker_number(runtime->worker), inner.text);
 }
 
-/* It had waited. */
+/* on_start had waited. */
 static void finish_start(struct run *run, enum run_state state)
 {
     struct runtime *runtime = run->runtime;

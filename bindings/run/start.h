@@ -4,7 +4,7 @@
 
 #include "run/runtime.h"
 
-/* What the engine calls; its context is a struct program. */
+/* The functions that the engine calls; the context is a struct program. */
 extern const struct script lua_script;
 
 #endif

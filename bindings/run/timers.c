@@ -5,7 +5,7 @@
 
 enum { KEPT_SELF = 1, KEPT_FUNCTION };
 
-/* It will not fire again. While its function runs it is kept, for that comes back to it. */
+/* It will not fire again. It is kept while its function runs, because go_on comes back to it. */
 static void let_go(struct timer *timer)
 {
     timer->ended = true;
@@ -67,15 +67,16 @@ void timers_init(struct timer *timer, struct runtime *runtime)
     wheel_timer_init(&timer->timer, fire);
 }
 
-/* A handler that has waited over a reload: its generation's timers have ended, and so has this one. */
+/* Is the caller a handler that waited while a reload took place? Then its generation's timers have ended, and a
+ * new one must not start. */
 static bool is_old(const struct runtime *runtime)
 {
     const struct run *run = runtime->current;
     return runtime->loading == NULL && run != NULL && run->generation < code_generation(runtime);
 }
 
-/* There is one reference only: were there two, the first would stay for good if there is no memory for the
- * second. */
+/* Both are in one table with one reference. With two references, the first would never be released if there was
+ * no memory for the second. */
 static void keep(lua_State *L, struct timer *timer, int function)
 {
     lua_createtable(L, KEPT_FUNCTION, 0);
@@ -94,7 +95,7 @@ void timers_start(lua_State *L, struct timer *timer, int function, uint64_t dela
     timer->interval_ns = interval_ns;
     if (is_old(runtime)) return;
     keep(L, timer, function);
-    if (runtime->loading != NULL) { /* it runs from the moment on when the code does */
+    if (runtime->loading != NULL) { /* it starts when the code does */
         timer->due_ns = delay_ns;
         list_append(&runtime->loading->timers, &timer->node);
         return;

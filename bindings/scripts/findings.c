@@ -85,7 +85,7 @@ void findings_uncalled(struct findings *findings, const struct source_file *file
 
 /* ---- all of them ---- */
 
-/* The files of a source are in the order of their names. */
+/* Compares addresses of files: those of a source are sorted by name. */
 static int by_place(const void *left, const void *right)
 {
     const struct finding *a = left, *b = right;
@@ -94,7 +94,8 @@ static int by_place(const void *left, const void *right)
     return strcmp(a->text, b->text);
 }
 
-/* False, and nothing has changed, if there is no room for it. The first is cut rather than missing. */
+/* Adds a line. False: there is no room for it, and nothing has changed. The first line is cut rather than left
+ * out. */
 static bool put_line(struct error *error, size_t *used, const struct source *source,
                      const struct finding *finding)
 {

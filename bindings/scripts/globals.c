@@ -8,16 +8,16 @@ enum { DEPTH_MAX = 250, LOCALS_MAX = 2000 };
 
 struct local {
     struct span name;
-    bool visible; /* not yet in its own `local x = x` */
+    bool visible; /* not yet in `x` of its own `local x = x` */
 };
 
 struct reader {
     struct tokens tokens;
     struct token now, ahead;
-    struct local locals[LOCALS_MAX]; /* of all functions around this place, outermost first */
+    struct local locals[LOCALS_MAX]; /* in scope, of all enclosing functions, outermost first */
     size_t locals_count;
     int depth;
-    bool stopped; /* from then on there are no tokens, so that everything returns */
+    bool stopped; /* no tokens follow, so that everything returns */
     void (*found)(void *context, const struct global *global);
     void *context;
 };
@@ -64,7 +64,7 @@ static void expect_name(struct reader *reader)
         stop(reader);
 }
 
-/* Every recursion passes here; false beyond the deepest. */
+/* Every recursion goes through here; false: it is too deep. */
 static bool enter(struct reader *reader)
 {
     if (reader->depth == DEPTH_MAX) stop(reader);
@@ -127,7 +127,7 @@ static void use_name(struct reader *reader, enum global_use use)
     expect_name(reader);
 }
 
-/* do, then, else or a function's parameters are behind us; `end` and the like stay. */
+/* Reads a block after do, then, else or a function's parameters, up to its `end` or the like. */
 static void read_block(struct reader *reader)
 {
     size_t outer = reader->locals_count;
@@ -141,7 +141,7 @@ static void read_list(struct reader *reader)
     while (accept(reader, ","));
 }
 
-/* From its parameters on. */
+/* Reads a function from its parameters on. */
 static void read_function_body(struct reader *reader, bool method)
 {
     size_t outer = reader->locals_count;
@@ -176,7 +176,7 @@ static void read_table(struct reader *reader)
     expect(reader, "}");
 }
 
-/* A name or parentheses, with the fields, indices and calls behind it. */
+/* Reads a name or parentheses, with the fields, indices and calls after it. */
 static void read_suffixed(struct reader *reader)
 {
     if (accept(reader, "(")) {
@@ -234,7 +234,7 @@ static bool accept_binary(struct reader *reader)
     return accept_any(reader, signs, sizeof signs / sizeof *signs);
 }
 
-/* Which operator binds closer makes no difference to the names. */
+/* Precedence of operators makes no difference to the names. */
 static void read_expression(struct reader *reader)
 {
     if (!enter(reader)) return;
@@ -347,7 +347,7 @@ static void read_nothing(struct reader *reader)
     (void)reader;
 }
 
-/* A call, or an assignment. */
+/* Reads a call or an assignment. */
 static void read_expressions(struct reader *reader)
 {
     do {

@@ -18,12 +18,11 @@ struct global {
     enum global_use use;
 };
 
-/* Calls `found` for every use of a global name, in the order of the text. The code is Lua 5.4's or
- * LuaJIT's, and has been compiled: the errors it has are not told, but any bytes are safe. `_ENV` is
- * no global, and where a local one is in scope nothing is: names are then fields of it.
- * False if it did not understand the code up to its end, because that is no Lua, or has more blocks
- * and expressions within each other, or more locals at once, than it can hold: then `found` has not
- * heard of all of them. */
+/* Calls `found` for every use of a global name, in the order of the text. The code must be Lua 5.4's or LuaJIT's
+ * and have been compiled: errors in it are not reported, but any bytes are safe. `_ENV` is not a global, and
+ * where a local one is in scope there are no globals: names are its fields. False if it did not understand the
+ * code to its end: the code is not Lua, or nests blocks and expressions too deep, or has too many locals at once.
+ * Then `found` was not called for all of them. */
 bool globals_find(struct span code, void (*found)(void *context, const struct global *global),
                   void *context);
 

@@ -10,12 +10,12 @@
 
 enum { PATH_SIZE = 4096, FIRST_READ = 8192, FIRST_FILES = 64, NAMES_SHOWN = 3 };
 
-/* ---- the way through the directories ---- */
+/* ---- walking through the directories ---- */
 
 struct place {
     const struct place *above; /* NULL: the first directory */
     dev_t device;
-    ino_t inode; /* 0: this system does not tell */
+    ino_t inode; /* 0: the system does not tell */
     unsigned depth;
 };
 
@@ -32,7 +32,7 @@ bool source_has_name(const char *name)
     return name[0] != '.' && size > 4 && strcmp(name + size - 4, ".lua") == 0;
 }
 
-/* A link that leads back up. */
+/* Does a link lead back up to an enclosing directory? */
 static bool is_above(const struct place *place, const struct stat *status)
 {
     for (; place != NULL; place = place->above)
@@ -44,7 +44,7 @@ static bool is_above(const struct place *place, const struct stat *status)
 
 static bool walk_directory(struct walk *walk, size_t end, const struct place *place);
 
-/* `end` is where the path of its directory ends. */
+/* `end` is where the path of its directory ends in walk->path. */
 static bool walk_entry(struct walk *walk, size_t end, const struct place *place, const char *name)
 {
     struct stat status;
@@ -53,7 +53,7 @@ static bool walk_entry(struct walk *walk, size_t end, const struct place *place,
     if ((size_t)written >= sizeof walk->path - end)
         return error_set(walk->error, ERROR_INPUT, "a path is longer than %d characters: %s",
                          PATH_SIZE - 1, walk->path);
-    /* What cannot be seen is taken for a file: whoever wants to read it hears why. */
+    /* If stat fails it is taken for a file: reading it reports why. */
     bool seen = stat(walk->path, &status) == 0;
     if (seen && S_ISDIR(status.st_mode)) {
         struct place inner = {place, status.st_dev, status.st_ino, place->depth + 1};
@@ -79,7 +79,7 @@ static bool walk_directory(struct walk *walk, size_t end, const struct place *pl
         return false;
     DIR *directory = opendir(walk->path);
     if (directory == NULL) {
-        bool none = errno == EACCES || errno == ENOENT || errno == ENOTDIR; /* or gone just now */
+        bool none = errno == EACCES || errno == ENOENT || errno == ENOTDIR; /* or just removed */
         return (none && place->above != NULL) || walk_failed(walk);
     }
     const struct dirent *entry;
@@ -116,8 +116,8 @@ bool source_walk(const char *directory, const struct source_visitor *visitor, st
 
 struct reader {
     struct source *source;
-    size_t capacity; /* files that there is room for */
-    size_t left;     /* bytes that the files may still have */
+    size_t capacity; /* files that fit in the list */
+    size_t left;     /* bytes that more files may take */
 };
 
 static bool no_memory(const char *path, struct error *error)
@@ -163,7 +163,7 @@ static bool unreadable(const char *path, const char *name, int number, struct er
     return error_set(error, ERROR_INPUT, "%s: %s (%s)", path, strerror(number), advice);
 }
 
-/* To its end, wherever that is by now. */
+/* Reads to the end, even if the file grows meanwhile. */
 static bool read_stream(struct reader *reader, FILE *stream, const char *path, struct span *text,
                         struct error *error)
 {
@@ -180,14 +180,14 @@ static bool read_stream(struct reader *reader, FILE *stream, const char *path, s
         if (text->size > reader->left) return too_large(reader->source, error);
     } while (got != 0);
     reader->left -= text->size;
-    uint8_t *fitting = realloc(text->data, text->size + 1); /* an empty one is not NULL */
+    uint8_t *fitting = realloc(text->data, text->size + 1); /* an empty text is not NULL, either */
     if (fitting != NULL) text->data = fitting;
     return true;
 }
 
 static bool read_file(struct reader *reader, struct source_file *file, struct error *error)
 {
-    char path[PATH_SIZE]; /* the walk has seen that it fits */
+    char path[PATH_SIZE]; /* it fits: the walk has checked that */
     snprintf(path, sizeof path, "%s/%s", reader->source->directory, file->name);
     FILE *stream = fopen(path, "rb");
     if (stream == NULL) return unreadable(path, file->name, errno, error);
@@ -198,13 +198,13 @@ static bool read_file(struct reader *reader, struct source_file *file, struct er
     return fine;
 }
 
-/* First of all, so that whoever names a wrong directory does not wait for the way through it. */
+/* Checked first, so that for a wrong directory the error comes before a long walk through it. */
 static bool find_main(const char *directory, struct error *error)
 {
     char path[PATH_SIZE];
     struct stat status;
     if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode))
-        return true; /* is told of soon */
+        return true; /* the walk reports it */
     snprintf(path, sizeof path, "%s/main.lua", directory);
     if (stat(path, &status) != 0) return unreadable(path, "main.lua", errno, error);
     if (S_ISREG(status.st_mode)) return true;
@@ -233,7 +233,7 @@ static uint64_t hash_files(const struct source *source)
         const struct source_file *file = &source->files[i];
         uint64_t size = file->text.size;
         hash = hash_bytes(hash, file->name, strlen(file->name) + 1);
-        hash = hash_bytes(hash, &size, sizeof size); /* so that no text reads as the next name */
+        hash = hash_bytes(hash, &size, sizeof size); /* a text must not pass for the next name */
         hash = hash_bytes(hash, file->text.data, file->text.size);
     }
     return hash;
@@ -249,7 +249,7 @@ static bool read_all(struct reader *reader, const char *directory, struct error 
     if (source->count != 0) qsort(source->files, source->count, sizeof *source->files, by_name);
     for (uint32_t i = 0; i < source->count; i++)
         if (!read_file(reader, &source->files[i], error)) return false;
-    if (source_find(source, "main.lua") == NULL) /* it was there when we began */
+    if (source_find(source, "main.lua") == NULL) /* it was there at the beginning */
         return error_set(error, ERROR_INPUT, "%s/main.lua: %s (the handlers are expected there)",
                          directory, strerror(ENOENT));
     source->hash = hash_files(source);
@@ -278,7 +278,7 @@ void source_hold(struct source *source)
 
 void source_drop(struct source *source)
 {
-    /* Whatever any holder read comes before the last one frees it. */
+    /* All reads by other holders happen before the last one frees it. */
     uint32_t before = atomic_fetch_sub_explicit(&source->holders, 1, memory_order_acq_rel);
     check(before > 0);
     if (before > 1) return;
@@ -291,7 +291,7 @@ void source_drop(struct source *source)
     free(source);
 }
 
-/* ---- what has been read ---- */
+/* ---- a source that has been read ---- */
 
 const struct source_file *source_find(const struct source *source, const char *name)
 {
@@ -315,7 +315,8 @@ static bool is_same_text(const struct source_file *left, const struct source_fil
            memcmp(left->text.data, right->text.data, left->text.size) == 0;
 }
 
-/* The name of the next file that differs, NULL: none. Goes on from *b and *a, files of each. */
+/* The name of the next file that differs; NULL: there is none. *b and *a are positions in the two lists of files,
+ * and move on. */
 static const char *next_change(const struct source *before, uint32_t *b, const struct source *after,
                                uint32_t *a)
 {
@@ -336,7 +337,7 @@ bool source_is_same(const struct source *left, const struct source *right)
     return left->hash == right->hash && next_change(left, &l, right, &r) == NULL;
 }
 
-/* Writes as many of the names; false if there is no room for them. */
+/* Writes `count` of the names, and how many more there are; false: there is no room for them. */
 static bool write_names(const char **names, uint32_t count, uint32_t total, char *place,
                         size_t size)
 {

@@ -1,12 +1,11 @@
-/* source.h - the Lua files of SCRIPT_DIR, read once: every worker loads these bytes, whatever becomes
- * of the files meanwhile.
+/* source.h - the Lua files of SCRIPT_DIR, read once: every worker loads these bytes, even if the files change
+ * meanwhile.
  *
- * Its files are those called *.lua in the directory and in the directories below it. A name that
- * begins with a dot is passed over: it is hidden, or an editor's for the moment. Symbolic links are
- * followed, except to a directory that the link is in. A directory below that may not be listed has
- * no files.
+ * Its files are those named *.lua in the directory and in the directories below it. A name that begins with a dot
+ * is skipped: it is hidden, or an editor's temporary file. Symbolic links are followed, except to a directory
+ * that contains the link. A directory below that may not be listed has no files.
  *
- * What has been read never changes, so any thread may look at it; the last to drop it frees it. */
+ * A source never changes after it was read, so any thread may read it; the last to drop it frees it. */
 #ifndef MOONPORT_SOURCE_H
 #define MOONPORT_SOURCE_H
 
@@ -31,11 +30,11 @@ struct source {
     char *directory;           /* as it was typed */
     struct source_file *files; /* by name, in the order of strcmp */
     uint32_t count;
-    uint64_t hash; /* of names and texts, wherever they are */
+    uint64_t hash; /* of names and texts, not of the directory */
 };
 
-/* Reads the directory, in which there must be a main.lua. One holder. NULL, and an error, if a file
- * cannot be read or they are too many or too large. */
+/* Reads the directory, which must contain a main.lua. The caller is the one holder. NULL with an error if a file
+ * cannot be read, or if the files are too many or too large. */
 struct source *source_read(const char *directory, struct error *error);
 
 /* Any thread. */
@@ -45,31 +44,31 @@ void source_drop(struct source *source);
 /* NULL: there is no such file. */
 const struct source_file *source_find(const struct source *source, const char *name);
 
-/* The text as luaL_loadfile would take it: without a byte order mark, and without a first line that
- * is for the shell, of which the end stays: lines keep their numbers. */
+/* The text as luaL_loadfile reads it: without a byte order mark, and without a first line for the shell. The end
+ * of that line stays, so that lines keep their numbers. */
 struct span source_code(const struct source_file *file);
 
-/* Same names, same texts; the directories may be others. */
+/* Are names and texts the same? The directories may differ. */
 bool source_is_same(const struct source *left, const struct source *right);
 
-/* Names the files that are in only one of them or not the same in both, for a log line: "main.lua,
- * game/rules.lua, game/world.lua and 3 more", "6 files" where that has no room, "" for none. */
+/* Names the files that are in only one of the two, or differ, for a log line: "main.lua, game/rules.lua,
+ * game/world.lua and 3 more"; "6 files" if that does not fit; "" for none. */
 void source_changes(const struct source *before, const struct source *after, char *text,
                     size_t size);
 
-/* ---- the way through it, for whoever watches the same directories ---- */
+/* ---- walking through a directory, for code that watches the same files ---- */
 
 struct source_visitor {
     void *context;
-    /* Either may be NULL; false ends the way, with its error. `enter` sees the first directory and
-     * every other before it is listed, `file` each file: its path, and its name in a source. */
+    /* Either may be NULL; false ends the walk, with its error. `enter` is called for each directory, the first
+     * included, before it is listed; `file` for each file, with its path and its name in a source. */
     bool (*enter)(void *context, const char *path, struct error *error);
     bool (*file)(void *context, const char *path, const char *name, struct error *error);
 };
 
 bool source_walk(const char *directory, const struct source_visitor *visitor, struct error *error);
 
-/* Whether a file of this name, without a path, belongs to a source. */
+/* Does a file of this name, without a path, belong to a source? */
 bool source_has_name(const char *name);
 
 #endif

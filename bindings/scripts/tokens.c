@@ -1,12 +1,12 @@
 #include "scripts/tokens.h"
 
-/* Not those of <ctype.h>: they follow the locale, Lua's source does not. */
+/* Not the functions of <ctype.h>, which follow the locale; Lua's source does not. */
 static bool digit(int byte)
 {
     return byte >= '0' && byte <= '9';
 }
 
-/* LuaJIT's names may have bytes beyond ASCII. */
+/* In LuaJIT, names may have bytes beyond ASCII. */
 static bool name_byte(int byte)
 {
     return digit(byte) || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
@@ -23,7 +23,7 @@ static bool blank(int byte)
     return line_end(byte) || byte == ' ' || byte == '\t' || byte == '\v' || byte == '\f';
 }
 
-/* -1 behind the end. */
+/* -1: the place is after the end. */
 static int byte_at(const struct tokens *tokens, size_t place)
 {
     return place < tokens->rest.size ? tokens->rest.data[place] : -1;
@@ -34,7 +34,7 @@ static void skip(struct tokens *tokens, size_t size)
     tokens->rest = span_skip(tokens->rest, size);
 }
 
-/* One byte, or one end of a line; CR LF and LF CR are one. Nothing at the end of the text. */
+/* Takes one byte, or one line end; CR LF and LF CR count as one. Does nothing at the end of the text. */
 static void take(struct tokens *tokens)
 {
     int byte = byte_at(tokens, 0), next = byte_at(tokens, 1);
@@ -48,7 +48,7 @@ static void skip_line(struct tokens *tokens)
     while (tokens->rest.size != 0 && !line_end(byte_at(tokens, 0))) take(tokens);
 }
 
-/* Bytes of the long bracket that opens here, such as [[ or [==[; 0 if none does. */
+/* The size of the long bracket that opens here, such as [[ or [==[; 0: none does. */
 static size_t long_bracket(const struct tokens *tokens)
 {
     size_t size = 1;
@@ -57,7 +57,7 @@ static size_t long_bracket(const struct tokens *tokens)
     return byte_at(tokens, size) == '[' ? size + 1 : 0;
 }
 
-/* Skips to behind the bracket that closes one of as many bytes. False if there is none. */
+/* Skips past the bracket that closes one of this size. False: there is none. */
 static bool skip_long(struct tokens *tokens, size_t bracket)
 {
     skip(tokens, bracket);
@@ -94,7 +94,7 @@ static bool skip_blanks(struct tokens *tokens)
     }
 }
 
-/* False if it does not end on its line, or on one that an escape goes on to. */
+/* Skips a string. False: it does not end on its line, or on one that an escape continues it to. */
 static bool skip_string(struct tokens *tokens)
 {
     int quote = byte_at(tokens, 0), byte;
@@ -110,7 +110,7 @@ static bool skip_string(struct tokens *tokens)
     return false;
 }
 
-/* Both Luas take what looks a little like a number, 1..2 too, and only then complain. */
+/* Both versions of Lua read all that looks a little like a number, even 1..2, and only then complain. */
 static void skip_number(struct tokens *tokens)
 {
     bool hexadecimal = byte_at(tokens, 0) == '0' && (byte_at(tokens, 1) | 0x20) == 'x';
@@ -141,7 +141,7 @@ static bool reserved(struct span name)
     return false;
 }
 
-/* Bytes of the operator or bracket at the front; 0 if there is none. */
+/* The size of the operator or bracket at the front; 0: there is none. */
 static size_t sign_size(struct span text)
 {
     static const char *const longer[] = {

@@ -9,16 +9,16 @@
 
 enum token_kind {
     TOKEN_END,
-    TOKEN_NAME, /* also `goto`, which LuaJIT takes for a name where no label follows */
+    TOKEN_NAME, /* also `goto`, which in LuaJIT is a name if no label follows */
     TOKEN_SIGN, /* operators, brackets and reserved words: their text tells them apart */
     TOKEN_NUMBER,
     TOKEN_STRING,
-    TOKEN_WRONG, /* no Lua begins like this; nor is what follows to be trusted */
+    TOKEN_WRONG, /* no token begins like this; tokens after it are unreliable */
 };
 
 struct token {
     enum token_kind kind;
-    uint32_t line; /* on which it begins, from 1, counted like Lua's own messages do */
+    uint32_t line; /* on which it begins, from 1, counted as in Lua's messages */
     struct span text;
 };
 
@@ -27,14 +27,14 @@ struct tokens {
     uint32_t line;
 };
 
-/* A byte order mark, and a first line that begins with #, are no part of the source. As with
- * luaL_loadfile that line ends only with a line feed. */
+/* Skips a byte order mark, and a first line that begins with #. As in luaL_loadfile, only a line feed ends that
+ * line. */
 void tokens_init(struct tokens *tokens, struct span code);
 
-/* The next one; behind the last, TOKEN_END as often as asked. */
+/* Returns the next token; after the last one, TOKEN_END again and again. */
 struct token tokens_next(struct tokens *tokens);
 
-/* Whether it is this operator, bracket or reserved word. */
+/* Is it this operator, bracket or reserved word? */
 bool token_is(const struct token *token, const char *sign);
 
 #endif

@@ -1,5 +1,5 @@
-/* buffer.h - bytes that are added behind and taken off the front: one run, which grows with what
- * it holds. Zeroed it is empty; whoever has it frees `data`. */
+/* buffer.h - a buffer of bytes, added at the end and taken off the front. They are in one piece, which grows as
+ * needed. Zeroed, it is empty; the owner frees `data`. */
 #ifndef MOONPORT_BUFFER_H
 #define MOONPORT_BUFFER_H
 
@@ -31,7 +31,7 @@ static inline void buffer_consume(struct buffer *buffer, size_t size)
     if (buffer->begin == buffer->end) buffer->begin = buffer->end = 0;
 }
 
-/* Room for so many bytes behind the end. False: no memory. */
+/* Makes room for `room` bytes after the end. False: there is no memory. */
 static inline bool buffer_reserve(struct buffer *buffer, size_t room)
 {
     if (buffer->capacity - buffer->end >= room) return true;
@@ -39,7 +39,7 @@ static inline bool buffer_reserve(struct buffer *buffer, size_t room)
     if (size != 0) memmove(buffer->data, buffer->data + buffer->begin, size);
     buffer->begin = 0;
     buffer->end = size;
-    /* Half of it stays free, so that moving costs no more than receiving did. */
+    /* Half of it stays free, so that moving bytes costs no more than receiving them. */
     size_t capacity = 2 * (size + room);
     if (buffer->capacity >= capacity) return true;
     uint8_t *data = realloc(buffer->data, capacity);

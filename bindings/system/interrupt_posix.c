@@ -1,4 +1,5 @@
-/* A signal, whose handler is the function. SIGURG: nobody minds it, and nothing else here uses it. */
+/* Sends a signal, whose handler calls the function. SIGURG: it is ignored by default, and nothing else here uses
+ * it. */
 #include "system/interrupt.h"
 
 #include <errno.h>
@@ -13,7 +14,8 @@ struct interrupted {
     void *context;
 };
 
-/* Changed on their thread alone, a pointer at a time: the handler may run between any two instructions. */
+/* Changed only on the thread they belong to, one pointer at a time: the handler may run between any two
+ * instructions. */
 static _Thread_local struct interrupted *volatile mine;
 
 static void handle(int number)

@@ -1,5 +1,5 @@
-/* The thread is held still while the function runs in its stead: for what is shared with it, that
- * is as if it ran there. */
+/* The thread is suspended while the function runs on the caller's thread: for the data they share, that is as if
+ * it ran on the suspended one. */
 #include "system/interrupt.h"
 
 #include <stdlib.h>
@@ -35,7 +35,7 @@ void interrupt(void *thread)
     struct interrupted *interrupted = thread;
     CONTEXT registers = {.ContextFlags = CONTEXT_CONTROL};
     if (SuspendThread(interrupted->thread) == (DWORD)-1) return;
-    /* Only this waits until it stands still. */
+    /* SuspendThread may return earlier; this waits until the thread is suspended. */
     if (GetThreadContext(interrupted->thread, &registers))
         interrupted->function(interrupted->context);
     ResumeThread(interrupted->thread);

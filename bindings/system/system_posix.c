@@ -10,20 +10,20 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Pieces from that size on are mapped one by one; and what each thread keeps at the end of its heap. */
+/* Blocks from this size on are mapped individually; and the memory kept at the end of each thread's heap. */
 enum { MAPPED_BYTES = 256 << 10, KEPT_BYTES = 1 << 20 };
 
 const char system_separators[] = "/";
 const char system_module[] = "?.so";
 
-/* Whoever is started without standard input, output or error would have what is printed and logged go
- * to a socket, or what else gets its number. */
 bool system_full_path(const char *path, char full[SYSTEM_PATH_MAX])
 {
     static_assert(SYSTEM_PATH_MAX >= PATH_MAX, "realpath counts on it");
     return realpath(path, full) != NULL;
 }
 
+/* If standard input, output or error was closed at the start, printed text and log lines would go to the socket, or
+ * whatever else gets its number. */
 void system_begin(void)
 {
     int file;
@@ -37,8 +37,8 @@ void system_show_output(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
 }
 
-/* Left alone, glibc maps no piece that is smaller than the largest that was freed, up to 32 MiB, and keeps twice
- * as much at the end of each thread's heap. */
+/* By default, glibc maps no block that is smaller than the largest one freed so far, up to 32 MiB, and keeps
+ * twice as much at the end of each thread's heap. */
 void system_bound_heap(void)
 {
     mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);

@@ -1,5 +1,5 @@
-/* Signals, and what is started beside the server. Every signal that is taken has a handler: what is ignored
- * would be ignored by programs that scripts start, too, and a handler is not passed on to them. */
+/* Signals, and programs that scripts start. Every signal that is caught has a handler, because programs inherit
+ * ignored signals but not handlers. */
 #include "base/clock.h"
 #include "base/log_limit.h"
 #include "system/system.h"
@@ -19,7 +19,7 @@
 
 extern char **environ;
 
-/* Those that somebody may send and that ask for nothing here; they would end the program. */
+/* Signals that may be sent to the program, mean nothing to it, and would end it by default. */
 static const struct {
     int number;
     const char *name;
@@ -30,17 +30,16 @@ static const struct {
 };
 enum { NAMED = sizeof asks_nothing / sizeof *asks_nothing };
 
-static int woken = -1;           /* an eventfd: something is to be asked for, or told */
-static _Atomic uint64_t stop_ns; /* when a stop has last counted */
-static atomic_uint stops;        /* counted, and not asked for yet */
-static atomic_bool
-    noted[NAMED + 1]; /* has come, and was not told of; the last: a real-time signal */
+static int woken = -1;               /* an eventfd: there is a stop request, or something to log */
+static _Atomic uint64_t stop_ns;     /* when a stop request last counted */
+static atomic_uint stops;            /* counted, and not yet taken by system_wait_for_stop */
+static atomic_bool noted[NAMED + 1]; /* received and not yet logged; the last: a real-time signal */
 
 static void (*_Atomic hangup)(void *context);
 static void *_Atomic hangup_context;
-static atomic_int hangups; /* handlers that run now, on any thread */
+static atomic_int hangups; /* handlers running now, on any thread */
 
-/* ---- on any thread, in the midst of whatever it does ---- */
+/* ---- on any thread, in signal handlers ---- */
 
 static void wake(void)
 {
@@ -68,7 +67,7 @@ static void note_signal(int number)
     errno = kept;
 }
 
-/* Whoever writes is told by the call's result. */
+/* The failed write reports it. */
 static void note_nothing(int number)
 {
     (void)number;
@@ -93,8 +92,7 @@ static void take(int number, void (*handler)(int number))
     sigaction(number, &action, NULL);
 }
 
-/* Whoever has started this may have had signals blocked, or SIGCHLD ignored, without which nobody learns how
- * a program has ended. */
+/* The parent may have had signals blocked, or SIGCHLD ignored, which would hide how a child has ended. */
 void system_take_signals(void)
 {
     sigset_t none;
@@ -110,7 +108,7 @@ void system_take_signals(void)
 void system_catch_stops(void)
 {
     woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (woken < 0) return; /* then a stop request ends it, as it would without us */
+    if (woken < 0) return; /* then a stop request ends the program, as by default */
     take(SIGTERM, note_stop);
     take(SIGINT, note_stop);
     take(SIGQUIT, note_stop);
@@ -119,13 +117,13 @@ void system_catch_stops(void)
 void system_catch_hangup(void (*function)(void *context), void *context)
 {
     atomic_store(&hangup, NULL);
-    while (atomic_load(&hangups) > 0) sched_yield(); /* one may be at the function that goes now */
+    while (atomic_load(&hangups) > 0) sched_yield(); /* a handler may be calling the old function */
     atomic_store(&hangup_context, context);
     atomic_store(&hangup, function);
     take(SIGHUP, note_hangup);
 }
 
-/* ---- acting on them ---- */
+/* ---- handling them ---- */
 
 static void tell_noted(void)
 {
@@ -148,7 +146,7 @@ static bool take_stop(void)
     return there > 0;
 }
 
-/* In milliseconds, for poll: -1 is for ever. */
+/* Milliseconds until end_ns, for poll; -1: no limit. */
 static int left_until(uint64_t end_ns)
 {
     uint64_t now_ns = clock_now_ns();
@@ -193,7 +191,7 @@ static int await(pid_t child)
     int status;
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR) return -1;
-    errno = 0; /* which Lua looks at as well */
+    errno = 0; /* which Lua checks as well */
     return status;
 }
 

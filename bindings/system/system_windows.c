@@ -10,10 +10,10 @@
 const char system_separators[] = "/\\";
 const char system_module[] = "?.dll";
 
-/* A program whose console was closed has 5 seconds; ending at once may take 2 of them. */
+/* After its console was closed, a program has 5 seconds, and stopping at once may take 2 of them. */
 enum { OUTPUT_SIZE = 32768, FLUSH_MS = 50, DRAIN_MS = 2500 };
 
-static HANDLE stops; /* a semaphore: how many were asked for */
+static HANDLE stops; /* a semaphore: counts the requests */
 static _Atomic uint64_t stop_ns;
 static UINT code_page_before;
 
@@ -30,7 +30,7 @@ bool system_full_path(const char *path, char full[SYSTEM_PATH_MAX])
 void system_begin(void)
 {
     setvbuf(stderr, NULL, _IONBF, 0);
-    setvbuf(stdout, NULL, _IOFBF, OUTPUT_SIZE); /* without it a console gets every piece apart */
+    setvbuf(stdout, NULL, _IOFBF, OUTPUT_SIZE); /* otherwise a console gets every piece apart */
     code_page_before = GetConsoleOutputCP();
     if (code_page_before == 0 || code_page_before == CP_UTF8) return;
     if (SetConsoleOutputCP(CP_UTF8)) atexit(restore_code_page);
@@ -42,8 +42,8 @@ static DWORD WINAPI flush_output(void *context)
     return 0;
 }
 
-/* Line buffering is full buffering here, and without a buffer each piece of a line is a write.
- * Lua's print flushes its line itself; this is for io.write. */
+/* On Windows, line buffering is full buffering, and without a buffer each piece of a line is a write. Lua's print
+ * flushes its line itself; this is for io.write. */
 void system_show_output(void)
 {
     HANDLE thread = CreateThread(NULL, 0, flush_output, stdout, 0, NULL);
@@ -63,16 +63,16 @@ void system_bound_heap(void)
 {
 }
 
-/* Services are told of every user who leaves, and go on. */
+/* Services are notified when any user logs off, and keep running. */
 static bool is_service(void)
 {
     DWORD session;
     return ProcessIdToSessionId(GetCurrentProcessId(), &session) && session == 0;
 }
 
-/* The system runs this in a thread of its own. When a console is closed, or a user leaves, the
- * program is ended as soon as this returns, or a few seconds later if it does not: who has not
- * drained by then stops at once, so that scripts still hear of it. */
+/* The system runs this on a thread of its own. When a console is closed, or a user logs off, the program is ended
+ * when this returns, or a few seconds later if it does not. A server that has not drained by then stops at once,
+ * so that scripts still get to end. */
 static BOOL WINAPI note_stop(DWORD event)
 {
     if (event == CTRL_LOGOFF_EVENT && is_service()) return FALSE;
@@ -87,8 +87,8 @@ static BOOL WINAPI note_stop(DWORD event)
 void system_catch_stops(void)
 {
     stops = CreateSemaphoreW(NULL, 0, LONG_MAX, NULL);
-    if (stops == NULL) return;          /* then a stop request ends it, as it would without us */
-    SetConsoleCtrlHandler(NULL, FALSE); /* whoever started this may have had ^C ignored */
+    if (stops == NULL) return;          /* then a stop request ends the program */
+    SetConsoleCtrlHandler(NULL, FALSE); /* the parent may have had ^C ignored */
     SetConsoleCtrlHandler(note_stop, TRUE);
 }
 
