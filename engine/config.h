@@ -57,10 +57,10 @@ void config_init(struct config *config);
 /* The table of them: names, kinds, bounds, help. config.lua and flags have these names. */
 extern const struct settings config_settings;
 
-/* One by its name, its value as text: "workers", "2"; "listen" adds a listener. Errors as of settings_set. */
+/* Sets one setting by its name, from text: "workers", "2"; "listen" adds a listener. Errors as in settings_set. */
 bool config_set(struct config *config, const char *name, const char *value, struct error *error);
 
-/* "0.0.0.0:7000" and its kin. The listener can be set further until config_finish. */
+/* Adds a listener on an address such as "0.0.0.0:7000". Its settings can be changed until config_finish. */
 struct config_listener *config_add_listener(struct config *config, const char *address,
                                             struct error *error);
 
@@ -80,8 +80,8 @@ uint32_t config_links_per_worker(const struct config *config);
 uint32_t config_blocks_per_worker(const struct config *config);
 uint64_t config_memory_per_worker(const struct config *config);
 
-/* The blocks with which `max_connections` never run out: one commented line per holder. It may be more
- * than the workers can have, which is the second. */
+/* config_blocks_wanted: enough blocks for max_connections never to run out of them; this may be more than
+ * config_blocks_most, the number that the workers can have. */
 uint64_t config_blocks_wanted(const struct config *config);
 uint64_t config_blocks_most(const struct config *config);
 

@@ -1,4 +1,4 @@
-/* script.h - what the engine asks of the code that handles packets, and what it offers to it.
+/* script.h - the interface between the engine and the code that handles packets.
  *
  * A script is a table of callbacks. Each worker calls them on its own thread only, never one inside
  * another; everything offered here is for that same thread, but for what says "any thread". Lua is
@@ -54,8 +54,8 @@ struct script {
      * link_reason, or the script's own. May be NULL. */
     void (*disconnected)(void *state, struct link *link, const char *reason);
 
-    /* The link is about to be used for another connection: let go of what is kept for it. Once for each
-     * `connected`, the last call about it. May be NULL. */
+    /* The link is about to be reused for another connection: release all that is kept for it. Called once for each
+     * `connected`, as the last call about the link. May be NULL. */
     void (*released)(void *state, struct link *link);
 
     /* What worker `from` (this one, too) has sent with worker_post; the bytes are valid until this
@@ -75,7 +75,7 @@ struct server_task {
     void *context;
 };
 
-/* What became of a packet to send. */
+/* The result of sending a packet. */
 enum send_result {
     SEND_OK,
     SEND_CLOSED,    /* "closed": no such connection any more */
@@ -95,8 +95,8 @@ enum link_reason {
     LINK_OVERSIZE,
     LINK_SLOW,
     LINK_MEMORY,
-    LINK_SCRIPT, /* it closed it, with a word of its own or without */
-    LINK_ERROR,  /* it failed on it */
+    LINK_SCRIPT, /* the script closed it, with or without a word of its own */
+    LINK_ERROR,  /* the script failed */
     LINK_SHUTDOWN,
     LINK_REASONS,
 };
@@ -107,9 +107,8 @@ const char *link_reason_text(enum link_reason reason);
 /* Frames the packet and queues it; it goes out at the end of the turn. All of it or none. */
 enum send_result link_send(struct link *link, struct span packet);
 
-/* In `received`: the packet behind the one it was called with, if it is complete, as if it were called
- * again; the bytes of the one before are not valid any more. False: return. Taking many in one call
- * spares whoever has much to do around each. */
+/* In `received`: takes the next packet, if it is complete, as if `received` were called again; the bytes of the
+ * packet before become invalid. False: there is none, so return. This saves the cost of a call per packet. */
 bool link_next(struct link *link, struct span *packet);
 
 /* Closes after flushing, within the drain timeout. `word`: the reason for `disconnected`, at most 31
@@ -225,12 +224,12 @@ enum send_result worker_group_broadcast(struct worker *worker, struct group *gro
 
 /* Hands a copy of the bytes to `message` of another worker's script, of this one's, or of all
  * (WORKER_ALL: this one's, too), later and on that worker's thread. What one worker posts to another
- * arrives in order. SEND_CLOSED: there is no such worker, or it has ended; SEND_NO_MEMORY: nobody
- * gets it. What a worker has not read when it ends is lost. */
+ * arrives in order. SEND_CLOSED: there is no such worker, or it has ended; SEND_NO_MEMORY: no worker
+ * gets it. Messages that a worker has not read when it ends are lost. */
 enum send_result worker_post(struct worker *worker, uint32_t target, struct span bytes);
 
-/* Before a line of the log that a peer can cause again and again: may it be written? Of lines that come from
- * one place and read alike, a few are, every second; the others are counted (log_limit.h). */
+/* Whether a line may be logged; to be asked before lines that a peer can cause again and again. Of similar lines from
+ * one place, a few may be written each second; the others are counted (log_limit.h). */
 bool worker_may_log(struct worker *worker, enum log_level level, uint64_t place, struct span text);
 
 /* Timers of the script's own, on the worker's clock. */

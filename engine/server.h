@@ -23,8 +23,8 @@ struct server;
 struct server *server_start(const struct config *config, const struct script *script,
                             struct error *error);
 
-/* Asks it to end, and returns at once: no more is accepted, every queue is flushed within the
- * drain timeout, every connection ends with reason "shutdown". Any thread, any number of times. */
+/* Asks the server to end, and returns at once. It accepts no more connections, flushes every queue within
+ * the drain timeout, and closes all connections with reason "shutdown". Any thread, any number of times. */
 void server_drain(struct server *server);
 
 /* The same, but nothing is flushed. */
@@ -33,7 +33,7 @@ void server_abort(struct server *server);
 /* True until the last worker has ended. Any thread. */
 bool server_is_active(const struct server *server);
 
-/* Drains if nobody did, waits for the end, frees it. */
+/* Drains the server if that was not done yet, waits for its end, and frees it. */
 void server_stop(struct server *server);
 
 /* The group of that name, held for the caller, who gives it back with group_drop before server_stop
@@ -41,10 +41,10 @@ void server_stop(struct server *server);
  * GROUP_NAME_MAX. Any thread. */
 struct group *server_group(struct server *server, struct span name);
 
-/* Has every worker run the task with its script's state, on its own thread and between packets, and
- * waits until all have, or until the patience is over. True if all have. False: some
- * have not; those run it later, or never if they end first, as they do when the server ends. ran
- * (NULL, or room for each worker): which of them had run it when the waiting ended.
+/* Makes every worker run the task with its script's state, on its own thread and between packets. Waits
+ * until all have run it, or patience_ns has passed. True if all have. False: some have not; these run it
+ * later, or never if they end first. ran (NULL, or room for each worker): which of them had run it when
+ * the wait ended.
  *
  * The task's context must stay valid until its `release` was called, which may be before this has
  * returned. Tasks of several callers are run in the same order by all workers. Any thread but a
@@ -52,9 +52,9 @@ struct group *server_group(struct server *server, struct span name);
 bool server_run_on_workers(struct server *server, const struct server_task *task,
                            uint64_t patience_ns, bool *ran);
 
-/* Takes over the settings that may change while a server runs (struct config_name, live), as far as
- * they are the engine's, for the connections there are as well; those whose script has
- * set another idle limit than the old one keep theirs. In a task, on the worker's thread. */
+/* Applies the settings that may change while a server runs (`live` in config_settings), as far as they
+ * are the engine's, also to existing connections. A connection keeps an idle limit that its script has
+ * set. To be called in a task, on the worker's thread. */
 void server_configure_worker(struct worker *worker, const struct config *config);
 
 /* ---- figures; any thread, at any time ---- */
@@ -73,7 +73,7 @@ struct server_stats {
     uint64_t closed[LINK_REASONS]; /* connections ended, by reason */
 };
 
-/* What each of them is, but for `closed`: whatever shows figures to a person or a script goes by this table. */
+/* Describes each of these fields, except `closed`. All code that shows statistics uses this table. */
 enum figure_kind { FIGURE_COUNTER, FIGURE_GAUGE }; /* the first only grows */
 enum figure_unit { FIGURE_NUMBER, FIGURE_BYTES, FIGURE_NS };
 struct figure {
@@ -106,7 +106,7 @@ enum server_worker_stage server_worker_stage(const struct server *server, uint32
  * the last. */
 bool server_address(const struct server *server, uint32_t index, struct address *address);
 
-/* Logs which backend it uses and where it listens, a line for each listener: for when all is ready. */
+/* Logs the backend, and a line for each listener. To be called when all is ready. */
 void server_announce(const struct server *server);
 
 /* The backend in use: "uring", "epoll". */

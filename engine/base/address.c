@@ -39,7 +39,7 @@ static bool parse_unix(const char *text, struct address *address, struct error *
     return true;
 }
 
-/* The host is text[0 .. size), without brackets. None is every address: all zeros. */
+/* The host is text[0 .. size), without brackets. An empty host means every address: all zeros. */
 static bool parse_host(const char *text, size_t size, struct address *address)
 {
     char host[HOST_SIZE];

@@ -1,4 +1,4 @@
-/* address.h - where a listener or a peer is: IPv4, IPv6 or a unix socket's path, and as text. */
+/* address.h - the address of a listener or a peer: IPv4, IPv6 or a unix socket's path; to and from text. */
 #ifndef MOONPORT_ADDRESS_H
 #define MOONPORT_ADDRESS_H
 
@@ -12,7 +12,7 @@ struct address {
     uint8_t family; /* enum address_family */
     uint16_t port;  /* host order */
     uint16_t
-        mode; /* to listen on a unix socket: who may connect, as of a file; 0: the umask says */
+        mode; /* for listening on a unix socket: mode of its file, who may connect; 0: from umask */
     union {
         uint8_t ip[16]; /* network order; 4 bytes of it for IPv4 */
         char path[108]; /* empty for a unix peer that has no name */
@@ -21,7 +21,7 @@ struct address {
 
 enum { ADDRESS_TEXT_MAX = 128 };
 
-/* The same in less room, for what there are many of. */
+/* The same in less memory, for each connection. */
 struct address_packed {
     uint8_t family;
     uint16_t port;
@@ -35,10 +35,10 @@ void address_unpack(const struct address_packed *packed, struct address *address
 void address_free(struct address_packed *packed);
 
 /* "127.0.0.1:7000" "[::1]:7000" "localhost:7000" "*:7000" ":7000" "7000" "unix:/run/x.sock".
- * Without a host it is every IPv4 address. Names other than localhost are not looked up. */
+ * Without a host: every IPv4 address. Names other than localhost are not resolved. */
 bool address_parse(const char *text, struct address *address, struct error *error);
 
-/* The same forms back; `text` has room for ADDRESS_TEXT_MAX. Returns text. */
+/* Formats an address in the same forms; `text` has room for ADDRESS_TEXT_MAX. Returns text. */
 const char *address_format(const struct address *address, char *text);
 
 /* Only the host: "127.0.0.1", "::1", or the path of a unix socket. Returns text. */

@@ -25,13 +25,13 @@ union address_system {
     struct sockaddr_un local;
 };
 
-/* Returns the bytes of it that count. The address has a family. */
+/* Returns the size in bytes. The address must have a family. */
 socklen_t address_to_system(const struct address *address, union address_system *system);
 
 void address_from_system(const union address_system *system, socklen_t size,
                          struct address *address);
 
-/* Where this socket of the system's is bound. False if it is none. */
+/* The address that a system's socket is bound to. False if the handle is not a socket. */
 bool address_of_socket(intptr_t handle, struct address *address);
 
 #endif

@@ -1,5 +1,5 @@
-/* budget.h - a bound on memory beyond what was preallocated. Taken by its worker, given back from
- * any thread. */
+/* budget.h - a limit on memory beyond what was preallocated. Only its worker takes from it; any thread
+ * gives back. */
 #ifndef MOONPORT_BUDGET_H
 #define MOONPORT_BUDGET_H
 
@@ -14,7 +14,7 @@ struct budget {
     _Atomic size_t used;  /* bytes */
     _Atomic size_t paged; /* of those, in whole pages (piece.h); the rest is the C library's */
     size_t limit;         /* bytes */
-    struct trim trim;     /* of the small pieces; the owning worker's */
+    struct trim trim;     /* for small pieces; used only by the owning worker */
 };
 
 static inline size_t budget_used(const struct budget *budget)
@@ -22,15 +22,15 @@ static inline size_t budget_used(const struct budget *budget)
     return atomic_load_explicit(&budget->used, memory_order_relaxed);
 }
 
-/* Bytes of small pieces. */
+/* Bytes in small pieces. */
 static inline size_t budget_small(const struct budget *budget)
 {
     size_t paged = atomic_load_explicit(&budget->paged, memory_order_relaxed);
     size_t used = budget_used(budget);
-    return used > paged ? used - paged : 0; /* another thread may be between both */
+    return used > paged ? used - paged : 0; /* another thread may have updated only one of them */
 }
 
-/* Only the owning worker takes, so what it sees as used can only have shrunk when it adds. */
+/* Only the owning worker takes, so `used` can only shrink between its check and its addition. */
 static inline bool budget_take(struct budget *budget, size_t size)
 {
     size_t used = budget_used(budget);
@@ -47,8 +47,8 @@ static inline void budget_give(struct budget *budget, size_t size)
     check(used >= size);
 }
 
-/* Some that is in whole pages is about to be taken, was given, or changes its size: before it is taken, and
- * after it is given, so that it never seems to be small. */
+/* A piece in whole pages is being taken, given back, or resized. To be called before taking and after giving back, so
+ * that its bytes never count as small pieces. */
 static inline void budget_note_paged(struct budget *budget, size_t before, size_t after)
 {
     if (before != after)

@@ -1,4 +1,4 @@
-/* check.h - assertions that stay on in release builds. One condition each: the line says which. */
+/* check.h - assertions that stay on in release builds. One condition each: the line number says which. */
 #ifndef MOONPORT_CHECK_H
 #define MOONPORT_CHECK_H
 

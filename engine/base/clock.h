@@ -1,5 +1,5 @@
-/* clock.h - monotonic time, and waiting by it: setting the wall clock back or forward changes nothing
- * here. Owns nothing. */
+/* clock.h - monotonic time, and waits by it: setting the wall clock has no effect on them. Owns
+ * nothing. */
 #ifndef MOONPORT_CLOCK_H
 #define MOONPORT_CLOCK_H
 
@@ -8,27 +8,27 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Nanoseconds since some fixed moment. Any thread; a signal's handler as well. */
+/* Nanoseconds since some fixed moment. Any thread; also from a signal handler. */
 uint64_t clock_now_ns(void);
 
-/* The time in so many nanoseconds; UINT64_MAX if there is no such time. */
+/* The time after that duration from now; UINT64_MAX if it would overflow. */
 static inline uint64_t clock_after_ns(uint64_t duration_ns)
 {
     uint64_t now_ns = clock_now_ns();
     return duration_ns < UINT64_MAX - now_ns ? now_ns + duration_ns : UINT64_MAX;
 }
 
-/* A condition for clock_wait, destroyed as any other. */
+/* Initializes a condition for clock_wait; it is destroyed like any other. */
 void clock_condition_init(pthread_cond_t *condition);
 
-/* As pthread_cond_wait, but until the deadline at most. False: it has come. As there, true may mean
- * nothing. */
+/* Like pthread_cond_wait, but only until the deadline. False: the deadline has come. True may be a
+ * spurious wakeup. */
 bool clock_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t deadline_ns);
 
-/* As pthread_mutex_lock, but until the deadline at most. False: it has come. */
+/* Like pthread_mutex_lock, but only until the deadline. False: the deadline has come. */
 bool clock_lock(pthread_mutex_t *mutex, uint64_t deadline_ns);
 
-/* The wall clock's seconds as this machine's date and time of day. */
+/* Converts the wall clock's seconds to local date and time. */
 void clock_local_time(time_t seconds, struct tm *parts);
 
 #endif

@@ -35,7 +35,7 @@ bool clock_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t dead
 
 bool clock_lock(pthread_mutex_t *mutex, uint64_t deadline_ns)
 {
-#ifdef __SANITIZE_THREAD__ /* it does not see pthread_mutex_clocklock */
+#ifdef __SANITIZE_THREAD__ /* it does not know pthread_mutex_clocklock */
     while (pthread_mutex_trylock(mutex) != 0) {
         if (clock_now_ns() >= deadline_ns) return false;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);

@@ -1,12 +1,12 @@
-/* Conditions of winpthreads wait by the wall clock only, but they also wait for a duration, which
- * nothing changes. */
+/* Conditions of winpthreads wait only for a time of the wall clock, or for a duration. A duration does
+ * not change when the wall clock is set, so these waits use one. */
 #include "base/clock.h"
 
 #include <time.h>
 #include <windows.h>
 
 #define SECOND UINT64_C(1000000000)
-#define WAIT_MAX_NS (3600 * SECOND) /* what is longer is waited for in several waits */
+#define WAIT_MAX_NS (3600 * SECOND) /* longer waits are split */
 
 uint64_t clock_now_ns(void)
 {
@@ -33,7 +33,7 @@ bool clock_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t dead
     return clock_now_ns() < deadline_ns;
 }
 
-/* A mutex there waits by the wall clock only. */
+/* A mutex of winpthreads can only wait by the wall clock. */
 bool clock_lock(pthread_mutex_t *mutex, uint64_t deadline_ns)
 {
     while (pthread_mutex_trylock(mutex) != 0) {

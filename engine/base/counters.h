@@ -1,4 +1,4 @@
-/* counters.h - figures that one thread writes and any thread reads. */
+/* counters.h - numbers that one thread writes and any thread reads. */
 #ifndef MOONPORT_COUNTERS_H
 #define MOONPORT_COUNTERS_H
 
@@ -17,7 +17,7 @@ static inline void counter_set(counter *value, uint64_t to)
     atomic_store_explicit(value, to, memory_order_relaxed);
 }
 
-/* By the one thread that writes it: no locked instruction is needed. */
+/* Only for the one thread that writes the counter, so no locked instruction is needed. */
 static inline void counter_add(counter *value, uint64_t by)
 {
     counter_set(value, counter_get(value) + by);

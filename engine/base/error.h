@@ -1,4 +1,4 @@
-/* error.h - what went wrong, told to a person: what, where, and what to do. */
+/* error.h - an error message for people: what went wrong, where, and what to do. */
 #ifndef MOONPORT_ERROR_H
 #define MOONPORT_ERROR_H
 

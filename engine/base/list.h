@@ -1,4 +1,4 @@
-/* list.h - intrusive doubly linked lists, circular through their head. O(1) but for count. */
+/* list.h - intrusive doubly linked lists, circular through their head. O(1), except counting. */
 #ifndef MOONPORT_LIST_H
 #define MOONPORT_LIST_H
 
@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 struct list {
-    struct list *next, *previous; /* both to itself: an empty list, or a node that is in none */
+    struct list *next, *previous; /* both point to itself: an empty list, or a node in no list */
 };
 
 static inline void list_init(struct list *node)
@@ -50,7 +50,7 @@ static inline struct list *list_take_first(struct list *head)
     return node;
 }
 
-/* Moves all of `source` behind the last of `target`. */
+/* Appends all of `source` to `target`; `source` is then empty. */
 static inline void list_move_all(struct list *target, struct list *source)
 {
     if (list_empty(source)) return;

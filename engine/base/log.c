@@ -10,7 +10,7 @@
 #include <sys/time.h>
 #include <time.h>
 
-/* What a pipe takes in one piece, whoever else writes to it. */
+/* A pipe takes writes up to this size in one piece, even with several writers. */
 enum { LINE_SIZE = 4096, TEXT_SIZE = LINE_SIZE };
 
 struct line {
@@ -25,7 +25,7 @@ static const char *const level_names[] = {
 static _Atomic int level_now = LOG_INFO;
 static _Thread_local const char *thread_name;
 
-static _Atomic uint64_t lost_lines; /* since the last that was written */
+static _Atomic uint64_t lost_lines; /* since the last line that was written */
 
 void log_set_level(enum log_level level)
 {
@@ -63,7 +63,7 @@ static void begin_line(struct line *line, enum log_level level)
                                    ".%03d %-5s ", (int)(now.tv_usec / 1000), level_names[level]);
 }
 
-/* Whole or not at all, and always leaves room for the cut mark and the line's end. */
+/* Adds all bytes or none, and always leaves room for the cut mark and the end of the line. */
 static bool add(struct line *line, const char *bytes, size_t size)
 {
     size_t room = sizeof line->bytes - sizeof cut_mark - line->size;
@@ -87,7 +87,7 @@ static bool continues_character(char byte)
     return ((unsigned char)byte & 0xc0) == 0x80; /* UTF-8, RFC 3629 section 3 */
 }
 
-/* `next` is the first byte that had no room. No part of its character is left standing. */
+/* `next` is the first byte that did not fit. Removes the part of its character that did. */
 static void cut(struct line *line, char next)
 {
     size_t back = 0;
@@ -97,7 +97,7 @@ static void cut(struct line *line, char next)
     line->size += sizeof cut_mark - 1;
 }
 
-/* False: it was not written, or not all of it. */
+/* False: the line was not written, or only in part. */
 static bool write_line(const struct line *line)
 {
     return output_write(OUTPUT_ERROR, line->bytes, line->size) == 0;
@@ -108,7 +108,7 @@ static bool tell_lost(void)
     struct line line;
     if (atomic_load_explicit(&lost_lines, memory_order_relaxed) == 0) return true;
     uint64_t lost = atomic_exchange(&lost_lines, 0);
-    if (lost == 0) return true; /* another thread tells it */
+    if (lost == 0) return true; /* another thread reports them */
     begin_line(&line, LOG_WARN);
     line.size +=
         (size_t)snprintf(line.bytes + line.size, sizeof line.bytes - line.size,
@@ -118,7 +118,7 @@ static bool tell_lost(void)
     return false;
 }
 
-/* A log that nobody takes, or a full disk, costs lines and never a worker's time. */
+/* If the log's reader is stuck, or the disk full, lines are lost rather than workers blocked. */
 static void put_line(const struct line *line)
 {
     if (!tell_lost() || !write_line(line)) atomic_fetch_add(&lost_lines, 1);
@@ -154,7 +154,7 @@ void log_line(enum log_level level, const char *format, ...)
     if (written < 0) snprintf(text, sizeof text, "%s", format);
     if (written < (int)sizeof text)
         log_text(level, span_text(text));
-    else /* it goes on: let it be cut where everybody sees it */
+    else /* longer than `text`: pass it on, to be cut with a visible mark */
         write_text(level, span_text(text));
 }
 

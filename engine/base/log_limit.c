@@ -2,7 +2,7 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-/* ---- what is alike ---- */
+/* ---- shapes of texts ---- */
 
 /* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv */
 #define HASH_BEGIN UINT64_C(0xcbf29ce484222325)
@@ -28,8 +28,8 @@ static bool is_plain(uint8_t byte)
     return byte >= 0x20 && byte < 0x7f;
 }
 
-/* How many bytes of one sort begin the text, and whether they differ from line to line: a number, something
- * quoted, bytes that are no ASCII text. The line of a file, as in "main.lua:12: ", does not. */
+/* The size of the run of similar bytes that begins the text, and whether such a run varies from line to line: numbers,
+ * quoted strings and bytes outside ASCII do. The line number in "main.lua:12: " does not. */
 static size_t run_size(struct span text, uint8_t before, bool *varies)
 {
     uint8_t first = text.data[0];
@@ -100,7 +100,7 @@ static void begin(struct log_kind *kind, enum log_level level, struct span text,
     if (sample.size < whole.size) memcpy(kind->sample + strlen(kind->sample), "...", 4);
 }
 
-/* The kind of that place and shape, or what stands in for it. */
+/* The kind with that place and shape, or the one that stands in for it. */
 static struct log_kind *find(struct log_limit *limit, uint64_t place, uint64_t shape,
                              uint64_t now_ns)
 {

@@ -1,7 +1,7 @@
-/* mailbox.h - the one way across threads: many post, one takes. No lock.
+/* mailbox.h - the queue for messages between threads: any thread posts, the owner takes. No lock.
  *
- * A stack that posters push onto and the owner takes whole and turns round, so that what one
- * thread posts arrives in order. */
+ * Posting pushes onto a stack; the owner takes the whole stack and reverses it, so that messages from
+ * one thread arrive in order. */
 #ifndef MOONPORT_MAILBOX_H
 #define MOONPORT_MAILBOX_H
 
@@ -9,14 +9,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Embedded in a message; the poster gives the message away. */
+/* Embedded in a message; posting hands over the message. */
 struct mail {
     struct mail *next;
 };
 
 struct mailbox {
     _Atomic(struct mail *) newest; /* pushed by any thread */
-    struct mail *oldest;           /* taken over by the owner, in order */
+    struct mail *oldest;           /* taken from the stack by the owner, in order */
 };
 
 /* True if the owner may be asleep and has to be woken. */

@@ -7,24 +7,23 @@
 #include <stdbool.h>
 #include <time.h>
 
-/* What a pipe takes in one piece, whoever else writes to it. */
+/* A pipe takes writes up to this size in one piece, even with several writers. */
 enum { PIECE_SIZE = 4096 };
 enum { PATIENCE_MS = 50, CALM_MS = 1000 };
 #define TURN_NS UINT64_C(1000000000)
 
 struct state {
-    int64_t waited_ms; /* since the reader was last up with us: PATIENCE_MS in all */
-    int64_t full_ms;   /* when there was no room the last time */
-    bool torn;         /* what was written last has no end */
+    int64_t waited_ms; /* in all since the reader last caught up; at most PATIENCE_MS */
+    int64_t full_ms;   /* when there was last no room */
+    bool torn;         /* the last line was written only in part */
 };
 
-/* One at a time, though there are two: both may lead to the same pipe, and where there is room for one
- * piece, two might wait. */
+/* One mutex for both outputs: they may lead to the same pipe, which may have room for one piece but not for two. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct state states[OUTPUT_ERROR + 1];
 
-/* Whoever writes may hang all the same: on a disk that does not answer, on a terminal that only its owner may
- * open. Then all others lose their lines, after one of them has waited for it. */
+/* The thread that writes may still hang: on a disk that does not respond, or a terminal that cannot be opened again.
+ * Then one other thread waits for TURN_NS, and from then on all other threads lose their lines. */
 static bool enter(void)
 {
     static _Atomic bool hangs;
@@ -40,7 +39,8 @@ static int64_t now_ms(void)
     return (int64_t)(clock_now_ns() / 1000000);
 }
 
-/* A terminal with room for one byte refuses an end of line, which is two there: then `refused`. */
+/* `refused`: the last write took nothing, though there seemed to be room. A terminal with room for one byte refuses an
+ * end of line, which takes two. */
 static bool wait_for_room(enum output output, struct state *state, bool refused)
 {
     int64_t begun_ms = state->full_ms = now_ms(), left_ms = PATIENCE_MS - state->waited_ms;
@@ -64,7 +64,7 @@ static bool await_room(enum output output, struct state *state, bool refused)
     return true;
 }
 
-/* Past the streams of C: some libraries write an unbuffered one in pieces. Returns how many bytes were
+/* Does not use C's streams, because some libraries write unbuffered ones in pieces. Returns how many bytes were
  * written. */
 static size_t write_pieces(enum output output, struct state *state, const char *bytes, size_t size)
 {

@@ -1,5 +1,5 @@
-/* output.h - standard output and error, written to by any thread without waiting for whoever reads
- * them. What nobody takes (nobody reads the pipe, the disk is full) is lost, whole lines of it. */
+/* output.h - writes to standard output and error, from any thread, without waiting for a reader that is
+ * stuck. Lines that cannot be written (the pipe is not read, the disk is full) are lost. */
 #ifndef MOONPORT_OUTPUT_H
 #define MOONPORT_OUTPUT_H
 
@@ -8,9 +8,9 @@
 
 enum output { OUTPUT_OUT = 1, OUTPUT_ERROR = 2 }; /* as the system numbers them */
 
-/* Writes all of it in one piece, if what it goes to takes it; a pipe or a file never tears up to 4096 bytes.
- * With a reader that is behind it waits for 50 ms in all until that has caught up: has half of the pipe empty,
- * or room for all for a second. Returns how many lines of it were lost; 0: all of it was written. */
+/* Writes the bytes, in one piece if possible; up to 4096 bytes to a pipe or file are never split. For a slow reader it
+ * waits 50 ms in all, until the reader has caught up: has emptied half of the pipe, or left room for all writes for a
+ * second. Returns how many lines were lost; 0: everything was written. */
 uint64_t output_write(enum output output, const char *bytes, size_t size);
 
 #endif

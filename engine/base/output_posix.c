@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A pipe or terminal that was opened once more, not to wait when it is written to. The descriptor that we
- * were given is not made so: a shell, or anything else that has it, would find it so. */
+/* A pipe or terminal opened a second time, in non-blocking mode. The given descriptor keeps its mode, because other
+ * processes, such as the shell, share it. */
 struct twin {
     int file; /* -1: there is none */
     dev_t device;
@@ -20,7 +20,7 @@ struct twin {
 };
 static struct twin twins[] = {[OUTPUT_OUT] = {.file = -1}, [OUTPUT_ERROR] = {.file = -1}};
 
-/* A pipe is ready when it takes PIPE_BUF bytes; a terminal or a socket long before. */
+/* poll reports a pipe when it takes PIPE_BUF bytes, but a terminal or socket already with less room. */
 bool output_has_room(int file, int milliseconds)
 {
     struct pollfd out = {.fd = file, .events = POLLOUT};
@@ -36,14 +36,14 @@ bool output_has_half(int file)
     return size > 0 && ioctl(file, FIONREAD, &held) == 0 && held <= size / 2;
 }
 
-/* The other side of a terminal would be another one when it is opened once more. */
+/* Excludes the master side of a pseudoterminal: opening that again would make a new terminal. */
 static bool is_terminal(int file)
 {
     unsigned number;
     return isatty(file) && ioctl(file, TIOCGPTN, &number) != 0;
 }
 
-/* Opened when it is first written to, and when somebody has put another file in its place. */
+/* Opened at the first write, and again when the descriptor leads to another file. */
 static int twin_of(int file, const struct stat *status)
 {
     char path[32];

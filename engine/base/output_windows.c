@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <io.h>
 
-/* An anonymous pipe does not say what room it has. */
+/* The room in an anonymous pipe is not known. */
 bool output_has_room(int file, int milliseconds)
 {
     (void)file, (void)milliseconds;

@@ -15,24 +15,24 @@ _Atomic bool trim_is_owed;
 enum {
     ORDERS = 14,                    /* extents have 2^0 to 2^13 pages */
     AREA_PAGES = 2 << (ORDERS - 1), /* two of the largest */
-    TABLE_PAGES = 128,              /* at an area's front, its table fills so many */
-    AHEAD_PAGES = 32, /* a piece of so many may have addresses for what is expected of it */
-    AHEAD_TIMES = 8,  /* so many times as large: they are not memory, but entries of tables are */
+    TABLE_PAGES = 128,              /* pages of an area's table, at its front */
+    AHEAD_PAGES = 32, /* pieces from this size on may get addresses for their expected size, */
+    AHEAD_TIMES = 8,  /* up to so many times their own: page tables do take memory */
 };
 #define AREA_SIZE ((size_t)AREA_PAGES * PAGES_SIZE)
 
-/* OUTSIDE: no extent begins here. AWAY: the system is being given its pages. */
+/* OUTSIDE: no extent begins here. AWAY: its pages are being given back to the system. */
 enum extent_state { OUTSIDE, FREE, TAKEN, AWAY };
 
 struct extent {
     struct list node; /* FREE: among the warm or the cold ones of its order */
-    uint32_t touched; /* pages at its front that there is memory behind */
-    uint32_t used;    /* TAKEN: pages at its front that are the piece's */
+    uint32_t touched; /* pages at its front that have memory behind them */
+    uint32_t used;    /* TAKEN: pages at its front that belong to the piece */
     uint8_t order, state;
 };
 
-/* Aligned to its size, so that a piece's address tells its area. A table of extents, one entry a page; in the
- * place of the first one, which is the table's own page, stands this. */
+/* An area is aligned to its size, so that it can be found from a piece's address. It begins with a table of extents,
+ * one entry a page. This struct takes the place of the first entry, whose page belongs to the table itself. */
 struct area {
     struct list node;
     size_t busy; /* extents that are TAKEN or AWAY */
@@ -45,11 +45,11 @@ static_assert(((size_t)PAGES_SIZE << (ORDERS - 1)) == PAGES_PIECE_MAX, "the larg
 
 static struct {
     pthread_mutex_t mutex;
-    struct list warm[ORDERS], cold[ORDERS]; /* free extents; of the warm ones, the newest first */
+    struct list warm[ORDERS], cold[ORDERS]; /* free extents; warm ones newest first */
     struct list areas;
     bool ready;
     struct pages_figures figures;
-    size_t keep; /* of figures.warm */
+    size_t keep; /* limit of figures.warm */
 } all = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static size_t pages_of(size_t size)
@@ -125,7 +125,7 @@ static struct extent *free_buddy(const struct extent *extent)
     return buddy->state == FREE && buddy->order == extent->order ? buddy : NULL;
 }
 
-/* What was touched stays at the front of what they become. */
+/* Two extents may join only if the touched pages of the result are all at its front. */
 static bool join(const struct extent *left, const struct extent *right)
 {
     return left->touched == size_of(left) || right->touched == 0;
@@ -161,7 +161,7 @@ static struct extent *make(struct extent *extent, int order, uint32_t touched)
     return extent;
 }
 
-/* Its right halves are set free until it has no more than that order. */
+/* Frees right halves until the extent has that order. */
 static void split(struct extent *extent, int order)
 {
     while (extent->order > order) {
@@ -197,7 +197,7 @@ static bool add_area(void)
     return true;
 }
 
-/* Nothing in it is a piece's: it is forgotten; whoever calls releases it. */
+/* Removes an area without pieces from all lists; the caller releases its memory. */
 static void remove_area(struct area *area)
 {
     for (size_t page = TABLE_PAGES; page < AREA_PAGES;) {
@@ -219,7 +219,7 @@ static void release_if_idle(struct area *area)
     enter();
 }
 
-/* ---- what is kept ---- */
+/* ---- warm pages ---- */
 
 static struct extent *coldest(void)
 {
@@ -229,7 +229,7 @@ static struct extent *coldest(void)
     return NULL;
 }
 
-/* Small extents go first: they are many, and the next large piece cannot use them. */
+/* Small extents are cooled first: there are many, and the next large piece cannot use them. */
 static void cool(void)
 {
     struct extent *extent;
@@ -261,7 +261,7 @@ static struct extent *find_free(int order)
     return NULL;
 }
 
-/* The piece has so many pages of its extent from now on; what was touched behind them is warm. */
+/* Sets how many pages of its extent the piece uses; touched pages after them are warm. */
 static bool use(struct extent *extent, size_t pages)
 {
     size_t tail = extent->touched - extent->used;
@@ -278,7 +278,7 @@ static bool use(struct extent *extent, size_t pages)
     return true;
 }
 
-/* It was taken, and is not any more. */
+/* Frees a taken extent. */
 static void abandon(struct extent *extent)
 {
     struct area *area = area_of(extent);
@@ -316,7 +316,7 @@ static void *take(size_t pages, size_t expected)
     return extent == NULL ? NULL : place_of(extent);
 }
 
-/* Where it is, if the addresses behind it are free. */
+/* Enlarges an extent in place, if the addresses behind it are free. */
 static bool extend(struct extent *extent, size_t pages)
 {
     int order = order_for(pages);

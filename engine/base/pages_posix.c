@@ -13,7 +13,7 @@ static void *map(size_t size)
     return place == MAP_FAILED ? NULL : place;
 }
 
-/* Too much, and then both ends go back. Huge pages would be resident as a whole, whatever part is used. */
+/* Maps too much, then unmaps both ends. Without huge pages, which would be resident as a whole even if hardly used. */
 void *pages_reserve(size_t size, size_t alignment)
 {
     size_t ahead = alignment > 4096 ? alignment : 0;
@@ -29,7 +29,7 @@ void *pages_reserve(size_t size, size_t alignment)
 bool pages_commit(void *place, size_t size)
 {
     (void)place, (void)size;
-    return true; /* page by page, as they are touched */
+    return true; /* the system does it when a page is touched */
 }
 
 void pages_decommit(void *place, size_t size)

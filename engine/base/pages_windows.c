@@ -6,7 +6,8 @@
 
 enum { TRIES = 16 };
 
-/* Addresses cannot be given back in part: some that fit are looked for, and somebody else may be quicker. */
+/* A reservation cannot be released in part: finds aligned addresses, then reserves them. Another thread may take them
+ * in between, hence the retries. */
 void *pages_reserve(size_t size, size_t alignment)
 {
     for (int i = 0; i < TRIES; i++) {

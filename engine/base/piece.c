@@ -39,8 +39,8 @@ static size_t paged_part(size_t size, size_t paged_from)
     return size < paged_from ? 0 : pages_round(size);
 }
 
-/* What small pieces have left behind is resident until it is trimmed. It goes back before it and whole pages
- * together are more than the budget allows, and this part of it. */
+/* Memory of freed small pieces stays resident until it is trimmed. It is trimmed before it and the whole pages together
+ * exceed the budget by more than 1/LEFT_PART. */
 enum { LEFT_PART = 32 };
 
 static void trim_in_time(struct budget *budget)
@@ -53,10 +53,10 @@ static void trim_in_time(struct budget *budget)
     budget->trim.peak = small;
 }
 
-/* For a piece that had `before` bytes, and is to have `after` of them. */
+/* Takes from the budget for a piece that grows from `before` to `after` bytes. */
 static bool pay(struct budget *budget, size_t before, size_t after, size_t paged_from)
 {
-    if (after > SIZE_MAX / 2) return false; /* it could not be rounded */
+    if (after > SIZE_MAX / 2) return false; /* rounding could overflow */
     size_t paged_before = paged_part(before, paged_from);
     size_t paged_after = paged_part(after, paged_from);
     size_t more = piece_round(after, paged_from) - piece_round(before, paged_from);

@@ -1,4 +1,4 @@
-/* processors.h - how many there are. */
+/* processors.h - the number of processors. */
 #ifndef MOONPORT_PROCESSORS_H
 #define MOONPORT_PROCESSORS_H
 

@@ -4,14 +4,14 @@
 
 #include <string.h>
 
-/* A year is 365 days here. In nanoseconds ten of them are far from the end of 64 bits. */
+/* Ten years of 365 days. In nanoseconds they easily fit into 64 bits. */
 #define SECONDS_MAX (UINT64_C(10) * 365 * 24 * 3600)
 #define NANOSECONDS UINT64_C(1000000000)
 
 /* Longer names are not compared: no setting has one. */
 enum { NAME_MAX_SIZE = 48 };
 
-/* Not those of <ctype.h>: they follow the locale, settings do not. */
+/* Not from <ctype.h>, whose functions depend on the locale. */
 static bool digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -35,7 +35,7 @@ static bool begins_with(const char *text, const char *prefix)
     return *prefix == '\0';
 }
 
-/* Reads one digit or more at *text and moves behind them. False if there is none, or too many. */
+/* Reads one or more digits at *text, and moves past them. False if there is none, or too many. */
 static bool read_digits(const char **text, uint64_t *value)
 {
     const char *at = *text;
@@ -80,7 +80,7 @@ bool settings_seconds(const char *text, uint64_t *nanoseconds)
     if (!read_digits(&text, &seconds) || seconds > SECONDS_MAX) return false;
     if (*text == '.') {
         if (!digit(*++text)) return false;
-        /* Digits behind the ninth are less than a nanosecond. */
+        /* Digits after the ninth are less than a nanosecond. */
         for (uint64_t unit = NANOSECONDS / 10; digit(*text); unit /= 10)
             fraction += unit * (uint64_t)(*text++ - '0');
     }
@@ -105,9 +105,9 @@ static size_t least(size_t one, size_t other)
     return one < other ? one : other;
 }
 
-/* How many letters to insert, remove, change or swap with their neighbour (Damerau, 1964; the form
- * that edits no place twice). Row i of the table holds the distances from one[0 .. i) to every
- * beginning of `other`; only the last two rows before it are needed. */
+/* The number of letters to insert, remove, change or swap with a neighbor (Damerau, 1964; the variant
+ * that edits no place twice). Row i of the table holds the distances from one[0 .. i) to every prefix of
+ * `other`; only the last two rows before it are needed. */
 static size_t distance(const char *one, const char *other)
 {
     size_t rows[3][NAME_MAX_SIZE + 1];
@@ -140,13 +140,13 @@ const char *settings_nearest(const char *typed, const char *const *names, size_t
     for (size_t i = 0; i < count; i++) {
         if (strlen(names[i]) > NAME_MAX_SIZE) continue;
         size_t edits = distance(typed, names[i]);
-        /* One edit of a single letter keeps nothing of it. */
+        /* edits < size: editing all letters of a short name would make it match anything. */
         bool misspelt = edits < size && edits <= (size < 6 ? 1 : size / 3);
         bool cut_short = size >= 3 && begins_with(names[i], typed);
         bool goes_on = strlen(names[i]) >= 3 && begins_with(typed, names[i]);
         if (!misspelt && !cut_short && !goes_on) continue;
 
-        /* Of two equally far, the one that was begun. */
+        /* Of two names at the same distance, prefers one that extends or begins `typed`. */
         size_t cost = 2 * edits + !(cut_short || goes_on);
         if (cost >= nearest_cost) continue;
         nearest = names[i];

@@ -1,4 +1,4 @@
-/* settings.h - settings that arrive as text: sizes, numbers, truths, and the nearest known name. */
+/* settings.h - reads settings from text: sizes, numbers, booleans; and finds the nearest known name. */
 #ifndef MOONPORT_SETTINGS_H
 #define MOONPORT_SETTINGS_H
 

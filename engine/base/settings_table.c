@@ -264,7 +264,7 @@ static bool refuse(const struct settings *settings, const struct setting *settin
                          reason->text);
     setting->kind->expect(setting, given, &expected);
     bool because = reason->kind != ERROR_NONE;
-    if (because && setting->words != NULL) /* it names the one that was probably meant */
+    if (because && setting->words != NULL) /* names the word that was probably meant */
         return error_set(error, ERROR_INPUT, "%s = \"%.200s\"%s: expected %s; %.1200s",
                          setting->name, given, of, expected.bytes, reason->text);
     return error_set(error, ERROR_INPUT,

@@ -1,7 +1,7 @@
-/* settings_table.h - settings as rows of a table: what each is called, what it may be, and where its value is.
+/* settings_table.h - settings as rows of a table: the name of each, its allowed values, and where its value is stored.
  *
- * A table may stand on another one, its base, whose values are the first member of its own. Help, flags, files of
- * settings and comparisons are loops over the rows. */
+ * A table may extend another one, its base, whose values are then the first member of its own. Help, flags, settings
+ * files and comparisons are loops over the rows. */
 #ifndef MOONPORT_SETTINGS_TABLE_H
 #define MOONPORT_SETTINGS_TABLE_H
 
@@ -14,22 +14,22 @@
 
 struct setting;
 
-/* How values of a kind are read, compared and shown. `field` is what a row's offset leads to. */
+/* How values of a kind are read, compared and shown. `field` is at the row's offset. */
 struct setting_kind {
-    /* Text into the field, which stays as it was if this says no. *reason is empty at first: it may say what is
-     * wrong, beside what is expected; or instead of that, as an ERROR_USAGE. */
+    /* Reads text into the field; false, and the field is unchanged, if the text is not valid. *reason, empty at first,
+     * may say what is wrong, in addition to what is expected; as an ERROR_USAGE, instead of it. */
     bool (*read)(const struct setting *setting, const char *text, void *field,
                  struct error *reason);
 
-    /* "a size from 1 to 1G". NULL: the reason says it all. */
+    /* Describes the valid values: "a size from 1 to 1G". NULL: the reason is enough. */
     void (*expect)(const struct setting *setting, const char *given, struct text *expected);
 
     bool (*same)(const struct setting *setting, const void *one, const void *other);
 
-    /* Is the field within its bounds? A program may have filled it in by itself. NULL: always. */
+    /* Whether the field is within its bounds; a program may have set it directly. NULL: always. */
     bool (*fits)(const struct setting *setting, const void *field);
 
-    /* As `read` would take it. NULL: only with `fits` is it needed. */
+    /* Shows the value in the form that `read` accepts. May be NULL if `fits` is NULL. */
     void (*show)(const struct setting *setting, const void *field, struct text *shown);
 };
 
@@ -70,23 +70,23 @@ struct settings {
 
 enum { SETTINGS_MAX = 64 }; /* in a table and its bases: room for their names */
 
-/* All rows, those of the base first. NULL: there are no more. */
+/* Rows by index, those of the base first. NULL: there are no more. */
 const struct setting *settings_row(const struct settings *settings, size_t index);
 const struct setting *settings_find(const struct settings *settings, const char *name);
 
-/* One by its name, its value as text. An unknown name is an error that names the nearest known one; a bad value
- * one that says what is expected. Then nothing is changed. */
+/* Sets one setting by its name, from text. False, and nothing is changed: the name is unknown (the error suggests the
+ * nearest known one), or the value is not valid (the error says what is expected). */
 bool settings_set(const struct settings *settings, void *values, const char *name,
                   const char *value, struct error *error);
 
-/* All within their bounds? */
+/* Whether all values are within their bounds. */
 bool settings_check(const struct settings *settings, const void *values, struct error *error);
 
-/* Calls `differs` for each that is not the same in both. */
+/* Calls `differs` for each setting that is not the same in both. */
 void settings_compare(const struct settings *settings, const void *before, const void *after,
                       void (*differs)(void *context, const struct setting *setting), void *context);
 
-/* Takes over those that are `live`. */
+/* Copies the settings that are `live`. */
 void settings_take_live(const struct settings *settings, void *target, const void *source);
 
 #endif

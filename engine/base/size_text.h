@@ -10,7 +10,7 @@ struct size_text {
     char text[24];
 };
 
-/* In the largest unit of which it is a multiple. */
+/* Uses the largest unit that divides the size. */
 static inline struct size_text size_text(uint64_t bytes)
 {
     static const char *const units[] = {"", "K", "M", "G"};

@@ -1,4 +1,4 @@
-/* socket_windows.h - Windows' sockets, for code that has some without a port. */
+/* socket_windows.h - Windows sockets, also for code that uses them without a port. */
 #ifndef MOONPORT_SOCKET_WINDOWS_H
 #define MOONPORT_SOCKET_WINDOWS_H
 
@@ -7,8 +7,8 @@
 #define WINDOWS_NO_UNIX \
     "unix sockets are for Linux; on Windows use an address such as 127.0.0.1:7000"
 
-/* Of a Winsock error, in the words used everywhere else: the system's own end in line breaks and
- * speak any language. */
+/* The text of a Winsock error, worded as on other systems. The system's own texts end in line breaks, and
+ * may be in any language. */
 const char *windows_error_text(int number);
 
 /* A socket for overlapped operations that no child process inherits; INVALID_SOCKET if there is none. */

@@ -28,14 +28,14 @@ static inline struct span span_first(struct span span, size_t size)
     return (struct span){span.data, size < span.size ? size : span.size};
 }
 
-/* What is left behind the first `size` bytes; size <= span.size. */
+/* The bytes after the first `size`; size <= span.size. */
 static inline struct span span_skip(struct span span, size_t size)
 {
     return (struct span){span.data + size, span.size - size};
 }
 
-/* At most `size` bytes of a text, and no part of a UTF-8 character (RFC 3629 section 3) at its end. Bytes that
- * are no UTF-8 are cut anywhere. */
+/* At most `size` bytes of a text, without a partial UTF-8 character (RFC 3629 section 3) at the end. Bytes that
+ * are not UTF-8 are cut anywhere. */
 static inline struct span span_cut_text(struct span text, size_t size)
 {
     if (text.size <= size) return text;

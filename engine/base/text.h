@@ -1,5 +1,5 @@
-/* text.h - text that is put together piece by piece in a place of fixed size. What has no room is left
- * out; nothing is ever written behind the place, however much is added. */
+/* text.h - builds a text piece by piece in a buffer of fixed size. A piece that does not fit is cut or left out;
+ * nothing is ever written past the buffer. */
 #ifndef MOONPORT_TEXT_H
 #define MOONPORT_TEXT_H
 
@@ -11,8 +11,8 @@
 #include <stdio.h>
 
 struct text {
-    char *bytes; /* ends with a NUL always */
-    size_t size; /* of the place */
+    char *bytes; /* always ends with a NUL */
+    size_t size; /* of the buffer */
     size_t used; /* without the NUL */
     bool cut;    /* something had no room */
 };
@@ -24,7 +24,7 @@ static inline struct text text_in(char *place, size_t size)
     return (struct text){.bytes = place, .size = size};
 }
 
-/* After something had no room, nothing has. */
+/* After one piece did not fit, all later ones are left out. */
 __attribute__((format(printf, 2, 3))) static inline void text_add(struct text *text,
                                                                   const char *format, ...)
 {

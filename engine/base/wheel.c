@@ -63,7 +63,7 @@ static void empty_slot(struct wheel *wheel, unsigned slot, struct list *target)
     *bits_of(wheel, slot) &= ~bit_of(slot);
 }
 
-/* The slot to be opened next and the tick that opens it; NO_SLOT if none waits. */
+/* The slot to be opened next, and the tick that opens it; NO_SLOT if there is none. */
 static unsigned next_slot(const struct wheel *wheel, uint64_t *tick)
 {
     for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
@@ -81,7 +81,7 @@ static unsigned next_slot(const struct wheel *wheel, uint64_t *tick)
     return RIM;
 }
 
-/* Most turns of a worker come before anything is due: they need not look for it. */
+/* Caches when something is due next: most turns of a worker come before that, and need not search. */
 static void look_ahead(struct wheel *wheel)
 {
     uint64_t tick = wheel->tick;
@@ -130,7 +130,7 @@ void wheel_stop(struct wheel *wheel, struct wheel_timer *timer)
     check(wheel->running > 0);
     wheel->running--;
     list_remove(&timer->node);
-    /* Right also for a timer that has left its slot and waits to be fired. */
+    /* Also correct for a timer that has left its slot and waits to be fired. */
     if (!list_empty(&wheel->slots[timer->slot])) return;
     *bits_of(wheel, timer->slot) &= ~bit_of(timer->slot);
     look_ahead(wheel);

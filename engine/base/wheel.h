@@ -34,11 +34,11 @@ struct wheel {
 void wheel_init(struct wheel *wheel, uint64_t now_ns);
 void wheel_timer_init(struct wheel_timer *timer, void (*fire)(struct wheel_timer *timer));
 
-/* Fires once, after the first wheel_collect whose time is not before due_ns, rounded up to a tick. A
- * timer that runs is moved. A time that is past is collected by the next one. */
+/* The timer fires once, after the first wheel_collect whose time is not before due_ns, rounded up to a
+ * tick. A running timer is moved. If due_ns has passed, the next wheel_collect collects the timer. */
 void wheel_start(struct wheel *wheel, struct wheel_timer *timer, uint64_t due_ns);
 
-/* Stopping one that does not run does nothing. */
+/* Does nothing if the timer does not run. */
 void wheel_stop(struct wheel *wheel, struct wheel_timer *timer);
 
 static inline bool wheel_timer_runs(const struct wheel_timer *timer)
@@ -46,16 +46,16 @@ static inline bool wheel_timer_runs(const struct wheel_timer *timer)
     return !list_empty(&timer->node);
 }
 
-/* Collects what is due, tick by tick, earlier ticks first, for wheel_fire. Time that goes backwards is
- * ignored. A timer that a callback starts with a due time already past is collected by the next call, so
- * that one which always restarts itself cannot hold the thread. */
+/* Collects due timers for wheel_fire, tick by tick, earlier ticks first. Time that goes backwards is
+ * ignored. A timer that a callback starts with a due time in the past is collected by the next call, so
+ * a timer that always restarts itself cannot block the thread. */
 void wheel_collect(struct wheel *wheel, uint64_t now_ns);
 
-/* Fires one of those collected; false if there is none. */
+/* Fires one of the collected timers; false if there is none. */
 bool wheel_fire(struct wheel *wheel);
 
-/* When that must be done next: never later than the first due timer, perhaps earlier (a timer moves down a
- * level). UINT64_MAX when none runs. */
+/* When wheel_collect must be called next: never later than the first due timer, perhaps earlier (to move a timer down
+ * a level). UINT64_MAX when no timer runs. */
 static inline uint64_t wheel_next_ns(const struct wheel *wheel)
 {
     if (!list_empty(&wheel->due)) return 0;

@@ -87,7 +87,7 @@ static int hex_digit(char character)
     return -1;
 }
 
-/* One character, which may be an escape; how much text it took, 0 if the escape is not known. */
+/* Reads one character, which may be an escape. Returns the bytes of text used; 0: unknown escape. */
 static int unescape(const char *text, uint8_t *byte)
 {
     static const char letters[] = "rnt0\\", meanings[] = "\r\n\t\0\\";
@@ -105,7 +105,7 @@ static int unescape(const char *text, uint8_t *byte)
     return 2;
 }
 
-/* These return NULL, or what should have been there instead of the value. */
+/* The setters return NULL, or a description of the values that are expected. */
 
 static const char *set_delimiter(struct frame_line *line, const char *value)
 {
@@ -236,7 +236,7 @@ bool frame_set(struct frame *frame, const char *key, const char *value, struct e
 
 bool frame_finish(struct frame *frame, struct error *error)
 {
-    /* The codecs add a header to a packet's size, and so must be able to. */
+    /* The codecs add the size of a header to that of a packet; this must not overflow. */
     if (frame->packet_max > SIZE_MAX / 4) frame->packet_max = SIZE_MAX / 4;
     if (frame_given(frame, FRAME_MAX)) {
         if (frame->max > frame->packet_max)

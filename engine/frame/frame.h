@@ -1,11 +1,11 @@
-/* frame.h - cuts a byte stream into packets, and wraps a packet for the way back. Owns nothing;
- * keeps no pointer after it returns.
+/* frame.h - cuts a byte stream into packets, and wraps packets for sending. Owns nothing; keeps no
+ * pointer after it returns.
  *
  *     bytes as they came:   [header|payload][header|pay          frame_next -> PACKET, then MORE
  *     bytes to send:        parts = { header, payload }          frame_wrap
  *
- * A struct frame is made once, checked once, and then shared by every connection that uses it; what
- * differs per connection is its struct frame_cursor. Each codec has a file of its own. */
+ * A struct frame is made once, checked once, and then shared by all connections that use it. Each
+ * connection has its own struct frame_cursor. Each codec has its own file. */
 #ifndef MOONPORT_FRAME_H
 #define MOONPORT_FRAME_H
 
@@ -32,9 +32,9 @@ enum frame_setting {
 enum frame_fault {
     FRAME_NO_FAULT,
     FRAME_TOO_BIG,    /* more than packet_max */
-    FRAME_TOO_SMALL,  /* the length says less than its own header */
+    FRAME_TOO_SMALL,  /* the length is less than that of its own header */
     FRAME_BAD_LENGTH, /* not a number the codec can read: a varint that does not end */
-    FRAME_BAD_SIZE,   /* sending: not the size that this framing carries */
+    FRAME_BAD_SIZE,   /* sending: the packet does not have the fixed size of this framing */
 };
 
 enum { FRAME_DELIMITER_MAX = 8, FRAME_HEADER_MAX = 16, FRAME_PARTS_MAX = 4 };
@@ -51,7 +51,7 @@ struct frame_length {
     int32_t adjustment; /* added to the value before it is used */
     bool counts_header; /* the value counts the offset bytes and the field itself; default true */
 
-    /* Figures that frame_finish works out, so that cutting only compares and adds. */
+    /* Computed by frame_finish, so that cutting only compares and adds. */
     uint16_t header_size; /* offset + size; with a varint: the least that it can be */
     int64_t bias;         /* bytes of the rest = value + bias */
     uint64_t value_min, value_max;
@@ -68,17 +68,17 @@ static inline uint64_t frame_length_load(const uint8_t *field, uint8_t size, boo
 /* Text up to a delimiter. */
 struct frame_line {
     uint8_t delimiter[FRAME_DELIMITER_MAX];
-    uint8_t delimiter_size; /* 0: "\n", and "\r\n" is taken for it too; sent as "\n" */
+    uint8_t delimiter_size; /* 0: received lines end in "\n" or "\r\n"; sent ones in "\n" */
     bool keep;              /* the delimiter stays on the packet; default false */
 };
 
 struct frame {
     const struct frame_codec *codec;
     enum frame_kind kind;
-    bool plain;          /* a length of 4 bytes, little, in front of all: as frame_default has it */
+    bool plain;          /* 4-byte little-endian length at the very front, as in frame_default */
     uint64_t packet_max; /* bytes of a packet, both ways; frame_finish may lower it */
     uint64_t max;        /* the setting "max", if it was set: at most packet_max */
-    uint16_t given;      /* settings that were set by name, a bit each: 1 << enum frame_setting */
+    uint16_t given;      /* settings that were set by name, as bits: 1 << enum frame_setting */
     union {
         struct frame_length length;
         struct frame_line line;
@@ -86,16 +86,16 @@ struct frame {
     };
 };
 
-/* What the last call learnt about the packet that is not complete; zero it for a new connection and
- * when the framing changes. */
+/* What the last call found out about the unfinished packet; to be zeroed for a new connection and when
+ * the framing changes. */
 struct frame_cursor {
-    size_t scanned; /* bytes of the input that hold no delimiter */
-    size_t wanted;  /* asking again with fewer bytes than this is pointless; 0: unknown */
+    size_t scanned; /* input bytes that are known to hold no delimiter */
+    size_t wanted;  /* the packet cannot be complete with fewer bytes than this; 0: unknown */
 };
 
 struct frame_cut {
     struct span packet;     /* PACKET: inside the input */
-    size_t consumed;        /* PACKET: input bytes it took, header and all */
+    size_t consumed;        /* PACKET: input bytes used, including the header */
     enum frame_fault fault; /* ERROR */
     uint64_t declared;      /* ERROR: the length that was read, if one was */
 };
@@ -114,9 +114,9 @@ static inline bool frame_given(const struct frame *frame, enum frame_setting set
     return (frame->given & 1u << setting) != 0;
 }
 
-/* Is there a packet at the front of the input? The input may be changed inside the bytes that a
- * packet takes (an `offset` puts the bytes around the length field together), once. After MORE the
- * caller comes back with the same bytes and more behind them. */
+/* Cuts the packet at the front of the input, if it is complete. This may move bytes within the packet's part of
+ * the input (with an `offset`, the bytes around the length field are joined), so each packet must be cut only
+ * once. After MORE, the next call must pass the same bytes with more behind them. */
 static inline enum frame_verdict frame_next(const struct frame *frame, struct frame_cursor *cursor,
                                             struct span input, struct frame_cut *cut)
 {
@@ -125,8 +125,8 @@ static inline enum frame_verdict frame_next(const struct frame *frame, struct fr
 
 enum { FRAME_PLAIN_HEADER = 4 };
 
-/* The packet at the front, if the framing is plain and all of it is there: false says nothing, ask frame_next. It
- * takes FRAME_PLAIN_HEADER bytes more than it has. For a cursor that is zero. */
+/* The fast path: finds the packet at the front if the framing is plain and the packet complete. It uses
+ * FRAME_PLAIN_HEADER bytes of input more than its size. False: call frame_next. The cursor must be zero. */
 static inline bool frame_next_plain(const struct frame *frame, struct span input,
                                     struct span *packet)
 {
@@ -142,7 +142,7 @@ static inline bool frame_next_plain(const struct frame *frame, struct span input
     return true;
 }
 
-/* The header for a packet of that size, if the framing is plain and takes it: false says nothing, ask
+/* The fast path: makes the header for a packet of that size, if the framing is plain and allows the size. False: call
  * frame_wrap. */
 static inline bool frame_wrap_plain(const struct frame *frame, size_t size, uint32_t *value)
 {
@@ -152,31 +152,31 @@ static inline bool frame_wrap_plain(const struct frame *frame, size_t size, uint
     return true;
 }
 
-/* Puts the header and the packet to where there is room for both. */
+/* Stores the header and the packet; room must be large enough for both. */
 static inline void frame_store_plain(uint8_t *room, uint32_t value, struct span packet)
 {
     for (int i = 0; i < FRAME_PLAIN_HEADER; i++) room[i] = (uint8_t)(value >> 8 * i);
     if (packet.size != 0) memcpy(room + FRAME_PLAIN_HEADER, packet.data, packet.size);
 }
 
-/* The same as frame_next, and nothing is changed. */
+/* The same as frame_next, but changes nothing. */
 enum frame_verdict frame_peek(const struct frame *frame, struct frame_cursor cursor,
                               struct span input);
 enum frame_verdict frame_length_peek(const struct frame *frame, struct span input); /* for it */
 
-/* The bytes to send for a packet: *count parts, some of them in `header` (FRAME_HEADER_MAX bytes,
- * the caller's), the others in the packet. parts has room for FRAME_PARTS_MAX; none is empty. */
+/* Makes the bytes to send for a packet: *count parts, none of them empty, which lie in `header` (the
+ * caller's, of FRAME_HEADER_MAX bytes) or in the packet. `parts` has room for FRAME_PARTS_MAX. */
 static inline enum frame_fault frame_wrap(const struct frame *frame, struct span packet,
                                           uint8_t *header, struct span *parts, int *count)
 {
     return frame->codec->wrap(frame, packet, header, parts, count);
 }
 
-/* Settings, as text, for a frame that is being described. Begin with frame_default: "length", the
- * original, 4 bytes, little, counts itself. */
+/* A frame is described by settings, as text. Begin with frame_default: "length", 4 bytes,
+ * little-endian, counting itself. */
 struct frame frame_default(uint64_t packet_max);
 
-/* name: "length" "line" "fixed" "raw". Of what was set before, only max remains. */
+/* name: "length" "line" "fixed" "raw". Resets all settings made before, except max. */
 bool frame_set_kind(struct frame *frame, const char *name, struct error *error);
 
 /* key and value as in config.lua:
@@ -186,19 +186,19 @@ bool frame_set_kind(struct frame *frame, const char *name, struct error *error);
  *   all:    max (bytes, or with K M G). An unknown key is an error that names the nearest. */
 bool frame_set(struct frame *frame, const char *key, const char *value, struct error *error);
 
-/* Has this kind of framing a setting with that key? Are all names in the text, which frame_parse did not
- * take, those of a framing and of its settings? */
+/* frame_takes: whether this kind of framing has a setting with that key. frame_text_is_known: for a text that
+ * frame_parse has rejected, whether all names in it are those of a framing and of its settings. */
 bool frame_takes(const struct frame *frame, const char *key);
 bool frame_text_is_known(const char *text);
 
-/* Checks the whole and makes it usable; an impossible combination is an error that says which.
- * packet_max may be changed before, and afterwards if it is called again. */
+/* Checks the frame and makes it usable; an impossible combination is an error that names it.
+ * packet_max may be changed before this call; after a later change it must be called again. */
 bool frame_finish(struct frame *frame, struct error *error);
 
-/* "line" or "length,size=2,order=big": the form of the command line. Does all of the above. */
+/* Parses the form of the command line: "line" or "length,size=2,order=big". Does all of the above. */
 bool frame_parse(struct frame *frame, const char *text, uint64_t packet_max, struct error *error);
 
-/* Do both cut and wrap alike? Both are finished. */
+/* Whether both cut and wrap alike. Both must be finished. */
 bool frame_is_same(const struct frame *one, const struct frame *other);
 
 /* "the packet is larger than max_packet", ... */
@@ -206,16 +206,16 @@ const char *frame_fault_text(enum frame_fault fault);
 
 enum { FRAME_FAULT_TEXT_MAX = 160, FRAME_BYTES_TEXT_MAX = 256 };
 
-/* For a log line, why no packet can be cut: frame_fault_text, with the numbers. */
+/* For a log line: why no packet can be cut, like frame_fault_text, but with the numbers. */
 const char *frame_error_text(const struct frame *frame, const struct frame_cut *cut,
                              char text[FRAME_FAULT_TEXT_MAX]);
 
-/* What may be behind it, "" if nothing fits: where these are the first bytes of a stream, "this looks like
- * HTTP", "TLS", "the length may be big-endian"; and where packets were cut from what came before. */
+/* Guesses the cause of a framing error; "" if there is no guess. frame_guess: from the first bytes of a stream, such
+ * as "this looks like HTTP". frame_guess_later: when packets have been cut before. */
 const char *frame_guess(const struct frame *frame, struct span first_bytes);
 const char *frame_guess_later(const struct frame *frame);
 
-/* For the same line, the first of the bytes that no packet can be cut from, or none yet, and the guess. */
+/* For the same line: the first of the bytes from which no packet can be cut, or not yet, and the guess. */
 const char *frame_bytes_text(struct span bytes, const char *guess, char text[FRAME_BYTES_TEXT_MAX]);
 
 extern const struct frame_codec frame_length_codec, frame_line_codec, frame_fixed_codec,

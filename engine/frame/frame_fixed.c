@@ -39,7 +39,7 @@ static bool fixed_finish(struct frame *frame, struct error *error)
 
 const struct frame_codec frame_fixed_codec = {"fixed", fixed_next, fixed_wrap, fixed_finish};
 
-/* Raw: whatever has arrived is a packet, so nothing is ever waited for. */
+/* Raw: any bytes that have arrived are a packet, so there is never a wait for more. */
 
 static enum frame_verdict raw_next(const struct frame *frame, struct frame_cursor *cursor,
                                    struct span input, struct frame_cut *cut)

@@ -18,8 +18,8 @@ static bool looks_like_http(struct span bytes)
     return false;
 }
 
-/* The PROXY protocol, versions 1 and 2 (haproxy's proxy-protocol.txt, sections 2.1 and 2.2): what a
- * proxy or a load balancer may put in front of the client's bytes. */
+/* The PROXY protocol, versions 1 and 2 (haproxy's proxy-protocol.txt, sections 2.1 and 2.2): a header
+ * that a proxy or load balancer may send before the client's bytes. */
 static bool looks_like_proxy(struct span bytes)
 {
     return begins_with(bytes, span_text("PROXY TCP")) ||
@@ -44,8 +44,8 @@ static const char *guess_length(const struct frame_length *length, struct span b
     uint64_t value = frame_length_load(field, length->size, length->big_endian);
     uint64_t swapped = frame_length_load(field, length->size, !length->big_endian);
 
-    /* Only a length below its own header betrays that it does not count it; a larger one would have
-     * been taken for good. */
+    /* Only a length smaller than its header shows that the header is not counted; a larger one would have
+     * been accepted. */
     if (length->counts_header && value < length->header_size &&
         value <= bytes.size - length->header_size)
         return "the length may not count its header";
@@ -75,7 +75,7 @@ const char *frame_guess(const struct frame *frame, struct span first_bytes)
     return frame->kind == FRAME_LENGTH ? guess_length(&frame->length, bytes) : "";
 }
 
-/* What is wrong now began with the length of a packet before. */
+/* The cause is in an earlier packet, whose length was misread. */
 const char *frame_guess_later(const struct frame *frame)
 {
     if (frame->kind != FRAME_LENGTH || frame->length.size == 0) return "";

@@ -5,10 +5,10 @@
 #include <assert.h>
 #include <inttypes.h>
 
-enum { VARINT_SIZE_MAX = 10 }; /* bytes that 64 bits take, 7 in each */
+enum { VARINT_SIZE_MAX = 10 }; /* bytes for 64 bits, 7 bits in each */
 static_assert((int)VARINT_SIZE_MAX <= (int)FRAME_HEADER_MAX, "a header has room for it");
 
-/* Bytes that it took; 0: it goes on beyond the input; -1: it never ends, or is beyond 64 bits. */
+/* Returns the bytes used; 0: the varint is not complete; -1: it is too long, or exceeds 64 bits. */
 static int varint_load(struct span input, uint64_t *value)
 {
     uint64_t bits = 0;
@@ -59,7 +59,7 @@ static enum frame_verdict more(struct frame_cursor *cursor, size_t wanted)
     return FRAME_MORE;
 }
 
-/* What follows once the value is known; its header is whole. */
+/* Cuts the packet after its header, once the value of the length is known. */
 static inline enum frame_verdict cut_rest(const struct frame_length *length,
                                           struct frame_cursor *cursor, struct span input,
                                           size_t header, uint64_t value, struct frame_cut *cut)
@@ -76,7 +76,7 @@ static inline enum frame_verdict cut_rest(const struct frame_length *length,
     return FRAME_PACKET;
 }
 
-/* Leaves the bytes as they are: those before the length do not lie beside the others yet. */
+/* Moves no bytes: with an offset, the bytes before the length field are not joined with the rest yet. */
 static inline enum frame_verdict find_any(const struct frame_length *length,
                                           struct frame_cursor *cursor, struct span input,
                                           struct frame_cut *cut)
@@ -96,7 +96,7 @@ static inline enum frame_verdict find_any(const struct frame_length *length,
     return cut_rest(length, cursor, input, header, value, cut);
 }
 
-/* Apart, so that the plain case saves no registers for it. */
+/* Not inlined, so that the plain case need not save registers for it. */
 __attribute__((noinline)) static enum frame_verdict cut_any(const struct frame_length *length,
                                                             struct frame_cursor *cursor,
                                                             struct span input,
@@ -111,7 +111,7 @@ __attribute__((noinline)) static enum frame_verdict cut_any(const struct frame_l
     return verdict;
 }
 
-/* Written out, which compilers take for the one load that it is. */
+/* Written out in bytes; compilers turn this into one load. */
 static inline uint64_t load_plain(const uint8_t *field)
 {
     return field[0] | (uint32_t)field[1] << 8 | (uint32_t)field[2] << 16 | (uint32_t)field[3] << 24;
@@ -139,7 +139,7 @@ static inline void store_plain(uint8_t *field, uint64_t value)
     for (int i = 0; i < 4; i++) field[i] = (uint8_t)(value >> 8 * i);
 }
 
-/* Not inlined: nearly all have the plain form, which is short. */
+/* Not inlined: nearly all frames are plain, and that case is short. */
 __attribute__((noinline)) static int wrap_any(const struct frame_length *length, struct span packet,
                                               uint64_t value, uint8_t *header, struct span *parts)
 {
@@ -209,7 +209,7 @@ static bool length_finish(struct frame *frame, struct error *error)
                          " it begins at %" PRId64,
                          length->size, -bias);
 
-    /* value = rest - bias, and it is at most field_max. */
+    /* value = rest - bias, but at most field_max. */
     uint64_t value_max = rest_max - (uint64_t)bias;
     if (value_max > field_max) {
         uint64_t possible = frame->packet_max - (value_max - field_max);

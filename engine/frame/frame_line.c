@@ -8,7 +8,7 @@ static struct span delimiter_of(const struct frame_line *line)
                                      : span_of(line->delimiter, line->delimiter_size);
 }
 
-/* Where the delimiter begins at or behind `from`; NULL if it doesn't. */
+/* The first delimiter that begins at or after `from`; NULL if there is none. */
 static const uint8_t *delimiter_find(struct span input, size_t from, struct span delimiter)
 {
     while (input.size - from >= delimiter.size) {
@@ -21,7 +21,7 @@ static const uint8_t *delimiter_find(struct span input, size_t from, struct span
     return NULL;
 }
 
-/* Bytes of the packet whose delimiter begins behind `text` bytes of the input. */
+/* The size of the packet whose delimiter begins after `text` bytes of input. */
 static size_t line_size(const struct frame_line *line, const uint8_t *input, size_t text)
 {
     if (line->keep) return text + delimiter_of(line).size;
@@ -39,11 +39,11 @@ static enum frame_verdict line_next(const struct frame *frame, struct frame_curs
     if (end != NULL) {
         text = (size_t)(end - input.data);
     } else {
-        /* The last bytes may be the beginning of a delimiter, and are looked at again. */
+        /* The last bytes may be the beginning of a delimiter, and must be scanned again. */
         text = input.size < delimiter.size ? 0 : input.size - (delimiter.size - 1);
     }
 
-    /* Without a delimiter this is the smallest packet that can still come of it. */
+    /* Without a delimiter, this is the smallest packet that is still possible. */
     size_t size = line_size(&frame->line, input.data, text);
     if (size > frame->packet_max) {
         cut->fault = FRAME_TOO_BIG;

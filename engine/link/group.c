@@ -13,7 +13,7 @@ struct group {
     struct group_registry *registry;
     uint64_t hash;
     _Atomic uint32_t holders;
-    uint32_t name_size; /* bytes; they stand behind the sides */
+    uint32_t name_size; /* bytes; the name is stored after the sides */
     struct group_side sides[];
 };
 
@@ -24,7 +24,7 @@ void group_registry_open(struct group_registry *registry, uint32_t workers, size
     *registry = (struct group_registry){
         .limit = limit,
         .workers = workers,
-        .seed = (uint64_t)(uintptr_t)registry, /* the system puts it at another place each time */
+        .seed = (uint64_t)(uintptr_t)registry, /* the address differs from run to run */
     };
     pthread_mutex_init(&registry->mutex, NULL);
 }
@@ -37,7 +37,7 @@ void group_registry_close(struct group_registry *registry)
     pthread_mutex_destroy(&registry->mutex);
 }
 
-/* Every bit of what comes out hangs on every bit that went in. */
+/* Every bit of the result depends on every bit of the argument. */
 static uint64_t stir(uint64_t bits)
 {
     bits ^= bits >> 32;
@@ -65,7 +65,7 @@ static struct group **bucket_of(const struct group_registry *registry, uint64_t 
     return &registry->buckets[hash & (registry->bucket_count - 1)];
 }
 
-/* False if there is no memory: then all stays as it was. */
+/* False if there is no memory: then nothing changes. */
 static bool set_bucket_count(struct group_registry *registry, size_t count)
 {
     struct group **old = registry->buckets;
@@ -87,7 +87,7 @@ static bool set_bucket_count(struct group_registry *registry, size_t count)
     return true;
 }
 
-/* About one group to a bucket. Without memory for that the chains are longer, no more. */
+/* Keeps about one group per bucket. If memory runs out, the chains only get longer. */
 static void fit_buckets(struct group_registry *registry)
 {
     size_t count = registry->bucket_count;
@@ -174,7 +174,7 @@ void group_hold(struct group *group)
     check(before < UINT32_MAX);
 }
 
-/* The last one goes under the mutex, so that nobody finds a group that is about to be freed. */
+/* The last holder drops out under the mutex, so that no lookup finds a group about to be freed. */
 static void drop_last(struct group *group)
 {
     struct group_registry *registry = group->registry;
@@ -183,7 +183,7 @@ static void drop_last(struct group *group)
     check(before > 0);
     if (before == 1) take_out(registry, group);
     pthread_mutex_unlock(&registry->mutex);
-    if (before > 1) return; /* another thread has found it since */
+    if (before > 1) return; /* another thread has found the group meanwhile */
     for (uint32_t i = 0; i < registry->workers; i++) check(list_empty(&group->sides[i].members));
     free(group);
 }
@@ -299,7 +299,7 @@ struct group_member *group_walk_next(struct group_walk *walk)
         list_remove(place);
         list_prepend(next, place);
         next = place->next;
-    } while (one->member == NULL); /* the place of another walk */
+    } while (one->member == NULL); /* the marker of another walk */
     return one->member;
 }
 

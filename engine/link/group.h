@@ -1,9 +1,9 @@
 /* group.h - named groups of connections that span workers.
  *
- * A group is found by its name in the registry of its server. It is shared and counted: handles,
- * memberships and letters under way hold one each, and with its last holder it is gone, so a server
- * whose rooms come and go does not grow. Its members stand in one list for each worker, which that
- * worker's thread alone touches; how many they are is for all to read. */
+ * The server's registry finds a group by its name. Groups are reference-counted: each handle,
+ * membership and letter in transit holds one reference, and the last one to go frees the group, so a
+ * server whose rooms come and go does not grow. The members are in one list per worker, which only
+ * that worker's thread touches; any thread may read the counts. */
 #ifndef MOONPORT_GROUP_H
 #define MOONPORT_GROUP_H
 
@@ -20,32 +20,32 @@ struct group;
 
 struct group_registry {
     pthread_mutex_t mutex;
-    struct group **buckets; /* chains; a power of two of them, about as many as groups */
+    struct group **buckets; /* chains; their count is a power of two, about that of the groups */
     size_t bucket_count, group_count;
     size_t used, limit; /* bytes of groups, without their members */
-    uint64_t seed; /* of the hash: a peer that chooses names does not know which ones collide */
+    uint64_t seed;      /* of the hash: a peer that chooses names cannot tell which ones collide */
     uint32_t workers;
 };
 
 /* limit: bytes that groups may take, without their members. */
 void group_registry_open(struct group_registry *registry, uint32_t workers, size_t limit);
-void group_registry_close(struct group_registry *registry); /* there may be no group any more */
+void group_registry_close(struct group_registry *registry); /* no group may be left */
 
-/* The group of that name, with one more holder; it is made if there is none. NULL: no memory, or
- * the name is longer than GROUP_NAME_MAX. Any thread, as the next four. */
+/* Finds or creates the group of that name, and adds one holder. NULL: no memory, or the name is
+ * longer than GROUP_NAME_MAX. Any thread may call this and the next five functions. */
 struct group *group_get(struct group_registry *registry, struct span name);
 
 void group_hold(struct group *group);
 void group_drop(struct group *group);
-struct span group_name(const struct group *group); /* valid as long as it is held */
+struct span group_name(const struct group *group); /* valid while the group is held */
 
-/* Members now: of all workers, or of one. */
+/* Current members: of all workers, or of one. */
 uint32_t group_count(const struct group *group);
 uint32_t group_count_on(const struct group *group, uint32_t worker);
 
-/* ---- members; the thread of their worker ---- */
+/* ---- members; only on the thread of their worker ---- */
 
-/* Embedded in what may be a member of groups. */
+/* Embedded in an object that can be a member of groups. */
 struct group_member {
     struct list memberships; /* in no order that matters */
     struct budget *budget;   /* pays for them */
@@ -54,26 +54,26 @@ struct group_member {
 
 void group_member_init(struct group_member *member, struct budget *budget, uint32_t worker);
 
-/* O(groups of the member), whatever the number of members. The group must be held. */
+/* O(groups of the member), independent of the number of members. The group must be held. */
 bool group_add(struct group *group, struct group_member *member);    /* false: no memory */
-bool group_remove(struct group *group, struct group_member *member); /* false: it was no member */
+bool group_remove(struct group *group, struct group_member *member); /* false: not a member */
 void group_leave_all(struct group_member *member);
 
-/* Who is in a group, and in which list of members that stands. */
+/* That one member is in one group; linked into a list of each. */
 struct group_membership {
-    struct list of_member, of_group; /* nodes in the member's list, and in its worker's */
+    struct list of_member, of_group; /* nodes in a list of the member, and one of the group */
     struct group *group;             /* held */
-    struct group_member *member;     /* NULL: the place that a walk has reached */
+    struct group_member *member;     /* NULL: the marker of a walk */
 };
 
-/* Walks along one worker's members. While it goes on any may leave, and those that join are met too;
- * the group must stay held. */
+/* Walks along one worker's members. During the walk members may leave; those that join are visited
+ * too. The group must stay held. */
 struct group_walk {
-    struct group_membership place; /* stands behind the member that was met last */
+    struct group_membership place; /* marker in the list, after the member visited last */
     struct list *end;
 };
 void group_walk_begin(struct group_walk *walk, struct group *group, uint32_t worker);
-struct group_member *group_walk_next(struct group_walk *walk); /* NULL: that were all */
+struct group_member *group_walk_next(struct group_walk *walk); /* NULL: no more */
 void group_walk_end(struct group_walk *walk);
 
 #endif

@@ -1,7 +1,7 @@
-/* link.c - a connection begins, and is used for another one; what its script may ask. */
+/* link.c - opens a connection, gives it back when it has settled, and answers its script's queries. */
 #include "link/link.h"
 
-/* At level debug, every connection is seen to come and go. */
+/* At level debug, every connection is logged when it opens and when it closes. */
 static void log_link(const struct link *link, const char *event)
 {
     char peer[ADDRESS_TEXT_MAX];
@@ -98,7 +98,7 @@ refused:
     return NULL;
 }
 
-/* ---- what a script may ask ---- */
+/* ---- queries of the script ---- */
 
 bool link_is_open(const struct link *link)
 {
@@ -145,7 +145,7 @@ void link_set_frame(struct link *link, const struct frame *frame)
     link->frame = frame;
     link->cursor = (struct frame_cursor){0};
     link->cut = LINK_CUT_NONE;
-    /* What has been gathered may hold packets of the new framing. */
+    /* Bytes gathered so far may already hold packets of the new framing. */
     link_wake(link);
 }
 

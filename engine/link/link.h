@@ -1,7 +1,8 @@
-/* link.h - one connection's life: an accepted stream, its framing, its script, and what it may take.
+/* link.h - one connection's life: an accepted stream, its framing, its script, and its limits.
  *
- * Its stream's state is the link's (stream.h): while it is opening the script does not know of it; open, it receives,
- * cuts, hands packets on and sends; from link_end on it is flushed; link_fail ends it at once.
+ * A link has no state of its own, it uses its stream's (stream.h). While the stream is opening, the script does not
+ * know the link. While it is open, the link receives, cuts packets, hands them to the script, and sends. link_end
+ * flushes the queue and closes; link_fail closes at once.
  *
  * The links of one worker share a struct link_home: streams, limits, wheel, script. */
 #ifndef MOONPORT_LINK_H
@@ -15,62 +16,62 @@
 #include "script.h"
 #include "stream/stream.h"
 
-/* Why nothing is taken from a link's input. Any one of them stops it. */
+/* Reasons to take nothing from a link's input. Any one of them stops it. */
 enum link_gate {
-    GATE_DECIDING = 1, /* on_connect has not answered */
+    GATE_DECIDING = 1, /* on_connect has not returned */
     GATE_PAUSED = 2,   /* by the script */
     GATE_HELD = 4,     /* a handler waits */
-    GATE_SLOW = 8,     /* the peer does not read what it was sent */
-    GATE_STARVED = 16, /* the worker has no blocks or memory for it */
-    GATE_TURN = 32,    /* the worker's turn has taken long: others come before it goes on */
+    GATE_SLOW = 8,     /* more than soft_mark is queued: the peer reads too slowly */
+    GATE_STARVED = 16, /* the worker has no blocks or memory for the link */
+    GATE_TURN = 32,    /* the worker's turn has taken long: the link goes on in the next one */
 };
 
-/* Behind these a silence is our doing. A script that pauses a connection keeps its idle limit: it is
- * what ends a peer that went away meanwhile. */
+/* While one of these is closed, silence is our doing and does not count as idle time. GATE_PAUSED is
+ * not among them: the idle limit must end a paused connection whose peer has gone away. */
 enum { GATES_OF_OURS = GATE_DECIDING | GATE_HELD | GATE_STARVED | GATE_TURN };
 
-/* A handler waits. */
+/* Closed while a handler waits. */
 enum { GATES_OF_HANDLERS = GATE_DECIDING | GATE_HELD };
 
-/* Behind these the port watches for the peer's end, which would not be received. */
+/* While one of these is closed, nothing is received, so the port watches for the peer's end. */
 enum { GATES_WATCHED = GATES_OF_HANDLERS | GATE_PAUSED | GATE_STARVED };
 
-/* Once the peer has ended its stream, these may stay closed for end_ns. */
+/* After the peer has ended its stream, these may stay closed for at most end_ns. */
 enum { GATES_BOUNDED = GATES_OF_HANDLERS | GATE_PAUSED };
 
 enum { LINK_WORD_MAX = 32, LINK_LINGER_MS = 1000, LINK_GAP_MS = 100 };
 
-/* What the script knows of it. */
+/* What the script knows of a link. */
 enum link_stage {
     LINK_UNKNOWN,  /* nothing */
     LINK_ASKED,    /* on_connect was called */
-    LINK_ACCEPTED, /* ... and has said yes: on_disconnect is owed */
+    LINK_ACCEPTED, /* ... and has accepted it: on_disconnect must be called */
     LINK_TOLD,     /* on_disconnect was called */
 };
 
-/* Packets cut from its input, with this framing. */
+/* When a packet was last cut from the link's input with the present framing. */
 enum link_cut {
-    LINK_CUT_NONE,
-    LINK_CUT_BEFORE, /* this link_pump */
-    LINK_CUT_NOW,    /* by it */
+    LINK_CUT_NONE,   /* never */
+    LINK_CUT_BEFORE, /* before this link_pump */
+    LINK_CUT_NOW,    /* by this link_pump */
 };
 
-/* What it owes to its script when the queue has drained. */
+/* Whether the script gets on_drain when the queue has drained. */
 enum link_drain {
     LINK_DRAIN_NONE,
-    LINK_DRAIN_OWED,     /* it was above the soft mark: on_drain */
-    LINK_DRAIN_REFUSING, /* a packet was refused: on_drain, and until then none is taken */
+    LINK_DRAIN_OWED,     /* yes: the queue was above the soft mark */
+    LINK_DRAIN_REFUSING, /* yes: a packet was refused; all others are refused until then */
 };
 
 struct link_limits {
     uint64_t opening_ns; /* from the accept to on_connect */
     uint64_t idle_ns;
-    uint64_t drain_ns; /* to send what is queued */
-    uint64_t end_ns;   /* behind the peer's end, for a gate that is closed (GATES_BOUNDED) */
-    uint64_t wait_ns;  /* of a handler; 0: no limit */
-    bool end_at_once;  /* the peer's end ends a handler that waits, and has no more packets */
+    uint64_t drain_ns;           /* to send what is queued */
+    uint64_t end_ns;             /* how long GATES_BOUNDED may stay closed after the peer's end */
+    uint64_t wait_ns;            /* how long a handler may wait; 0: no limit */
+    bool end_at_once;            /* the peer's end stops a waiting handler if no packets are left */
     size_t soft_mark, hard_mark; /* bytes queued */
-    size_t packet_max;           /* bytes, of any framing */
+    size_t packet_max;           /* bytes, with any framing */
     uint32_t recv_depth;
 };
 
@@ -80,11 +81,11 @@ struct link_counters {
     counter starved; /* episodes in which blocks or memory ran out */
 };
 
-/* Something runs out, perhaps again and again: one line in the log when it begins, one when all has been
- * well for a while. */
+/* A resource runs out, perhaps again and again. The log gets one line when this begins, and one when the
+ * resource has sufficed for a while. */
 struct shortage {
     bool lasts;
-    uint64_t seen_ns; /* when there was none left, the last time */
+    uint64_t seen_ns; /* when it last ran out */
 };
 
 struct link_home {
@@ -94,55 +95,55 @@ struct link_home {
     struct link_limits limits;
     struct table table;
     struct wheel wheel;
-    uint32_t since_look;   /* work of this turn since the clock was looked at, in packets */
-    uint32_t look_every;   /* ... which is done after so much of it */
-    bool shook;            /* in this turn a connection that is opening has gone on */
-    struct list starved;   /* links whose input waits for blocks or memory, the longest first */
-    struct list woken;     /* links whose script opened a gate, to go on after it has returned */
-    uint32_t blocks_low;   /* fewer free than this: starving; twice as many: no longer */
+    uint32_t since_look;   /* work done since the clock was last read, in packets */
+    uint32_t look_every;   /* the clock is read again after so much work, in packets */
+    bool shook;            /* a handshake has made progress in this turn */
+    struct list starved;   /* links whose input waits for blocks or memory, longest wait first */
+    struct list woken;     /* links whose input goes on when the script has returned */
+    uint32_t blocks_low;   /* starving begins below this many free, and ends at twice as many */
     _Atomic bool starving; /* blocks have run low and not come back yet */
     struct shortage of_blocks, of_memory;
     uint64_t
-        unsealed_ns;     /* since when some stream could not seal what it has to send; 0: all can */
-    uint64_t closed_ns;  /* when one had to go for others: what it held may not have come home */
-    uint64_t unheard_ns; /* such a time ended then, and not all of it was heard; or 0 */
+        unsealed_ns;    /* since when a stream lacks the memory to seal what it has to send; or 0 */
+    uint64_t closed_ns; /* when pressure.c last closed a link; its blocks may not be back yet */
+    uint64_t unheard_ns; /* end of a gap (gap_ns): timers wait for all input up to then; 0: none */
     struct link_counters counters;
-    struct log_limit log_limit; /* of all lines about connections, and of the script's failures */
+    struct log_limit log_limit; /* for all lines about connections, and for script failures */
     struct wheel_timer log_timer;
-    struct log_seldom of_idle, of_unfinished; /* connections that end so, see link_note */
-    _Atomic uint32_t load; /* links not free, and sockets on their way here: for admission */
+    struct log_seldom of_idle, of_unfinished; /* lines about connections closed so, see link_note */
+    _Atomic uint32_t load; /* links in use, and sockets on their way here: for admission */
 };
 
 struct link {
-    struct table_entry entry; /* first */
+    struct table_entry entry; /* must be first */
     struct stream stream;
     struct link_home *home;
     const struct frame *frame;
     struct frame_cursor cursor;
-    uint8_t gates;        /* enum link_gate, or-ed */
-    uint8_t reason;       /* enum link_reason, once it is not open */
+    uint8_t gates;        /* closed gates: enum link_gate, or-ed */
+    uint8_t reason;       /* enum link_reason, set when it is no longer open */
     uint8_t stage;        /* enum link_stage */
     uint8_t cut;          /* enum link_cut */
     uint8_t drain;        /* enum link_drain */
-    bool close_when_full; /* what a refused packet does: close, or only refuse */
-    bool idle_is_own;     /* the script has set its idle limit: that of the settings may change */
+    bool close_when_full; /* a refused packet closes the connection */
+    bool idle_is_own;     /* the script has set the idle limit: changed settings leave it alone */
     struct list starved, woken; /* nodes in the home's lists */
-    /* Times are stream_now's, but for connected_ns, which is the port's. */
+    /* Times are on stream_now's clock, except connected_ns, which is on the port's. */
     uint64_t connected_ns, starved_ns;
     uint64_t waits_ns;  /* since when a handler waits */
     uint64_t gated_ns;  /* when one of GATES_BOUNDED was last closed */
     uint64_t ending_ns; /* since when the peer's end is known */
-    uint64_t next_ns; /* open: when its silence is judged; opening, or at its end: when its time is
-                             over. UINT64_MAX: never, or on_idle runs */
+    uint64_t next_ns;   /* open: when its silence is checked; in other states: its deadline.
+                             UINT64_MAX: never, or on_idle runs */
     uint64_t idle_limit_ns;
-    struct wheel_timer timer;   /* fires at link_due_ns, or before and looks again */
-    struct group_member groups; /* those that it is in, while it is open */
+    struct wheel_timer timer;   /* fires at link_due_ns, or earlier and is then restarted */
+    struct group_member groups; /* the groups it is in, while it is open */
     void *data;
     uint32_t listener;
     uint8_t word_size;
-    char word[LINK_WORD_MAX]; /* the script's own reason, and a NUL; "" if none */
+    char word[LINK_WORD_MAX]; /* the script's own close reason, NUL-terminated; "" if none */
     struct address_packed peer;
-    struct block *early[]; /* places to re-order in, as many as the port needs */
+    struct block *early[]; /* slots for reordering, as many as the port needs */
 };
 
 struct link_origin {
@@ -172,31 +173,31 @@ static inline bool link_home_starving(const struct link_home *home)
 
 /* ---- link_log.c ---- */
 
-/* As address_format. */
+/* Returns text, like address_format. */
 const char *link_format_peer(const struct link *link, char *text);
 
-/* One line about a connection, at most LOG_BURST a second with that format from one worker. */
+/* Logs a line about a connection; at most LOG_BURST a second with the same format from one worker. */
 __attribute__((format(printf, 3, 4))) void link_log(struct link *link, enum log_level level,
                                                     const char *format, ...);
 
-/* One line a minute about what many connections may do, and nothing is wrong. */
+/* Logs at most one line a minute about something harmless that many connections may do. */
 __attribute__((format(printf, 3, 4))) void link_note(struct link *link, struct log_seldom *seldom,
                                                      const char *format, ...);
 
-/* As log_limit_allows; the count of what is held back is written when its second is over, or at the end. The
- * wheel is open. */
+/* Like log_limit_allows. The number of lines held back is logged when their second is over, or when the log is
+ * closed. The wheel must be open. */
 bool link_home_may_log(struct link_home *home, enum log_level level, uint64_t place, uint64_t shape,
                        struct span text);
 void link_home_log_open(struct link_home *home);
 void link_home_log_close(struct link_home *home);
 
-/* ---- link_gate.c: why nothing is taken from its input ---- */
+/* ---- link_gate.c: reasons to take nothing from a link's input ---- */
 
-/* Closes a gate; receiving, and the watch for the peer's end, follow. */
+/* Closes a gate, and updates receiving and the watch for the peer's end. */
 void link_gate_close(struct link *link, enum link_gate gate);
 void link_update_receiving(struct link *link);
 
-/* Opens one, and no more: link_gate_open goes on with the input. */
+/* Only opens the gate; link_gate_open also goes on with the input. */
 void link_note_open(struct link *link, enum link_gate gate);
 
 /* The input waits, and receiving stops, until pressure_relieve finds blocks or memory for it. */
@@ -205,11 +206,11 @@ void link_starve(struct link *link);
 /* The input waits for the worker's next turn. */
 void link_yield(struct link *link);
 
-/* link_pump_woken goes on with it. */
+/* Lets link_pump_woken go on with the link. */
 void link_wake(struct link *link);
 
-/* Has the worker's turn taken so long that the rest of it has to wait for what came meanwhile? The clock is
- * looked at when `look_every` has been done since: a packet is 1. */
+/* Whether the worker's turn has lasted longer than LINK_TURN_LONG_MS, so that the rest of its work should wait
+ * for the next turn. The clock is read after every `look_every` units of work; a packet is 1. */
 enum { LINK_TURN_LONG_MS = 10, LINK_LOOK_EVERY = 16 };
 bool link_home_look_at_clock(struct link_home *home);
 
@@ -221,79 +222,79 @@ static inline bool link_home_turn_is_long(struct link_home *home, uint32_t done)
 
 /* ---- link_end.c ---- */
 
-/* Ends it for a reason of ours: flushing first, or at once. */
+/* Closes the connection: link_end after flushing the queue, link_fail at once. */
 void link_end(struct link *link, enum link_reason reason);
 void link_fail(struct link *link, enum link_reason reason);
 
-/* The same as link_end where the peer is silent or has ended; if a packet of its is not complete, the log
- * says so. */
+/* Like link_end, for a peer that is silent or has ended its stream; logs an unfinished packet if there is
+ * one. */
 void link_end_midway(struct link *link, enum link_reason reason);
 
-/* One that is being flushed already has no more than the drain timeout from now on. */
+/* If the link is being flushed, brings its deadline forward to the drain timeout from now. */
 void link_hasten(struct link *link);
 
-/* Gives back all input that waits. */
+/* Discards all waiting input, and gives back its memory. */
 void link_drop_input(struct link *link);
 
-/* ---- link_timer.c: how long anything may take ---- */
+/* ---- link_timer.c: deadlines ---- */
 
-/* When a handler has waited for too long, or a gate been closed for too long behind which the peer has ended;
+/* When a handler will have waited too long, or a gate will have stayed closed too long after the peer's end;
  * UINT64_MAX: never. */
 uint64_t link_gates_due_ns(const struct link *link);
 
-/* The least of all its deadlines; UINT64_MAX: it has none. */
+/* The earliest of the link's deadlines; UINT64_MAX: it has none. */
 uint64_t link_due_ns(const struct link *link);
 
-/* After one of them has come nearer. */
+/* To be called after one of them has come nearer. */
 void link_update_timer(struct link *link);
 
-/* It is not open, and fails when so much time has passed. */
+/* For a link that is not open: it fails when delay_ns has passed. */
 void link_set_deadline(struct link *link, uint64_t delay_ns);
 
-/* ---- link_time.c: what happens then ---- */
+/* ---- link_time.c: what happens at a deadline ---- */
 
 void link_time_init(struct link *link);
 
-/* Gives it the idle limit of the settings, unless the script has set one of its own. Counts from now. */
+/* Applies the idle limit of the settings, counting from now, unless the script has set its own. */
 void link_follow_idle(struct link *link);
 
-/* GATE_SLOW was closed: whether it takes anything is looked at before idle_limit_ns is over. */
+/* GATE_SLOW was closed: checks several times within idle_limit_ns whether the peer reads anything. */
 void link_look_sooner(struct link *link);
 
 /* ---- link_output.c, beside script.h's link_send ---- */
 
-/* An encoded packet that others may share. */
+/* Sends an encoded packet, which other connections may share. */
 enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
 
 /* ---- link_input.c ---- */
 
-/* Hands on what has been received, as far as the gates allow. */
+/* Hands received packets to the script, as far as the gates allow. */
 void link_pump(struct link *link);
 
-/* While it is opening: goes on with its handshake. True: it is open now. */
+/* Goes on with the handshake of an opening link. True: it is open now. */
 bool link_shake(struct link *link);
 
-/* Is there a packet left to hand on, in what has been received? */
+/* Whether the input received so far holds another packet. With a filter, true may mean perhaps. */
 bool link_has_packet(const struct link *link);
 
-/* The peer has ended its stream while a gate is closed: a handler that waits has drain_ns to finish. */
+/* The peer has ended its stream while a gate is closed: a waiting handler has end_ns to finish. */
 void link_await_end(struct link *link);
 
 /* ---- link_turn.c ---- */
 
-/* Its stream has just opened: the script is asked whether it may stay. */
+/* The stream has just opened: asks the script (on_connect) whether to accept the connection. */
 void link_admit(struct link *link);
 
 /* Opens a gate, and goes on with the input. */
 void link_gate_open(struct link *link, enum link_gate gate);
 
-/* Its queue has drained: it is listened to again, and its script may send more. */
+/* The queue has drained: calls on_drain, and resumes receiving. */
 void link_tell_drained(struct link *link);
 
-/* The end of a worker's turn: goes on with the woken. */
+/* At the end of a worker's turn: goes on with the links in home->woken. */
 void link_pump_woken(struct link_home *home);
 
-/* Events of its stream: struct stream_owner says when. */
+/* Events of the stream; see struct stream_owner. */
 void link_arrived(struct stream *stream);
 void link_sent(struct stream *stream);
 void link_broke(struct stream *stream, enum port_error error);
@@ -301,7 +302,7 @@ void link_lingers(struct stream *stream);
 
 /* ---- link.c ---- */
 
-/* Takes over a connected socket, or closes it. NULL when no link is free. */
+/* Takes ownership of a connected socket. NULL: no link or no memory is free; the socket is closed. */
 struct link *link_open(struct link_home *home, const struct link_origin *origin);
 
 #endif

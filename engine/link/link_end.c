@@ -1,4 +1,4 @@
-/* link_end.c - how a connection ends, for a reason of ours or the script's. */
+/* link_end.c - closes a connection, for the server's reasons or the script's. */
 #include "link/link.h"
 
 enum { CLOSED_WORD_BYTES = LINK_WORD_MAX - 1 };
@@ -13,7 +13,7 @@ void link_hasten(struct link *link)
 
 void link_drop_input(struct link *link)
 {
-    if (link->stream.reading) return; /* link_pump does it when it has finished with the bytes */
+    if (link->stream.reading) return; /* link_pump does this when it has finished with the bytes */
     stream_drop_input(&link->stream);
     if (!list_empty(&link->starved)) {
         list_remove(&link->starved);
@@ -21,7 +21,7 @@ void link_drop_input(struct link *link)
     }
 }
 
-/* It is open no longer. */
+/* For a link that is no longer open. */
 static void leave(struct link *link, enum link_reason reason)
 {
     link->reason = (uint8_t)reason;
@@ -34,7 +34,7 @@ void link_end(struct link *link, enum link_reason reason)
     if (!stream_is_up(&link->stream)) return;
     leave(link, reason);
     stream_end(&link->stream);
-    /* What is queued is offered at the end of this turn, so the deadline comes after that. */
+    /* The queue is sent at the end of this turn; even without a drain timeout the deadline is later. */
     link_set_deadline(link, home->limits.drain_ns > 0 ? home->limits.drain_ns : WHEEL_TICK_NS);
     link_drop_input(link);
 }

@@ -1,4 +1,4 @@
-/* link_gate.c - why nothing is taken from a link's input, and what follows when a gate is closed. */
+/* link_gate.c - closes and opens the gates that stop a link's input. */
 #include "link/link.h"
 
 void link_update_receiving(struct link *link)
@@ -19,7 +19,7 @@ void link_gate_close(struct link *link, enum link_gate gate)
     link_update_receiving(link);
 }
 
-/* Behind a gate of ours it could not be heard: its silence begins now. */
+/* While a gate of ours was closed the peer could not be heard: its silence counts from now. */
 void link_note_open(struct link *link, enum link_gate gate)
 {
     link->gates &= (uint8_t)~gate;
@@ -56,7 +56,7 @@ void link_yield(struct link *link)
     link_gate_close(link, GATE_TURN);
 }
 
-/* For a script, which must not be called again before it has returned. */
+/* For the script, which must not be called again before it has returned. */
 static void gate_open_later(struct link *link, enum link_gate gate)
 {
     if (!(link->gates & gate)) return;

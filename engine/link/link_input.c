@@ -1,7 +1,7 @@
 /* link_input.c - the way in: stream -> frame -> script.
  *
- * The input of a stream is cut from its front; a beginning that is left over moves into the gather, and so does
- * everything when a gate is closed: landing blocks are few. */
+ * Packets are cut from the front of a stream's input. The beginning of an unfinished packet moves into the gather;
+ * so does all input while a gate is closed, because landing blocks are few. */
 #include "link/link.h"
 
 static void reject(struct link *link, struct span input, const struct frame_cut *cut)
@@ -11,7 +11,7 @@ static void reject(struct link *link, struct span input, const struct frame_cut 
         link->cut ? frame_guess_later(link->frame) : frame_guess(link->frame, input);
     link_log(link, LOG_WARN, "closed: %s; %s", frame_error_text(link->frame, cut, why),
              frame_bytes_text(input, guess, bytes));
-    /* What was answered to the packets before the bad one still goes out. */
+    /* Replies to the packets before the bad one are still sent. */
     link_end(link, cut->fault == FRAME_TOO_BIG ? LINK_OVERSIZE : LINK_FRAMING);
 }
 
@@ -21,7 +21,7 @@ static bool absorb(struct link *link, size_t size)
     return stream_absorb(&link->stream, size, link->cursor.wanted);
 }
 
-/* The packet at the front is not complete: more bytes are brought to it, if there are any. */
+/* The packet at the front is not complete: appends more bytes to it, if there are any. */
 static bool bring_more(struct link *link)
 {
     size_t have = gather_bytes(&link->stream.inbox.gather).size;
@@ -33,7 +33,7 @@ static bool bring_more(struct link *link)
         link_starve(link);
         return false;
     }
-    /* Just what completes this packet, so that those behind it are used where they lie. */
+    /* Takes only what completes this packet, so that later ones can be used without a copy. */
     if (absorb(link, known ? wanted - have : SIZE_MAX)) return true;
     link_starve(link);
     return false;
@@ -44,7 +44,8 @@ static bool flows(const struct link *link)
     return link->stream.state == STREAM_OPEN && link->gates == 0;
 }
 
-/* Or more has come behind it. A beginning that waits for its peer needs nothing of ours. */
+/* Whether the input could be cut now. An unfinished packet with no more input behind it waits for its
+ * peer, and needs no block. */
 static bool may_hold_packet(const struct link *link, struct span input)
 {
     return input.size > 0 &&
@@ -56,7 +57,7 @@ static inline bool has_blocks(const struct link_home *home)
     return home->streams.blocks.free_count >= home->blocks_low && !link_home_starving(home);
 }
 
-/* It starves from then on, until pressure_relieve finds enough of them. */
+/* Once true, the worker is starving until pressure_relieve finds enough free blocks. */
 static bool blocks_short(struct link_home *home)
 {
     if (has_blocks(home)) return false;
@@ -64,8 +65,8 @@ static bool blocks_short(struct link_home *home)
     return true;
 }
 
-/* Nearly all packets are complete, in the block in which they came, and their framing is plain. False says
- * nothing. */
+/* The fast path: nearly all packets are complete in the block they arrived in, and their framing is plain.
+ * False: take_any must look for a packet. */
 static inline bool has_plain(const struct link *link, struct span *packet)
 {
     const struct inbox *inbox = &link->stream.inbox;
@@ -106,8 +107,8 @@ __attribute__((noinline)) static bool take_any(struct link *link, struct span *p
     return false;
 }
 
-/* The next complete packet, which is used up with this: its bytes stay where they are until the next
- * call. False when there is none, or none may be taken now. */
+/* Takes the next complete packet; its bytes stay valid until the next call. False when there is none,
+ * or none may be taken now. */
 static inline bool take_packet(struct link *link, struct span *packet)
 {
     struct link_home *home = link->home;
@@ -134,10 +135,10 @@ bool link_next(struct link *link, struct span *packet)
     return link->stream.reading && take_packet(link, packet);
 }
 
-/* Landing blocks are few and every connection's: what cannot be used now moves out of them. */
+/* All connections share a few landing blocks: input that cannot be used now moves out of them. */
 static void make_room(struct link *link)
 {
-    if (link->gates & GATE_STARVED) return; /* which is when there is no other place */
+    if (link->gates & GATE_STARVED) return; /* there is no room to move it to */
     while (!list_empty(inbox_blocks(&link->stream.inbox)))
         if (!absorb(link, SIZE_MAX)) {
             link_starve(link);
@@ -145,15 +146,15 @@ static void make_room(struct link *link)
         }
 }
 
-/* What finds no memory waits in blocks. */
+/* Input for which there is no memory waits in blocks. */
 static void spill(struct link *link)
 {
     inbox_spill(&link->stream.inbox, &link->home->streams);
-    link->cursor.scanned = 0; /* the first piece may be shorter than what was looked through */
+    link->cursor.scanned = 0; /* the first piece may be shorter than what was scanned */
 }
 
-/* The packet at the front, which finds no block or no memory, will never be complete. What a filter would make of what
- * is left is not known. */
+/* The packet at the front waits for a block or memory, but too few bytes are to come to ever complete it. With a
+ * filter this cannot be known. */
 static bool starves_in_vain(const struct link *link, size_t to_come)
 {
     size_t wanted = link->cursor.wanted, have = inbox_size(&link->stream.inbox);
@@ -161,18 +162,18 @@ static bool starves_in_vain(const struct link *link, size_t to_come)
     return wanted > have && wanted - have > to_come;
 }
 
-/* The peer's end is known. */
+/* The peer has ended its stream; some of its bytes may still be in the socket. */
 static void pump_to_end(struct link *link)
 {
     size_t to_come = stream_still_to_come(&link->stream);
     link->stream.ended = to_come == 0;
     if ((link->stream.ended && flows(link)) || starves_in_vain(link, to_come))
-        link_end_midway(link, LINK_EOF); /* what was begun will never be complete */
+        link_end_midway(link, LINK_EOF); /* an unfinished packet will never be complete */
     else
         link_await_end(link);
 }
 
-/* What follows from the end of a filter, when all was read that may be read now. */
+/* Acts on a filter that has failed or ended, after reading all that may be read now. */
 static void note_filter(struct link *link)
 {
     const char *why = stream_broken(&link->stream);
@@ -184,7 +185,7 @@ static void note_filter(struct link *link)
     }
 }
 
-/* The turn is long, and others have gone on in it: this one waits for the next. */
+/* The turn is long, and another handshake has made progress in it: this one waits for the next turn. */
 static bool must_wait(struct link *link)
 {
     struct link_home *home = link->home;

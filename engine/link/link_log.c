@@ -38,7 +38,7 @@ bool link_home_may_log(struct link_home *home, enum log_level level, uint64_t pl
     return false;
 }
 
-/* Each format is a kind of its own: what is put into it may be the peer's. */
+/* Lines are limited by format, not by text: the peer may control the arguments. */
 void link_log(struct link *link, enum log_level level, const char *format, ...)
 {
     char text[1024], peer[ADDRESS_TEXT_MAX];

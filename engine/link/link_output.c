@@ -4,11 +4,11 @@
 static enum send_result refuse(struct link *link, enum send_result result)
 {
     if (link->stream.state != STREAM_OPEN) return SEND_CLOSED;
-    /* With nothing queued there is no gap to hide, and nothing whose going would end the refusing. */
+    /* With nothing queued, no send would complete and end the refusing. */
     if (link->stream.outbox.pending > 0)
         link->drain = LINK_DRAIN_REFUSING;
     else if (link->drain != LINK_DRAIN_NONE)
-        link_wake(link); /* no send tells of it */
+        link_wake(link); /* no send will complete and trigger on_drain */
     if (!link->close_when_full) return result;
     link_log(link, LOG_WARN, "closed: %s with %zu bytes queued",
              result == SEND_FULL ? "it does not read what it is sent: hard_mark is reached"
@@ -21,11 +21,11 @@ static enum send_result refuse(struct link *link, enum send_result result)
 static inline bool is_full(const struct link *link, size_t size)
 {
     size_t pending =
-        link->stream.outbox.pending; /* nothing queued takes any packet, whatever the mark */
+        link->stream.outbox.pending; /* an empty queue takes any packet, even above the mark */
     return pending > 0 && pending + size > link->home->limits.hard_mark;
 }
 
-/* Nobody is said not to read before it was offered all that is queued. */
+/* Sends all that is queued before concluding that the peer does not read. */
 __attribute__((noinline)) static enum send_result make_room(struct link *link, size_t size)
 {
     while (is_full(link, size))
@@ -34,11 +34,11 @@ __attribute__((noinline)) static enum send_result make_room(struct link *link, s
     return SEND_OK;
 }
 
-/* Room under the hard mark? It is open. */
+/* Whether there is room below the hard mark. The link is open. */
 static inline enum send_result admit(struct link *link, size_t size)
 {
     if (link->drain == LINK_DRAIN_REFUSING)
-        return SEND_FULL; /* or a later packet would stand in the refused one's place */
+        return SEND_FULL; /* or a later packet would follow a silent gap */
     return is_full(link, size) ? make_room(link, size) : SEND_OK;
 }
 
@@ -55,8 +55,8 @@ static enum send_result queued(struct link *link)
     return SEND_OK;
 }
 
-/* Nearly all packets: the framing is plain, the queue stays below the soft mark, and its last block has room. False:
- * it takes the other way. */
+/* The fast path for nearly all packets: the framing is plain, the queue stays below the soft mark, and its last block
+ * has room. False: send_any must send the packet. */
 static inline bool send_plain(struct link *link, struct span packet)
 {
     struct link_home *home = link->home;

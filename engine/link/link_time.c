@@ -1,10 +1,10 @@
-/* link_time.c - what happens when a connection's time is over, and how long it may be silent. */
+/* link_time.c - acts on a connection's expired deadlines, and judges its silence. */
 #include "link/link.h"
 
 #include "base/least.h"
 
-enum { FEW_LINKS = 16 }; /* of one worker: a person may be trying it out */
-enum { LOOKS = 4 };      /* within idle_limit_ns, at what a slow peer takes */
+enum { FEW_LINKS = 16 }; /* of one worker: a person may be trying the server out */
+enum { LOOKS = 4 };      /* how often a slow peer's progress is checked within idle_limit_ns */
 
 /* A gate has been closed for too long. */
 static void end_gated(struct link *link)
@@ -23,7 +23,7 @@ static void end_gated(struct link *link)
     }
 }
 
-/* Its deadline is over. */
+/* The deadline of a link that is not open has passed. */
 static void end_late(struct link *link)
 {
     if (link->stream.state == STREAM_OPENING) {
@@ -84,8 +84,8 @@ void link_look_sooner(struct link *link)
     if (link->next_ns != UINT64_MAX && link->next_ns > at_ns) look_at(link, at_ns);
 }
 
-/* The system tells of room when much of what it holds has gone. Who takes little, but steadily, is seen by what
- * it still holds. */
+/* The system reports room only after much of its send buffer has drained. A peer that reads slowly but steadily shows
+ * in the number of bytes that the system still holds. */
 static void note_taken(struct link *link)
 {
     size_t before = link->stream.unsent;
@@ -93,11 +93,11 @@ static void note_taken(struct link *link)
     if (link->stream.unsent < before) link->stream.offered_ns = link_home_now(link->home);
 }
 
-/* We do not listen to it, so its silence is ours. Since when has it taken nothing? */
+/* Since when the peer has read nothing. Receiving is paused, so its silence does not count. */
 static uint64_t untaken_since_ns(struct link *link)
 {
     if (!port_send_waits(&link->stream.socket))
-        return link_home_now(link->home); /* it has taken all */
+        return link_home_now(link->home); /* it has read everything */
     note_taken(link);
     return link->stream.offered_ns > link->stream.received_ns ? link->stream.offered_ns
                                                               : link->stream.received_ns;
@@ -150,14 +150,14 @@ void link_follow_idle(struct link *link)
     if (!link->idle_is_own) set_idle(link, link->home->limits.idle_ns);
 }
 
-/* What has come by the time for which the timer was started has been heard; of what came later nobody knows yet. */
+/* All input up to the tick of the timer has been read; later input may not have been. */
 static bool is_over(const struct link *link, uint64_t at_ns)
 {
     uint64_t heard_ns = link->timer.due_tick * WHEEL_TICK_NS;
     return at_ns != UINT64_MAX && at_ns + link->home->streams.gap_ns <= heard_ns;
 }
 
-/* One thing is done at a time: what else is due then has its turn in the next tick. */
+/* Handles one deadline at a time; another one that is due fires in the next tick. */
 static void on_timer(struct wheel_timer *timer)
 {
     struct link *link = container_of(timer, struct link, timer);

@@ -1,4 +1,4 @@
-/* link_timer.c - when the next of a connection's deadlines is due. */
+/* link_timer.c - computes when a connection's next deadline is due. */
 #include "link/link.h"
 
 #include "base/least.h"

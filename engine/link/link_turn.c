@@ -1,4 +1,4 @@
-/* link_turn.c - what a link does about the events of its stream, when a gate opens, and when it is admitted. */
+/* link_turn.c - handles a link's admission, its opening gates, and the events of its stream. */
 #include "link/link.h"
 
 void link_gate_open(struct link *link, enum link_gate gate)
@@ -38,7 +38,7 @@ void link_admit(struct link *link)
     }
 }
 
-/* More has come, or it may go on. */
+/* More input has come, or a gate has opened. */
 static void go_on(struct link *link)
 {
     if (link->stream.state == STREAM_OPENING) {
@@ -57,13 +57,13 @@ void link_tell_drained(struct link *link)
     if (link->stream.outbox.pending <= home->limits.soft_mark)
         link_gate_open(link, GATE_SLOW);
     else if (link->drain == LINK_DRAIN_NONE)
-        link->drain = LINK_DRAIN_OWED; /* it has queued more, and is told again */
+        link->drain = LINK_DRAIN_OWED; /* on_drain has queued more: call it again later */
 }
 
 void link_pump_woken(struct link_home *home)
 {
     struct list *node;
-    struct list turn; /* those that wake again meanwhile have their next turn */
+    struct list turn; /* links woken meanwhile wait for the next turn */
     list_init(&turn);
     list_move_all(&turn, &home->woken);
     while ((node = list_take_first(&turn)) != NULL) {

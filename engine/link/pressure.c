@@ -1,6 +1,6 @@
 #include "link/pressure.h"
 
-enum { OFFERED_MAX = 1024 }; /* sends that are acted on */
+enum { OFFERED_MAX = 1024 }; /* sends, at most, in one offer_all */
 
 static struct link *first_starved(const struct link_home *home)
 {
@@ -60,7 +60,7 @@ static void note_memory(struct link_home *home)
     }
 }
 
-/* All is well only a while after the last one could not seal, so this sees when they can again. */
+/* pressure_relieve keeps calling this for PRESSURE_CALM_MS after the last failure to seal, so it sees the end. */
 static void note_unsealed(struct link_home *home)
 {
     if (list_empty(&home->streams.unsealed))
@@ -69,8 +69,8 @@ static void note_unsealed(struct link_home *home)
         home->unsealed_ns = link_home_now(home);
 }
 
-/* Connections that wait go on, first come first served, as far as there is room. One that finds no memory keeps its
- * place, and does not hold up those behind it that need less. */
+/* Resumes waiting connections, first come first served, as far as there is room. One that still finds no memory keeps
+ * its place in line, but does not block those behind it that need less. */
 static void resume_starved(struct link_home *home)
 {
     struct list unlucky;
@@ -88,7 +88,7 @@ static void resume_starved(struct link_home *home)
     list_move_all(&home->starved, &unlucky);
 }
 
-/* The connection of which that is the most; NULL if it is 0 of all. */
+/* The connection with the largest measure; NULL if all are 0. */
 static struct link *greatest(struct link_home *home, size_t (*measure)(const struct link *link))
 {
     struct link *greatest = NULL;
@@ -103,7 +103,7 @@ static struct link *greatest(struct link_home *home, size_t (*measure)(const str
     return greatest;
 }
 
-/* In the size of those of the pool. */
+/* Large blocks count as several blocks of the pool's size. */
 static size_t count_blocks(const struct link *link, const struct outbox *outbox)
 {
     const uint32_t size = link->home->streams.blocks.block_size;
@@ -113,7 +113,7 @@ static size_t count_blocks(const struct link *link, const struct outbox *outbox)
     return count;
 }
 
-/* Blocks that its unread queue keeps, if it is a queue worth the name, and it was offered some of it. */
+/* Blocks in a queue that the peer does not read; 0 if a send is not waiting for it, or there is only one block. */
 static size_t unread_blocks(const struct link *link)
 {
     const struct filter *filter = link->stream.inbox.filter;
@@ -124,8 +124,8 @@ static size_t unread_blocks(const struct link *link)
     return count > 1 ? count : 0;
 }
 
-/* It has begun a packet long ago and does not end it; neither is that our doing, nor does it stand in the
- * line, too. */
+/* The peer began a packet long ago and has not finished it, though no gate of ours is closed and the script has not
+ * paused it. Starved connections are excluded: they wait in line themselves. */
 static bool dawdles(const struct link *link)
 {
     return stream_is_up(&link->stream) && !(link->gates & (GATES_OF_OURS | GATE_PAUSED)) &&
@@ -137,7 +137,7 @@ static size_t dawdled_blocks(const struct link *link)
     return dawdles(link) && link->stream.inbox.gather.block != NULL;
 }
 
-/* Bytes. */
+/* In bytes. */
 static size_t dawdled_memory(const struct link *link)
 {
     const struct inbox *inbox = &link->stream.inbox;
@@ -146,7 +146,7 @@ static size_t dawdled_memory(const struct link *link)
     return held + (inbox->gather.block == NULL ? inbox->gather.capacity : 0);
 }
 
-/* The connection that has waited longest for blocks or memory, for what it received or else for what it sends. NULL:
+/* The first connection whose input waits for blocks or memory; if there is none, the first whose output does. NULL:
  * none waits. */
 static struct link *first_waiting(const struct link_home *home)
 {
@@ -190,8 +190,8 @@ static void close_somebody(struct link_home *home, struct link *first)
     }
 }
 
-/* One at a time: what the last one held may not have come home yet. Only when nobody can be heard any more,
- * because the blocks to receive into are all kept, nobody waits. */
+/* Connections are closed one at a time, because the blocks of the last one may not be back yet. But if all landing
+ * blocks are occupied, nothing can be received any more, and there is no waiting. */
 static bool is_patient(const struct link_home *home)
 {
     if (first_waiting(home) == NULL) return true;
@@ -219,8 +219,8 @@ static void resume(struct link_home *home)
     resume_starved(home);
 }
 
-/* Connections that took something, or were sent something in this turn, are offered the rest. After that it is known
- * which ones do not read, and there may be room for the first in line. */
+/* Sends more to connections that have read something, or have had something queued in this turn. This shows which ones
+ * do not read, and may make room for the first in line. */
 static void offer_all(struct link_home *home)
 {
     struct port_event event;
@@ -230,7 +230,7 @@ static void offer_all(struct link_home *home)
         stream_take_sent(stream_of(event.socket), &event);
         stream_sent(stream_of(event.socket), &event);
     }
-    do { /* one that is drained may queue more */
+    do { /* on_drain may queue more */
         sent += stream_flush_touched(&home->streams, OFFERED_MAX - sent);
     } while (!list_empty(&home->streams.touched));
 }
@@ -253,12 +253,12 @@ void pressure_relieve(struct link_home *home)
     note_blocks(home);
     note_memory(home);
     lose_patience(home);
-    list_move_all(&home->streams.touched, &home->streams.unsealed); /* flushed in this turn */
+    list_move_all(&home->streams.touched, &home->streams.unsealed); /* to be flushed in this turn */
 }
 
 uint64_t pressure_next_ns(const struct link_home *home)
 {
     if (all_is_well(home)) return UINT64_MAX;
-    bool go_on = link_home_starving(home) && blocks_are_back(home); /* sends have brought them */
+    bool go_on = link_home_starving(home) && blocks_are_back(home); /* by sends this turn */
     return go_on ? 0 : port_now(home->streams.port) + PRESSURE_RETRY_MS * WHEEL_TICK_NS;
 }

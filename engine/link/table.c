@@ -19,7 +19,7 @@ bool table_open(struct table *table, uint32_t total, size_t record_size, uint32_
     *table = (struct table){.record_size = record_size, .total = total, .worker = worker};
     list_init(&table->free);
     list_init(&table->live);
-    /* One record more than there are: room to align the first. */
+    /* One extra record: room to align the first. */
     table->memory = calloc((size_t)total + 1, record_size);
     if (table->memory == NULL) return false;
     return true;
@@ -33,7 +33,7 @@ void table_close(struct table *table)
     *table = (struct table){0};
 }
 
-/* One that has rested long enough, or is new; NULL: all are live. */
+/* A new record, or the one given back longest ago; NULL: all are live. */
 static struct table_entry *choose(struct table *table)
 {
     bool are_new = table->used_count < table->total;

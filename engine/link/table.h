@@ -1,11 +1,11 @@
-/* table.h - a fixed number of records, each with an identity that is never another's. Pure.
+/* table.h - a fixed number of records, each with a unique id while it is live. Pure.
  *
- * All records are allocated at start and taken and given back in O(1), the longest unused first. Those that were
- * never taken take no memory: one rests until TABLE_REST others have been given back, and only then is it taken
- * again, rather than one that is new.
- * An id is generation + slot + worker in 53 bits, so that any Lua number holds it exactly; a record
- * gets a new generation whenever it is given back, and an old id then finds nothing. The first ids
- * are small, for people to read.
+ * All records are allocated at start, and are taken and given back in O(1), the longest unused first. A record that
+ * was never taken uses no physical memory. A record that was given back is reused before a new one is taken, but only
+ * when at least TABLE_REST records are free.
+ * An id is generation + slot + worker in 53 bits, so that any Lua number holds it exactly. A record
+ * gets a new generation whenever it is given back, so an old id finds nothing. The first ids are small,
+ * and easy to read.
  *
  *     bit 52           28 27           8 7           0
  *         [ generation   ][ slot + 1    ][ worker    ] */
@@ -38,23 +38,23 @@ struct table {
     uint8_t *memory;
     size_t record_size; /* bytes from one record to the next */
     uint32_t total, live_count;
-    uint32_t used_count; /* records that were ever taken: those of slots below */
-    uint32_t worker;     /* stands in every id */
-    struct list free;    /* of those; taken at the head, given back at the tail */
+    uint32_t used_count; /* records that were ever taken: those with smaller slots */
+    uint32_t worker;     /* part of every id */
+    struct list free;    /* used records; taken at the head, given back at the tail */
     struct list live;    /* in the order they were taken */
 };
 
 /* Allocates `total` zeroed records (the entry in each is filled in when it is taken). False: no memory.
- * total <= TABLE_SLOTS_MAX, worker < TABLE_WORKERS_MAX, record_size a multiple of 64 (records are
+ * total <= TABLE_SLOTS_MAX, worker < TABLE_WORKERS_MAX, record_size a multiple of 32 (records are
  * aligned to it). */
 bool table_open(struct table *table, uint32_t total, size_t record_size, uint32_t worker);
 void table_close(struct table *table); /* none may be live */
 
-/* A record with a fresh id, now live; NULL if all are. Its contents are as they were left. */
+/* Takes a record and gives it a new id; NULL if all are live. The rest of it is as it was left. */
 struct table_entry *table_take(struct table *table);
 void table_give(struct table *table, struct table_entry *entry);
 
-/* The live record with this id, or NULL: stale, of another worker, or nonsense. */
+/* The live record with this id; NULL if the id is stale, another worker's, or invalid. */
 struct table_entry *table_find(const struct table *table, uint64_t id);
 
 struct table_entry *table_at(const struct table *table, uint32_t slot);

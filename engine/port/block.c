@@ -6,15 +6,15 @@
 
 enum { BLOCK_ALIGN = 64 }; /* a cache line */
 
-/* Grown blocks share pages with nothing else, so that these come home, however long other pieces live. Smaller
- * blocks come from the C library one by one, and larger ones fill pages by themselves. */
+/* Grown blocks share no pages with other memory, so their pages can be given back however long other pieces live.
+ * Smaller blocks come from the C library one by one, and larger ones fill whole pages anyway. */
 enum { SLAB_STRIDE_MIN = 2048, SLAB_STRIDE_MAX = 32768, SLAB_BLOCKS = 8, SLAB_HEAD = 64 };
 
 struct slab {
-    struct list node; /* among those that have a free block */
+    struct list node; /* among the slabs that have a free block */
     struct list free; /* blocks that have been used */
     uint32_t made;    /* blocks that were ever used */
-    uint32_t used;    /* blocks that are out */
+    uint32_t used;    /* blocks in use */
 };
 static_assert(sizeof(struct slab) <= SLAB_HEAD, "blocks are aligned behind it");
 
@@ -46,7 +46,7 @@ static struct block *hand_out(struct block *block)
     return block;
 }
 
-/* A power of two, so that a block's address tells its slab. */
+/* A power of two, so that a block's slab can be found from its address. */
 static size_t slab_size_for(size_t stride)
 {
     size_t size = PAGES_SIZE;
@@ -69,7 +69,7 @@ bool block_pool_open(struct block_pool *pool, uint32_t count, uint32_t block_siz
                                 .stride = stride};
     list_init(&pool->free);
     list_init(&pool->slabs);
-    /* Heads are made at a block's first take: until then the system need not back its memory. */
+    /* A block's head is filled in when it is first taken: until then its memory stays untouched. */
     pool->memory = malloc(count * stride + BLOCK_ALIGN - 1);
     return pool->memory != NULL;
 }

@@ -2,7 +2,8 @@
 
 #include "base/piece.h"
 
-/* Rounded up, it has a third that is not used, at most; beneath, that would be half. */
+/* Sizes from here on are taken as whole pages: rounding up wastes at most a third. For smaller ones it could be
+ * half. */
 enum { PAGED_FROM = 8192 };
 
 struct chunk *chunk_make(struct budget *budget, size_t size)
@@ -26,7 +27,7 @@ void chunk_hold(struct chunk *chunk)
 
 void chunk_drop(struct chunk *chunk)
 {
-    /* Whatever any holder did with the bytes comes before the last one frees them. */
+    /* acq_rel: all holders' uses of the bytes happen before the last one frees them. */
     uint32_t before = atomic_fetch_sub_explicit(&chunk->holders, 1, memory_order_acq_rel);
     check(before > 0);
     if (before > 1) return;

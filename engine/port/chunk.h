@@ -1,6 +1,6 @@
 /* chunk.h - immutable bytes that many connections may share: encoded once, sent from one place.
  *
- * Made by one worker on its budget, held and dropped by any thread; the last to drop frees it. */
+ * A chunk is made by one worker, on its budget. Any thread may hold and drop it; the last drop frees it. */
 #ifndef MOONPORT_CHUNK_H
 #define MOONPORT_CHUNK_H
 
@@ -16,8 +16,8 @@ struct chunk {
     uint8_t data[];
 };
 
-/* `size` uninitialised bytes with one holder; NULL when the budget or the system has no more.
- * Fill it before anything else refers to it. */
+/* A chunk of `size` uninitialized bytes with one holder; NULL when the budget or the system has no
+ * more. To be filled before it is shared. */
 struct chunk *chunk_make(struct budget *budget, size_t size);
 
 void chunk_hold(struct chunk *chunk);

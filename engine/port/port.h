@@ -1,5 +1,5 @@
-/* port.h - the one door to the operating system: a completion port. You submit, later you harvest,
- * then you act.
+/* port.h - the only interface to the system's I/O: a completion port. Operations are submitted, and their
+ * completions harvested later.
  *
  *     port_recv_start ---+                                +---> PORT_RECEIVED  bytes, numbered
  *     port_send ---------+--->  the kernel, any order  ---+---> PORT_SENT      how many went out
@@ -8,26 +8,27 @@
  *     port_post, port_order (any thread) -----------------+---> PORT_POSTED    a message
  *
  * The contract, the same for every backend:
- *  1. Every submission completes exactly once (a stream: exactly one event with `last`), never
- *     from inside the submitting call, and in any order.
+ *  1. Every submission completes exactly once (a stream: with exactly one event that has `last`), never
+ *     inside the submitting call. Completions come in any order.
  *  2. From submission to harvest the port owns the operation, and the bytes it sends or fills.
- *  3. Receiving is a stream. From start to stop the port fills blocks of its own choosing and
- *     yields them stamped with the sequence number of their place in the byte stream; the numbers
- *     go on over a stop and a new start, and at most recv_depth of them are on their way. An empty
- *     block only keeps the numbers whole: a receive that was posted and got nothing. A yielded
- *     block is the harvester's until port_recv_done. A stream for which no block is free waits
- *     inside the port, and goes on by itself. An error is told with `last`, after all bytes.
- *  4. Cancellation is per socket: everything in flight on it completes, some of it with
- *     PORT_CANCELLED, some of it in spite of that with success.
+ *  3. Receiving is a stream. From start to stop the port fills landing blocks of its own choice, and
+ *     yields them with sequence numbers that give their order in the byte stream. The numbers continue
+ *     after a stop and a new start; at most recv_depth of them are in flight. An empty block is a posted
+ *     receive that got nothing; it only keeps the numbers complete. A yielded block belongs to the
+ *     harvester until port_recv_done. If no block is free, the stream waits inside the port, and
+ *     continues by itself. An error is reported with `last`, after all bytes.
+ *  4. Cancellation is per socket: everything in flight on it completes, with PORT_CANCELLED or, if it was
+ *     too late to cancel, with its usual result.
  *  5. A socket may be closed when nothing is in flight on it (port_idle).
- *  6. Time is the port's: monotonic nanoseconds, read before a harvest asks the system (asked_ns) and
- *     after it (now_ns). What had come by a time is soon heard (port_heard), however it is flooded: it
- *     serves its sockets in turn, but for streams that find no block.
- *  7. Errors are this file's own.
- *  8. Watching tells of the peer's end without receiving: of the end of its stream as soon as the
- *     system knows, whatever waits to be received before it, and of a connection that breaks.
+ *  6. The port provides the time: monotonic nanoseconds, read before a harvest asks the system (asked_ns)
+ *     and after it (now_ns). However busy its sockets are, the port serves them in turn, so input that has
+ *     come by some time is harvested soon (port_heard), except in streams that wait for a block.
+ *  7. Errors are this file's own, the same on every system.
+ *  8. A watch reports the peer's end without receiving: the end of its stream as soon as the system knows,
+ *     even while bytes before it are still unread, and a broken connection.
  *
- * A port belongs to the thread that opened it; only port_post and port_order may be called by others. */
+ * A port belongs to the thread that opened it; only port_post, port_order and port_clock may be called by
+ * others. */
 #ifndef MOONPORT_PORT_H
 #define MOONPORT_PORT_H
 
@@ -41,9 +42,9 @@ enum port_error {
     PORT_OK,
     PORT_CANCELLED,      /* by port_cancel or port_recv_stop */
     PORT_RESET,          /* the peer reset the connection, or is gone */
-    PORT_TIMED_OUT,      /* the network gave the peer up */
+    PORT_TIMED_OUT,      /* the system gave up on the peer */
     PORT_NO_DESCRIPTORS, /* no more sockets may be opened */
-    PORT_NO_MEMORY,      /* the system's, not ours */
+    PORT_NO_MEMORY,      /* of the system, not ours */
     PORT_FAILED,         /* anything else */
 };
 
@@ -55,16 +56,16 @@ enum port_watch { PORT_WATCH_NOTHING, PORT_WATCH_END, PORT_WATCH_BREAK };
 /* One connected socket, as the port sees it. Embedded in a link. */
 struct port_socket {
     intptr_t handle;        /* the system's; -1: none */
-    uint32_t sequence_next; /* the number that the next bytes to arrive will carry */
+    uint32_t sequence_next; /* the next sequence number to assign */
     uint8_t receiving;      /* the stream is on: an event with `last` is still to come */
-    uint8_t stopping;       /* ... and was told to end */
+    uint8_t stopping;       /* ... and port_recv_stop was called */
     uint8_t sending;        /* a send is in flight */
     uint8_t watching;       /* enum port_watch: PORT_ENDED is still to come */
-    uint8_t own_flags;      /* the backend's own, as is all below */
+    uint8_t own_flags;      /* for the backend's use, as are all fields below */
     uint8_t recv_error, send_error, watch_error; /* enum port_error */
     size_t send_size;                            /* bytes */
     struct list recv_node, watch_node;
-    struct list send_node; /* in port->sent, when its send has a result already */
+    struct list send_node; /* in port->sent, when its send has completed */
     struct port_socket_own own;
 };
 
@@ -73,15 +74,15 @@ struct port_acceptor {
     intptr_t handle;
     uint8_t accepting; /* an event with `last` is still to come */
     uint8_t stopping;
-    struct list node; /* the backend's own, both */
+    struct list node; /* this and `ahead` are for the backend's use */
     void *ahead;      /* sockets made before a client connects */
 };
 
 struct port_event {
     uint8_t kind;  /* enum port_event_kind */
     uint8_t error; /* enum port_error */
-    bool last;     /* RECEIVED, ACCEPTED: the stream has ended; start it again if you want more.
-                      RECEIVED with PORT_OK: the peer has ended it, there is no more */
+    bool last;     /* RECEIVED, ACCEPTED: the stream has ended, and may be started again.
+                      RECEIVED with PORT_OK: the peer has ended it, no more will come */
     union {
         struct port_socket *socket;     /* RECEIVED, SENT, ENDED */
         struct port_acceptor *acceptor; /* ACCEPTED */
@@ -89,7 +90,7 @@ struct port_event {
     };
     union {
         struct block *block; /* RECEIVED: its bytes; it may be empty, or NULL */
-        size_t size;         /* SENT: bytes that went out; may be fewer than asked, even 0: go on */
+        size_t size;         /* SENT: bytes sent; if fewer than submitted, even 0: send the rest */
         intptr_t handle;     /* ACCEPTED: the new socket, or -1 */
     };
 };
@@ -97,8 +98,8 @@ struct port_event {
 struct port_options {
     uint32_t landing_blocks; /* 0: this port receives nothing */
     uint32_t landing_size;   /* bytes each */
-    uint32_t recv_depth;     /* where receives are posted ahead: at most so many at once per socket,
-                                a power of two */
+    uint32_t recv_depth;     /* receives posted at once per socket, at most, on backends that post
+                                them ahead; a power of two */
 };
 
 struct port {
@@ -106,16 +107,16 @@ struct port {
     uint64_t now_ns;         /* the time of the last harvest */
     uint64_t asked_ns;       /* ... and when it began to ask the system */
     uint64_t heard_ns;       /* see port_heard */
-    uint64_t mark_ns;        /* what had come by then is on its way to be heard; 0: no mark */
-    uint64_t busy_ns;        /* spent between harvests, in all */
-    uint32_t landing_blocks; /* it receives into so many */
-    struct mailbox orders, mailbox; /* what is in the first overtakes what is in the other */
-    struct list sent;               /* sockets whose send has a result already */
+    uint64_t mark_ns;        /* becomes heard_ns when a harvest reaches the mark; 0: no mark */
+    uint64_t busy_ns;        /* total time between harvests */
+    uint32_t landing_blocks; /* blocks that it receives into */
+    struct mailbox orders, mailbox; /* orders overtake other mail */
+    struct list sent;               /* sockets whose send has completed */
 };
 
 struct port_operations {
     const char *name; /* "uring" "epoll" "iocp" "memory" */
-    bool in_order;    /* the blocks of a stream come in the order of their numbers */
+    bool in_order;    /* the blocks of a stream are yielded in the order of their numbers */
     void (*close)(struct port *port);
     int (*harvest)(struct port *port, struct port_event *events, int count_max,
                    uint64_t deadline_ns);
@@ -131,7 +132,7 @@ struct port_operations {
     void (*watch)(struct port *port, struct port_socket *socket);
     size_t (*unread)(const struct port_socket *socket);
     size_t (*unsent)(
-        const struct port_socket *socket); /* NULL: it does not say, or tells of each byte */
+        const struct port_socket *socket); /* NULL: not known, or room for each byte is reported */
     void (*shutdown)(struct port *port, struct port_socket *socket);
     void (*cancel)(struct port *port, struct port_socket *socket);
     void (*detach)(struct port *port, struct port_socket *socket);
@@ -139,23 +140,23 @@ struct port_operations {
     void (*accept_start)(struct port *port, struct port_acceptor *acceptor);
     void (*accept_stop)(struct port *port, struct port_acceptor *acceptor);
     bool (*local_address)(intptr_t handle, struct address *address);
-    /* Whom an event with a handle brought; until the next harvest. */
+    /* The peer of an ACCEPTED event with a handle; only until the next harvest. */
     bool (*peer_address)(const struct port_event *accepted, struct address *address);
     void (*close_handle)(intptr_t handle);
-    uint64_t (*clock)(void); /* NULL: no time passes but from harvest to harvest */
+    uint64_t (*clock)(void); /* NULL: time passes only from harvest to harvest */
 };
 
 enum port_backend { PORT_AUTO, PORT_URING, PORT_EPOLL, PORT_IOCP };
 
-/* The backend to use: for PORT_AUTO the best that works here. `why` tells a person, in a few
- * words, what was found. False if the one that was asked for does not work here. */
+/* Chooses a backend: for PORT_AUTO the best that works on this system. `why` gets a short reason, for
+ * people to read. False if the wanted backend does not work on this system. */
 bool port_choose(enum port_backend wanted, enum port_backend *chosen, char *why, size_t why_size);
 
 const char *port_backend_name(enum port_backend backend);
 
-/* What a worker's port receives into on this platform, for all of its connections: a few large
- * blocks, or more of them where each connection that talks has some of its own. Those never used
- * take no memory. */
+/* The options for a worker's port on this platform. Its connections share a few large landing blocks, or
+ * more where each active connection has some posted for itself. Blocks that are never used take no
+ * memory. */
 struct port_options port_worker_options(uint32_t recv_depth);
 
 /* Opens a port for the calling thread; NULL and an error if the system refuses. */
@@ -169,58 +170,58 @@ static inline void port_close(struct port *port)
 }
 
 /* Takes up to count_max completions, waiting until there is one or the time is deadline_ns
- * (0: do not wait; UINT64_MAX: for ever). Returns how many; 0 when the time came first. */
+ * (0: do not wait; UINT64_MAX: forever). Returns how many; 0 when the deadline came first. */
 static inline int port_harvest(struct port *port, struct port_event *events, int count_max,
                                uint64_t deadline_ns)
 {
     return port->operations->harvest(port, events, count_max, deadline_ns);
 }
 
-/* Has the last harvest left something that had come by then, other than mail? The blocks of its events
- * should have been given back before that is asked. */
+/* Whether the last harvest has left anything, other than mail, that had come by then. The blocks of its events
+ * should be given back before this is called. */
 static inline bool port_behind(const struct port *port)
 {
     return port->operations->behind(port);
 }
 
-/* By this time all that has come was brought, or from each stream at least its beginning; but for streams
- * that find no block. Asked like port_behind: a port that is behind makes a mark, which some later harvest
- * comes to, and tells that time from then on. */
+/* Returns a time. All input that had come by then has been harvested, or at least the first of it from each stream;
+ * except in streams that wait for a block. To be called like port_behind. A port that is behind sets a mark; when a
+ * later harvest reaches it, the time of the mark becomes the one returned. */
 uint64_t port_heard(struct port *port);
 
-/* Takes up to count_max sends that have completed since the last harvest, as far as that is known
- * without asking the system. What is not taken comes with the next harvest. */
+/* Takes up to count_max sends that have completed since the last harvest, as far as this is known without
+ * asking the system. The others come with the next harvest. */
 int port_take_sent(struct port *port, struct port_event *events, int count_max);
 
 /* The same for one socket; false if it has no such send. */
 bool port_take_sent_of(struct port_socket *socket, struct port_event *event);
 
-/* The time now, for figures: monotonic nanoseconds. Any thread. */
+/* The present time, for statistics and for measuring: monotonic nanoseconds. Any thread. */
 static inline uint64_t port_clock(const struct port *port)
 {
     return port->operations->clock == NULL ? port->now_ns : port->operations->clock();
 }
 
-/* The time of the last harvest: what everything that happens in a turn goes by. */
+/* The time of the last harvest, which everything in a turn uses. */
 static inline uint64_t port_now(const struct port *port)
 {
     return port->now_ns;
 }
 
-/* Any thread. The mail arrives as PORT_POSTED, in the order of the posts of one thread. */
+/* Any thread. The mail arrives as PORT_POSTED; mail from one thread arrives in the order it was posted. */
 static inline void port_post(struct port *port, struct mail *mail)
 {
     if (mailbox_post(&port->mailbox, mail)) port->operations->wake(port);
 }
 
-/* The same, but it arrives before all that was posted and not harvested yet, orders excepted: what is
- * to be done now does not wait behind mail that takes long. */
+/* The same, but the mail arrives before all other mail that has not been harvested yet, except earlier orders: urgent
+ * mail does not wait behind mail that takes long. */
 static inline void port_order(struct port *port, struct mail *mail)
 {
     if (mailbox_post(&port->orders, mail)) port->operations->wake(port);
 }
 
-/* Makes a connected socket this port's. False if the system has no more room for it. */
+/* Attaches a connected socket to this port. False if the system has no room for it. */
 static inline bool port_attach(struct port *port, struct port_socket *socket, intptr_t handle)
 {
     return port->operations->attach(port, socket, handle);
@@ -248,7 +249,7 @@ static inline void port_recv_done(struct port *port, struct block *block)
 
 enum { PORT_PARTS_MAX = 64 };
 
-/* One send in flight per socket. The array may go when this returns, the bytes may not.
+/* One send in flight per socket. The array may be freed when this returns; the bytes must stay until the completion.
  * 1 <= count <= PORT_PARTS_MAX. */
 static inline void port_send(struct port *port, struct port_socket *socket,
                              const struct span *parts, int count)
@@ -259,8 +260,8 @@ static inline void port_send(struct port *port, struct port_socket *socket,
     port->operations->send(port, socket, parts, count);
 }
 
-/* One watch per socket, be its stream on or off. BREAK: the end of the peer's stream is known, only a
- * connection that breaks is told of. */
+/* One watch per socket, whether its stream is on or off. With BREAK, only a broken connection is reported: the end of
+ * the peer's stream is known already. */
 static inline void port_watch(struct port *port, struct port_socket *socket, enum port_watch what)
 {
     check(socket->watching == PORT_WATCH_NOTHING);
@@ -269,30 +270,28 @@ static inline void port_watch(struct port *port, struct port_socket *socket, enu
     port->operations->watch(port, socket);
 }
 
-/* Bytes that have come and were not received, while the stream is off; once the peer has ended it, none will
- * be added. */
+/* Bytes that the system holds unreceived; while the stream is off. After the peer's end the number no longer grows. */
 static inline size_t port_unread(const struct port *port, const struct port_socket *socket)
 {
     check(!socket->receiving);
     return port->operations->unread(socket);
 }
 
-/* Bytes that the system holds for the peer, be a send in flight or not. It tells of room only when much of them
- * has gone. 0 where that is not known, or not so. */
+/* Sent bytes that the system still holds, whether a send is in flight or not: the system reports room only after many
+ * of them have gone. 0 where the number is not known, or every bit of room is reported. */
 static inline size_t port_unsent(const struct port *port, const struct port_socket *socket)
 {
     return port->operations->unsent == NULL ? 0 : port->operations->unsent(socket);
 }
 
-/* Tells the peer that no more will be sent. Nothing may be in flight to it. */
+/* Tells the peer that no more will be sent. No send may be in flight. */
 static inline void port_shutdown(struct port *port, struct port_socket *socket)
 {
     check(!socket->sending);
     port->operations->shutdown(port, socket);
 }
 
-/* A send is in flight of which nothing is known yet: the peer has been offered something that it has not
- * taken. */
+/* Whether a send is in flight without a known result: it waits for the peer to read. */
 static inline bool port_send_waits(const struct port_socket *socket)
 {
     return socket->sending && list_empty(&socket->send_node);
@@ -309,8 +308,8 @@ static inline bool port_idle(const struct port_socket *socket)
     return !socket->receiving && !socket->sending && !socket->watching;
 }
 
-/* It is on, and the port knows of something to receive, or has no block to find out: its silence means
- * nothing. */
+/* Whether the stream is on, and the port has input to read, or no block to read into: then silence does not mean that
+ * the peer has sent nothing. */
 static inline bool port_unheard(const struct port_socket *socket)
 {
     return socket->receiving && !socket->stopping && !list_empty(&socket->recv_node);

@@ -13,7 +13,7 @@ bool port_choose(enum port_backend wanted, enum port_backend *chosen, char *why,
         }
         snprintf(why, why_size, "as configured");
         return true;
-    case PORT_AUTO: /* what measured best; tests/bench/README.md has the figures */
+    case PORT_AUTO: /* the fastest in measurements: see tests/bench/README.md */
         *chosen = PORT_EPOLL;
         snprintf(why, why_size, "chosen automatically");
         return true;

@@ -1,4 +1,4 @@
-/* The completion port over epoll: own_flags is turned into completions inside harvest.
+/* The completion port over epoll. Readiness is kept in own_flags, and turned into completions by harvest.
  *
  * Every socket is registered once, edge-triggered, and never again: stopping and starting a stream
  * costs no system call. A send is tried at once and its result kept for the next harvest. */
@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 enum {
-    SOCKET_READABLE = 1, /* an edge came, and nothing has said "empty" since */
-    SOCKET_HUNG_UP = 2, /* the end, an error or urgent data is near: a short read is not the last */
-    SOCKET_BLOCKED = 4, /* a send waits for room */
-    SOCKET_ENDING = 8,  /* the peer has ended its stream */
-    SOCKET_BROKEN = 16, /* nothing goes either way any more, perhaps for an error */
-    SOCKET_LOCAL = 32,  /* a unix socket: a read ends behind bytes that carry a descriptor */
+    SOCKET_READABLE = 1, /* an edge came, and no read has found the socket empty since */
+    SOCKET_HUNG_UP = 2,  /* the end, an error or urgent data is near: read on after a short read */
+    SOCKET_BLOCKED = 4,  /* a send waits for room */
+    SOCKET_ENDING = 8,   /* the peer has ended its stream */
+    SOCKET_BROKEN = 16,  /* closed in both directions, perhaps by an error */
+    SOCKET_LOCAL = 32,   /* a unix socket: a read stops after bytes that carry a descriptor */
 };
 
 enum { EVENTS_MAX = 256, TAG_ACCEPTOR = 1 };
@@ -29,10 +29,10 @@ struct port_epoll {
     struct list readable;   /* sockets whose stream is on and that may have bytes */
     struct list ended;      /* sockets whose stream was stopped */
     struct list watched;    /* sockets whose watch is over */
-    bool unasked;           /* the system may know more than it has told */
+    bool unasked;           /* the system may have more events than it has returned */
     uint32_t attached;      /* sockets */
-    uint32_t asks_left;     /* before the mark: then the system has told all that it knew */
-    struct list mark;       /* in `readable`, behind those that had something to say */
+    uint32_t asks_left;     /* harvests until the system has returned all events before the mark */
+    struct list mark;       /* in `readable`, after the sockets that had input when it was set */
     struct list acceptable; /* acceptors that may have a connection */
 };
 
@@ -140,7 +140,7 @@ static int take_received(struct port_epoll *epoll, struct port_event *events, in
         if (socket->receiving && socket->own_flags & (SOCKET_READABLE | SOCKET_HUNG_UP))
             list_append(&epoll->readable, &socket->recv_node);
     }
-    list_move_all(&turn, &epoll->readable); /* those not reached come first next time */
+    list_move_all(&turn, &epoll->readable); /* sockets not reached come first next time */
     list_move_all(&epoll->readable, &turn);
     return count;
 }
@@ -207,7 +207,7 @@ static void note_socket(struct port_epoll *epoll, struct port_socket *socket, ui
     }
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) && socket->own_flags & SOCKET_BLOCKED) {
         socket->own_flags &= (uint8_t)~SOCKET_BLOCKED;
-        /* There is room now: the next try goes through. */
+        /* There is room now: completes with 0 bytes, so that the owner sends again. */
         port_end_send(&epoll->port, socket, 0, PORT_OK);
     }
 }
@@ -219,7 +219,7 @@ static bool at_hand(const struct port_epoll *epoll)
            !list_empty(&epoll->port.sent) || !list_empty(&epoll->acceptable);
 }
 
-/* The system tells of each socket once, those first that have waited longest. */
+/* The system returns each ready socket once, the one that has waited longest first. */
 static void note_asked(struct port_epoll *epoll)
 {
     epoll->asks_left = epoll->unasked ? epoll->asks_left - 1 : 0;
@@ -245,7 +245,7 @@ static void wait_kernel(struct port_epoll *epoll, uint64_t deadline_ns)
     epoll->unasked = count < 0 || count == EVENTS_MAX;
     for (int i = 0; i < count; i++) {
         uintptr_t data = (uintptr_t)ready[i].data.u64;
-        if (data == 0) continue; /* woken, for mail that is taken with the rest, or by the timer */
+        if (data == 0) continue; /* woken for mail, which is taken with the rest, or by the timer */
         if (data & TAG_ACCEPTOR) {
             struct port_acceptor *acceptor = (struct port_acceptor *)(data - TAG_ACCEPTOR);
             if (acceptor->accepting && list_empty(&acceptor->node))
@@ -264,7 +264,7 @@ static int epoll_harvest(struct port *port, struct port_event *events, int count
     wait_kernel(epoll, deadline_ns);
     port->now_ns = posix_now_ns();
     int count = port_take_mail(port, events, count_max);
-    /* Half of the rest: those who always have something sent must not keep others from being heard. */
+    /* Half of the rest: sockets that always have a completed send must not keep others from being read. */
     count += port_take_sent(port, events + count, (count_max - count + 1) / 2);
     count += port_take_ended(&epoll->ended, events + count, count_max - count);
     if (!list_empty(&epoll->watched))

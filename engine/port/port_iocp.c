@@ -6,16 +6,16 @@
  *                    one in socket->own.watch            a watch        port_iocp_watch.c
  *     key: acceptor  OVERLAPPED in an iocp_ahead     an AcceptEx    port_iocp_accept.c
  *     key: 0         none                            a wake: mail waits
- *     key: KEY_MARK  none                            what was queued before has been taken
+ *     key: KEY_MARK  none                            all earlier packets have been taken
  *
  * Operations that complete at once make no packet in the system's queue
- * (FILE_SKIP_COMPLETION_PORT_ON_SUCCESS): they wait in lists for the next harvest. That pays for
- * sends, nearly all of which complete at once, and for whoever has bytes waiting. */
+ * (FILE_SKIP_COMPLETION_PORT_ON_SUCCESS): they wait in lists for the next harvest. This saves work for
+ * sends, nearly all of which complete at once, and for receives that find bytes waiting. */
 #include "port/port_iocp.h"
 
 #include <stdlib.h>
 
-/* A larger send is asked for in parts, so that a slow reader is seen to read. */
+/* Larger sends are submitted in parts, so that a slow reader's progress can be seen. */
 enum { SEND_MAX = 256 << 10 };
 
 static OVERLAPPED *send_of(struct port_socket *socket)
@@ -96,7 +96,7 @@ static uint64_t next_random(struct port_iocp *iocp)
     return iocp->shuffle;
 }
 
-/* For tests: Windows may hand out completions in any order, but seldom does. */
+/* For tests: Windows may return completions in any order, but seldom does. */
 static void shuffle_batch(struct port_iocp *iocp)
 {
     for (ULONG left = iocp->batch_count; left > 1; left--) {
@@ -121,7 +121,7 @@ static DWORD timeout_ms(const struct port_iocp *iocp, uint64_t now_ns, uint64_t 
     return wait_ms < 3600000 ? (DWORD)wait_ms : 3600000;
 }
 
-/* Takes the next batch, once the one before has become events. */
+/* Takes the next batch, once the last one has been turned into events. */
 static void wait_system(struct port_iocp *iocp, uint64_t deadline_ns)
 {
     uint64_t now_ns = port_turn_ended(&iocp->port);
@@ -148,20 +148,20 @@ static int iocp_harvest(struct port *port, struct port_event *events, int count_
     count += port_take_ended(&iocp->ended, events + count, count_max - count);
     count += iocp_take_watched(iocp, events + count, count_max - count);
     count += iocp_take_accept_ends(iocp, events + count, count_max - count);
-    /* What was queued was posted before what has completed at once. Half of the rest for each, so that
-     * neither keeps the other from being heard. */
+    /* Queued receives were posted before those that completed at once, so they come first. Each gets half of the
+     * rest, so that neither starves the other. */
     count += take_batch(iocp, events + count, (count_max - count + 1) / 2);
     count += iocp_take_received(iocp, events + count, (count_max - count + 1) / 2);
     count += port_take_sent(port, events + count, count_max - count);
     count += take_batch(iocp, events + count, count_max - count);
-    if (iocp->mark_came && iocp->batch_next == iocp->batch_count) { /* whose order may be any */
+    if (iocp->mark_came && iocp->batch_next == iocp->batch_count) { /* a batch has no order */
         iocp->mark_came = false;
         port_pass_mark(port);
     }
     return count;
 }
 
-/* Those that were heard have to be asked again: what came behind is told at once. */
+/* Sockets that were read must be asked again: bytes that came since then complete a receive at once. */
 static bool iocp_behind(const struct port *port)
 {
     const struct port_iocp *iocp = iocp_of((struct port *)port);
@@ -190,8 +190,8 @@ static void iocp_wake(struct port *port)
 
 /* ---- sockets ---- */
 
-/* Where a layered provider stands in front of the system's own, what completes at once might make a
- * packet all the same. */
+/* With a layered provider in front of the system's own, an operation that completes at once might still make a
+ * packet. */
 static bool may_skip(SOCKET handle)
 {
     WSAPROTOCOL_INFOW info;

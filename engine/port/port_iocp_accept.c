@@ -1,8 +1,8 @@
-/* Accepting: sockets are made before a client connects, each with an AcceptEx posted for it.
+/* Accepts connections: sockets are made before clients connect, each with an AcceptEx posted for it.
  *
  *     slots:  [posted] [posted] [accepted: its peer is known until the next harvest] [posted] ...
  *
- * A slot whose socket was taken gets a new one before the next wait. */
+ * A slot whose socket was taken gets a new socket before the next wait. */
 #include "port/port_iocp.h"
 
 #include <mswsock.h>
@@ -10,19 +10,19 @@
 
 enum {
     AHEAD = 32,
-    ADDRESS_SIZE = sizeof(union address_system) + 16 /* AcceptEx wants that more */
+    ADDRESS_SIZE = sizeof(union address_system) + 16 /* AcceptEx requires 16 more */
 };
 
 struct slot {
     OVERLAPPED overlapped;
     SOCKET socket; /* made ahead */
     bool posted;
-    intptr_t accepted; /* the socket that its last event brought */
+    intptr_t accepted; /* the socket in its last event */
     struct address peer;
     uint8_t addresses[2 * ADDRESS_SIZE]; /* local and remote, as AcceptEx writes them */
 };
 
-/* What a port keeps of an acceptor, until the port is closed. */
+/* A port's own data for an acceptor, kept until the port is closed. */
 struct iocp_ahead {
     struct list node; /* in the port's list */
     struct port_acceptor *acceptor;
@@ -39,7 +39,7 @@ static struct iocp_ahead *ahead_of(struct list *node)
     return container_of(node, struct iocp_ahead, node);
 }
 
-/* The functions of whatever provider the socket has. */
+/* Finds an extension function of the socket's provider. */
 static bool find_function(SOCKET handle, GUID id, void *function, DWORD size)
 {
     DWORD found;
@@ -113,7 +113,7 @@ static void post_all(struct iocp_ahead *ahead)
         if (slot->posted) continue;
         slot->accepted = -1;
         int number = post(ahead, slot);
-        if (number != 0) { /* with some posted it is tried again when one of them is taken */
+        if (number != 0) { /* if others are posted, retried when one of them is taken */
             ahead->error = windows_error(number);
             return;
         }
@@ -141,7 +141,7 @@ static void read_peer(const struct iocp_ahead *ahead, struct slot *slot)
     address_from_system((const union address_system *)remote, remote_size, &slot->peer);
 }
 
-/* Makes it a socket like any other: one that knows its addresses and can be shut down. */
+/* Makes the accepted socket like any other: it then knows its addresses, and can be shut down. */
 static bool adopt(const struct iocp_ahead *ahead, const struct slot *slot)
 {
     SOCKET listening = (SOCKET)ahead->acceptor->handle;
@@ -157,7 +157,7 @@ bool iocp_complete_accept(struct port_acceptor *acceptor, OVERLAPPED *overlapped
     check(slot->posted);
     slot->posted = false;
     ahead->posted_count--;
-    if (overlapped->Internal != 0 || !adopt(ahead, slot)) { /* cancelled, or the peer has gone */
+    if (overlapped->Internal != 0 || !adopt(ahead, slot)) { /* canceled, or the peer has gone */
         closesocket(slot->socket);
         return false;
     }

@@ -4,10 +4,10 @@
  *      ^                                     |   that carries its OVERLAPPED and its number
  *      '----nothing came for a second--------'
  *
- * An idle connection waits with a receive of no bytes, so that it pins no block; one that talks has
- * receives posted ahead. Receives are filled in the order in which they were posted, whose numbers
- * they carry, but may be harvested in any: what completes at once (it makes no packet) overtakes what
- * is queued, and cancelled ones come home in an order of their own.
+ * An idle connection waits with a receive of no bytes, so that it occupies no block; an active one has
+ * receives posted ahead. Receives are numbered in the order they were posted, and filled in that order, but
+ * may be harvested in any order: those that complete at once (without a packet) overtake queued ones, and
+ * canceled ones complete in an order of their own.
  *
  *     socket->own.posted:  [7 filled] [8 at the system] [9 at the system]     10 will be posted when 7
  *                                                                         has been yielded */
@@ -31,13 +31,13 @@ static OVERLAPPED *overlapped_of(struct block *block)
     return (OVERLAPPED *)block->kernel;
 }
 
-/* While less than half of the pool is free, nobody posts ahead; ... */
+/* While less than half of the pool is free, no more receives are posted ahead; ... */
 static bool plenty(const struct port_iocp *iocp)
 {
     return iocp->landing.free_count >= iocp->landing.total / 2;
 }
 
-/* ... while less than a quarter is, what was posted ahead is taken back. */
+/* ... while less than a quarter is free, receives posted ahead are canceled. */
 static bool scarce(const struct port_iocp *iocp)
 {
     return iocp->landing.free_count < iocp->landing.total / 4;
@@ -69,7 +69,7 @@ static enum port_error end_of(const struct port_socket *socket)
     return socket->own_flags & SOCKET_ENDED ? PORT_OK : PORT_CANCELLED;
 }
 
-/* Nothing will be posted any more, and the last that was has come home. */
+/* No more receives will be posted, and the last one has completed. */
 static void end_stream(struct port_socket *socket)
 {
     socket->receiving = false;
@@ -77,7 +77,7 @@ static void end_stream(struct port_socket *socket)
     list_remove(&socket->own.warm_node);
 }
 
-/* Asks the system for bytes: 0 they are here, ERROR_IO_PENDING they will be, or what is wrong. */
+/* Posts a receive. Returns 0: completed at once; ERROR_IO_PENDING: in flight; or another error number. */
 static int ask(struct port_socket *socket, WSABUF *buffer, OVERLAPPED *overlapped, DWORD *size)
 {
     DWORD flags = 0;
@@ -87,7 +87,7 @@ static int ask(struct port_socket *socket, WSABUF *buffer, OVERLAPPED *overlappe
     return socket->own_flags & SOCKET_SKIPS ? 0 : ERROR_IO_PENDING;
 }
 
-/* The system takes no more receives of this socket. */
+/* The system refuses to post receives for this socket. */
 static void fail(struct port_iocp *iocp, struct port_socket *socket, int number)
 {
     socket->recv_error = (uint8_t)windows_error(number);
@@ -103,7 +103,7 @@ static void warm_up(struct port_iocp *iocp, struct port_socket *socket)
     list_append(&iocp->warm, &socket->own.warm_node);
 }
 
-/* Bytes came, so more are likely. With few blocks left they are waited for without one. */
+/* Bytes came, so more are likely: posts receives ahead. With few blocks left the socket waits without a block. */
 static void note_bytes(struct port_iocp *iocp, struct port_socket *socket)
 {
     if (plenty(iocp) || !list_empty(&socket->own.posted)) {
@@ -114,7 +114,7 @@ static void note_bytes(struct port_iocp *iocp, struct port_socket *socket)
     list_remove(&socket->own.warm_node);
 }
 
-/* A receive of no bytes. True if there are some already. */
+/* Posts a receive of no bytes. True if there are bytes already. */
 static bool post_wait(struct port_iocp *iocp, struct port_socket *socket)
 {
     WSABUF nothing = {.len = 0, .buf = NULL};
@@ -152,7 +152,7 @@ static bool post_block(struct port_iocp *iocp, struct port_socket *socket, struc
     return size > 0;
 }
 
-/* How far the numbers of what is out may reach: reorder has a window of that size. */
+/* Keeps the numbers of receives in flight within `depth`, the size of reorder's window. */
 static bool may_post(const struct port_socket *socket, uint32_t depth)
 {
     if (list_empty(&socket->own.posted)) return true;
@@ -188,7 +188,7 @@ static void cancel_posted(struct port_socket *socket)
             CancelIoEx((HANDLE)socket->handle, overlapped_of(block_of(node)));
 }
 
-/* Takes back the blocks of those that are silent: of all of them, when blocks are scarce. */
+/* Takes back the blocks of silent sockets; of all sockets when blocks are scarce. */
 static void cool(struct port_iocp *iocp, uint64_t now_ns)
 {
     while (!list_empty(&iocp->warm)) {
@@ -207,7 +207,7 @@ void iocp_feed(struct port_iocp *iocp, uint64_t now_ns)
 {
     struct list turn, *node;
     cool(iocp, now_ns);
-    list_init(&turn); /* those that find no block have waited for nothing, and stand first again */
+    list_init(&turn); /* sockets that find no block again keep their place at the front */
     list_move_all(&turn, &iocp->stalled);
     list_move_all(&turn, &iocp->hungry);
     while ((node = list_take_first(&turn)) != NULL) feed(iocp, socket_of(node));
@@ -253,7 +253,7 @@ void iocp_recv_done(struct port *port, struct block *block)
 
 /* ---- completions ---- */
 
-/* After any of its receives has come home: is it over, or does it go on? */
+/* After any receive of the socket has completed: ends the stream, or continues it. */
 static bool go_on(struct port_iocp *iocp, struct port_socket *socket)
 {
     if (is_over(socket)) return !nothing_is_out(socket);
@@ -262,7 +262,7 @@ static bool go_on(struct port_iocp *iocp, struct port_socket *socket)
     return true;
 }
 
-/* A posted receive, with what it got, becomes an event. */
+/* Turns a completed receive into an event. */
 static void yield_block(struct port_iocp *iocp, struct port_socket *socket, struct block *block,
                         struct port_event *event)
 {
@@ -285,11 +285,11 @@ static void finish(struct port_iocp *iocp, struct port_socket *socket, struct po
     end_stream(socket);
 }
 
-/* What the system says of a receive: bytes, the end, or an error that ends the stream. */
+/* Notes the result of a receive; an error ends the stream. */
 static void take_result(struct port_socket *socket, OVERLAPPED *overlapped)
 {
     enum port_error error = windows_result((SOCKET)socket->handle, overlapped);
-    if (error == PORT_OK || error == PORT_CANCELLED) return; /* by us, or it is posted again */
+    if (error == PORT_OK || error == PORT_CANCELLED) return; /* canceled by us, or posted again */
     if (socket->recv_error == PORT_OK) socket->recv_error = (uint8_t)error;
 }
 

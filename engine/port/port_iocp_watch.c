@@ -1,6 +1,6 @@
-/* Watching over the socket driver's own poll (the one beneath select and WSAPoll), which tells of the peer's
- * end and of a break without receiving, by a completion. Where it is missing, a watch is only ever
- * cancelled.
+/* Watches through the poll of the socket driver (the one below select and WSAPoll). It reports the peer's end and a
+ * broken connection by a completion, without receiving. Where it is not available, a watch never reports anything, and
+ * can only be canceled.
  *
  * Windows documents neither the call's codes nor its structures; wepoll, libuv and others rely on them. */
 #include "port/port_iocp.h"
@@ -24,7 +24,7 @@ struct afd_poll {
     struct afd_handle handles[1];
 };
 
-/* In flight: it belongs to the system. */
+/* A watch in flight; the system owns it. */
 struct iocp_watch {
     OVERLAPPED overlapped;
     struct afd_poll poll;
@@ -43,7 +43,7 @@ static device_control find_control(void)
     return control;
 }
 
-/* What the driver knows the socket by: a layered provider's handle is another one. */
+/* The handle that the driver knows; a layered provider's handle is a different one. */
 static HANDLE base_handle(const struct port_socket *socket)
 {
     SOCKET base;
@@ -90,7 +90,7 @@ void iocp_watch(struct port *port, struct port_socket *socket)
                               sizeof watch->poll, &watch->poll, sizeof watch->poll);
     if (status == STATUS_PENDING) return;
     if (NT_SUCCESS(status) && !(socket->own_flags & SOCKET_SKIPS))
-        return; /* a packet tells of it */
+        return; /* its packet will report it */
     if (NT_SUCCESS(status)) {
         watch->overlapped.Internal = (ULONG_PTR)status;
         port_end_watch(&iocp_of(port)->watched, socket, result_of(socket));
@@ -101,7 +101,7 @@ void iocp_watch(struct port *port, struct port_socket *socket)
 void iocp_watch_cancel(struct port_iocp *iocp, struct port_socket *socket)
 {
     const struct iocp_watch *watch = socket->own.watch;
-    if (watch == NULL) /* otherwise it completes, as the socket's other operations do */
+    if (watch == NULL) /* otherwise it completes by itself, canceled by port_cancel */
         port_end_watch(&iocp->watched, socket, PORT_CANCELLED);
 }
 

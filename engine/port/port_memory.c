@@ -11,12 +11,12 @@ struct port_memory {
     uint64_t clock_ns;
     struct block_pool landing;
     struct list readable; /* sockets whose stream is on and for which bytes have arrived */
-    struct list mark;     /* in it, behind those who had something to say */
+    struct list mark;     /* in `readable`, after the sockets that had input when it was set */
     struct list ended;    /* sockets whose stream has ended or was stopped */
     struct list watched;  /* sockets whose watch is over */
 };
 
-/* What a socket's own_flags says. */
+/* In port_socket.own_flags. */
 enum { SOCKET_BLOCKED = 1 }; /* a send waits for room */
 
 static struct port_memory *self(const struct port *port)
@@ -29,7 +29,7 @@ static struct memory_peer *peer_of(const struct port_socket *socket)
     return (struct memory_peer *)socket->handle;
 }
 
-/* ---- bytes on their way ---- */
+/* ---- bytes in transit ---- */
 
 static struct span bytes_waiting(const struct memory_bytes *bytes)
 {
@@ -82,22 +82,22 @@ static void bytes_free(struct memory_bytes *bytes)
 
 /* ---- the choices that the contract leaves ---- */
 
-/* How many of the bytes that have arrived one receive brings: 1 to `most`. */
+/* How many of the arrived bytes one receive yields: 1 to `most`. */
 static size_t choose_received(struct port_memory *memory, size_t most)
 {
     (void)memory;
     return most;
 }
 
-/* How many of the bytes for which there is room one send takes: 1 to `most`. */
+/* How many bytes one send takes: 1 to `most`, for which there is room. */
 static size_t choose_sent(struct port_memory *memory, size_t most)
 {
     (void)memory;
     return most;
 }
 
-/* In which order completions are harvested: any, as no harvest has two of the same kind for one
- * socket. */
+/* The order in which completions are harvested. Any order is allowed, because no harvest has two of the
+ * same kind for one socket. */
 static void choose_order(struct port_memory *memory, struct port_event *events, int count)
 {
     (void)memory;
@@ -128,7 +128,7 @@ static void memory_watch(struct port *port, struct port_socket *socket)
     note_watched(self(port), socket);
 }
 
-/* Puts a socket where it belongs after something came, or after its stream was started. */
+/* Moves a socket to the right list after something has arrived, or its stream was started. */
 static void note_arrived(struct port_memory *memory, struct port_socket *socket)
 {
     const struct memory_peer *peer = peer_of(socket);
@@ -178,7 +178,7 @@ static void pass_mark(struct port_memory *memory)
     port_pass_mark(&memory->port);
 }
 
-/* Once for each socket that has bytes, as far as there are blocks to receive into. */
+/* Receives once from each socket that has bytes, as far as there are blocks to receive into. */
 static int take_received(struct port_memory *memory, struct port_event *events, int count_max)
 {
     int count = 0;
@@ -193,7 +193,7 @@ static int take_received(struct port_memory *memory, struct port_event *events, 
             pass_mark(memory);
         else
             events[count++] = receive(memory, container_of(node, struct port_socket, recv_node));
-    list_move_all(&turn, &memory->readable); /* those not reached come first next time */
+    list_move_all(&turn, &memory->readable); /* sockets not reached come first next time */
     list_move_all(&memory->readable, &turn);
     return count;
 }
@@ -239,7 +239,7 @@ static void end_blocked(struct port_memory *memory, struct port_socket *socket,
     port_end_send(&memory->port, socket, 0, error);
 }
 
-/* The client may have room again: the next try goes through. */
+/* If the client has room again, a waiting send completes with 0 bytes, so that the owner sends again. */
 static void note_room(struct memory_peer *peer)
 {
     if (peer->socket == NULL || room_of(peer) == 0) return;
@@ -264,7 +264,7 @@ static int memory_harvest(struct port *port, struct port_event *events, int coun
     port->now_ns = memory->clock_ns;
     int mail = port_take_mail(port, events, count_max);
     int count = mail;
-    /* Half of the rest: those who always have something sent must not keep others from being heard. */
+    /* Half of the rest: sockets that always have a completed send must not keep others from being read. */
     count += port_take_sent(port, events + count, (count_max - count + 1) / 2);
     count += port_take_ended(&memory->ended, events + count, count_max - count);
     if (!list_empty(&memory->watched))
@@ -284,7 +284,7 @@ static void memory_mark(struct port *port)
     list_append(&self(port)->readable, &self(port)->mark);
 }
 
-/* Posting needs nobody woken here: the driver asks port_memory_ready. */
+/* There is no thread to wake: the driver asks port_memory_ready. */
 static void memory_wake(struct port *port)
 {
     (void)port;
@@ -343,7 +343,7 @@ static void memory_close(struct port *port)
     free(memory);
 }
 
-/* It has no way to listen: whoever drives it hands connections to the server. */
+/* This port cannot listen: its driver hands connections to the server. */
 static const struct port_operations memory_operations = {
     .name = "memory",
     .in_order = true,

@@ -33,7 +33,7 @@ enum port_error posix_error(int number)
     }
 }
 
-/* A server that was killed leaves its socket's file behind, and nobody can bind to it then. */
+/* A server that was killed leaves its socket's file behind, which would make bind fail. */
 static bool remove_stale(const struct address *address)
 {
     union address_system system;
@@ -72,8 +72,8 @@ static const char *advice(int number, const struct address *address)
     }
 }
 
-/* A server that was killed a moment ago may still have the port: io_uring lets go of it in the
- * background, after its process has gone. */
+/* A server that was killed a moment ago may still hold the port: io_uring releases it in the
+ * background, after the process has gone. */
 static bool bind_to(int handle, const struct address *address, const union address_system *system,
                     socklen_t size)
 {
@@ -90,8 +90,8 @@ static bool bind_to(int handle, const struct address *address, const union addre
     return true;
 }
 
-/* Before anybody can connect, which takes `listen`. The socket itself is given the mode first: what its
- * file gets is that without the umask's bits, so nobody is ever let in who should not. */
+/* To be called before `listen`, so before any client can connect. The socket itself already has the mode: its file was
+ * made with that mode less the umask's bits, so at no time did the file allow more than it should. */
 static bool set_mode(const struct address *address)
 {
     return address->mode == 0 ||
@@ -154,7 +154,7 @@ void posix_detach(struct port *port, struct port_socket *socket)
     (void)port;
     check(list_empty(&socket->recv_node) && list_empty(&socket->send_node));
     check(list_empty(&socket->watch_node));
-    close((int)socket->handle); /* which takes it out of an epoll set, too */
+    close((int)socket->handle); /* this also removes it from its epoll set */
 }
 
 enum port_error posix_break_of(const struct port_socket *socket)
@@ -165,8 +165,8 @@ enum port_error posix_break_of(const struct port_socket *socket)
     return posix_error(number);
 }
 
-/* The count ends at urgent data, whatever stands behind it. Peeking takes an error that is to be told, so it is
- * done there alone. */
+/* FIONREAD stops counting at urgent data, even if more bytes follow. Only then is the socket peeked, because peeking
+ * would consume a pending error, which must still be reported. */
 size_t posix_unread(const struct port_socket *socket)
 {
     int size = 0, is_at_mark = 0;
@@ -214,7 +214,7 @@ void posix_timer_cover(struct posix_timer *timer, uint64_t now_ns, uint64_t dead
     const struct itimerspec at = {.it_value = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
                                                .tv_nsec = (long)(deadline_ns % 1000000000u)}};
     timer->at_ns = deadline_ns;
-    if (deadline_ns == UINT64_MAX) return; /* it has gone off, or goes off for nothing */
+    if (deadline_ns == UINT64_MAX) return; /* it has expired, or will without effect */
     check(timerfd_settime(timer->fd, TFD_TIMER_ABSTIME, &at, NULL) == 0);
 }
 

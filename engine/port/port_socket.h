@@ -1,4 +1,4 @@
-/* port_socket.h - what the backends of a platform keep of each socket beside what all of them do. */
+/* port_socket.h - per-socket data of a platform's backends, besides that of all backends. */
 #ifndef MOONPORT_PORT_SOCKET_H
 #define MOONPORT_PORT_SOCKET_H
 
@@ -8,12 +8,13 @@
 
 #ifdef _WIN32
 
-/* Receives are posted ahead; what is under way has the system's own bookkeeping, as in a block. */
+/* Receives are posted ahead. Operations in flight need OVERLAPPEDs: kernel_send and kernel_wait, and `kernel` in each
+ * block. */
 struct port_socket_own {
     struct list posted;               /* blocks not yielded yet, in the order of their numbers */
     struct list done_node, warm_node; /* in the port's lists */
     uint64_t warm_ns;                 /* when bytes last came */
-    void *watch;                      /* what the system fills */
+    void *watch;                      /* struct iocp_watch in flight, or NULL */
     uint64_t kernel_send[4], kernel_wait[4];
 };
 

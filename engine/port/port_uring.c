@@ -1,8 +1,8 @@
 /* The completion port over io_uring: one multishot receive per socket into a ring of landing
  * blocks, one multishot accept per listener, one system call per harvest.
  *
- * When the ring is empty the kernel ends a receive with ENOBUFS; such sockets wait. One stream alone can
- * empty it again and again: so those that got nothing come first, and before those that begin. */
+ * When the ring is empty the kernel ends a receive with ENOBUFS, and its socket waits. A single stream can empty
+ * the ring again and again. So sockets that got nothing are served first, before those that just begin. */
 #include "port/port_posix.h"
 #include "port/port_uring_landing.h"
 
@@ -15,7 +15,7 @@
 
 enum { SUBMISSIONS = 1024, COMPLETIONS = 8192 };
 
-/* In the low bits of a completion's user data, beside the pointer it is for. */
+/* In the low bits of a completion's user data, next to the pointer to the socket or acceptor. */
 enum tag {
     TAG_RECV,
     TAG_ROOM,
@@ -31,11 +31,11 @@ enum tag {
 /* In port_socket.own_flags. */
 enum {
     SOCKET_ARMED = 1, /* the kernel has the receive */
-    SOCKET_FED = 2,   /* which has brought bytes */
+    SOCKET_FED = 2,   /* that receive has yielded bytes */
 };
 
-/* How far the mark has come. The kernel does what it was woken for in order, and an eventfd wakes it like
- * anybody else: what was to be received before is in the ring before that, or its socket waits for a block. */
+/* How far the mark has come. The kernel handles wakeups in order, and a write to an eventfd is a wakeup like any other.
+ * So when its completion is there, all earlier input is in the ring too, or its socket waits for a block. */
 enum mark { MARK_NONE, MARK_IN_KERNEL, MARK_BEHIND_WAITING, MARK_AGAIN_IN_KERNEL };
 
 struct port_uring {
@@ -45,10 +45,10 @@ struct port_uring {
     enum mark mark;
     struct list mark_node; /* MARK_BEHIND_WAITING: in `stalled` */
     struct landing landing;
-    struct list hungry;  /* sockets whose receive found no buffer, and had brought nothing; */
-    struct list stalled; /* those that had, and those that begin while others wait */
-    struct list ended;   /* sockets stopped while the kernel had no receive of theirs */
-    bool unasked;        /* the kernel has more, or was not asked for all */
+    struct list hungry;  /* sockets whose receive found no block, and had yielded nothing */
+    struct list stalled; /* others whose receive found no block, and sockets that just begin */
+    struct list ended;   /* sockets stopped while they had no receive in the kernel */
+    bool unasked;        /* the kernel has more, or was not asked for everything */
     struct posix_timer timer;
 };
 
@@ -139,7 +139,7 @@ static void uring_watch(struct port *port, struct port_socket *socket)
     struct io_uring_sqe *entry = next_submission(self(port));
     if (socket->watching == PORT_WATCH_END)
         io_uring_prep_poll_add(entry, (int)socket->handle, POLLRDHUP);
-    else /* an edge for each change: the end, which is known, does not end it */
+    else /* multishot, an event per change: the end of the stream, already known, must not end it */
         io_uring_prep_poll_multishot(entry, (int)socket->handle, 0);
     tag(entry, socket, TAG_WATCH);
     socket->watch_error = PORT_OK;
@@ -175,7 +175,7 @@ static void uring_accept_stop(struct port *port, struct port_acceptor *acceptor)
     tag(entry, NULL, TAG_NOTHING);
 }
 
-/* What ends a wait: somebody who wakes it, or the timer. */
+/* Lets a file end waits: an eventfd that another thread writes to, or the timer. */
 static void watch(struct port_uring *uring, int fd, enum tag which)
 {
     struct io_uring_sqe *entry = next_submission(uring);
@@ -204,7 +204,7 @@ static bool received(struct port_uring *uring, struct port_socket *socket,
     }
     if (more) return true;
     bool full = size == -ENOBUFS;
-    if ((size > 0 || full) && !socket->stopping) { /* ended by the kernel: goes on by itself */
+    if ((size > 0 || full) && !socket->stopping) { /* ended by the kernel: the port continues it */
         bool fed = socket->own_flags & SOCKET_FED;
         if (full)
             list_append(fed ? &uring->stalled : &uring->hungry, &socket->recv_node);
@@ -220,7 +220,7 @@ static bool received(struct port_uring *uring, struct port_socket *socket,
     return true;
 }
 
-/* It is made, or has come to where it was to come. */
+/* Moves the mark to its next stage: it was set, or has arrived at the end of the last stage. */
 static void move_mark(struct port_uring *uring)
 {
     switch (uring->mark) {
@@ -242,7 +242,7 @@ static void move_mark(struct port_uring *uring)
     }
 }
 
-/* Turns a completion of a watch into an event; false if it goes on. */
+/* Turns a completion of a watch into an event; false if the watch continues. */
 static bool watched(struct port_uring *uring, struct port_socket *socket,
                     const struct io_uring_cqe *completion, struct port_event *event)
 {
@@ -289,7 +289,7 @@ static bool complete(struct port_uring *uring, const struct io_uring_cqe *comple
     case TAG_RECV: return received(uring, pointer, completion, event);
     case TAG_WATCH: return watched(uring, pointer, completion, event);
     case TAG_ACCEPT: return accepted(pointer, completion, event);
-    case TAG_ROOM: /* the next try goes through, or tells what is wrong */
+    case TAG_ROOM: /* the next send will succeed, or report the error */
         *event = port_sent(pointer, 0, result >= 0 ? PORT_OK : posix_error(-result));
         return true;
     case TAG_WAKE:
@@ -308,20 +308,20 @@ static bool complete(struct port_uring *uring, const struct io_uring_cqe *comple
 
 static bool at_hand(const struct port_uring *uring)
 {
-    /* A receive that finds no buffer ends, be there bytes for it or not: all are to be armed again. */
+    /* A receive that finds no block ends, even if there are no bytes for it, so all of them are to be armed again. */
     bool can_restart = any_waits(uring) && landing_has_free(&uring->landing);
     return can_restart || !list_empty(&uring->ended) || !list_empty(&uring->port.sent) ||
            io_uring_cq_ready(&uring->ring) > 0;
 }
 
-/* It makes a few completions a call, and keeps the rest for the next one. */
+/* The kernel makes only a few completions per call, and leaves the rest to the next one. */
 static bool kernel_has_more(const struct port_uring *uring)
 {
     const unsigned more = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
     return IO_URING_READ_ONCE(*uring->ring.sq.kflags) & more;
 }
 
-/* Submits what was asked for, and waits unless there is something at hand. */
+/* Submits the queued entries, and waits unless there are events already. */
 static void enter(struct port_uring *uring, uint64_t deadline_ns)
 {
     bool mail = port_mail_waiting(&uring->port), ready = at_hand(uring);
@@ -344,7 +344,7 @@ static void restart_waiting(struct port_uring *uring)
         else
             arm_receive(uring, container_of(node, struct port_socket, recv_node));
     }
-    /* There is no block for those who wait: they are not waited for. */
+    /* There is no block for the waiting sockets, so the mark does not wait for them. */
     if (uring->landing.free == 0 && !list_empty(&uring->mark_node)) {
         list_remove(&uring->mark_node);
         move_mark(uring);
@@ -371,7 +371,7 @@ static int uring_harvest(struct port *port, struct port_event *events, int count
         seen++;
     }
     io_uring_cq_advance(&uring->ring, seen);
-    if (io_uring_sq_ready(&uring->ring) > 0) uring->unasked = true; /* receives that go on */
+    if (io_uring_sq_ready(&uring->ring) > 0) uring->unasked = true; /* receives to be continued */
     return count;
 }
 
@@ -442,7 +442,7 @@ static const struct port_operations uring_operations = {
     .clock = posix_now_ns,
 };
 
-/* Makes the ring and its buffers; a negative errno if the kernel does not let us. */
+/* Makes the ring and its buffers; a negative errno if the kernel refuses. */
 static int open_ring(struct port_uring *uring, unsigned entries, uint32_t blocks, uint32_t size)
 {
     struct io_uring_params parameters = {
@@ -452,7 +452,7 @@ static int open_ring(struct port_uring *uring, unsigned entries, uint32_t blocks
     };
     int result = io_uring_queue_init_params(entries, &uring->ring, &parameters);
     if (result < 0) return result;
-    io_uring_register_ring_fd(&uring->ring); /* saves looking it up at each call, where it can be */
+    io_uring_register_ring_fd(&uring->ring); /* saves a lookup per call, where supported */
     result = landing_open(&uring->landing, &uring->ring, blocks, size);
     if (result < 0) io_uring_queue_exit(&uring->ring);
     return result;
@@ -513,7 +513,7 @@ no_ring:
     return NULL;
 }
 
-/* Receives one byte with everything that the port relies on. */
+/* Tests the kernel: receives one byte with all features that the port relies on. */
 static bool receives_multishot(struct port_uring *uring)
 {
     int pair[2];

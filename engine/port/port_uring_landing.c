@@ -46,7 +46,7 @@ void landing_close(struct landing *landing)
     struct block_pool *blocks = &landing->blocks;
     if (landing->ring == NULL) return;
     landing->wanted = blocks->total;
-    landing_offer(landing); /* then all are in one place */
+    landing_offer(landing); /* moves the spare ones to the ring, so that all are there */
     check(landing->free == blocks->total);
     for (uint32_t i = 0; i < blocks->total; i++) block_give(block_at(blocks, i));
     block_pool_close(blocks);

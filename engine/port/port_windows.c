@@ -50,7 +50,7 @@ static const char *advice(int number)
     }
 }
 
-/* A server that ended a moment ago may still have the port. */
+/* A server that ended a moment ago may still hold the port. */
 static bool bind_to(SOCKET handle, const union address_system *system, socklen_t size)
 {
     for (int tries = 1; bind(handle, &system->any, size) != 0; tries++) {
@@ -73,11 +73,11 @@ intptr_t windows_listen(const struct address *address, int backlog, struct error
     }
     SOCKET handle = windows_socket(system.any.sa_family);
     if (handle == INVALID_SOCKET) goto refused;
-    /* Without it any program may take over the port (what SO_REUSEADDR means here). */
+    /* Without this, any program could take over the port with SO_REUSEADDR. */
     setsockopt(handle, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on);
     if (address->family == ADDRESS_IPV6)
         setsockopt(handle, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&on, sizeof on);
-    /* Winsock takes a positive backlog for a hint, a negative one for the number itself. */
+    /* Winsock takes a positive backlog as a hint, and a negative one as the exact number. */
     if (bind_to(handle, &system, size) && listen(handle, -backlog) == 0) return (intptr_t)handle;
 
 refused:;

@@ -13,7 +13,7 @@ static_assert((int)CONFIG_WORKERS_MAX <= (int)TABLE_WORKERS_MAX,
 
 /* ---- listeners ---- */
 
-/* Each adds one. The field is the beginning of a struct config. */
+/* Each `listen` adds a listener. The field is the whole struct config. */
 static bool read_listen(const struct setting *setting, const char *text, void *field,
                         struct error *reason)
 {

@@ -1,4 +1,4 @@
-/* The last step of a configuration: what was left open is filled in, and the whole is checked. */
+/* The last step of a configuration: fills in what was left open, and checks the whole. */
 #include "config.h"
 
 #include "base/processors.h"
@@ -18,7 +18,7 @@ static uint64_t share_needed(const struct config *config)
 {
     uint64_t bytes = config->max_packet; /* one packet being gathered */
     bytes += config->max_packet;         /* one waiting to be sent */
-    bytes += MEMORY_ROOM;                /* their headers, and all that is small */
+    bytes += MEMORY_ROOM;                /* headers and other small pieces */
     return bytes;
 }
 
@@ -91,7 +91,7 @@ static bool check_memory(const struct config *config, struct error *error)
         size_text((needed + M - 1) / M * M).text);
 }
 
-/* Otherwise the error would be that another program listens there. */
+/* Without this, the second bind would fail and blame another program. */
 static bool check_listeners(const struct config *config, struct error *error)
 {
     char text[ADDRESS_TEXT_MAX];
@@ -134,7 +134,7 @@ bool config_finish(struct config *config, struct error *error)
            finish_frames(config, error);
 }
 
-/* New connections go to the worker with the fewest: none ever has more than this. */
+/* New connections go to the worker with the fewest, so no worker ever has more than this. */
 uint32_t config_links_per_worker(const struct config *config)
 {
     check(config->workers > 0);
@@ -162,7 +162,7 @@ uint64_t config_blocks_wanted(const struct config *config)
 {
     uint64_t links = config_links_per_worker(config), count = 0;
     count += links;                  /* a packet being gathered on each */
-    count += links;                  /* an outbox that fills on each */
-    count += CONFIG_BLOCKS_RESERVED; /* what is between the two */
+    count += links;                  /* an outbox being filled on each */
+    count += CONFIG_BLOCKS_RESERVED; /* blocks on their way from one to the other */
     return count * config->workers;
 }

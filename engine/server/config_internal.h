@@ -1,4 +1,4 @@
-/* config_internal.h - what the two halves of config.c's work share: setting and finishing. */
+/* config_internal.h - shared by config.c, config_listener.c and config_finish.c. */
 #ifndef MOONPORT_CONFIG_INTERNAL_H
 #define MOONPORT_CONFIG_INTERNAL_H
 
@@ -12,12 +12,12 @@
 #define M (UINT64_C(1) << 20)
 #define G (UINT64_C(1) << 30)
 
-/* A worker with fewer blocks than this could not even answer in turns. */
+/* With fewer blocks than this, a worker could not even serve one connection at a time. */
 enum { CONFIG_BLOCKS_RESERVED = 16 };
 
 #define CONFIG_PACKET_MOST G /* a WSABUF's length has 32 bits */
 
-/* What listeners may have of their own, or else from the server. */
+/* Settings that a listener has itself, or else inherits from the server. */
 extern const struct setting_kind config_framing_kind;
 extern const char *const config_on_full_words[];
 bool config_listener_owns(const struct config_listener *listener, const char *name);

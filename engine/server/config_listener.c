@@ -1,7 +1,7 @@
-/* The settings of a listener: its own, and those that it has from the server. */
+/* The settings of a listener: its own, and those inherited from the server. */
 #include "server/config_internal.h"
 
-/* Against the largest max_packet there can be; config_finish does it again with the right one. */
+/* Checked against the largest possible max_packet; config_finish checks again with the actual one. */
 static bool read_framing(const struct setting *setting, const char *text, void *field,
                          struct error *reason)
 {
@@ -56,7 +56,7 @@ static const struct setting_kind mode_kind = {
 const char *const config_on_full_words[] = {
     [ON_FULL_CLOSE] = "close", [ON_FULL_REFUSE] = "refuse", NULL};
 
-/* Those that the server has, too, are the server's until the listener is given its own. */
+/* Settings that the server also has are inherited from it until the listener sets its own. */
 static const struct setting rows[] = {
     {"address", "ADDRESS", "127.0.0.1:7000", "where it listens", &setting_address, FIELD(address)},
     {"framing", "SPEC", "line", "how packets are cut", &config_framing_kind, FIELD(frame)},

@@ -1,4 +1,4 @@
-/* What a server tells of itself in numbers, and where each of them is read. */
+/* The table of a server's statistics, with the source of each figure. */
 #include "server/server_control.h"
 
 #define OF_WORKER(name, value) \

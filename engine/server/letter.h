@@ -1,5 +1,5 @@
-/* letter.h - what crosses threads: a letter to a worker, of a kind that the worker knows nothing of. Whoever posts
- * it says by its kind what reading it means, and what becomes of it when nobody will. */
+/* letter.h - messages between threads: letters to a worker. A letter's kind, chosen by the sender, tells the worker how
+ * to read it, and how to release it unread. The worker itself knows no kinds. */
 #ifndef MOONPORT_LETTER_H
 #define MOONPORT_LETTER_H
 
@@ -11,24 +11,24 @@ struct worker;
 struct letter;
 
 struct letter_kind {
-    /* On the worker's thread; returns how long that has taken, in packets. The letter is the reader's. */
+    /* Runs on the worker's thread, and takes ownership of the letter. Returns how much work it was, in packets. */
     uint32_t (*read)(struct worker *worker, struct letter *letter);
 
-    /* Nobody will read it: lets go of it. NULL: there is nothing to let go of. */
+    /* Releases a letter that will not be read. NULL: there is nothing to release. */
     void (*drop)(struct worker *worker, struct letter *letter);
 
-    bool is_order;
+    bool is_order;   /* read at once, before other mail (worker_mail.h) */
     bool is_message; /* for the script */
 };
 
-/* With a packet that is not framed, or a message, and perhaps a group; it holds both. */
+/* May carry a packet without framing, or a message, and a group; it holds a reference to each. */
 struct letter {
     struct mail mail;
     const struct letter_kind *kind;
-    uint64_t id;           /* for its kind */
+    uint64_t id;           /* its meaning depends on the kind */
     struct chunk *packet;  /* NULL: none */
     struct group *group;   /* NULL: none */
-    struct budget *budget; /* what its own bytes were taken from; NULL: none */
+    struct budget *budget; /* that the letter itself was taken from; NULL: none */
 };
 
 static inline struct letter *letter_of(struct mail *mail)

@@ -6,18 +6,18 @@
 #include "server/worker_mail.h"
 
 #define SECOND UINT64_C(1000000000)
-#define TIME_BEGINS SECOND /* not 0, which a script may take for none */
+#define TIME_BEGINS SECOND /* not 0, which a script may take to mean no time */
 #define START_PATIENCE (3600 * SECOND)
 
 enum { TURNS_MAX = 1000000, FIRST_CLIENT_PORT = 49152, CLIENT_PORTS = 16384 };
 
 struct offline {
-    struct server *server; /* its port, for the mail of the control thread that it does not have */
+    struct server *server; /* has no control thread, but a port for that thread's mail */
     struct worker **team;
-    uint32_t count; /* of them */
+    uint32_t count; /* of the team */
     struct list peers;
     struct list forgotten; /* peers to be freed when their connections are gone */
-    uint32_t connects;     /* of all time: gives the clients their ports */
+    uint32_t connects;     /* ever made: determines the clients' port numbers */
     bool told_drain, told_abort;
     uint32_t ended_count;
     bool ended[CONFIG_WORKERS_MAX]; /* by the worker's index */
@@ -26,7 +26,7 @@ struct offline {
 struct offline_peer {
     struct memory_peer memory;
     struct offline *offline;
-    struct list node; /* in one of its two lists */
+    struct list node; /* in peers or in forgotten */
     uint64_t id;
     const struct frame *frame; /* the listener's; when the connection is gone, its last one */
 };
@@ -50,7 +50,7 @@ static void free_peer(struct offline_peer *peer)
     free(peer);
 }
 
-/* What the control thread does with its mail. */
+/* Reads the control thread's mail, as that thread does. */
 static void read_control(struct offline *offline)
 {
     struct server *server = offline->server;
@@ -80,7 +80,7 @@ static bool step_worker(struct offline *offline, uint32_t index)
     return true;
 }
 
-/* One step of each. False if there was nothing to do. */
+/* One step of each worker. False if there was nothing to do. */
 static bool step(struct offline *offline)
 {
     bool any = port_memory_ready(offline->server->port);
@@ -118,7 +118,7 @@ static void set_clock(struct offline *offline, uint64_t now_ns)
         port_memory_set_clock(offline->team[i]->home.streams.port, now_ns);
 }
 
-/* When something is due, now that nothing is left to do; UINT64_MAX: never. */
+/* When the next timer is due, once all other work is done; UINT64_MAX: never. */
 static uint64_t next_ns(const struct offline *offline)
 {
     uint64_t next_ns = UINT64_MAX;
@@ -127,7 +127,7 @@ static uint64_t next_ns(const struct offline *offline)
     return next_ns;
 }
 
-/* The time becomes that of all ports by a harvest, even if nothing is due then. */
+/* Each port adopts the new time only in a harvest, so every worker takes a turn, even if nothing is due. */
 static bool pass_to(struct offline *offline, uint64_t now_ns)
 {
     set_clock(offline, now_ns);
@@ -148,9 +148,9 @@ bool offline_advance(struct offline *offline, uint64_t duration_ns)
     return true;
 }
 
-/* ---- the beginning and the end ---- */
+/* ---- start and end ---- */
 
-/* The worker that has not started; NULL: all have. One that failed goes before those that wait. */
+/* A worker that has not started; NULL: all have. Prefers one that has failed. */
 static const struct worker *find_unstarted(const struct offline *offline)
 {
     const struct worker *found = NULL;
@@ -178,13 +178,13 @@ static bool await_start(struct offline *offline, struct error *error)
     return false;
 }
 
-/* From any state of them. */
+/* Works in any state of the workers. */
 static void end_workers(struct offline *offline)
 {
     server_drain(offline->server);
     while (offline->ended_count < offline->count) {
         bool rests = offline_run(offline);
-        if (!rests) server_abort(offline->server); /* there is no waiting for anything */
+        if (!rests) server_abort(offline->server); /* it would never come to rest */
         if (rests && offline->ended_count < offline->count) pass_to(offline, next_ns(offline));
     }
     check(offline_run(offline));
@@ -201,7 +201,8 @@ static void free_peers(struct list *peers)
     }
 }
 
-/* Each worker has all that the configuration says, as far as one can; but connections are those of all. */
+/* Each worker gets the whole of the configured blocks (up to BLOCK_COUNT_MAX) and memory. max_connections is for
+ * all workers together. */
 static struct config for_workers(const struct config *config, uint32_t count)
 {
     struct config all = *config;
@@ -212,7 +213,7 @@ static struct config for_workers(const struct config *config, uint32_t count)
     return all;
 }
 
-/* Those that were opened are counted. */
+/* Also on failure, offline->count is the number of workers that were opened. */
 static bool open_workers(struct offline *offline, struct error *error)
 {
     struct server *server = offline->server;
@@ -306,7 +307,7 @@ static void note_detaching(struct memory_peer *memory)
     peer_of(memory)->frame = link_frame(link_of(stream_of(memory->socket)));
 }
 
-/* A client on the same machine. */
+/* The address of a client on the same machine. */
 static struct address make_address(struct offline *offline, uint32_t index)
 {
     struct address address = {.family = offline->server->listeners[index].address.family};
@@ -341,7 +342,7 @@ struct offline_peer *offline_connect(struct offline *offline, uint32_t index,
     }
     offline_run(offline);
     if (peer->id != 0) return peer;
-    offline_peer_free(peer); /* the server has ended first */
+    offline_peer_free(peer); /* the server ended before it could take the connection */
     return NULL;
 }
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* What groups may take beside their members, who are paid for by their workers. */
+/* Bytes for groups, without their members: those count towards their workers' memory. */
 static size_t groups_limit(const struct config *config)
 {
     uint64_t limit = config->memory / 8;

@@ -8,7 +8,7 @@
 
 enum { EVENTS_PER_TURN = 64, BACKLOG = 4096 };
 #define RETRY_NS UINT64_C(100000000)    /* between tries to accept while descriptors are short */
-#define EPISODE_NS UINT64_C(1000000000) /* they are, until it has worked for so long */
+#define EPISODE_NS UINT64_C(1000000000) /* without a failure; then the shortage is over */
 
 /* ---- start ---- */
 
@@ -43,11 +43,11 @@ static void make_setup(const struct server *server, struct worker_setup *setup)
     };
 }
 
-/* So much for each worker, or so many of the largest packets, or this part of all, whatever is least. */
+/* The least of: KEPT_MAX bytes per worker; KEPT_PACKETS of the largest packets per worker; 1/KEPT_PART of memory. */
 enum { KEPT_MAX = 16 << 20, KEPT_PACKETS = 8, KEPT_PART = 16 };
 
-/* Enough for the largest packets, on each worker, that their memory does not go to the system and come back
- * all the time; page by page, that takes longer than all else. */
+/* Keeps enough memory for the largest packets of each worker. Otherwise their pages would go to the system and come
+ * back all the time, and the page faults would cost more than everything else. */
 void server_keep_pages(uint32_t workers, uint64_t max_packet, uint64_t memory)
 {
     uint64_t count = workers, kept = least_of(count * KEPT_MAX, count * KEPT_PACKETS * max_packet);
@@ -59,8 +59,7 @@ void server_configure_worker(struct worker *worker, const struct config *config)
     struct link_limits limits = limits_of(config);
     limits.packet_max = worker->home.limits.packet_max;
     limits.recv_depth = worker->home.limits.recv_depth;
-    /* Its share is that of the workers there are: how many the configuration wants now, takes a
-     * restart. */
+    /* The share follows the actual number of workers; a changed number takes effect at a restart. */
     worker_set_limits(worker, &limits, config->memory / worker->count);
     server_keep_pages(worker->count, limits.packet_max, config->memory);
 }
@@ -82,7 +81,7 @@ static void drain_workers(struct server *server)
     for (uint32_t i = 0; i < server->worker_count; i++) worker_drain(&server->workers[i]);
 }
 
-/* From when all ports are open until the first is about to be closed. */
+/* Workers are open from when all ports are open until the first one is about to be closed. */
 static void set_workers_open(struct server *server, bool open)
 {
     pthread_mutex_lock(&server->mutex);
@@ -99,7 +98,7 @@ static void end_workers(struct server *server)
     server->worker_count = 0;
 }
 
-/* The first one's, though another may have failed before it did. */
+/* Takes the error of the failed worker with the lowest index, not necessarily the first to fail. */
 static void take_error(struct server *server, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -171,8 +170,8 @@ static uint32_t load_of(struct worker *worker)
     return atomic_load_explicit(&worker->home.load, memory_order_relaxed);
 }
 
-/* The worker with the fewest connections that takes new ones, or NULL; of several, the one whose
- * turn it is, so that short connections do not all go to the first. */
+/* The worker with the fewest connections among those that accept new ones, or NULL. Ties are broken
+ * round-robin, so that short connections do not all go to the first worker. */
 static struct worker *choose_worker(struct server *server)
 {
     struct worker *fewest = NULL;
@@ -210,7 +209,8 @@ static void refuse(struct server *server, const struct address *peer, bool full)
         server->tell_ns = log_limit_tell(&server->refusals, now_ns);
 }
 
-/* It is counted before its worker can serve it: who has been answered is found in the figures. */
+/* Counts the connection before its worker can serve it, so that a peer that has got a reply is always
+ * included in the statistics. */
 static bool hand_over(struct server *server, struct worker *worker,
                       const struct link_origin *origin)
 {
@@ -248,7 +248,7 @@ static void admit(struct server *server, uint32_t index, const struct port_event
     struct address peer;
     if (operations->peer_address(accepted, &peer))
         server_admit(server, index, accepted->handle, &peer);
-    else /* it has gone already */
+    else /* the peer has gone already */
         operations->close_handle(accepted->handle);
 }
 

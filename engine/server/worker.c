@@ -5,11 +5,11 @@
 #include "server/worker_mail.h"
 
 enum { EVENTS_PER_TURN = 256, MANY_SENDS = 64, SENT_PER_TURN = 1024 };
-enum { TIMER_WEIGHT = LINK_LOOK_EVERY }; /* the clock is looked at after each */
-/* Most are sent before the next one is taken. */
+enum { TIMER_WEIGHT = LINK_LOOK_EVERY }; /* makes the clock be read after each timer */
+/* A few are enough: most are sent before the next one is taken. */
 enum { LARGE_BLOCKS = 4, LARGE_BLOCK_SIZE = 128 << 10 };
 
-/* Before anything is judged, what has been sent is known, and orders are carried out. */
+/* The first pass over the events: sends are accounted and orders executed before anything else is decided. */
 static void take(struct worker *worker, const struct port_event *event)
 {
     if (event->kind == PORT_SENT)
@@ -27,7 +27,7 @@ static void handle(const struct port_event *event)
     else if (event->kind == PORT_ENDED)
         stream_peer_ended(stream_of(event->socket), event);
     else
-        check(event->kind == PORT_POSTED); /* taken; a worker's port accepts nothing */
+        check(event->kind == PORT_POSTED); /* see take; a worker's port does not accept */
 }
 
 static void publish(struct worker *worker, int events)
@@ -51,8 +51,8 @@ static void trim(struct worker *worker)
     trim_owed();
 }
 
-/* Small pieces go back to the system while nothing else happens, too: another worker may have freed them. In
- * tests, whose port is made elsewhere, time is theirs, and may pass in great steps. */
+/* Small pieces are returned to the system even while the worker is idle, because another worker may have freed them.
+ * Not with a port that the caller opened, as tests do: their virtual time may advance in large steps. */
 static uint64_t trim_next_ns(const struct worker *worker)
 {
     const struct link_home *home = &worker->home;
@@ -72,20 +72,20 @@ uint64_t worker_next_ns(const struct worker *worker)
     return least_of(next_ns, trim_next_ns(worker));
 }
 
-/* Sends what is queued, and ends what has come to its end. Returns how many sends are over. Their number
- * has a bound: a script that sends at each completion must not keep others from being heard. */
+/* Sends what is queued, and settles the streams that are closing. Returns how many sends have completed. Their number
+ * is bounded: a script that sends at each completion must not keep the worker from receiving. */
 static int finish(struct link_home *home)
 {
     int sent = 0;
-    do { /* telling a script that a connection has ended may make it send, or end others */
+    do { /* on_disconnect may send on other connections, or close them */
         sent += stream_flush_touched(&home->streams, SENT_PER_TURN - sent);
         stream_settle_closing(&home->streams);
     } while (!list_empty(&home->streams.touched) || !list_empty(&home->streams.closing));
     return sent;
 }
 
-/* What the worker itself took too long, or came back too late after a wait, is time in which nobody could
- * be heard: it counts against nobody (link_home_now). */
+/* While the worker is busy for too long, or wakes too late from a wait, it cannot receive. Such gaps are left out of
+ * link_home_now, so they count against no connection. */
 static void note_gap(struct link_home *home, uint64_t before_ns, uint64_t deadline_ns)
 {
     const struct port *port = home->streams.port;
@@ -94,7 +94,7 @@ static void note_gap(struct link_home *home, uint64_t before_ns, uint64_t deadli
     uint64_t own_ns = port->asked_ns - before_ns;
     if (port->now_ns > due_ns) own_ns += port->now_ns - due_ns;
     if (own_ns <= LINK_GAP_MS * WHEEL_TICK_NS) return;
-    /* Not all of it, or a worker that is always busy would never judge a connection. */
+    /* Not the whole gap, or the clock of a worker that is always busy would stand still. */
     home->streams.gap_ns += own_ns - LINK_TURN_LONG_MS * WHEEL_TICK_NS;
     if (home->unheard_ns == 0) home->unheard_ns = port->asked_ns;
 }
@@ -105,7 +105,7 @@ static int hear(struct worker *worker, struct port_event *events, uint64_t deadl
     uint64_t before_ns = port_now(home->streams.port);
     int count = port_harvest(home->streams.port, events, EVENTS_PER_TURN, deadline_ns);
     if (!worker->draining)
-        note_gap(home, before_ns, deadline_ns); /* the end has a time of its own */
+        note_gap(home, before_ns, deadline_ns); /* draining runs on real time, gaps included */
     for (int i = 0; i < count; i++) take(worker, &events[i]);
     if (worker->drain_mail_ns != 0) worker_end_mail(worker);
     if (worker->unread != NULL) worker_read_mail(worker);
@@ -113,8 +113,8 @@ static int hear(struct worker *worker, struct port_event *events, uint64_t deadl
     return count;
 }
 
-/* What a timer may judge is that nothing has come. So before any fires, what has come by its time is heard,
- * of however many; and after one that took long, the rest waits until that has been done again. */
+/* A timer may conclude that a connection is silent. So before timers fire, all input that came by their time is read,
+ * of all connections. After a timer that took long, the rest wait until this has been done again. */
 static int fire_timers(struct worker *worker, struct port_event *events)
 {
     struct link_home *home = &worker->home;
@@ -123,7 +123,7 @@ static int fire_timers(struct worker *worker, struct port_event *events)
     if (until_ns < home->unheard_ns) return count;
     home->unheard_ns = 0;
     wheel_collect(&home->wheel, until_ns);
-    do /* a timer of a connection that has ended does not fire, though it is due */
+    do /* so that a timer of a connection that has ended does not fire */
         stream_settle_closing(&home->streams);
     while (wheel_fire(&home->wheel) && !link_home_turn_is_long(home, TIMER_WEIGHT));
     return count;
@@ -136,7 +136,7 @@ void worker_turn(struct worker *worker)
     home->since_look = 0;
     home->shook = false;
     int count = hear(worker, events, worker_next_ns(worker));
-    /* A broadcast makes many sends: what has come while it was queued goes out with it. */
+    /* A broadcast makes many sends; replies to input that came meanwhile can go out with it. */
     if (home->streams.touches >= MANY_SENDS) count += hear(worker, events, 0);
     if (wheel_next_ns(&home->wheel) <= port_now(home->streams.port))
         count += fire_timers(worker, events);
@@ -146,12 +146,12 @@ void worker_turn(struct worker *worker)
     if (port_now(home->streams.port) >= worker->trim_ns) trim(worker);
 }
 
-/* What was set aside beside the blocks: one holder a line. */
+/* Memory set aside besides the blocks: one holder a line. */
 static uint64_t fixed_bytes(const struct link_home *home, const struct port_options *landing,
                             uint64_t links, uint64_t link_size)
 {
     uint64_t bytes = 0;
-    bytes += links * link_size; /* places for connections */
+    bytes += links * link_size; /* connections */
     bytes += (uint64_t)home->streams.large.total *
              home->streams.large.stride;         /* to send large packets from */
     bytes += (uint64_t)landing->landing_blocks * /* to receive into */
@@ -159,7 +159,7 @@ static uint64_t fixed_bytes(const struct link_home *home, const struct port_opti
     return bytes;
 }
 
-/* With its places to re-order in, and a multiple of 32 bytes. */
+/* Includes the slots for reordering; a multiple of 32 bytes, as the table requires. */
 static size_t link_size_of(uint32_t window)
 {
     size_t places = window > 1 ? window : 0;
@@ -172,7 +172,7 @@ static bool open_home(struct worker *worker)
     struct link_home *home = &worker->home;
     const struct worker_setup *setup = &worker->setup;
     struct port_options options = port_worker_options(setup->limits.recv_depth);
-    if (setup->port != NULL) options.landing_blocks = 0; /* the maker of the port knows */
+    if (setup->port != NULL) options.landing_blocks = 0; /* the port has its own options */
     *home = (struct link_home){
         .script = setup->script,
         .limits = setup->limits,
@@ -320,7 +320,7 @@ void worker_start_done(struct worker *worker, const struct error *error)
 bool worker_goes_on(const struct worker *worker)
 {
     switch (worker->phase) {
-    case WORKER_OPENED: return !worker->draining; /* its start waits */
+    case WORKER_OPENED: return !worker->draining; /* its script is still starting */
     case WORKER_STARTED: return !worker->draining || worker->home.table.live_count > 0;
     default: return false;
     }
@@ -426,7 +426,7 @@ void worker_set_limits(struct worker *worker, const struct link_limits *limits, 
     struct link_home *home = &worker->home;
     const struct link_limits before = home->limits;
     home->limits = *limits;
-    if (worker->draining) home->limits.drain_ns = before.drain_ns; /* what is left of it */
+    if (worker->draining) home->limits.drain_ns = before.drain_ns; /* the time that is left */
     home->streams.budget.limit = memory;
     for (struct list *node = home->table.live.next; node != &home->table.live; node = node->next) {
         struct link *link = container_of(node, struct link, entry.node);

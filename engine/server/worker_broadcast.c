@@ -1,4 +1,4 @@
-/* One packet to many connections of all workers: to all of them, or to a group. */
+/* Sends one packet to connections of all workers: to all of them, or to a group. */
 #include "server/worker_fanout.h"
 #include "server/worker_mail.h"
 
@@ -7,12 +7,12 @@ static uint32_t read_broadcast(struct worker *worker, struct letter *letter)
     size_t count;
     worker_broadcast_here(worker, letter->group, letter_bytes(letter), letter->id, &count);
     worker_drop_letter(worker, letter);
-    return 1 + (uint32_t)count; /* the connections that it was queued on */
+    return 1 + (uint32_t)count; /* count: the connections that it was queued on */
 }
 
 static const struct letter_kind broadcasted = {.read = read_broadcast, .drop = worker_drop_letter};
 
-/* May that worker have connections that it is for? */
+/* Whether that other worker may have connections that should get the packet. */
 static bool concerns(const struct worker *worker, const struct group *group, uint32_t other)
 {
     if (other == worker->index) return false;

@@ -1,9 +1,9 @@
-/* How a worker comes to its end: draining, and being aborted. */
+/* Ends a worker's connections: draining and aborting. */
 #include "base/least.h"
 #include "server/worker_mail.h"
 
-/* For how long mail is read before draining begins, which has the rest of drain_ns: what others have sent to
- * connections here goes out, and a flood of messages does not keep what is queued from being sent. */
+/* How long mail is read, at most, before draining begins: 1/LAST_MAIL_SHARE of drain_ns, and no more than LAST_MAIL_NS.
+ * So packets from other workers are still sent, and a flood of messages leaves time to send what is queued. */
 #define LAST_MAIL_NS UINT64_C(1000000000)
 enum { LAST_MAIL_SHARE = 4 };
 
@@ -13,7 +13,7 @@ static void end_all(struct worker *worker, void (*end)(struct link *, enum link_
     worker->draining = true;
     worker->drain_mail_ns = 0;
     for (struct list *node = head->next, *next; node != head; node = next) {
-        next = node->next; /* ending frees nothing before the end of the turn */
+        next = node->next; /* links are freed only at the end of the turn */
         end(container_of(node, struct link, entry.node), LINK_SHUTDOWN);
     }
 }
@@ -28,11 +28,11 @@ static uint32_t ask_to_drain(struct worker *worker, struct letter *letter)
 
 static void end_in_time(struct link *link, enum link_reason reason)
 {
-    link_hasten(link); /* it may have been closed before */
+    link_hasten(link); /* it may be flushing already, with a later deadline */
     link_end(link, reason);
 }
 
-/* The time is counted from when the end was asked for, be the worker as late as it may. */
+/* The drain time counts from the request, however late the worker begins. */
 static void begin_draining(struct worker *worker)
 {
     struct link_limits *limits = &worker->home.limits;
@@ -43,7 +43,7 @@ static void begin_draining(struct worker *worker)
     end_all(worker, end_in_time);
 }
 
-/* All that was posted before draining was asked for has been read. */
+/* The last letter: all mail posted before the request has been read. */
 static uint32_t read_last(struct worker *worker, struct letter *letter)
 {
     (void)letter;
@@ -54,7 +54,7 @@ static uint32_t read_last(struct worker *worker, struct letter *letter)
 static uint32_t abort_all(struct worker *worker, struct letter *letter)
 {
     (void)letter;
-    worker->home.limits.drain_ns = 0; /* connections may be in the mail */
+    worker->home.limits.drain_ns = 0; /* for connections still in the mail */
     end_all(worker, link_fail);
     return 0;
 }

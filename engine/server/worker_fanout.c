@@ -1,14 +1,14 @@
 #include "server/worker_fanout.h"
 
-/* One packet on its way to many of this worker's connections. */
+/* One packet being sent to many of this worker's connections. */
 enum { ENCODINGS = 8 };
 struct fanout {
     struct span packet;
-    uint64_t except; /* the id of who does not get it; 0: nobody */
-    size_t count;    /* on how many it was queued */
+    uint64_t except; /* id of the connection that does not get the packet; 0: none */
+    size_t count;    /* connections that it was queued on */
     enum send_result worst;
     const struct frame *frame[ENCODINGS];
-    struct chunk *chunk[ENCODINGS]; /* framed so */
+    struct chunk *chunk[ENCODINGS]; /* the packet with that framing */
     int encodings;
 };
 
@@ -36,7 +36,7 @@ static enum send_result send_encoded(struct fanout *fanout, struct link *link)
 {
     int i = 0;
     while (i < fanout->encodings && fanout->frame[i] != link->frame) i++;
-    if (i == ENCODINGS) return link_send(link, fanout->packet); /* more than one fan-out keeps */
+    if (i == ENCODINGS) return link_send(link, fanout->packet); /* no slot left */
     if (i == fanout->encodings) {
         enum send_result result =
             encode(link->home, link->frame, fanout->packet, &fanout->chunk[i]);

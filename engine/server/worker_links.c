@@ -1,7 +1,7 @@
-/* A worker's connections: found, and adopted from the control thread. */
+/* Finds a worker's connections, and adopts new ones from the control thread. */
 #include "server/worker_mail.h"
 
-/* Of another worker's the table knows nothing. */
+/* NULL for ids of other workers: the table does not know them. */
 struct link *worker_find_any(const struct worker *worker, uint64_t id)
 {
     struct table_entry *entry = table_find(&worker->home.table, id);

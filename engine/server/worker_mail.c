@@ -37,7 +37,7 @@ void worker_drop_letter(struct worker *worker, struct letter *letter)
     if (budget != NULL) budget_give(budget, sizeof *letter);
 }
 
-/* One that leaves meanwhile drops it at the end of all workers. */
+/* If the worker leaves at the same time, the letter is dropped when all workers have ended. */
 void worker_post_letter(struct worker *to, struct letter *letter)
 {
     if (worker_has_left(to))
@@ -68,7 +68,7 @@ static struct mail *take_unread(struct worker *worker)
     return mail;
 }
 
-/* At least one, so that all is read in the end. */
+/* Reads at least one letter a turn, so that all mail is read eventually. */
 void worker_read_mail(struct worker *worker)
 {
     struct mail *mail;

@@ -1,4 +1,4 @@
-/* Packets for connections of other workers, closing those, and messages from script to script. */
+/* Sends packets to connections of other workers, closes such connections, and posts messages to scripts. */
 #include "server/worker_mail.h"
 
 static void send_to(struct link *link, struct span packet)
@@ -9,8 +9,8 @@ static void send_to(struct link *link, struct span packet)
                  packet.size, send_result_text(result));
 }
 
-/* A packet that another worker sent to a connection of ours. If it has gone since, it is as for what is on its
- * way to a peer. */
+/* A packet that another worker sent to one of our connections. If the connection has closed meanwhile, the packet is
+ * lost, like any packet in transit. */
 static uint32_t deliver(struct worker *worker, struct letter *letter)
 {
     struct link *link = worker_find(worker, letter->id);
@@ -33,7 +33,7 @@ static uint32_t hand_over(struct worker *worker, struct letter *letter)
 static const struct letter_kind message = {
     .read = hand_over, .drop = worker_drop_letter, .is_message = true};
 
-/* For a connection of another worker, which exists. */
+/* For a connection of another worker. That worker exists. */
 static enum send_result post_packet(struct worker *worker, uint32_t owner,
                                     const struct letter_kind *kind, uint64_t id, struct span packet)
 {
@@ -86,7 +86,7 @@ enum send_result worker_close_link(struct worker *worker, uint64_t id, struct sp
     return post_packet(worker, owner, &closed, id, span_first(word, LINK_WORD_MAX));
 }
 
-/* So many letters with the same message, one after the other; NULL: there is no memory for all. */
+/* Makes a list of `count` letters with the same message; NULL: no memory for all of them. */
 static struct mail *make_messages(struct worker *from, struct chunk *bytes, uint32_t count)
 {
     struct mail *first = NULL;

@@ -11,10 +11,10 @@ struct worker_part {
 
 struct worker_task {
     struct server_task what;
-    _Atomic uint32_t holders; /* who waits, and each part that is open */
-    pthread_mutex_t mutex;    /* guards what follows */
+    _Atomic uint32_t holders; /* the waiting thread, and each open part */
+    pthread_mutex_t mutex;    /* guards the fields below */
     pthread_cond_t changed;
-    uint32_t count, open, ran; /* parts: all, neither run nor skipped yet, run */
+    uint32_t count, open, ran; /* parts: all, not yet run or skipped, run */
     struct worker_part parts[];
 };
 

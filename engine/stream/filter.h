@@ -1,70 +1,70 @@
-/* filter.h - a stage between the wire and what a stream's owner reads and writes: encryption, a header that comes
- * before everything else. Bytes in, bytes out: no socket, no clock.
+/* filter.h - a stage between the wire and the bytes that a stream's owner reads and writes, such as encryption, or a
+ * header that precedes everything else. Bytes in, bytes out: no socket, no clock.
  *
  *     wire --take--> plain         plain --give--> wire
  *
- * The stream pulls. It offers bytes and room for the result, learns how many of each were used, and keeps the rest:
- * where there is no room, nothing has been taken, and nothing is lost. A stream without a filter has a NULL. */
+ * The stream drives the filter: it offers bytes and room for the result, and learns how many of each were used. Bytes
+ * that were not used stay with the stream, so nothing is lost when there is no room. Without a filter it has NULL. */
 #ifndef MOONPORT_FILTER_H
 #define MOONPORT_FILTER_H
 
 #include "stream/outbox.h"
 
 enum filter_state {
-    FILTER_OPENING, /* shakes hands: plain bytes pass neither way */
+    FILTER_OPENING, /* handshake: no plain bytes pass, either way */
     FILTER_OPEN,
-    FILTER_ENDED,  /* the peer has said that no more comes; plain bytes may be left inside */
-    FILTER_BROKEN, /* the peer has broken the rules, `why`: nothing more is taken from it */
-    FILTER_GONE, /* it has removed itself, and has said nothing: what comes from here on is plain */
+    FILTER_ENDED,  /* the peer has announced its end; plain bytes may be left inside */
+    FILTER_BROKEN, /* the peer has violated the protocol, see `why`: nothing more is taken */
+    FILTER_GONE, /* the filter is to be removed, and has sent nothing: all later bytes are plain */
 };
 
 struct filter;
 
 struct filter_step {
-    size_t used, made; /* bytes: of those offered; in the room */
+    size_t used, made; /* bytes: used of those offered; written to the room */
 };
 
 struct filter_kind {
-    /* Wire bytes into plain ones, in order. It uses or makes one at least, if it is offered bytes or has_plain, and
-     * room. While it is opening it makes none, gets no room, and uses all that is its own. What it holds inside has
-     * a bound. */
+    /* Turns wire bytes into plain bytes, in order. Given room, and either bytes or has_plain, it must use or make at
+     * least one byte. While opening it gets no room, makes no bytes, and uses all bytes that belong to the handshake.
+     * The number of bytes held inside is bounded. */
     struct filter_step (*take)(struct filter *filter, struct span wire, uint8_t *room, size_t size);
 
-    /* Plain bytes into wire bytes. It uses or makes one at least, if it is offered bytes or has_wire. With has_wire
-     * used up, nothing that it was given is left inside. 1 <= size. */
+    /* Turns plain bytes into wire bytes. Given bytes or has_wire, it must use or make at least one byte. When has_wire
+     * is false, none of the given bytes are left inside. 1 <= size. */
     struct filter_step (*give)(struct filter *filter, struct span plain, uint8_t *room,
                                size_t size);
 
-    /* No more will be given. It may have something to say at the end: has_wire. Once at most. */
+    /* No more will be given. The filter may set has_wire to send a last message. Called at most once. */
     void (*end)(struct filter *filter);
 
     void (*close)(struct filter *filter, struct budget *budget);
 };
 
-/* Begins that of each connection in turn. Threads: any. */
+/* Opens a filter for each new connection. Threads: any. */
 struct filter_source {
-    /* NULL: there is no memory. All of it that this takes is the budget's. */
+    /* Takes all its memory from the budget. NULL: there is none. */
     struct filter *(*open)(const struct filter_source *source, struct budget *budget);
 };
 
 struct filter {
     const struct filter_kind *kind;
 
-    /* What the filter says of itself. */
+    /* Set by the filter. */
     uint8_t state;   /* enum filter_state */
-    bool has_plain;  /* take makes plain bytes of what is inside */
-    bool has_wire;   /* give makes wire bytes of what is inside */
-    size_t held;     /* bytes inside that wait for others, to be of use */
+    bool has_plain;  /* take can make plain bytes without more input */
+    bool has_wire;   /* give can make wire bytes without more input */
+    size_t held;     /* bytes inside that cannot be used before more arrive */
     const char *why; /* FILTER_BROKEN: what is wrong, for the log */
 
-    /* What the stream keeps of it. */
+    /* Set by the stream. */
     bool ended;           /* `end` was called */
-    struct list wire;     /* blocks that have come, as the inbox's `parked` without a filter */
+    struct list wire;     /* received blocks; without a filter, these are in the inbox's `parked` */
     struct outbox sealed; /* wire bytes to be sent */
-    size_t sealed_plain;  /* bytes that they were; the queue still counts them */
+    size_t sealed_plain;  /* plain bytes that `sealed` was made of; the queue still counts them */
 };
 
-/* Nothing more comes out of it for the owner. */
+/* Whether the owner will get no more bytes from it. */
 static inline bool filter_is_over(const struct filter *filter)
 {
     return filter->state == FILTER_BROKEN || (filter->state == FILTER_ENDED && !filter->has_plain);

@@ -2,7 +2,8 @@
 
 #include "base/piece.h"
 
-/* Sizes that a block could have; larger ones double, and would leave holes that nothing fits into. */
+/* Sizes from here on are taken as whole pages. They double as they grow, and would leave holes in the heap that nothing
+ * else fits into. */
 enum { PAGED_FROM = 2048 };
 
 static void move_to_front(struct gather *gather)
@@ -14,7 +15,7 @@ static void move_to_front(struct gather *gather)
     gather->end = held;
 }
 
-/* The bytes held are in the block still, or there are none. */
+/* Moves from the block, or from nothing, to memory of the budget. */
 static bool leave_block(struct gather *gather, struct budget *budget, size_t capacity,
                         size_t wanted)
 {
@@ -46,7 +47,7 @@ static bool grow_to(struct gather *gather, struct budget *budget, size_t capacit
                      : leave_block(gather, budget, capacity, wanted);
 }
 
-/* Doubling makes the copying cheap; when the budget is nearly used up, what is needed will do. */
+/* Doubles the capacity, to copy seldom; takes only what is needed when the budget is nearly used up. */
 static bool grow(struct gather *gather, struct budget *budget, size_t needed, size_t wanted)
 {
     if (budget == NULL) return false;
@@ -65,7 +66,7 @@ static bool begin_in_block(struct gather *gather, struct block_pool *pool, size_
     return true;
 }
 
-/* Room for `size` more bytes. */
+/* Makes room for `size` more bytes. */
 static bool make_room(struct gather *gather, struct block_pool *pool, size_t size, size_t wanted)
 {
     if (gather_empty(gather)) gather->begin = gather->end = 0;

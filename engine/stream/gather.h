@@ -1,6 +1,6 @@
 /* gather.h - received bytes that could not be used in the turn they arrived: the beginning of a
- * packet, or the input of a connection that is paused. One contiguous run, in a block of the pool
- * while it fits, then in memory of the budget that grows with what has arrived. */
+ * packet, or the input of a paused connection. They are contiguous: in a block of the pool while they
+ * fit, then in memory of the budget, which grows with the bytes that have arrived. */
 #ifndef MOONPORT_GATHER_H
 #define MOONPORT_GATHER_H
 
@@ -24,14 +24,14 @@ static inline struct span gather_bytes(const struct gather *gather)
     return span_of(gather->data + gather->begin, gather->end - gather->begin);
 }
 
-/* Adds bytes behind; false, and nothing is changed, when neither pool nor budget has room. Bytes
- * that were handed out before may have moved. `wanted`: how many it will hold until some of them are
- * used, 0 if nobody knows; no more room than that is taken ahead. */
+/* Appends bytes; false, and nothing is changed, when neither pool nor budget has room. May move the
+ * bytes that are already in it. `wanted`: the size to be reached before bytes are used, 0 if not known;
+ * no more room than that is reserved. */
 bool gather_append(struct gather *gather, struct block_pool *pool, struct span bytes,
                    size_t wanted);
 
-/* Room behind the bytes, *size of it, 1 at least; what is filled in counts after gather_filled. NULL, and nothing is
- * changed: as above. */
+/* Returns room after the last byte, and its *size (>= 1); gather_filled then adds the bytes written there. NULL, and
+ * nothing is changed: as above. */
 uint8_t *gather_room(struct gather *gather, struct block_pool *pool, size_t wanted, size_t *size);
 
 static inline void gather_filled(struct gather *gather, size_t size)
@@ -39,7 +39,7 @@ static inline void gather_filled(struct gather *gather, size_t size)
     gather->end += size;
 }
 
-/* Takes bytes off the front; the memory stays. */
+/* Removes bytes from the front; keeps the memory. */
 static inline void gather_consume(struct gather *gather, size_t size)
 {
     gather->begin += size;

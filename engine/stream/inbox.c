@@ -1,12 +1,12 @@
 #include "stream/inbox.h"
 
-/* Landing blocks are the port's, and of no pool of ours. */
+/* Landing blocks belong to the port; spilled ones come from our pool. */
 static bool is_spilled(const struct stream_home *home, const struct block *block)
 {
     return block->pool == &home->blocks;
 }
 
-/* It is in no list any more. */
+/* The block must be in no list. */
 static void give_back(struct stream_home *home, struct block *block)
 {
     if (is_spilled(home, block)) {
@@ -68,7 +68,7 @@ static struct filter_step take(struct inbox *inbox, struct stream_home *home, ui
 static bool absorb_plain(struct inbox *inbox, struct stream_home *home, size_t wanted)
 {
     size_t size;
-    if (filter_is_over(inbox->filter)) { /* what comes behind its end is nothing */
+    if (filter_is_over(inbox->filter)) { /* bytes after the filter's end are ignored */
         give_all(&inbox->filter->wire, home);
         return true;
     }
@@ -102,7 +102,7 @@ bool inbox_absorb(struct inbox *inbox, struct stream_home *home, size_t size, si
     return true;
 }
 
-/* Copies a landing block into blocks of the pool. False if half of them would not be free any more. */
+/* Copies a landing block into blocks of the pool. False if fewer than half of them would then be free. */
 static bool spill_one(struct block_pool *pool, struct block *landed, struct list *target)
 {
     struct span left = block_bytes(landed);
@@ -119,8 +119,8 @@ static bool spill_one(struct block_pool *pool, struct block *landed, struct list
     return true;
 }
 
-/* What has to wait for memory waits in blocks while there are enough: landing blocks are few, and
- * one stream that is being stopped may have filled them all. */
+/* Input that waits for memory moves to blocks of the pool while there are enough, because landing blocks
+ * are few, and a single stream may have filled them all. */
 void inbox_spill(struct inbox *inbox, struct stream_home *home)
 {
     struct list waiting, *blocks = inbox_blocks(inbox), *node;

@@ -1,14 +1,14 @@
-/* inbox.h - what a stream has received and nobody has used yet, in its order:
+/* inbox.h - the bytes that a stream has received and that have not been used yet, in order:
  *
  *     gather [.....packet packet pa]  then  parked [cket packet] [packet pac]
  *
- * It is used from the front: first what was gathered, then the blocks that are parked behind it. In the common case
- * nothing is gathered, one block is parked, all its packets are used where they lie, and it goes back to the port at
- * once. Landing blocks are few: what has to wait moves into the gather, and what finds no memory there is spilled to
- * blocks of the pool, which then stand among the parked.
+ * Bytes are used from the front: first the gather, then the parked blocks. In the common case the gather is empty, one
+ * block is parked, all its packets are used in place, and the block goes back to the port at once. Landing blocks are
+ * few, so bytes that must wait move into the gather. If there is no memory for that, they are copied (spilled) to
+ * blocks of the pool, which take the place of the landing blocks in `parked`.
  *
- * With a filter, blocks wait in its `wire` and nothing is parked: inbox_absorb takes plain bytes out of them, and all
- * that is used is gathered. */
+ * With a filter, blocks wait in its `wire` and nothing is parked: inbox_absorb turns them into plain bytes, and all
+ * bytes are used from the gather. */
 #ifndef MOONPORT_INBOX_H
 #define MOONPORT_INBOX_H
 
@@ -19,9 +19,9 @@
 struct inbox {
     struct gather gather;
     struct list
-        parked; /* landing blocks, or what was spilled of them; each holds a byte at least */
-    uint64_t gathered_ns;  /* since when the gather, or the filter, holds what it holds */
-    struct filter *filter; /* or NULL; also of what is sent */
+        parked; /* landing blocks, or blocks spilled from them; each holds at least a byte */
+    uint64_t gathered_ns;  /* since when the gather, or the filter, has held its first byte */
+    struct filter *filter; /* or NULL; also filters the output */
 };
 
 static inline void inbox_init(struct inbox *inbox)
@@ -30,20 +30,20 @@ static inline void inbox_init(struct inbox *inbox)
     list_init(&inbox->parked);
 }
 
-/* Where blocks wait. */
+/* The list in which received blocks wait. */
 static inline struct list *inbox_blocks(struct inbox *inbox)
 {
     return inbox->filter == NULL ? &inbox->parked : &inbox->filter->wire;
 }
 
-/* Adds a landing block behind, which must not be empty. */
+/* Appends a landing block, which must not be empty. */
 static inline void inbox_park(struct inbox *inbox, struct stream_home *home, struct block *block)
 {
     list_append(inbox_blocks(inbox), &block->node);
     home->parked_blocks++;
 }
 
-/* The bytes at the front that lie together. */
+/* The contiguous bytes at the front. */
 static inline struct span inbox_front(const struct inbox *inbox)
 {
     if (!gather_empty(&inbox->gather)) return gather_bytes(&inbox->gather);
@@ -51,7 +51,7 @@ static inline struct span inbox_front(const struct inbox *inbox)
     return (struct span){NULL, 0};
 }
 
-/* Can inbox_absorb bring more? With a filter it may turn out to be nothing. */
+/* Whether inbox_absorb can bring more bytes. With a filter it may turn out to bring none. */
 static inline bool inbox_has_more(const struct inbox *inbox)
 {
     const struct filter *filter = inbox->filter;
@@ -59,7 +59,7 @@ static inline bool inbox_has_more(const struct inbox *inbox)
                                            (filter->has_plain || !list_empty(&filter->wire)));
 }
 
-/* Is there, or may there be, more behind the front? */
+/* Whether there are, or with a filter may be, more bytes behind the front. */
 static inline bool inbox_goes_on(const struct inbox *inbox)
 {
     const struct list *parked = &inbox->parked;
@@ -67,7 +67,7 @@ static inline bool inbox_goes_on(const struct inbox *inbox)
     return inbox_has_more(inbox) && (!gather_empty(&inbox->gather) || in_front);
 }
 
-/* Uses up so many bytes of the front, which stay where they are until inbox_release_front. */
+/* Marks bytes at the front as used; they stay where they are until inbox_release_front. */
 static inline void inbox_use(struct inbox *inbox, const struct stream_home *home, size_t size)
 {
     if (!gather_empty(&inbox->gather)) {
@@ -78,7 +78,7 @@ static inline void inbox_use(struct inbox *inbox, const struct stream_home *home
     }
 }
 
-/* Gives the first parked block back, once all of it has been used. */
+/* Gives the first parked block back; inbox_release_front does so only if all of it has been used. */
 void inbox_unpark(struct inbox *inbox, struct stream_home *home);
 static inline void inbox_release_front(struct inbox *inbox, struct stream_home *home)
 {
@@ -87,23 +87,23 @@ static inline void inbox_release_front(struct inbox *inbox, struct stream_home *
     if (block->begin == block->end) inbox_unpark(inbox, home);
 }
 
-/* Moves up to `size` bytes of the first parked block into the gather, or what a filter makes of some bytes; `wanted`
- * as for gather_append. False, and nothing has changed: there is no memory. */
+/* Moves up to `size` bytes of the first parked block into the gather; with a filter, adds the plain bytes of its next
+ * step. `wanted`: as for gather_append. False, and nothing has changed: there is no memory. */
 bool inbox_absorb(struct inbox *inbox, struct stream_home *home, size_t size, size_t wanted);
 
 /* Moves landing blocks into blocks of the pool, while half of those are free. */
 void inbox_spill(struct inbox *inbox, struct stream_home *home);
 
-/* Lets the filter shake hands over what has come; it says how far that is. */
+/* Passes received bytes to the filter's handshake; the outcome is in filter->state. */
 void inbox_shake(struct inbox *inbox, struct stream_home *home);
 
-/* All bytes in it, but for those of a filter. */
+/* The number of bytes in the inbox, without those inside a filter. */
 size_t inbox_size(const struct inbox *inbox);
 
 /* Gives everything back. */
 void inbox_drop(struct inbox *inbox, struct stream_home *home);
 
-/* Is all of this so? A bug if not. */
+/* Asserts the invariants above. */
 void inbox_check(const struct inbox *inbox);
 
 #endif

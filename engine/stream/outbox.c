@@ -27,7 +27,7 @@ static void give_all(struct list *blocks)
     while ((node = list_take_first(blocks)) != NULL) block_give(block_of(node));
 }
 
-/* Takes so many blocks that `size` more bytes fit into them; all or none. */
+/* Takes enough blocks for `size` more bytes; all or none. */
 static bool take_for(struct list *blocks, struct block_pool *pool, size_t size)
 {
     while (size != 0) {
@@ -58,13 +58,13 @@ static size_t fill(struct block *block, struct span bytes)
     return size;
 }
 
-/* Some of it finds no room in the last block. */
+/* For bytes that do not all fit into the last block. */
 static bool append_bytes(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
                          int count, size_t total)
 {
     struct block *block = tail_of(outbox);
     size_t room = room_in(block, false);
-    /* All that it takes is taken before anything is added, so there is nothing to undo. */
+    /* All blocks are taken before any byte is added, so there is nothing to undo. */
     struct list blocks;
     list_init(&blocks);
     if (!take_for(&blocks, pool, total - room)) return false;
@@ -82,7 +82,7 @@ static bool append_bytes(struct outbox *outbox, struct block_pool *pool, const s
     return true;
 }
 
-/* The chunk's holder that it was made or held with is the outbox's from here on, if true. */
+/* True: the outbox takes over the caller's reference to the chunk. */
 static bool append_reference(struct outbox *outbox, struct block_pool *pool, struct chunk *chunk)
 {
     if (outbox->pending == 0) {
@@ -112,7 +112,7 @@ void outbox_init(struct outbox *outbox)
     outbox->lent = false;
 }
 
-/* The last block has room for all of it. */
+/* The block has room for all parts. */
 static inline void pack(struct block *block, const struct span *parts, int count, size_t total)
 {
     uint8_t *target = block->data + block->end;
@@ -127,8 +127,8 @@ static inline void pack(struct block *block, const struct span *parts, int count
     block->end += (uint32_t)total;
 }
 
-/* To have one part to send, not two: a small chunk that waits alone goes before the `total` bytes that
- * are about to be packed into an empty block. */
+/* Copies a small chunk that is queued alone into an empty block, before the `total` bytes that are about to
+ * be packed there: so there is one part to send instead of two. */
 static void copy_first(struct outbox *outbox, struct block *block, size_t total)
 {
     struct chunk *chunk = outbox->first;
@@ -141,7 +141,7 @@ static void copy_first(struct outbox *outbox, struct block *block, size_t total)
     chunk_drop(chunk);
 }
 
-/* A chunk of the parts' bytes; NULL without memory for it. */
+/* A new chunk with a copy of the parts; NULL: no memory. */
 static struct chunk *chunk_of(const struct block_pool *pool, const struct span *parts, int count,
                               size_t total)
 {
@@ -174,7 +174,7 @@ static bool pack_all(struct outbox *outbox, struct block *block, const struct sp
     return true;
 }
 
-/* It does not fit into one block: a large one spares it being cut into pieces. */
+/* For a packet that does not fit into one block: a large block keeps it in one piece. */
 static bool append_whole(struct outbox *outbox, struct block_pool *pool, const struct span *parts,
                          int count, size_t total)
 {
@@ -250,7 +250,7 @@ static size_t send_bytes(struct block *block, size_t size)
     return size;
 }
 
-/* The same for a chunk, which is dropped with its last byte: then chunk_sent is 0. */
+/* The same for a chunk. When its last byte is sent, drops the chunk, and sets chunk_sent to 0. */
 static size_t send_chunk(struct outbox *outbox, struct chunk *chunk, size_t size)
 {
     size_t left = chunk->size - outbox->chunk_sent;

@@ -1,7 +1,7 @@
 #include "stream/reorder.h"
 
-/* Early numbers are next + 1 .. next + window - 1, so no two of them share a place, and the place
- * of `next` holds nothing else. Differences are taken modulo 2^32, as the numbers are. */
+/* Early numbers are next + 1 .. next + window - 1, so no two of them share a slot, and the slot of
+ * `next` holds nothing else. Numbers and their differences are modulo 2^32. */
 static struct block **place_of(struct reorder *reorder, uint32_t sequence)
 {
     return &reorder->early[sequence & (reorder->window - 1u)];

@@ -1,6 +1,7 @@
 #include "stream/seal.h"
 
-/* One of the large ones, if one is free, for what is sent first: it is one piece, and mostly back at once. */
+/* Takes a large block if the queue is empty and one is free: its bytes are sent as one piece, and it is usually free
+ * again at once. */
 static struct block *take_block(const struct outbox *sealed, struct stream_home *home)
 {
     struct block_pool *large = sealed->pending > 0 ? NULL : home->blocks.large;
@@ -8,7 +9,7 @@ static struct block *take_block(const struct outbox *sealed, struct stream_home 
     return block != NULL ? block : block_take_or_grow(&home->blocks);
 }
 
-/* A block with room, which stands behind all others or is in no list yet; NULL: no memory. */
+/* A block with room: the last of the queue, or a new one that is in no list yet; NULL: no memory. */
 static struct block *block_with_room(struct outbox *sealed, struct stream_home *home)
 {
     if (!list_empty(&sealed->blocks)) {
@@ -27,7 +28,7 @@ static void keep(struct outbox *sealed, struct block *block, size_t made)
     if (is_new && made == 0) block_give(block);
 }
 
-/* Queued bytes that lie together, as far as they may pass. */
+/* The first contiguous bytes of the queue; none during the handshake. */
 static struct span next_plain(const struct filter *filter, struct outbox *queue)
 {
     struct span plain = {NULL, 0};

@@ -45,7 +45,7 @@ static void listen(struct stream *stream)
     struct port *port = stream->home->port;
     struct port_socket *socket = &stream->socket;
     bool is_up = stream_is_up(stream);
-    /* What is thrown away gets a peer unstuck that waits until it can write. */
+    /* Input is still read, and discarded: a peer blocked in a write may not read until it gets on. */
     bool discards = stream->state == STREAM_FLUSHING || stream->state == STREAM_LINGERING;
     bool wanted = ((is_up && stream->listens) || discards) && !stream->ended;
     if (wanted && !socket->receiving)
@@ -87,8 +87,8 @@ void stream_break(struct stream *stream)
     list_append(&stream->home->closing, &stream->closing);
 }
 
-/* True if it is closing: nothing is left to do with its events but to count them home, which this has
- * done. */
+/* True if the stream is closing: its events then only serve to notice, here, when nothing is in flight any
+ * more. */
 static bool counts_home(struct stream *stream)
 {
     if (stream->state != STREAM_CLOSING) return false;
@@ -121,7 +121,7 @@ void stream_close(struct stream *stream)
     move(stream, STREAM_FREE);
 }
 
-/* All that was queued has gone. */
+/* The whole queue has been sent. */
 static void half_close(struct stream *stream)
 {
     stream->owner->ended(stream);
@@ -136,7 +136,7 @@ static void half_close(struct stream *stream)
 
 /* ---- the way in ---- */
 
-/* The next block in the order of the stream. */
+/* Takes the next block in the order of the stream. */
 static void take_in(struct stream *stream, struct block *block)
 {
     struct stream_home *home = stream->home;
@@ -234,7 +234,7 @@ void stream_take_sent(struct stream *stream, const struct port_event *event)
     take_sent(stream, event->size);
 }
 
-/* Something of the filter's own is to be sent yet. */
+/* Whether the filter still has bytes to send. */
 static inline bool holds_sealed(const struct stream *stream)
 {
     const struct filter *filter = stream->inbox.filter;
@@ -291,8 +291,8 @@ int stream_flush_touched(struct stream_home *home, int sent_max)
     return sent;
 }
 
-/* The same at once for this one, which has a large block: the next one can have it then. Not for small
- * packets: a peer that sleeps would be woken for each, not for many at the end of the turn. */
+/* Flushes a stream with a large block at once, so that the next stream can have the block. Small packets wait for
+ * the end of the turn: otherwise a sleeping peer would be woken for each instead of once for many. */
 static void flush_large(struct stream *stream)
 {
     struct port_event event;
@@ -321,7 +321,7 @@ void stream_received(struct stream *stream, const struct port_event *event)
         return;
     }
     stream->owner->arrived(stream);
-    if (stream->ended && stream->state == STREAM_LINGERING) /* the peer has closed, too */
+    if (stream->ended && stream->state == STREAM_LINGERING) /* the peer has closed too */
         stream->owner->broke(stream, PORT_OK);
     if (outbox_begins_large(&stream->outbox, &stream->home->blocks)) flush_large(stream);
 }

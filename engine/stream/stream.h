@@ -1,17 +1,17 @@
-/* stream.h - the bytes of one connection, both ways, whichever side opened it.
+/* stream.h - the bytes of one connection in both directions, whichever side opened it.
  *
  *     free --> opening --> open --stream_end--> flushing --all is sent--> lingering --> closing --> free
  *               |            '---------------stream_break, at any time---------------------^
  *               '-- a filter shakes hands, if there is one: stream_shake
  *
- * opening    the owner has nothing to read yet, and may end it.
- * open       what is received comes into the inbox, in its order; what is put into the outbox is sent.
- * flushing   sends what is queued; what arrives is thrown away.
- * lingering  the peer was told that no more will come. A moment is left for its own end, lest bytes that nobody
- *            has read reset what was sent.
- * closing    everything in flight is cancelled; when all of it has come home the socket is closed.
+ * opening    a filter's handshake; the owner has nothing to read yet, but may end the stream.
+ * open       received bytes go to the inbox, in order; bytes put into the outbox are sent.
+ * flushing   the queue is being sent; input is discarded.
+ * lingering  our side is shut down. The peer gets some time to end its side: closing the socket while there is unread
+ *            input would reset the connection, and the peer could lose bytes that were sent to it.
+ * closing    everything in flight is canceled; the socket is closed when all of it has completed.
  *
- * It knows nothing of packets, handlers or limits: its owner is told by a table of callbacks. */
+ * A stream knows nothing of packets, handlers or limits; it informs its owner through a table of callbacks. */
 #ifndef MOONPORT_STREAM_H
 #define MOONPORT_STREAM_H
 
@@ -32,22 +32,22 @@ enum stream_state {
 struct stream;
 
 struct stream_owner {
-    /* More has come, into the inbox or for stream_shake, or the end of the peer's stream is known. */
+    /* More input is in the inbox, or ready for stream_shake, or the peer has ended its stream. */
     void (*arrived)(struct stream *stream);
 
-    /* Some of the queue has gone. */
+    /* Part of the queue has been sent. */
     void (*sent)(struct stream *stream);
 
-    /* The connection has failed, or both sides have ended it (PORT_OK): the owner calls stream_break. */
+    /* The connection has failed, or both sides have ended it (PORT_OK): the owner must call stream_break. */
     void (*broke)(struct stream *stream, enum port_error error);
 
-    /* Nothing will be sent any more: all has been, or it closes. Perhaps more than once. */
+    /* Nothing more will be sent: all has been, or the stream closes. May be called more than once. */
     void (*ended)(struct stream *stream);
 
-    /* It lingers now, for as long as the owner lets it. */
+    /* The stream lingers now, until the owner calls stream_break. */
     void (*lingers)(struct stream *stream);
 
-    /* Nothing is in flight any more: the owner calls stream_close. */
+    /* Nothing is in flight any more: the owner must call stream_close. */
     void (*settled)(struct stream *stream);
 };
 
@@ -56,21 +56,21 @@ struct stream {
     struct stream_home *home;
     const struct stream_owner *owner;
     uint8_t state;         /* enum stream_state */
-    bool ended;            /* the peer will send no more, and all that it has sent is here */
-    bool ending;           /* it will send no more */
-    bool reading;          /* the owner uses bytes of the inbox, which must stay */
-    bool listens, watches; /* as stream_listen was told */
+    bool ended;            /* the peer has ended its stream, and all its bytes have been received */
+    bool ending;           /* the peer has ended its stream; bytes may still be in the system */
+    bool reading;          /* the owner is using bytes of the inbox, which must stay */
+    bool listens, watches; /* as set by stream_listen */
     struct inbox inbox;
     struct outbox outbox;
     struct list touched, closing; /* nodes in the home's lists */
     uint64_t
-        received_ns; /* stream_now: when something last came, or it was last listened to again */
-    uint64_t offered_ns; /* when what is queued was last offered: at once when some has gone */
-    size_t unsent;       /* what the system held of that at the last look; 0: not looked at */
+        received_ns; /* stream_now: when input last came, or when receiving was last switched on */
+    uint64_t offered_ns; /* when queued bytes were last passed to the system */
+    size_t unsent;       /* bytes the system still held when last checked; 0: not checked */
     struct reorder reorder;
 };
 
-/* It is opening or open: what comes is kept. */
+/* Opening or open: input is kept. */
 static inline bool stream_is_up(const struct stream *stream)
 {
     return stream->state == STREAM_OPENING || stream->state == STREAM_OPEN;
@@ -82,51 +82,51 @@ static inline struct stream *stream_of(struct port_socket *socket)
     return container_of(socket, struct stream, socket);
 }
 
-/* Takes over a connected socket and a filter, or NULL. `early`: places to re-order in, stream_window of them, which last
- * as long as the stream. False: the system has no room for it, and both are still the caller's. */
+/* Takes over a connected socket and a filter (or NULL). `early`: stream_window slots for reordering, which must live as
+ * long as the stream. False: the port cannot take the socket; the caller still owns both. */
 bool stream_open(struct stream *stream, struct stream_home *home, const struct stream_owner *owner,
                  intptr_t handle, struct block **early, struct filter *filter);
 
-/* While it is opening: the filter goes on with what has come. It is open then, or not yet; or the filter is over,
- * and the owner is to end the stream. */
+/* For an opening stream: continues the handshake with the bytes received. The stream is then open, or still opening; or
+ * the filter is over, and the owner should end the stream. */
 void stream_shake(struct stream *stream);
 
-/* Is its filter over, and what it made of all that came used up to its last byte? Then so is the peer's stream. */
+/* Whether the filter will yield no more bytes: then the peer's stream has ended too. */
 static inline bool stream_filter_is_over(const struct stream *stream)
 {
     return stream->inbox.filter != NULL && filter_is_over(stream->inbox.filter);
 }
 
-/* What the peer did against the rules of its filter, for the log; NULL: nothing. */
+/* How the peer violated the filter's protocol, for the log; NULL: it did not. */
 static inline const char *stream_broken(const struct stream *stream)
 {
     const struct filter *filter = stream->inbox.filter;
     return filter != NULL && filter->state == FILTER_BROKEN ? filter->why : NULL;
 }
 
-/* So many receives may come out of order; 1: none, and no places are needed. */
+/* The window for reordering receives; 1: they complete in order, and no slots are needed. */
 static inline uint32_t stream_window(const struct port *port, uint32_t recv_depth)
 {
     return port->operations->in_order ? 1 : recv_depth;
 }
 
-/* While it is open: is it received from, or else is the peer's end watched for? It is done from now on. */
+/* Sets whether an opening or open stream receives, and whether it watches for the peer's end. */
 void stream_listen(struct stream *stream, bool listens, bool watches);
 
-/* Ends it when all has been sent; at once. */
+/* Closes the stream: stream_end after sending what is queued, stream_break at once. */
 void stream_end(struct stream *stream);
 void stream_break(struct stream *stream);
 
-/* Gives back what was received, unless the owner uses it just now: then the owner does that afterwards. */
+/* Discards the input, unless the owner is using it (`reading`): then the owner must do so afterwards. */
 void stream_drop_input(struct stream *stream);
 
-/* After `settled`. */
+/* To be called by the owner's `settled`. */
 void stream_close(struct stream *stream);
 
-/* Bytes of an ended stream that the system still has. SIZE_MAX: some are on their way from the port. */
+/* Bytes of an ending stream that the system still holds. SIZE_MAX: receives are in flight, so it is not known. */
 size_t stream_still_to_come(const struct stream *stream);
 
-/* It is flushed at the end of the turn. */
+/* Flushes the stream at the end of the turn. */
 static inline void stream_touch(struct stream *stream)
 {
     if (!list_empty(&stream->touched)) return;
@@ -134,7 +134,7 @@ static inline void stream_touch(struct stream *stream)
     stream->home->touches++;
 }
 
-/* inbox_absorb; what a filter answers by itself is sent. */
+/* Calls inbox_absorb; bytes that the filter has to send in response are sent. */
 static inline bool stream_absorb(struct stream *stream, size_t size, size_t wanted)
 {
     if (!inbox_absorb(&stream->inbox, stream->home, size, wanted)) return false;
@@ -143,12 +143,12 @@ static inline bool stream_absorb(struct stream *stream, size_t size, size_t want
     return true;
 }
 
-/* Sends what is queued, in the middle of a turn. False if the peer takes no more now, or has gone. It calls
- * only `broke`, for a script may be running: what is owed then follows at the end of the turn. */
+/* Sends from the queue in the middle of a turn. False if the peer takes no more now, or has gone. Of the owner's
+ * callbacks this calls only `broke`, because the script may be running; others follow at the end of the turn. */
 bool stream_send_now(struct stream *stream);
 
-/* Queues all parts, which have `size` bytes, or a whole chunk. What waits to be sent may keep the memory that
- * this takes. False: there is none. */
+/* Queues all parts, `size` bytes together, or a whole chunk. If there is no memory, tries to free some by sending from
+ * the queue. False: there is none. */
 static inline bool stream_put(struct stream *stream, const struct span *parts, int count,
                               size_t size)
 {
@@ -164,19 +164,19 @@ static inline bool stream_put_chunk(struct stream *stream, struct chunk *chunk)
     return true;
 }
 
-/* Events of its port. What was sent is taken from the queues of all before anything is done about any of
- * it, or about what else has come: owners send, and by then it must be known what waits to be sent. */
+/* Events of the port. stream_take_sent must be called for all sends of a harvest before any event of it is handled
+ * further: owners may send in their callbacks, and the queues must be up to date by then. */
 void stream_received(struct stream *stream, const struct port_event *event);
 void stream_take_sent(struct stream *stream, const struct port_event *event);
 void stream_sent(struct stream *stream, const struct port_event *event); /* after that */
 void stream_peer_ended(struct stream *stream, const struct port_event *event);
 
-/* The end of a turn: sends what the touched have queued. Most sends complete at once: up to sent_max of those
- * are acted on while the connection is still in the processor's cache, the others wait for the next harvest.
- * Returns how many. */
+/* At the end of a turn: sends what the touched streams have queued. Most sends complete at once: up to sent_max of
+ * these completions are handled while the connection is still in the processor's cache, the others in the next
+ * harvest. Returns how many were handled. */
 int stream_flush_touched(struct stream_home *home, int sent_max);
 
-/* ... and ends what is to end. */
+/* At the end of a turn: tells the owners of closing streams, and settles those with nothing in flight. */
 void stream_settle_closing(struct stream_home *home);
 
 #endif

@@ -1,5 +1,5 @@
-/* stream_home.h - what the streams of one worker share: its port, its memory, and who has something to do at the
- * end of the turn. */
+/* stream_home.h - shared by the streams of one worker: its port, its memory, and the lists of streams that have
+ * something to do at the end of the turn. */
 #ifndef MOONPORT_STREAM_HOME_H
 #define MOONPORT_STREAM_HOME_H
 
@@ -14,19 +14,19 @@ struct stream_counters {
 struct stream_home {
     struct port *port;
     uint32_t window;                 /* stream_window */
-    struct block_pool blocks, large; /* blocks.large is the other, once it is open */
+    struct block_pool blocks, large; /* blocks.large points to `large` once that is open */
     struct budget budget;
     struct list touched;    /* streams to flush at the end of the turn */
-    uint32_t touches;       /* so many were put there since the last flush */
-    uint32_t parked_blocks; /* of those that the port receives into, how many wait in streams */
-    struct list unsealed;   /* streams whose filter found no memory for what is to be sent */
-    struct list closing;    /* streams that are to end at the end of the turn */
-    uint64_t gap_ns;        /* time in which the worker could hear nobody, in all */
+    uint32_t touches;       /* streams added to `touched` since the last flush */
+    uint32_t parked_blocks; /* landing blocks of the port that wait in streams */
+    struct list unsealed;   /* streams whose filter had no memory to seal output */
+    struct list closing;    /* streams to be settled at the end of the turn */
+    uint64_t gap_ns;        /* total time in which the worker could not receive */
     struct stream_counters counters;
 };
 
-/* The clock by which connections are judged: the port's, without the time in which the worker could hear
- * nobody (a handler that ran for long, a process that was stopped). It only differs from the port's. */
+/* The clock for connection timeouts: the port's clock without the time in which the worker could not receive (a handler
+ * that ran for long, a process that was stopped). Only differences between its times have a meaning. */
 static inline uint64_t stream_now(const struct stream_home *home)
 {
     return port_now(home->port) - home->gap_ns;
