@@ -337,30 +337,30 @@ Test(job, leaves_nothing_nor_do_calls_and_channels)
     static const char script[] =
         "on_call = { f = function(...) return ... end }\n"
         "local channel = server.channel('c', 10)\n"
-        "local function work()\n"
-        "  for i = 1, 500 do\n"
+        "local function work(count)\n"
+        "  for i = 1, count do\n"
         "    assert(server.call(i % server.workers + 1, 'f', { i })[1] == i)\n"
         "    assert(channel:push({ i })) assert(channel:pop(0) or true)\n"
         "    assert(server.job('module', 'back', { i })[1] == i)\n"
         "  end\n"
         "end\n"
-        "function on_receive(conn)\n"
+        "function on_receive(conn, count)\n"
         "  local left, id = 8, conn.id\n"
         "  for _ = 1, 8 do\n"
         "    server.after(0, function()\n"
-        "      work()\n"
+        "      work(tonumber(count))\n"
         "      left = left - 1\n"
         "      if left == 0 then send(id, 'done') end\n"
         "    end)\n"
         "  end\n"
         "end\n";
     struct growth growth = {.count = 0};
-    struct server server =
-        server_begin(&(struct begin){.script = script, .module = all, .flags = {"--workers", "2"}});
+    struct server server = server_begin(&(struct begin){
+        .script = script, .module = all, .flags = {"--workers", "2", "--idle-timeout", "0"}});
     int client = client_connect(&server);
     for (int round = 0; round <= ROUNDS; round++) {
         char work[4000], line[40];
-        client_ask(client, "go", "done");
+        client_ask(client, patience() > 1 ? "20" : "500", "done");
         fault_note_memory(&server, &growth);
         snprintf(work, sizeof work, "%s-- %d\n", all, round);
         script_write(&server, "module.lua", work);
