@@ -181,7 +181,7 @@ Test(job, no_metamethod_keeps_one_that_is_interrupted)
         begin_with("local work = {}\n"
                    "function work.forever()\n"
                    "  getmetatable('').__tostring = function() while true do end end\n"
-                   "  while true do end\n"
+                   "  while true do " ROUND "end\n"
                    "end\n"
                    "return work\n",
                    WORDS("--workers", "1", "--jobs", "1", "--job-timeout", "0.1"));
