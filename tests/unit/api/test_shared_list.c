@@ -246,7 +246,9 @@ static void pop_one(struct crew *crew, struct buffer *buffer, int last[THREADS])
         copy_to(buffer, shared_pop, crew->shared, span_text("list"), 0, &value);
     if (result == SHARED_MISSING) return;
     if (result != SHARED_OK || value.string.size < 8) abort();
-    int from = value.string.data[0] - '0', round = atoi((const char *)value.string.data + 1);
+    char digits[16] = "";
+    memcpy(digits, value.string.data, 8); /* no NUL stands behind them */
+    int from = digits[0] - '0', round = atoi(digits + 1);
     if (round <= last[from]) abort(); /* in the order in which that thread pushed them */
     last[from] = round;
     crew->seen[from][round]++;

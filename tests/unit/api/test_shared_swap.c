@@ -174,7 +174,9 @@ static void *count_in_text(void *argument)
         struct shared_value old, new;
         enum shared_result result = copy_to(&buffer, shared_get, shared, span_text("n"), 0, &old);
         if (result != SHARED_OK) abort();
-        snprintf(next, sizeof next, "%0*d", PAD, atoi((const char *)old.string.data + PAD - 9) + 1);
+        char digits[10] = "";
+        memcpy(digits, old.string.data + PAD - 9, 9); /* no NUL stands behind them */
+        snprintf(next, sizeof next, "%0*d", PAD, atoi(digits) + 1);
         new = text(next);
         result = swap(shared, "n", &old, &new);
         if (result != SHARED_OK && result != SHARED_CHANGED) abort();
