@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CLIENTS = 100, SLEEP_US = 999999, MEGABYTES = 20 };
+enum { CLIENTS = 100, SLEEP_US = 999999, MEGABYTES = 12 };
 
 #define TELLS_THE_END \
     "function on_disconnect(conn, reason) server.log('info', 'ended ' .. reason) end\n"
@@ -219,7 +219,7 @@ static void all_comes(const char *script, const char *config, int seconds)
 
 #define SENDS \
     "function on_receive(conn)\n" \
-    "  for i = 1, 20 do conn:send(('x'):rep(1048576)) end\n" \
+    "  for i = 1, 12 do conn:send(('x'):rep(1048576)) end\n" \
     "  server.log('info', 'queued')\n"
 
 Test(stall, who_took_all_that_was_offered_is_not_slow)
