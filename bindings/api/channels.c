@@ -1,5 +1,6 @@
 #include "api/channels.h"
 
+#include "base/hash.h"
 #include "lua/value.h"
 #include "server/worker_mail.h"
 
@@ -63,12 +64,10 @@ void channel_item_drop(struct channel_item *item)
 
 /* ---- names; under the mutex ---- */
 
-/* FNV-1a, from where the system has put the table: a peer that chooses names does not know which ones collide. */
+/* From where the system has put the table: no peer knows that. */
 static uint64_t hash_of(const struct channels *channels, bool signals, struct span name)
 {
-    uint64_t hash = (uint64_t)(uintptr_t)channels * UINT64_C(0x9e3779b97f4a7c15) + signals;
-    for (size_t i = 0; i < name.size; i++) hash = (hash ^ name.data[i]) * UINT64_C(0x100000001b3);
-    return hash ^ hash >> 32;
+    return hash_bytes((uint64_t)(uintptr_t)channels + signals, name);
 }
 
 static struct channel **bucket_of(const struct channels *channels, uint64_t hash)

@@ -1,12 +1,12 @@
 /* channels.h - where runs of all workers meet by name: a channel is a queue of values, on which they wait for a value or
- * for room; a signal is for all who wait for it at that moment.
+ * for room; a signal is for all runs that wait for it at that moment.
  *
- * A name is in the table while it has values or somebody waits there, so whoever uses one holds nothing. One mutex
+ * A name is in the table while it has values or a run waits there, so a script's channel holds nothing. One mutex
  * guards all of it, and what is done under it does not grow with a queue. A value is on its worker's budget
  * from push to pop. Knows no Lua but for what wakes a run (run/request.h).
  *
- * A value goes to whoever has waited longest; if that run does not wait any more when the value comes, it is the first
- * again. A value that waits for room is put in by whoever makes some. */
+ * A value goes to the run that has waited longest; if that does not wait any more when the value comes, it is the
+ * first again. A value that waits for room comes in when another is popped. */
 #ifndef MOONPORT_CHANNELS_H
 #define MOONPORT_CHANNELS_H
 

@@ -66,11 +66,7 @@ static int server_call(lua_State *L)
     if (!read_target(L, &target)) return state_refuse_seconds(L, lua_gettop(L));
     struct value_list values = {.first = 2, .last = lua_gettop(L), .verb = "pass"};
     const char *code = value_encode(L, values, code_generation(runtime), &bytes);
-    if (code != NULL) {
-        state_refuse(L, code);
-        lua_pushvalue(L, -3); /* why */
-        return 3;
-    }
+    if (code != NULL) return value_refuse(L, code);
     if (!target.known) return state_refuse(L, "closed");
     if (runtime->calls >= CALLS_MAX) return state_refuse(L, "busy");
     struct call *call = calls_make(run, bytes, target.link_id);

@@ -46,8 +46,7 @@ static struct channel_item *make_item(lua_State *L, int index, const struct span
     struct value_list values = {.first = index, .last = index, .verb = "pass"};
     const char *code = value_encode(L, values, code_generation(runtime), &bytes);
     if (code != NULL) {
-        *count = state_refuse(L, code) + 1;
-        lua_pushvalue(L, -3); /* why */
+        *count = value_refuse(L, code);
         return NULL;
     }
     struct channel_item *item = channel_item_make(runtime->worker, bytes, name);

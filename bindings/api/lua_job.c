@@ -29,11 +29,7 @@ static int push_answer(lua_State *L, struct request *request)
 {
     const struct job_run *run = asked_of(request)->job.run;
     if (run == NULL) return state_refuse(L, "memory");
-    if (run->code == NULL) return value_decode(L, span_of(run->answer, run->answer_size));
-    int count = state_refuse(L, run->code);
-    if (run->answer == NULL) return count;
-    lua_pushlstring(L, (const char *)run->answer, run->answer_size);
-    return count + 1;
+    return request_push_answer(L, run->code, span_of(run->answer, run->answer_size));
 }
 
 static bool leave(struct request *request)
@@ -118,17 +114,27 @@ static bool push_fake(lua_State *L, const struct runtime *runtime)
     return question.yes;
 }
 
-static int call_fake(lua_State *L, struct run *run)
+static int call_fake(lua_State *L, struct run *run, struct span bytes)
 {
-    struct span bytes;
-    lua_insert(L, 3);
-    struct value_list values = {.first = 3, .last = lua_gettop(L), .verb = "pass"};
-    if (value_encode(L, values, code_generation(run->runtime), &bytes) != NULL)
-        return state_refuse(L, "toobig");
     struct call *call = calls_make(run, bytes, 0);
     if (call == NULL) return state_refuse(L, "memory");
     calls_post(call, 0);
     return request_wait(&call->request, UINT64_MAX);
+}
+
+/* ---- server.job ---- */
+
+static int post_job(lua_State *L, struct asked *asked)
+{
+    if (asked == NULL) return state_refuse(L, "memory");
+    const struct program *program = runtime_of(L)->program;
+    const char *why = jobs_post(asked->jobs, &asked->job);
+    if (why != NULL) {
+        request_drop(&asked->request);
+        return state_refuse(L, why);
+    }
+    if (program->awaits_jobs) jobs_await(asked->jobs, &asked->job);
+    return request_wait(&asked->request, UINT64_MAX);
 }
 
 /* server.job(module, function, ...): what the function returns there */
@@ -138,24 +144,16 @@ static int server_job(lua_State *L)
     struct run *run = run_check_wait(L, "server.job");
     int top = lua_gettop(L);
     struct span module = check_name(L, 1), function = check_name(L, 2), bytes;
-    if (push_fake(L, runtime)) return call_fake(L, run);
-    lua_settop(L, top);
+    bool fake = push_fake(L, runtime);
+    if (fake)
+        lua_insert(L, 3); /* the name goes with the arguments */
+    else
+        lua_settop(L, top);
     struct value_list values = {.first = 3, .last = lua_gettop(L), .verb = "pass"};
-    const char *code = value_encode(L, values, 0, &bytes);
-    if (code != NULL) {
-        state_refuse(L, code);
-        lua_pushvalue(L, -3); /* why */
-        return 3;
-    }
-    struct asked *asked = make(run, jobs_run_make(runtime->program->jobs, module, function, bytes));
-    if (asked == NULL) return state_refuse(L, "memory");
-    const char *why = jobs_post(asked->jobs, &asked->job);
-    if (why != NULL) {
-        request_drop(&asked->request);
-        return state_refuse(L, why);
-    }
-    if (runtime->program->awaits_jobs) jobs_await(asked->jobs, &asked->job);
-    return request_wait(&asked->request, UINT64_MAX);
+    const char *code = value_encode(L, values, code_generation(runtime), &bytes);
+    if (code != NULL) return value_refuse(L, code);
+    if (fake) return call_fake(L, run, bytes);
+    return post_job(L, make(run, jobs_run_make(runtime->program->jobs, module, function, bytes)));
 }
 
 void lua_job_open(struct runtime *runtime)

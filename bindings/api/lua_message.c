@@ -32,11 +32,7 @@ static int server_post(lua_State *L)
     luaL_checkany(L, 2);
     const char *code = value_encode(L, (struct value_list){.first = 2, .last = 2, .verb = "post"},
                                     code_generation(runtime), &bytes);
-    if (code != NULL) {
-        state_refuse(L, code);
-        lua_pushvalue(L, -3); /* why */
-        return 3;
-    }
+    if (code != NULL) return value_refuse(L, code);
     if (!known) return state_refuse(L, "closed");
     enum send_result result = worker_post(runtime->worker, target, bytes);
     if (result != SEND_OK) return state_refuse(L, send_result_text(result));

@@ -4,7 +4,6 @@
 #include "lua/lua_thread.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define SLICE_NS UINT64_C(50000000)
 #define PATIENCE_NS UINT64_C(750000000) /* with what was interrupted, at the end */
@@ -25,8 +24,8 @@ struct jobs {
     struct jobs_limits limits;
     bool steps, ending;
     pthread_mutex_t mutex;
-    pthread_cond_t posted,
-        changed; /* there is work, or an end; a job is done, a thread has ended */
+    pthread_cond_t posted;  /* there is work, or an end */
+    pthread_cond_t changed; /* a job is done, a thread has ended */
     struct list queue;
     struct list live, lost, ended; /* threads */
     uint32_t idle, given_up; /* threads that wait for work; threads that were lost, of all time */
@@ -137,6 +136,14 @@ static bool is_too_many(const struct jobs *jobs)
     return jobs->figures.threads > jobs->limits.threads;
 }
 
+/* It ends; bury() joins it. */
+static void retire(struct job_thread *thread)
+{
+    list_remove(&thread->node);
+    list_append(&thread->jobs->ended, &thread->node);
+    pthread_cond_broadcast(&thread->jobs->changed);
+}
+
 static void *work(void *context)
 {
     struct job_thread *thread = context;
@@ -157,9 +164,7 @@ static void *work(void *context)
     job_state_end(&thread->state);
     pthread_mutex_lock(&jobs->mutex);
     if (thread->lost) jobs->figures.lost--;
-    list_remove(&thread->node);
-    list_append(&jobs->ended, &thread->node);
-    pthread_cond_broadcast(&jobs->changed);
+    retire(thread);
     pthread_mutex_unlock(&jobs->mutex);
     return NULL;
 }
@@ -225,8 +230,8 @@ static void stuck(struct overtime *overtime)
     struct job_thread *thread = (struct job_thread *)state;
     struct jobs *jobs = thread->jobs;
     pthread_mutex_lock(&jobs->mutex);
-    bool same =
-        atomic_load(&overtime->calls) == overtime->seen; /* it may have come back meanwhile */
+    /* It may have come back meanwhile, and be in the next job. */
+    bool same = atomic_load(&overtime->calls) == overtime->seen;
     if (same && thread->job != NULL && !thread->lost) give_up(thread);
     pthread_mutex_unlock(&jobs->mutex);
 }
@@ -244,14 +249,12 @@ static void *begin(void *context)
     pthread_mutex_lock(&jobs->mutex);
     jobs->figures.threads--;
     if (jobs->figures.threads == 0) refuse_queue(jobs);
-    list_remove(&thread->node);
-    list_append(&jobs->ended, &thread->node);
-    pthread_cond_broadcast(&jobs->changed);
+    retire(thread);
     pthread_mutex_unlock(&jobs->mutex);
     return NULL;
 }
 
-/* Those that have ended are joined by whoever comes by. */
+/* Joins the threads that have ended: at the next post, or at the end. */
 static void bury(struct jobs *jobs)
 {
     struct list *node;

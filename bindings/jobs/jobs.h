@@ -26,9 +26,8 @@ struct job {
     struct job_run *run;   /* malloc'ed: jobs_run_make; the pool's until the job is done */
     struct source *source; /* held */
     uint64_t generation;
-    void (*done)(
-        struct job
-            *job); /* perhaps under the pool's mutex; `run` has the answer, and is the caller's */
+    /* `run` has the answer, and is the caller's; perhaps under the pool's mutex. */
+    void (*done)(struct job *job);
     void (*free)(struct job *job); /* of one that was abandoned */
 
     enum job_phase phase; /* under the pool's mutex, as all below */

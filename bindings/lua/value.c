@@ -218,6 +218,14 @@ const char *value_encode(lua_State *L, struct value_list values, uint64_t stamp,
     return writer.code;
 }
 
+int value_refuse(lua_State *L, const char *code)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, code);
+    lua_pushvalue(L, -3);
+    return 3;
+}
+
 /* ---- from bytes ---- */
 
 static void read_bytes(struct span *input, void *data, size_t size)

@@ -23,6 +23,9 @@ const char *value_encode(lua_State *L, struct value_list values, uint64_t stamp,
                          struct span *bytes);
 uint64_t value_stamp(struct span bytes);
 
+/* Right after value_encode has returned a code: pushes nil, the code and the text; returns 3. */
+int value_refuse(lua_State *L, const char *code);
+
 /* Pushes the values; returns how many. Raises an error only when there is no memory. */
 int value_decode(lua_State *L, struct span bytes);
 

@@ -11,12 +11,9 @@
 
 static int push_results(lua_State *L, struct request *request)
 {
-    struct call *call = (struct call *)request;
-    if (call->code == NULL) return value_decode(L, chunk_bytes(call->values));
-    int count = state_refuse(L, call->code);
-    if (call->values == NULL) return count;
-    lua_pushlstring(L, (const char *)call->values->data, call->values->size);
-    return count + 1;
+    const struct call *call = (struct call *)request;
+    bool any = call->values != NULL;
+    return request_push_answer(L, call->code, any ? chunk_bytes(call->values) : span_of(NULL, 0));
 }
 
 static bool leave(struct request *request)

@@ -1,5 +1,6 @@
 #include "run/request.h"
 
+#include "lua/value.h"
 #include "server/worker_mail.h"
 
 /* What is pushed on the main state, and moved to the run that waits. */
@@ -36,6 +37,15 @@ int request_refuse(struct run *run, const char *code)
 {
     struct pushing pushing = {.run = run, .code = code};
     return push_all(&pushing);
+}
+
+int request_push_answer(lua_State *L, const char *code, struct span bytes)
+{
+    if (code == NULL) return value_decode(L, bytes);
+    int count = state_refuse(L, code);
+    if (bytes.data == NULL) return count;
+    lua_pushlstring(L, (const char *)bytes.data, bytes.size);
+    return count + 1;
 }
 
 /* ---- home ---- */

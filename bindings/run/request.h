@@ -16,8 +16,8 @@ struct request_kind {
     /* Pushes what the call returns: how many. May raise an error. */
     int (*push)(lua_State *L, struct request *request);
 
-    /* It is out, and its run waits no longer. True: its answer is there all the same, and on its way; whoever is only
-     * late takes it. NULL: false. */
+    /* It is out, and its run waits no longer. True: its answer is there all the same, and on its way; a run that
+     * is only late takes it. NULL: false. */
     bool (*leave)(struct request *request);
 
     /* That answer reaches nobody. May be NULL. */
@@ -29,12 +29,11 @@ struct request_kind {
 
 /* The first member of what is asked for. */
 struct request {
-    struct letter letter; /* while it is out, whoever has it may use that */
+    struct letter letter; /* free to be used while it is out */
     const struct request_kind *kind;
     struct worker *home;
     struct run *run; /* home's thread: that waits; NULL: none does */
-    uint32_t
-        *count; /* home's thread: of those that are out, this one among them; NULL: nobody counts */
+    uint32_t *count; /* home's thread: how many are out; NULL: they are not counted */
 };
 
 /* Adds one to *count, if that is not NULL, until it is home. */
@@ -56,6 +55,9 @@ static inline int request_wait(struct request *request, uint64_t timeout_ns)
 
 /* Sends it home, from any thread on which home's port is open. */
 void request_answer(struct request *request);
+
+/* For `push`: the values in the bytes; or with a code nil, the code, and the bytes as a text if there are any. How many. */
+int request_push_answer(lua_State *L, const char *code, struct span bytes);
 
 /* nil, code: pushed on run->L where an error can do no harm, whatever the memory. Returns 2. */
 int request_refuse(struct run *run, const char *code);

@@ -1,5 +1,7 @@
 #include "link/group.h"
 
+#include "base/hash.h"
+
 enum { BUCKETS_MIN = 16 };
 
 /* The members of one worker. */
@@ -35,29 +37,6 @@ void group_registry_close(struct group_registry *registry)
     check(registry->used == 0);
     free(registry->buckets);
     pthread_mutex_destroy(&registry->mutex);
-}
-
-/* Every bit of the result depends on every bit of the argument. */
-static uint64_t stir(uint64_t bits)
-{
-    bits ^= bits >> 32;
-    bits *= UINT64_C(0x9e3779b97f4a7c15);
-    bits ^= bits >> 29;
-    bits *= UINT64_C(0xd6e8feb86659fd93);
-    return bits ^ bits >> 32;
-}
-
-static uint64_t hash_name(uint64_t seed, struct span name)
-{
-    uint64_t hash = stir(seed ^ name.size);
-    while (name.size > 0) {
-        struct span part = span_first(name, sizeof(uint64_t));
-        uint64_t word = 0;
-        memcpy(&word, part.data, part.size);
-        hash = stir((hash + seed) ^ word);
-        name = span_skip(name, part.size);
-    }
-    return hash;
 }
 
 static struct group **bucket_of(const struct group_registry *registry, uint64_t hash)
@@ -154,7 +133,7 @@ struct group *group_get(struct group_registry *registry, struct span name)
 {
     struct group *group = NULL;
     if (name.size > GROUP_NAME_MAX) return NULL;
-    uint64_t hash = hash_name(registry->seed, name);
+    uint64_t hash = hash_bytes(registry->seed, name);
     pthread_mutex_lock(&registry->mutex);
     if (registry->buckets != NULL || set_bucket_count(registry, BUCKETS_MIN)) {
         group = find(registry, hash, name);

@@ -141,7 +141,9 @@ void client_ask_for_part(int client, const char *question, const char *part);
 /* The next so many packets are a megabyte each, of 'A', of 'B', ...; then the connection ends. */
 void client_expect_megabytes_to_the_end(int client, int count);
 
-/* Lines. */
+/* Lines. client_take_line returns one without its end, good until the next is taken. */
+void client_send_line(int client, const char *line);
+char *client_take_line(int client);
 void client_expect_line(int client, const char *text);
 
 /* For a server that is not ours: a socket that listens on 127.0.0.1. */

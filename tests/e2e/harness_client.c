@@ -136,16 +136,28 @@ void client_expect(int client, const char *text)
     free(packet);
 }
 
-void client_expect_line(int client, const char *text)
+char *client_take_line(int client)
 {
-    char line[4096];
+    static char line[4096];
     size_t size = 0;
     do {
         cr_assert(size + 1 < sizeof line, "a line without an end");
         client_receive(client, line + size, 1);
     } while (line[size++] != '\n');
     line[size - 1] = '\0';
+    return line;
+}
+
+void client_expect_line(int client, const char *text)
+{
+    const char *line = client_take_line(client);
     cr_assert_str_eq(line, text, "expected the line \"%s\", got \"%s\"", text, line);
+}
+
+void client_send_line(int client, const char *line)
+{
+    client_send_text(client, line);
+    client_send_text(client, "\n");
 }
 
 void fill_random(uint64_t seed, void *data, size_t size)

@@ -8,24 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void send_line(int client, const char *line)
-{
-    client_send_text(client, line);
-    client_send_text(client, "\n");
-}
-
-static char *take_line(int client)
-{
-    static char line[1024];
-    size_t size = 0;
-    do {
-        cr_assert(size + 1 < sizeof line);
-        client_receive(client, line + size, 1);
-    } while (line[size++] != '\n');
-    line[size - 1] = '\0';
-    return line;
-}
-
 /* ---- scripts/ ---- */
 
 Test(examples, are_short)
@@ -95,7 +77,7 @@ Test(examples, the_example_in_c_echoes_too)
 static int enter_chat(const struct server *server, char *name)
 {
     int client = client_connect(server);
-    const char *line = take_line(client);
+    const char *line = client_take_line(client);
     cr_assert_eq(sscanf(line, "you are %31[^;]", name), 1, "%s", line);
     cr_assert_eq(strncmp(name, "guest-", 6), 0, "%s", line);
     return client;
@@ -112,15 +94,15 @@ Test(examples, chat_passes_on_what_one_says)
     snprintf(line, sizeof line, "* %s is here", second_name);
     client_expect_line(first, line);
 
-    send_line(second, "hello");
+    client_send_line(second, "hello");
     snprintf(line, sizeof line, "%s: hello", second_name);
     client_expect_line(first, line);
 
-    send_line(first, "/name anna");
+    client_send_line(first, "/name anna");
     snprintf(line, sizeof line, "* %s is now anna", first_name);
     client_expect_line(first, line);
     client_expect_line(second, line);
-    send_line(first, "good day");
+    client_send_line(first, "good day");
     client_expect_line(second, "anna: good day");
 
     client_send_text(second, "over\r\n/quit\r\nlost\r\n"); /* as telnet ends its lines */
@@ -149,15 +131,15 @@ Test(examples, ticker_tells_everybody_the_time)
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 4; i++) {
             int hour, minute, second, size = 0;
-            const char *line = take_line(clients[i]);
+            const char *line = client_take_line(clients[i]);
             cr_assert_eq(sscanf(line, "%2d:%2d:%2d%n", &hour, &minute, &second, &size), 3, "%s",
                          line);
             cr_assert(size == 8 && line[8] == '\0', "%s", line);
         }
     }
-    send_line(clients[0], "hello");
+    client_send_line(clients[0], "hello");
     const char *line;
-    do line = take_line(clients[0]);
+    do line = client_take_line(clients[0]);
     while (isdigit((unsigned char)line[0])); /* the time, again */
     cr_assert_str_eq(line, "you said: hello");
     for (int i = 0; i < 4; i++) close(clients[i]);

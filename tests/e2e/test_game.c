@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WORKERS = 3, LINE_SIZE = 2048 };
+enum { WORKERS = 3 };
 
 /* A copy of it, which a test may edit, and its database. */
 static void lay_out(char base[200])
@@ -37,24 +37,12 @@ static struct server begin_game(const char *sandbox)
         &(struct begin){.example = "game", .flags = {"--workers", "3", "--sandbox", sandbox}});
 }
 
-static void say(int client, const char *line)
-{
-    client_send_text(client, line);
-    client_send_text(client, "\n");
-}
-
 /* The next line that has this in it. */
 static const char *await_line(int client, const char *part)
 {
-    static char line[LINE_SIZE];
-    do {
-        size_t size = 0;
-        do {
-            cr_assert(size + 1 < sizeof line);
-            client_receive(client, line + size, 1);
-        } while (line[size++] != '\n');
-        line[size - 1] = '\0';
-    } while (strstr(line, part) == NULL);
+    const char *line;
+    do line = client_take_line(client);
+    while (strstr(line, part) == NULL);
     return line;
 }
 
@@ -66,10 +54,10 @@ static int enter(const struct server *server, int *client, const char *name, cha
     *client = client_connect(server);
     cr_assert_eq(sscanf(await_line(*client, "worker "), "a game of coins; worker %d", &worker), 1);
     snprintf(text, sizeof text, "login %s", name);
-    say(*client, text);
+    client_send_line(*client, text);
     const char *line = await_line(*client, "Next time: login");
     snprintf(key, 32, "%s", strrchr(line, ' ') + 1);
-    say(*client, "join hall");
+    client_send_line(*client, "join hall");
     await_line(*client, "you are in hall");
     return worker;
 }
@@ -134,7 +122,7 @@ static size_t put_steps(char *steps, int by, char back, char forth)
 static int take_coins(int client, int count)
 {
     struct map map, before = {0};
-    say(client, "");
+    client_send_line(client, "");
     for (uint64_t walks = 0; map = read_map(client), map.taken < count; walks++) {
         char steps[64];
         uint8_t chance[3];
@@ -151,7 +139,7 @@ static int take_coins(int client, int count)
         if (size == 0) steps[size++] = "wasd"[chance[2] % 4];
         steps[size] = '\0';
         before = map;
-        say(client, steps);
+        client_send_line(client, steps);
     }
     return map.taken;
 }
@@ -180,18 +168,18 @@ Test(game, players_of_all_workers_see_each_other)
     enter_three(&server, clients);
     await_line(clients[0], "* bob comes in");
     await_line(clients[0], "* eve comes in");
-    say(clients[1], "say hello");
+    client_send_line(clients[1], "say hello");
     for (int i = 0; i < WORKERS; i++) await_line(clients[i], "bob: hello");
-    say(clients[2], "");
+    client_send_line(clients[2], "");
     const char *legend = await_line(clients[2], "@ you 0");
     cr_assert_not_null(strstr(legend, "a ann 0"), "%s", legend);
     cr_assert_not_null(strstr(legend, "b bob 0"), "%s", legend);
-    say(clients[2], "rooms");
+    client_send_line(clients[2], "rooms");
     await_line(clients[2], "hall: 3 here, on worker ");
 
     take_coins(clients[0], 1);
     for (int i = 1; i < WORKERS; i++) await_line(clients[i], "* ann takes a coin and has 1");
-    say(clients[1], "quit");
+    client_send_line(clients[1], "quit");
     cr_assert_eq(client_await_end(clients[1]), CLIENT_EOF);
     await_line(clients[2], "* bob leaves");
     leave_three(clients);
@@ -205,7 +193,7 @@ static void await_score(int client, int coins)
     const char *line;
     snprintf(score, sizeof score, "1. ann %d", coins);
     do {
-        say(client, "top");
+        client_send_line(client, "top");
         line = await_line(client, "1. ");
     } while (strcmp(line, score) != 0);
 }
@@ -225,10 +213,10 @@ Test(game, scores_survive_a_restart)
 
     server = begin_game("false");
     client = client_connect(&server);
-    say(client, "login ann 123");
+    client_send_line(client, "login ann 123");
     await_line(client, "! ann is taken");
     snprintf(login, sizeof login, "login ann %s", key);
-    say(client, login);
+    client_send_line(client, login);
     snprintf(login, sizeof login, "welcome back, ann. Coins so far: %d", coins);
     await_line(client, login);
     close(client);
@@ -244,7 +232,7 @@ Test(game, a_reload_in_the_middle_loses_nobody)
     struct server server = begin_game("false");
     enter_three(&server, clients);
     take_coins(clients[0], 1);
-    say(clients[0], "ddddddaaaaaadddddd"); /* it is on its way */
+    client_send_line(clients[0], "ddddddaaaaaadddddd"); /* it is on its way */
 
     snprintf(path, sizeof path, "%s/main.lua", server.directory);
     script = file_read(path);
@@ -257,9 +245,9 @@ Test(game, a_reload_in_the_middle_loses_nobody)
 
     int coins = take_coins(clients[0], read_map(clients[0]).taken + 1); /* at the end of its walk */
     for (int i = 1; i < WORKERS; i++) await_line(clients[i], "* ann grabs a coin and has ");
-    say(clients[2], "say all here");
+    client_send_line(clients[2], "say all here");
     for (int i = 0; i < WORKERS; i++) await_line(clients[i], "eve: all here");
-    say(clients[1], "rooms");
+    client_send_line(clients[1], "rooms");
     await_line(clients[1], "hall: 3 here, on worker ");
     await_score(clients[1], coins);
     leave_three(clients);
@@ -274,11 +262,11 @@ Test(game, without_a_database_it_says_so_and_goes_on)
     lay_out(base);
     struct server server = begin_game("true");
     client = client_connect(&server);
-    say(client, "login ann");
+    client_send_line(client, "login ann");
     await_line(client, "Next time: login ann");
     await_line(client, "(no database here: coins last until the server stops)");
     server_expect_log(&server, "scores are in memory only");
-    say(client, "join hall");
+    client_send_line(client, "join hall");
     await_score(client, take_coins(client, 1));
     close(client);
     server_end(&server);
