@@ -10,20 +10,22 @@ function faults.connect(conn)
   if fault == "files" then kept[#kept + 1] = io.open "/dev/null" end
 end
 
--- "byte" turns one round, now and then.
+-- "byte" changes the last byte of every 200th answer.
+local answers = 0
 function faults.answer(packet)
-  if fault ~= "byte" or #packet < 20 or math.random(500) > 1 then return packet end
+  answers = answers + 1
+  if fault ~= "byte" or answers % 200 ~= 0 then return packet end
   return packet:sub(1, -2) .. string.char(packet:byte(-1) ~ 1)
 end
 
 -- "order": says again what was said before in that room.
-local before = {}
+local before, said = {}, 0
 function faults.said(packet)
   if fault ~= "order" then return packet end
   local room = packet:byte(1)
   local last = before[room] or packet
-  before[room] = packet
-  return math.random(50) == 1 and last or packet
+  before[room], said = packet, said + 1
+  return said % 50 == 0 and last or packet
 end
 
 -- "lost": somebody is sent away who has done nothing.
