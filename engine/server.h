@@ -1,4 +1,4 @@
-/* server.h - listeners, admission, workers: a whole server, for Lua and for C alike.
+/* server.h - a whole server, for Lua and for C programs: listeners, admission of connections, workers.
  *
  *     struct config config;                      struct script script = {
  *     config_init(&config);                          .worker_start = start, .received = received };
@@ -8,7 +8,7 @@
  *     ...
  *     server_stop(server);
  *
- * tests/bench/echo.c is such a program, complete. */
+ * tests/bench/echo.c is a complete program of this kind. */
 #ifndef MOONPORT_SERVER_H
 #define MOONPORT_SERVER_H
 
@@ -17,9 +17,9 @@
 
 struct server;
 
-/* Starts workers, then listeners; returns when connections are being accepted, or NULL with an
- * error. The configuration is copied; the script's table and context must live until server_stop
- * has returned. Any number of servers may run; one may be started again after it was stopped. */
+/* Starts workers, then listeners. Returns when connections are being accepted; or NULL with an error. The
+ * configuration is copied; the script's table and context must live until server_stop has returned. A process may
+ * run several servers, at the same time or one after the other. */
 struct server *server_start(const struct config *config, const struct script *script,
                             struct error *error);
 
@@ -27,7 +27,7 @@ struct server *server_start(const struct config *config, const struct script *sc
  * the drain timeout, and closes all connections with reason "shutdown". Any thread, any number of times. */
 void server_drain(struct server *server);
 
-/* The same, but nothing is flushed. */
+/* The same, but without flushing. */
 void server_abort(struct server *server);
 
 /* True until the last worker has ended. Any thread. */
@@ -36,9 +36,8 @@ bool server_is_active(const struct server *server);
 /* Drains the server if that was not done yet, waits for its end, and frees it. */
 void server_stop(struct server *server);
 
-/* The group of that name, held for the caller, who gives it back with group_drop before server_stop
- * (a script's worker: before it has stopped). NULL: no memory, or the name is longer than
- * GROUP_NAME_MAX. Any thread. */
+/* Returns the group of that name, held for the caller, which must drop it with group_drop before server_stop (a
+ * script: before its worker_stop returns). NULL: no memory, or the name is longer than GROUP_NAME_MAX. Any thread. */
 struct group *server_group(struct server *server, struct span name);
 
 /* Makes every worker run the task with its script's state, on its own thread and between packets. Waits
@@ -46,9 +45,8 @@ struct group *server_group(struct server *server, struct span name);
  * later, or never if they end first. ran (NULL, or room for each worker): which of them had run it when
  * the wait ended.
  *
- * The task's context must stay valid until its `release` was called, which may be before this has
- * returned. Tasks of several callers are run in the same order by all workers. Any thread but a
- * worker's. */
+ * The task's context must stay valid until its `release` was called, which may happen before this returns. All
+ * workers run the tasks of several callers in the same order. Any thread but a worker's. */
 bool server_run_on_workers(struct server *server, const struct server_task *task,
                            uint64_t patience_ns, bool *ran);
 
@@ -70,18 +68,18 @@ struct server_stats {
     uint64_t bytes_received, bytes_sent, packets_received, packets_sent;
     uint64_t turns, events, busy_ns;
     uint64_t receives_late, starved;
-    uint64_t closed[LINK_REASONS]; /* connections ended, by reason */
+    uint64_t closed[LINK_REASONS]; /* ended connections by enum link_reason */
 };
 
 /* Describes each of these fields, except `closed`. All code that shows statistics uses this table. */
 enum figure_kind { FIGURE_COUNTER, FIGURE_GAUGE }; /* the first only grows */
 enum figure_unit { FIGURE_NUMBER, FIGURE_BYTES, FIGURE_NS };
 struct figure {
-    const char *name; /* without its unit */
+    const char *name; /* without a unit */
     const char *help; /* a few words */
     uint8_t kind, unit;
-    uint16_t field; /* its place in struct server_stats */
-    /* Of one worker; those of the others are added. NULL: it is the server's. */
+    uint16_t field; /* offset in struct server_stats */
+    /* The figure of one worker; the server's is their sum. NULL: only the server has it. */
     uint64_t (*of_worker)(const struct worker *worker);
 };
 enum { SERVER_FIGURES = 23 };
@@ -94,22 +92,21 @@ static inline uint64_t figure_of(const struct server_stats *stats, const struct 
 
 void server_stats(const struct server *server, struct server_stats *stats);
 
-/* The same of one worker (accepted counts what it was given; refused is 0). index < workers. */
+/* The same for one worker (accepted: connections that it was given; refused: 0). index < workers. */
 void server_worker_stats(const struct server *server, uint32_t index, struct server_stats *stats);
 
-/* Whether a worker still has connections to serve, or only its script's worker_stop runs, or it has
- * ended. Any thread. */
+/* Does a worker still serve connections, is only its script's worker_stop left, or has it ended? Any thread. */
 enum server_worker_stage { SERVER_WORKER_SERVES, SERVER_WORKER_STOPS, SERVER_WORKER_ENDED };
 enum server_worker_stage server_worker_stage(const struct server *server, uint32_t index);
 
-/* Where listener `index` listens: with port 0 configured, the port the system chose. False beyond
- * the last. */
+/* The address of listener `index`; if port 0 is configured, with the port that the system chose. False: there is no
+ * such listener. */
 bool server_address(const struct server *server, uint32_t index, struct address *address);
 
 /* Logs the backend, and a line for each listener. To be called when all is ready. */
 void server_announce(const struct server *server);
 
-/* The backend in use: "uring", "epoll". */
+/* The backend in use: "uring", "epoll", "iocp". */
 const char *server_backend(const struct server *server);
 const struct config *server_config(const struct server *server);
 

@@ -9,14 +9,14 @@
 
 enum { BUCKETS_FIRST = 64 };
 
-/* Of a channel or of a signal: those have names of their own. */
+/* A channel or a signal. A channel and a signal may have the same name. */
 struct channel {
     struct channel *next; /* in its bucket */
     uint64_t hash;
     bool signals;
     struct list items;
     size_t count;
-    struct list takers, givers; /* struct channel_wait: for a value or a signal; for room */
+    struct list takers, givers; /* waits for a value or a signal; waits for room */
     size_t name_size;
     uint8_t name[];
 };
@@ -87,7 +87,7 @@ static struct channel *find(const struct channels *channels, bool signals, struc
     return NULL;
 }
 
-/* Without memory for that the chains are longer, no more. */
+/* If there is no memory, the chains only become longer. */
 static void double_buckets(struct channels *channels)
 {
     struct channel **old = channels->buckets;
@@ -107,7 +107,7 @@ static void double_buckets(struct channels *channels)
     free(old);
 }
 
-/* The one of that name, made if there is none; NULL: no memory. */
+/* Returns the channel or signal of that name, and makes it if there is none. NULL: no memory. */
 static struct channel *get(struct channels *channels, bool signals, struct span name)
 {
     struct channel *channel = find(channels, signals, name);
@@ -127,7 +127,7 @@ static struct channel *get(struct channels *channels, bool signals, struct span 
     return channel;
 }
 
-/* Nothing is there and nobody waits: it goes. */
+/* Frees the channel if it has neither values nor waiting runs. */
 static void settle(struct channels *channels, struct channel *channel)
 {
     if (channel->count > 0 || !list_empty(&channel->takers) || !list_empty(&channel->givers))
@@ -166,7 +166,7 @@ static struct channel_wait *take_first(struct list *line)
     return wait;
 }
 
-/* To the one that has waited longest; or else to the others, behind them or in front. */
+/* Gives the item to the run that has waited longest for one. If there is none, queues the item, first or last. */
 static void put(struct channel *channel, struct channel_item *item, bool first, struct list *ready)
 {
     struct channel_wait *taker = take_first(&channel->takers);
@@ -182,7 +182,7 @@ static void put(struct channel *channel, struct channel_item *item, bool first, 
     channel->count++;
 }
 
-/* The first value; the one that has waited longest for room comes in. NULL: there is none. */
+/* Takes the first value, and moves in the one that has waited longest for room. NULL: there is none. */
 static struct channel_item *take_item(struct channel *channel, struct list *ready)
 {
     struct list *node = list_take_first(&channel->items);
@@ -198,8 +198,8 @@ static struct channel_item *take_item(struct channel *channel, struct list *read
     return container_of(node, struct channel_item, node);
 }
 
-/* Not under the mutex, which the threads that this wakes want at once. Each of them is in no line any more, and is
- * another's from here on. */
+/* Called without the mutex, because the threads that it wakes take it at once. The waits are no longer in line, and
+ * are not touched after this: they belong to their workers again. */
 static void answer(struct list *ready)
 {
     struct list *node;
@@ -207,7 +207,7 @@ static void answer(struct list *ready)
         request_answer(&container_of(node, struct channel_wait, node)->request);
 }
 
-/* ---- what a wait becomes ---- */
+/* ---- the end of a wait ---- */
 
 static int push_value(lua_State *L, struct request *request)
 {
@@ -230,7 +230,7 @@ void channels_put_back(struct channels *channels, struct span name, struct chann
     struct channel *channel = channels->joined == 0 ? NULL : get(channels, false, name);
     if (channel != NULL) put(channel, item, true, &ready);
     pthread_mutex_unlock(&channels->mutex);
-    if (channel == NULL) channel_item_drop(item); /* there is no memory at all, or nobody left */
+    if (channel == NULL) channel_item_drop(item); /* no memory, or no worker is left */
     answer(&ready);
 }
 
@@ -251,7 +251,7 @@ static bool leave(struct request *request)
     return !in_line;
 }
 
-/* The value that was on its way to it goes back at once, before anybody pops the one behind. */
+/* Puts the value that was on its way back at once, before another run pops the next one. */
 static void miss(struct request *request)
 {
     struct channel_wait *wait = wait_of(request);
@@ -260,7 +260,7 @@ static void miss(struct request *request)
     if (wait->way == CHANNEL_POP) wait->item = NULL;
 }
 
-/* Without memory to push it, a value reached nobody either. */
+/* A value that could not be pushed, for lack of memory, has reached no run either. */
 static void free_wait(struct request *request)
 {
     struct channel_wait *wait = wait_of(request);
@@ -288,7 +288,7 @@ struct channel_wait *channels_wait_make(struct channels *channels, struct run *r
     return wait;
 }
 
-/* ---- what scripts do ---- */
+/* ---- operations of scripts ---- */
 
 enum channel_outcome channels_push(struct channels *channels, struct span name, size_t size,
                                    struct channel_item *item, struct channel_wait *wait)
@@ -408,7 +408,7 @@ void channels_join(struct channels *channels)
     pthread_mutex_unlock(&channels->mutex);
 }
 
-/* The first of a bucket goes, with all values. */
+/* Removes the first channel of the bucket, with all its values. */
 static void remove_first(struct channels *channels, struct channel **bucket)
 {
     struct channel *channel = *bucket;

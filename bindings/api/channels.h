@@ -13,12 +13,12 @@
 #include "base/list.h"
 #include "run/request.h"
 
-enum { CHANNEL_NAME_MAX = 255 }; /* bytes, of any value */
+enum { CHANNEL_NAME_MAX = 255 }; /* bytes; any bytes are allowed */
 
 struct channels;
 struct channel;
 
-/* What a value is in while it is queued: the data of a chunk of its own. */
+/* A queued value, in the data of a chunk of its own. */
 struct channel_item {
     struct list node;
     struct chunk *chunk;
@@ -35,11 +35,12 @@ void channel_item_drop(struct channel_item *item);
 
 enum channel_way { CHANNEL_POP, CHANNEL_PUSH, CHANNEL_LISTEN };
 
-/* A run that waits there. When it is woken, `item` is the value; NULL: there is none. */
+/* A waiting run. Once it is woken, `item` is the value that it gets; NULL: none. For CHANNEL_PUSH it is the value
+ * to be queued, until there is room. */
 struct channel_wait {
     struct request request;
     struct channels *channels;
-    struct channel *channel; /* NULL: it is not in line */
+    struct channel *channel; /* where it is in line; NULL: nowhere */
     struct list node;        /* in line */
     struct channel_item *item;
     enum channel_way way;
@@ -48,9 +49,9 @@ struct channel_wait {
 };
 
 struct channels *channels_open(void);           /* NULL: no memory */
-void channels_close(struct channels *channels); /* nobody has joined; NULL is fine */
-void channels_join(struct channels *channels);  /* a worker's script begins */
-void channels_part(struct channels *channels);  /* it has ended; with the last one all values go */
+void channels_close(struct channels *channels); /* no worker may be joined; NULL is fine */
+void channels_join(struct channels *channels);  /* before a worker's script begins */
+void channels_part(struct channels *channels);  /* when it has ended; the last frees all values */
 
 /* NULL: no memory. */
 struct channel_wait *channels_wait_make(struct channels *channels, struct run *run,
@@ -58,28 +59,28 @@ struct channel_wait *channels_wait_make(struct channels *channels, struct run *r
 
 enum channel_outcome {
     CHANNEL_DONE,
-    CHANNEL_WAITS,   /* it may be on its way home already: nothing of it may be read */
-    CHANNEL_REFUSED, /* nobody is to wait, or there is no memory */
+    CHANNEL_WAITS,   /* it may have been answered already: use it for request_wait only */
+    CHANNEL_REFUSED, /* `wait` is NULL, or there is no memory */
 };
 
-/* Puts it behind the others. If there are `size` already, the one who waits, if any, waits for room with the item, which
- * is its own from there on. */
+/* Adds the item at the end. If there are `size` values already, `wait` (if not NULL) waits for room, and owns the
+ * item from then on. */
 enum channel_outcome channels_push(struct channels *channels, struct span name, size_t size,
                                    struct channel_item *item, struct channel_wait *wait);
 
-/* The first value, which is the caller's; if there is none, the one who waits, if any, waits for one. */
+/* Takes the first value, which then belongs to the caller. If there is none, `wait` (if not NULL) waits for one. */
 enum channel_outcome channels_pop(struct channels *channels, struct span name,
                                   struct channel_item **item, struct channel_wait *wait);
 
-/* What was popped and reached nobody: it is the first again. */
+/* Puts a popped value that reached no run back to the front. */
 void channels_put_back(struct channels *channels, struct span name, struct channel_item *item);
 
 size_t channels_count(struct channels *channels, struct span name);
 
-/* Waits for the next signal of its name; false: no memory. */
+/* Waits for the next signal with the wait's name. False: no memory. */
 bool channels_listen(struct channel_wait *wait);
 
-/* Wakes all that wait for it, with the value (NULL: none), which stays the caller's: how many. */
+/* Wakes all runs that wait for the signal, with the value (NULL: none), which stays the caller's. Returns how many. */
 size_t channels_signal(struct channels *channels, struct span name, struct channel_item *item);
 
 #endif

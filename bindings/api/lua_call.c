@@ -1,4 +1,4 @@
-/* server.call, server.owner and server.close: one worker has others do something. */
+/* server.call and server.close: requests to other workers. server.owner: which worker owns a key. */
 #include "api/lua_api.h"
 #include "link/table.h"
 #include "lua/value.h"
@@ -7,7 +7,7 @@
 
 #define TIMEOUT_USUAL UINT64_C(5000000000)
 
-/* Whom it is for. Ids of connections are above all numbers of workers. */
+/* The worker, or the connection, that a call is for. Connection ids are above all worker numbers. */
 struct target {
     uint32_t worker; /* its index */
     uint64_t link_id;
@@ -32,7 +32,7 @@ static void read_number(lua_State *L, int index, struct target *target)
     target->known = whole && id >= TABLE_WORKERS_MAX && target->worker < count;
 }
 
-/* False: the timeout is no number of seconds; it stands on the top of the stack. */
+/* False: the timeout, on the top of the stack, is out of range. */
 static bool read_target(lua_State *L, struct target *target)
 {
     *target = (struct target){.timeout_ns = TIMEOUT_USUAL};
@@ -55,7 +55,7 @@ static bool read_target(lua_State *L, struct target *target)
     return true;
 }
 
-/* server.call(target, name, ...): what on_call.name(...) returns there */
+/* server.call(target, name, ...): returns the results of on_call.name(...) there */
 static int server_call(lua_State *L)
 {
     struct runtime *runtime = runtime_of(L);
@@ -75,9 +75,9 @@ static int server_call(lua_State *L)
     return request_wait(&call->request, target.timeout_ns);
 }
 
-/* ---- who owns a key ---- */
+/* ---- the owner of a key ---- */
 
-/* FNV-1a, and the last steps of MurmurHash3, which spread its bits. */
+/* FNV-1a, then the last steps of MurmurHash3, which mix its bits. */
 static uint64_t hash_of(struct span key)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -87,8 +87,8 @@ static uint64_t hash_of(struct span key)
     return hash ^ hash >> 33;
 }
 
-/* Jump consistent hashing (Lamping and Veach, 2014): of n workers, one more takes over one key in n + 1, and no
- * other key moves. */
+/* Jump consistent hashing (Lamping and Veach, 2014): when a worker is added to n others, one key in n + 1 moves to
+ * it, and no other key moves. */
 static uint32_t choose(uint64_t hash, uint32_t count)
 {
     int64_t chosen = 0, next = 0;
@@ -100,7 +100,7 @@ static uint32_t choose(uint64_t hash, uint32_t count)
     return (uint32_t)chosen;
 }
 
-/* server.owner(key): the number of the worker that owns it; 5 and "5" are one key */
+/* server.owner(key): returns the number of the worker that owns it; 5 and "5" are the same key */
 static int server_owner(lua_State *L)
 {
     size_t size;

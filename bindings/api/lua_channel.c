@@ -1,4 +1,4 @@
-/* server.channel: a queue between handlers of all workers. server.wait and server.signal: to wake all who wait. */
+/* server.channel: queues between handlers of all workers. server.wait, server.signal: wake all handlers that wait. */
 #include "api/channels.h"
 #include "api/lua_api.h"
 #include "lua/value.h"
@@ -9,9 +9,9 @@
 #define CHANNEL_META "moonport.channel"
 enum { SIZE_USUAL = 1000 };
 
-/* What a script's value is: it holds nothing but the name. */
+/* The userdata that a script has: only a name and a size; it does not hold the channel. */
 struct named {
-    size_t size; /* values, at most, when it pushes */
+    size_t size; /* the most values in the queue when it pushes */
     size_t name_size;
     uint8_t name[];
 };
@@ -31,7 +31,8 @@ static struct channels *channels_of(lua_State *L)
     return runtime_of(L)->program->channels;
 }
 
-/* False: no seconds stand there, of which state_refuse_seconds tells. UINT64_MAX: none are given. */
+/* False: the seconds at the index are out of range, and state_refuse_seconds says so. Without any, *timeout_ns is
+ * UINT64_MAX. */
 static bool read_timeout(lua_State *L, int index, uint64_t *timeout_ns)
 {
     *timeout_ns = UINT64_MAX;
@@ -72,7 +73,7 @@ static int server_channel(lua_State *L)
     return 1;
 }
 
-/* It waits for room. */
+/* Tries again, and waits for room. */
 static int push_later(lua_State *L, const struct named *named, uint64_t timeout_ns)
 {
     struct run *run = run_check_wait(L, "channel:push");
@@ -118,7 +119,7 @@ static int decode_item(lua_State *L)
     return value_decode(L, channel_item_bytes(lua_touserdata(L, 1)));
 }
 
-/* Without memory for it the value stays where it was. */
+/* Pushes the item's value. If there is no memory for that, it goes back to the channel. */
 static int answer_item(lua_State *L, const struct named *named, struct channel_item *item)
 {
     int top = lua_gettop(L);
@@ -161,7 +162,7 @@ static int channel_pop(lua_State *L)
     return outcome == CHANNEL_REFUSED ? state_refuse(L, "memory") : answer_item(L, named, item);
 }
 
-/* channel:count(): values that are queued */
+/* channel:count(): the number of queued values */
 static int channel_count(lua_State *L)
 {
     const struct named *named = check_channel(L);
@@ -188,7 +189,7 @@ static bool read_name(lua_State *L, struct span *name)
     return size <= CHANNEL_NAME_MAX;
 }
 
-/* server.wait(name [, timeout]): the signal's value, or true */
+/* server.wait(name [, timeout]): returns the signal's value, or true */
 static int server_wait(lua_State *L)
 {
     struct span name;
@@ -203,7 +204,7 @@ static int server_wait(lua_State *L)
     return state_refuse(L, "memory");
 }
 
-/* server.signal(name [, value]): how many it has woken */
+/* server.signal(name [, value]): returns how many runs it woke */
 static int server_signal(lua_State *L)
 {
     struct span name;

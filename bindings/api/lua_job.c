@@ -1,4 +1,4 @@
-/* server.job: work that blocks, on a thread beside. And what scripts find as `server` there. */
+/* server.job: runs blocking work on another thread. Also makes the global `server` of those threads. */
 #include "api/lua_api.h"
 #include "base/clock.h"
 #include "jobs/jobs.h"
@@ -13,7 +13,7 @@
 
 enum { NAME_MAX_BYTES = 255 };
 
-/* One that was asked for: the request is what its run waits for, the job what the pool has. */
+/* A job that a script asked for: the run waits for the request, the pool runs the job. */
 struct asked {
     struct request request;
     struct job job;
@@ -36,7 +36,7 @@ static bool leave(struct request *request)
 {
     struct asked *asked = asked_of(request);
     jobs_abandon(asked->jobs, &asked->job);
-    return false; /* it has no deadline of its own */
+    return false; /* this wait has no deadline */
 }
 
 static void free_asked(struct request *request)
@@ -102,7 +102,8 @@ static int look_for_fake(lua_State *L)
     return 0;
 }
 
-/* The name of the job if a test has a function in its place, which the first worker runs; pushed. */
+/* True: a test has put a function in the job's place, and the first worker runs it. Its name for server.call is
+ * pushed. */
 static bool push_fake(lua_State *L, const struct runtime *runtime)
 {
     if (runtime->program->made == NULL) return false; /* no test */
@@ -162,7 +163,7 @@ void lua_job_open(struct runtime *runtime)
     state_register(&runtime->state, runtime->state.L, functions);
 }
 
-/* All of its jobs are done or abandoned. A thread of theirs may still be about to wake this worker's port. */
+/* All jobs of this worker are done or abandoned. But a thread of the pool may be about to wake this worker's port. */
 void lua_job_close(struct runtime *runtime)
 {
     if (runtime->program->jobs != NULL) jobs_await_calls(runtime->program->jobs);
@@ -170,7 +171,7 @@ void lua_job_close(struct runtime *runtime)
 
 /* ---- in a job ---- */
 
-/* server.sleep(seconds): blocks this thread, and no other */
+/* server.sleep(seconds): blocks only this thread */
 static int sleep_here(lua_State *L)
 {
     uint64_t delay_ns;
@@ -180,7 +181,7 @@ static int sleep_here(lua_State *L)
         uint64_t left_ns = end_ns - now_ns < slice_ns ? end_ns - now_ns : slice_ns;
         struct timespec time = {.tv_sec = 0, .tv_nsec = (long)left_ns};
         nanosleep(&time, NULL);
-        if (overtime_is_raised(&state_of(L)->overtime)) /* compiled code would not see it */
+        if (overtime_is_raised(&state_of(L)->overtime)) /* compiled code calls no hook */
             return luaL_error(L, "server.sleep: interrupted, the job has run for too long");
     }
     lua_pushboolean(L, 1);

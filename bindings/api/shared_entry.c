@@ -60,7 +60,7 @@ void shared_entry_hold(struct shared_entry *entry)
 
 void shared_entry_drop(struct shared_entry *entry)
 {
-    /* All reads by other holders happen before the last one frees it. */
+    /* All reads by other holders happen before the last one frees the entry. */
     uint32_t before = atomic_fetch_sub_explicit(&entry->holders, 1, memory_order_acq_rel);
     check(before > 0);
     if (before > 1) return;

@@ -9,21 +9,21 @@
 
 enum { SHARED_LIST = SHARED_STRING + 1 }; /* the type of an entry whose value is a list */
 
-/* An entry of a table, or an item of a list: an item is an entry without a key, and its place is its number. A
- * number may be changed in place. A string never is, so a holder of the entry can read it without a lock. */
+/* An entry of a table, or an item of a list. An item has no key, and its `place` is its number in the list. A
+ * number may be changed in place. A string is never changed, so a holder of the entry can read it without the lock. */
 struct shared_entry {
-    struct shared_entry *next; /* in its chain, its list (a ring), or the waste */
+    struct shared_entry *next; /* in its chain, in its list (a ring), or in the waste */
     uint64_t hash;
     uint64_t expires_ns; /* UINT64_MAX: never */
-    size_t place;        /* in the heap; entries that never expire are not in it */
+    size_t place;        /* in the heap, unless it never expires */
     union {
         bool boolean;
         int64_t integer;
         double number;
         size_t size;               /* bytes of a string */
-        struct shared_entry *last; /* of a list; its next is the first; NULL: empty */
+        struct shared_entry *last; /* last item of a list; its next is the first; NULL: empty */
     } value;
-    _Atomic uint32_t holders; /* the table, and each reader; the last to drop it frees it */
+    _Atomic uint32_t holders; /* the table and each reader; the last one frees it */
     uint16_t key_size;        /* bytes */
     uint8_t type;             /* enum shared_type, or SHARED_LIST */
     uint8_t data[];           /* the key, then the string */
@@ -51,7 +51,7 @@ static inline struct span shared_entry_key(const struct shared_entry *entry)
     return span_of(entry->data, entry->key_size);
 }
 
-/* The bytes of a string are the entry's own. It must not be a list. */
+/* A string points to the bytes of the entry. The entry must not be a list. */
 struct shared_value shared_entry_value(const struct shared_entry *entry);
 
 /* Moves the bytes of a string into the room, which must be large enough. */

@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <sys/time.h>
 
-/* How much one thread cleans up before the next one gets its turn: see shared.h. */
+/* How many entries one thread removes before it releases the lock: see shared.h. */
 enum {
     SWEEP_ALWAYS = 4,   /* expired entries, with each operation */
-    SWEEP_IN_NEED = 64, /* when there is no room */
+    SWEEP_IN_NEED = 64, /* when the new value does not fit */
 };
 
-/* A seed that a peer does not know: the time of opening, and addresses in memory. */
+/* A seed that peers do not know: the time of opening, and addresses in memory. */
 static void make_seed(uintptr_t place, uint64_t seed[2])
 {
     struct timeval now;
@@ -44,7 +44,7 @@ void shared_close(struct shared *shared)
     free(shared);
 }
 
-/* ---- what the operations have in common ---- */
+/* ---- used by all operations ---- */
 
 uint64_t shared_hash(const struct shared *shared, struct span key)
 {

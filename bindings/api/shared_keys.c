@@ -1,12 +1,12 @@
 #include "api/shared_inside.h"
 
-enum { SCAN_CHAINS = 256 }; /* chains that are copied before the next thread gets its turn */
-enum { SCAN_ROOM = 16384 }; /* bytes at first */
+enum { SCAN_CHAINS = 256 }; /* chains to copy before the lock is released */
+enum { SCAN_ROOM = 16384 }; /* bytes reserved at first */
 
 struct scan {
     uint64_t now_ns;
-    struct span prefix;    /* of the wanted keys */
-    struct buffer *buffer; /* a key: two bytes for its size, then the key */
+    struct span prefix;    /* that the keys must have */
+    struct buffer *buffer; /* for each key: two bytes for its size, then its bytes */
     size_t count, most;
     size_t chain; /* the next one */
 };
@@ -37,7 +37,8 @@ static bool copy_chain(struct scan *scan, const struct shared_entry *entry)
     return true;
 }
 
-/* Goes on until it has done its share, or there is no room. False: that was the last chain. */
+/* Copies up to SCAN_CHAINS chains. *needs_room: the next chain does not fit. False: there are no more chains, or
+ * enough keys. */
 static bool scan_on(const struct shared_table *table, struct scan *scan, bool *needs_room)
 {
     for (int i = 0; i < SCAN_CHAINS; i++) {

@@ -3,7 +3,7 @@
 struct push {
     struct span key;
     uint64_t hash, now_ns;
-    struct shared_entry *item, *list; /* until the table has them; list NULL: none has been made */
+    struct shared_entry *item, *list; /* owned until the table has them; list NULL: not made */
     size_t length;
 };
 
@@ -59,7 +59,7 @@ enum shared_result shared_push(struct shared *shared, struct span key,
     return result;
 }
 
-/* Under the lock. OK: *item has been removed. A string that does not fit must not be lost. */
+/* Under the lock. OK: *item was removed. NO_ROOM: a string does not fit, and stays in the list. */
 static enum shared_result pop_item(struct shared *shared, struct shared_entry *list, size_t room,
                                    struct shared_entry **item, struct shared_value *value,
                                    struct shared_waste *waste)

@@ -65,8 +65,8 @@ static const char *skip_digits(const char *text, bool *any)
     return text;
 }
 
-/* Is it [+-] digits [. digits] [e [+-] digits], and nothing else? tonumber accepts more than that. *whole: digits
- * alone. *point: where it has a point, or NULL. */
+/* Is it [+-] digits [. digits] [e [+-] digits], and nothing else? tonumber accepts more. *whole: only digits after
+ * the sign. *point: its decimal point, or NULL. */
 static bool is_decimal(const char *text, bool *whole, const char **point)
 {
     bool digits = false, power = false;
@@ -82,7 +82,7 @@ static bool is_decimal(const char *text, bool *whole, const char **point)
     return *skip_digits(text, &power) == '\0' && power;
 }
 
-/* As Lua does it: a number too large for an integer is a float. A script may have set another locale, in which
+/* As in Lua, a number too large for an integer becomes a float. A script may have set another locale, in which
  * strtod expects another decimal point. */
 static bool read_number(struct span string, struct shared_value *number)
 {
@@ -102,8 +102,8 @@ static bool read_number(struct span string, struct shared_value *number)
     return true;
 }
 
-/* A string is never changed in place, so an entry with a number replaces it. This needs no more memory, and the
- * same slot. */
+/* Replaces the entry by one with a number, because a string is never changed in place. This needs no more memory,
+ * and the same slot. */
 static enum shared_result add_to_text(struct shared *shared, struct shared_entry *text,
                                       const struct shared_value *by, struct shared_entry **made,
                                       struct shared_waste *waste, struct shared_value *sum)

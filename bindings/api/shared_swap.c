@@ -4,12 +4,12 @@ struct swap {
     struct span key;
     uint64_t hash, now_ns;
     const struct shared_value *old; /* NULL: the key must not exist */
-    struct shared_entry *entry;     /* replaces it; NULL: it is deleted */
-    struct shared_entry *same;      /* is held, and known to have the old bytes; or NULL */
-    struct shared_entry *other;     /* is held, and must be compared outside the lock; or NULL */
+    struct shared_entry *entry;     /* the new value; NULL: delete the key */
+    struct shared_entry *same;      /* held; known to have the old bytes; or NULL */
+    struct shared_entry *other;     /* held; must be compared without the lock; or NULL */
 };
 
-/* Compares exactly: a float that is merely close to an integer differs from it. */
+/* Compares exactly: a float that only comes close to an integer is not equal to it. */
 static bool same_number(int64_t integer, double number)
 {
     static const double most = 9223372036854775808.0;      /* 2^63 */
@@ -17,7 +17,7 @@ static bool same_number(int64_t integer, double number)
     return (int64_t)number == integer && (double)(int64_t)number == number;
 }
 
-/* Compares by the rules of == in Lua. Of strings, only the sizes. */
+/* Compares by the rules of == in Lua, but only the sizes of strings. */
 static bool same_value(const struct shared_value *a, const struct shared_value *b)
 {
     if (a->type == SHARED_INTEGER && b->type == SHARED_FLOAT)
@@ -34,7 +34,7 @@ static bool same_value(const struct shared_value *a, const struct shared_value *
     return a->string.size == b->string.size;
 }
 
-/* Is the old value there, as far as that can be told in constant time? */
+/* Is the old value there, as far as can be told in constant time? */
 static bool is_as_before(struct swap *swap, struct shared_entry *entry)
 {
     if (entry == NULL || swap->old == NULL) return entry == NULL && swap->old == NULL;
@@ -61,8 +61,8 @@ static enum shared_result change(struct shared *shared, struct swap *swap,
     return SHARED_OK;
 }
 
-/* Compares the strings, while other threads have their turn. The entry is held, so its address is not reused and
- * its string does not change: if it is still in the table later, nothing has changed. */
+/* Compares the strings without the lock. The entry is held, so its address is not reused and its string does not
+ * change: if the table still has it later, the value has not changed. */
 static bool compare_bytes(struct swap *swap)
 {
     struct span there = shared_entry_value(swap->other).string, old = swap->old->string;

@@ -70,7 +70,7 @@ static void forget(struct job_state *job)
     if (job->environment != NULL) environment_drop(&job->state, job->environment);
     job->environment = NULL;
     job->state.live = NULL;
-    job->state.heap.limit = 0; /* an end may take memory too */
+    job->state.heap.limit = 0; /* closing may take memory, too */
     if (job->state.L != NULL) heap_close(&job->state.heap);
     job->state.L = NULL;
     source_drop(job->source);
@@ -126,7 +126,8 @@ static int add_traceback(lua_State *L)
     return 1;
 }
 
-/* Calls the function, which finds the pointer at 1; an error is on the stack with its traceback. */
+/* Calls the function with the pointer as light userdata at 1. After an error, its text with a traceback is on the
+ * stack. */
 static bool call(struct job_state *job, lua_CFunction function, void *pointer, bool *interrupted)
 {
     struct state *state = &job->state;
@@ -160,7 +161,8 @@ static void push_module(lua_State *L, const struct job_state *job, const char *n
                    luaL_typename(L, -1));
 }
 
-/* The module is on the top. One that failed to start is asked again by the next job. */
+/* Calls on_job_start of the module on the top of the stack, if it was not started yet. If that fails, the next job
+ * tries again. */
 static void start_module(lua_State *L, const struct job_state *job, const char *name)
 {
     int module = lua_gettop(L);
@@ -227,7 +229,7 @@ struct stopping {
     bool more;
 };
 
-/* One module that was started; each call takes one. */
+/* Takes one started module off the table, and calls its on_job_stop. more = false: none was left. */
 static int stop_one(lua_State *L)
 {
     struct stopping *stopping = lua_touserdata(L, 1);

@@ -1,5 +1,6 @@
-/* job_state.h - the Lua state of one thread that runs jobs: one generation of the scripts, whose modules are loaded
- * when they are first asked for and keep what they have. Knows no worker. All of it is on its thread. */
+/* job_state.h - the Lua state of a thread that runs jobs. It runs one generation of the scripts; modules are loaded
+ * when a job first needs them, and keep their variables. Does not depend on a worker. Everything but struct
+ * job_bytes belongs to that thread. */
 #ifndef MOONPORT_JOB_STATE_H
 #define MOONPORT_JOB_STATE_H
 
@@ -10,7 +11,7 @@
 
 /* What all of them have in common. */
 struct job_setup {
-    size_t memory_max; /* bytes of one's Lua state; 0: no limit */
+    size_t memory_max; /* bytes of one thread's Lua state; 0: no limit */
     bool sandbox, serves;
     void (*open)(struct state *state,
                  void *context); /* makes the global `server`; may raise an error */
@@ -19,10 +20,10 @@ struct job_setup {
 
 struct job_state {
     struct state state;    /* its first member: state_of(L) is this */
-    struct source *source; /* held; NULL: it is not open */
+    struct source *source; /* held; NULL: no Lua state is open */
     uint64_t generation;
     struct environment *environment;
-    int modules; /* in the registry: table, name -> module of which on_job_start has run */
+    int modules; /* in the registry: table, name -> module that was started */
     struct log_limit limit;
 };
 
@@ -31,8 +32,8 @@ struct job_state {
 bool job_state_init(struct job_state *job, uint32_t number,
                     void (*stuck)(struct overtime *overtime));
 
-/* The Lua state for a generation, unless it has that or a later one; for another, on_job_stop is called first. False, with an
- * error: it is closed. */
+/* Opens a Lua state for this generation. Keeps an open one of this generation or a later one, and closes an earlier
+ * one first. False, with an error: no state is open. */
 bool job_state_renew(struct job_state *job, const struct job_setup *setup, struct source *source,
                      uint64_t generation, uint64_t timeout_ns, struct error *error);
 

@@ -9,9 +9,9 @@
 #define PATIENCE_NS UINT64_C(750000000) /* with what was interrupted, at the end */
 
 struct job_thread {
-    struct job_state state; /* its first member: stuck() finds the thread by it */
+    struct job_state state; /* first member: stuck() finds the thread by it */
     struct jobs *jobs;
-    struct list node; /* among the live, the lost or the ended */
+    struct list node; /* in `live`, `lost` or `ended` */
     pthread_t thread;
     struct job *job; /* that it runs; NULL: none */
     uint64_t begun_ns;
@@ -28,8 +28,8 @@ struct jobs {
     pthread_cond_t changed; /* a job is done, a thread has ended */
     struct list queue;
     struct list live, lost, ended; /* threads */
-    uint32_t idle, given_up; /* threads that wait for work; threads that were lost, of all time */
-    uint32_t returning; /* threads that have finished a job, and look for the next one at once */
+    uint32_t idle, given_up;       /* threads waiting for work; threads given up so far */
+    uint32_t returning; /* threads that deliver an answer, and look for a job right after it */
     struct jobs_figures figures;
     struct job_thread *stepper;
 };
@@ -49,7 +49,7 @@ static void drop_job(struct job *job)
     job->free(job);
 }
 
-/* It has its answer. Under the mutex, as all here that does not say otherwise. */
+/* The job has its answer. This and other helpers are called with the mutex held, unless they say otherwise. */
 static void settle(struct jobs *jobs, struct job *job, struct job_run *run)
 {
     job->phase = JOB_DONE;
@@ -58,7 +58,7 @@ static void settle(struct jobs *jobs, struct job *job, struct job_run *run)
     if (run == NULL || run->code != NULL) jobs->figures.failed++;
 }
 
-/* With the mutex or without. It is another's from here on. */
+/* Called with or without the mutex. The job no longer belongs to the pool after this. */
 static void deliver(struct job *job, bool abandoned)
 {
     if (abandoned) {
@@ -71,7 +71,7 @@ static void deliver(struct job *job, bool abandoned)
 
 /* ---- a thread ---- */
 
-/* Not under the mutex. */
+/* Called without the mutex. */
 static void run_here(struct job_thread *thread, struct job_run *run, struct source *source,
                      uint64_t generation, uint64_t timeout_ns)
 {
@@ -85,8 +85,8 @@ static void run_here(struct job_thread *thread, struct job_run *run, struct sour
     job_run_keep(run, span_text(error.text));
 }
 
-/* Takes the mutex off: who is told wants it at once, for the next job. Nobody has to be woken for that one, the thread
- * looks for work as soon as it is back. */
+/* Releases the mutex for done(): the worker that it wakes takes the mutex at once, to post its next job. That post
+ * need not wake a thread, because this one looks for work right afterwards. */
 static void come_back(struct jobs *jobs, struct job *job)
 {
     bool abandoned = job->abandoned;
@@ -98,7 +98,8 @@ static void come_back(struct jobs *jobs, struct job *job)
     pthread_cond_broadcast(&jobs->changed);
 }
 
-/* Takes the mutex off while it runs. What it runs is its own meanwhile: if it is lost, the job is gone. */
+/* Releases the mutex while the job runs. Meanwhile the thread uses only its own run and source: if it is given up,
+ * the job is gone. */
 static void run_next(struct job_thread *thread)
 {
     struct jobs *jobs = thread->jobs;
@@ -130,7 +131,7 @@ static void run_next(struct job_thread *thread)
     come_back(jobs, job);
 }
 
-/* There are more of them than there may be. */
+/* There are more threads than the limits allow. */
 static bool is_too_many(const struct jobs *jobs)
 {
     return jobs->figures.threads > jobs->limits.threads;
@@ -159,7 +160,7 @@ static void *work(void *context)
         jobs->idle--;
     }
     if (!thread->lost) jobs->figures.threads--;
-    if (!list_empty(&jobs->queue)) pthread_cond_signal(&jobs->posted); /* in its stead */
+    if (!list_empty(&jobs->queue)) pthread_cond_signal(&jobs->posted); /* for another thread */
     pthread_mutex_unlock(&jobs->mutex);
     job_state_end(&thread->state);
     pthread_mutex_lock(&jobs->mutex);
@@ -169,7 +170,8 @@ static void *work(void *context)
     return NULL;
 }
 
-/* What watches a thread's calls is opened on the thread itself. */
+/* The first function of a thread. job_state_init must run on that thread, because it sets up the watch over its
+ * calls. */
 static void *begin(void *context);
 
 static bool start_thread(struct jobs *jobs)
@@ -223,7 +225,7 @@ static void give_up(struct job_thread *thread)
     pthread_cond_broadcast(&jobs->changed);
 }
 
-/* On the thread that watches, without the mutex. */
+/* Called on the watching thread of overtime.c, without the mutex. */
 static void stuck(struct overtime *overtime)
 {
     struct state *state = container_of(overtime, struct state, overtime);
@@ -299,7 +301,7 @@ static const char *refusal(struct jobs *jobs)
     if (jobs->figures.queued >= jobs->limits.queue) return "busy";
     if (jobs->steps) return NULL;
     bool more = jobs->figures.threads < jobs->limits.threads;
-    /* As many as were lost may be lost no more: they are not made anew, or there would be ever more of them. */
+    /* A lost thread still exists: without this bound there would be ever more threads. */
     more = more && jobs->figures.threads + jobs->figures.lost < 2 * jobs->limits.threads;
     if (jobs->idle <= jobs->figures.queued && more) start_thread(jobs);
     return jobs->figures.threads == 0 ? "busy" : NULL;
@@ -319,7 +321,7 @@ const char *jobs_post(struct jobs *jobs, struct job *job)
         jobs->figures.queued++;
     }
     pthread_mutex_unlock(&jobs->mutex);
-    if (wakes) pthread_cond_signal(&jobs->posted); /* a thread that wants the mutex at once */
+    if (wakes) pthread_cond_signal(&jobs->posted); /* after unlocking: the thread locks at once */
     return why;
 }
 

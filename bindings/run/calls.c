@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* ---- home ---- */
+/* ---- on the worker that calls ---- */
 
 static int push_results(lua_State *L, struct request *request)
 {
@@ -69,7 +69,7 @@ static void refuse(struct worker *worker, struct letter *letter)
     answer((struct call *)container_of(letter, struct request, letter), "closed", NULL);
 }
 
-/* The text of its error, for the caller; without memory there is none. */
+/* Keeps the text of an error for the caller, if there is memory for it. */
 static void hear(struct run *run, const char *text)
 {
     struct call *call = run->context;
@@ -110,7 +110,7 @@ static void finish_done(struct run *run, struct call *call)
     answer(call, !fine ? "error" : values == NULL ? "memory" : NULL, values);
 }
 
-/* The call is the caller's from here on. */
+/* Answers the call, which then belongs to the worker that made it. */
 static void finished(struct run *run, enum run_state state)
 {
     struct call *call = run->context;
@@ -130,7 +130,8 @@ struct beginning {
     int count; /* of arguments; -1: there is no such function */
 };
 
-/* The one of on_call, at 2, that the name at 3 is for; or what a test has for a job. */
+/* Pushes the function that on_call (at 2) has for the name at 3. If it has none, pushes the function that a test
+ * has put in place of the job of that name. */
 static void push_function(lua_State *L, const struct runtime *runtime)
 {
     lua_pushnil(L);
@@ -145,7 +146,7 @@ static void push_function(lua_State *L, const struct runtime *runtime)
     lua_rawget(L, -2);
 }
 
-/* The function and its arguments, the connection first if it is about one. */
+/* Moves the function and its arguments to run->L, with the conn first if the call is for a connection. */
 static int prepare(lua_State *L)
 {
     struct beginning *beginning = lua_touserdata(L, 1);
@@ -212,7 +213,7 @@ static uint32_t begin(struct worker *worker, struct letter *letter)
         answer(call, "memory", NULL);
     else
         begin_run(run, call);
-    return 1 + LINK_LOOK_EVERY; /* a script may take its time */
+    return 1 + LINK_LOOK_EVERY; /* a script may run for long */
 }
 
 static const struct letter_kind called = {.read = begin, .drop = refuse};

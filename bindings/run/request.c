@@ -3,10 +3,10 @@
 #include "lua/value.h"
 #include "server/worker_mail.h"
 
-/* What is pushed on the main state, and moved to the run that waits. */
+/* Values are pushed on the main state, then moved to the waiting run. */
 struct pushing {
     struct run *run;
-    struct request *request; /* NULL: nil and the code */
+    struct request *request; /* NULL: push nil and the code */
     const char *code;
     int count;
 };
@@ -23,7 +23,7 @@ static int push(lua_State *L)
     return 0;
 }
 
-/* Memory may be what is missing: then nil and the error, which Lua has at hand. */
+/* If pushing fails, mostly for lack of memory, the results are nil and the error, which needs no memory. */
 static int push_all(struct pushing *pushing)
 {
     lua_State *L = pushing->run->runtime->state.L;
@@ -75,7 +75,7 @@ static uint32_t come_home(struct worker *worker, struct letter *letter)
     int count = push_all(&pushing);
     free_home(worker, letter);
     run_resume(run, count);
-    return 1 + LINK_LOOK_EVERY; /* a script may take its time */
+    return 1 + LINK_LOOK_EVERY; /* a script may run for long */
 }
 
 static const struct letter_kind home = {.read = come_home, .drop = free_home};
@@ -103,9 +103,9 @@ void request_answer(struct request *request)
     worker_post_letter(request->home, &request->letter);
 }
 
-/* ---- nobody waits any more ---- */
+/* ---- the run no longer waits ---- */
 
-/* True: it is answered. If not, it may be gone by now. */
+/* True: the answer is ready. False: the request may have been freed. */
 static bool leave(struct request *request)
 {
     request->run = NULL;

@@ -1,7 +1,7 @@
 /* The completion port over Windows' I/O completion ports, one for each worker.
  *
  *     key: socket    OVERLAPPED in a block           a receive      port_iocp_recv.c
- *                    socket->own.kernel_wait             a receive of no bytes
+ *                    socket->own.kernel_wait             a receive of zero bytes
  *                    socket->own.kernel_send             a send
  *                    one in socket->own.watch            a watch        port_iocp_watch.c
  *     key: acceptor  OVERLAPPED in an iocp_ahead     an AcceptEx    port_iocp_accept.c
@@ -59,7 +59,7 @@ static bool complete(struct port_iocp *iocp, const OVERLAPPED_ENTRY *entry,
 {
     OVERLAPPED *overlapped = entry->lpOverlapped;
     uintptr_t key = entry->lpCompletionKey;
-    if (key == 0) return false; /* woken: the mail is taken with the rest */
+    if (key == 0) return false; /* a wake-up: each harvest takes the mail */
     if (key == KEY_MARK) {
         iocp->mark_came = true;
         return false;
@@ -175,7 +175,7 @@ static bool iocp_behind(const struct port *port)
 static void post(struct port *port, uintptr_t key)
 {
     while (!PostQueuedCompletionStatus(iocp_of(port)->handle, 0, key, NULL))
-        Sleep(1); /* the system is out of memory for the moment */
+        Sleep(1); /* the system is out of memory at the moment */
 }
 
 static void iocp_mark(struct port *port)

@@ -35,7 +35,7 @@ struct port_iocp {
     struct list ended;     /* sockets whose stream has ended with nothing left in flight */
     struct list watched;   /* sockets whose watch is over */
     struct list acceptors; /* of struct iocp_ahead */
-    struct list refused;   /* acceptors for which there was no memory */
+    struct list refused;   /* acceptors that could not be set up */
 };
 
 static inline struct port_iocp *iocp_of(struct port *port)

@@ -1,16 +1,16 @@
 /* Receive streams over overlapped receives.
  *
- *     idle --recv of no bytes completes--> warm: recv_depth receives posted, each into a block
- *      ^                                     |   that carries its OVERLAPPED and its number
- *      '----nothing came for a second--------'
+ *     idle --recv of zero bytes completes--> warm: recv_depth receives posted, each into a block
+ *      ^                                       |   that carries its OVERLAPPED and its number
+ *      '----nothing came for a second----------'
  *
  * An idle connection waits with a receive of no bytes, so that it occupies no block; an active one has
  * receives posted ahead. Receives are numbered in the order they were posted, and filled in that order, but
  * may be harvested in any order: those that complete at once (without a packet) overtake queued ones, and
  * canceled ones complete in an order of their own.
  *
- *     socket->own.posted:  [7 filled] [8 at the system] [9 at the system]     10 will be posted when 7
- *                                                                         has been yielded */
+ *     socket->own.posted, with recv_depth 4:  [7 filled] [8 at the system] [9 at the system] [10 at the system]
+ *                                             11 is posted when 7 has been yielded */
 #include "port/port_iocp.h"
 
 #define COOL_NS UINT64_C(1000000000)

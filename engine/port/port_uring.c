@@ -1,5 +1,5 @@
-/* The completion port over io_uring: one multishot receive per socket into a ring of landing
- * blocks, one multishot accept per listener, one system call per harvest.
+/* The completion port over io_uring: one multishot receive per socket into a ring of landing blocks, one multishot
+ * accept per listener, one system call per harvest.
  *
  * When the ring is empty the kernel ends a receive with ENOBUFS, and its socket waits. A single stream can empty
  * the ring again and again. So sockets that got nothing are served first, before those that just begin. */
