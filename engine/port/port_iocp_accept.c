@@ -108,6 +108,7 @@ static int post(struct iocp_ahead *ahead, struct slot *slot)
 
 static void post_all(struct iocp_ahead *ahead)
 {
+    ahead->error = PORT_OK;
     for (int i = 0; i < AHEAD; i++) {
         struct slot *slot = &ahead->slots[i];
         if (slot->posted) continue;
