@@ -31,7 +31,8 @@ static inline size_t histogram_class(uint64_t duration_ns)
     uint64_t units = duration_ns >> HISTOGRAM_SHIFT;
     if (units < HISTOGRAM_STEPS) return (size_t)units;
     unsigned exponent = 63u - (unsigned)__builtin_clzll(units); /* at least 2 */
-    size_t class = (exponent - 1) * HISTOGRAM_STEPS + (units >> (exponent - 2)) % HISTOGRAM_STEPS;
+    size_t class =
+        (size_t)(exponent - 1) * HISTOGRAM_STEPS + (units >> (exponent - 2)) % HISTOGRAM_STEPS;
     return class < HISTOGRAM_CLASSES ? class : HISTOGRAM_CLASSES - 1;
 }
 
