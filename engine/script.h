@@ -100,6 +100,8 @@ enum link_reason {
 };
 const char *link_reason_text(enum link_reason reason);
 
+enum { LINK_WORD_MAX = 32 }; /* bytes of a reason of the script's own, with a NUL */
+
 /* ---- one connection ---- */
 
 /* Frames the packet and queues all of it, or nothing. It is sent at the end of the turn. */
@@ -148,6 +150,16 @@ double link_connected_at(const struct link *link); /* seconds on worker_now's cl
 void link_peer(const struct link *link, struct address *peer);
 uint32_t link_listener(const struct link *link); /* index in the configuration */
 
+/* Nanoseconds since it last received anything, or was accepted; without time in which its worker could not receive. */
+uint64_t link_silent_ns(const struct link *link);
+
+/* Where it is in its life: "opening" "open" "flushing" "lingering" "closing" (stream.h says what these are). */
+const char *link_state_text(const struct link *link);
+
+/* Whether a handler waits: after link_hold, or SCRIPT_WAIT in `connected`. */
+bool link_is_held(const struct link *link);
+bool link_is_paused(const struct link *link);
+
 /* Nanoseconds without receiving until `idle` is called; 0: never. Counts from now. */
 void link_set_idle(struct link *link, uint64_t limit_ns);
 
@@ -190,6 +202,9 @@ struct link *worker_find_any(const struct worker *worker, uint64_t id);
 
 /* Returns the open connection after `link`, or the first one if `link` is NULL; NULL at the end. */
 struct link *worker_next(const struct worker *worker, const struct link *link);
+
+/* The same of all, also those that the script does not know yet, and those that are being ended. */
+struct link *worker_next_any(const struct worker *worker, const struct link *link);
 
 /* Sends to a connection of any worker. For a connection of another worker, SEND_OK means that the packet was
  * posted. If it cannot be sent there, that is only logged; if the connection is gone by then, the packet is

@@ -100,21 +100,51 @@ static void set_figure(lua_State *L, const char *name, uint64_t figure)
     lua_setfield(L, -2, name);
 }
 
+static void push_value(lua_State *L, const struct figure *figure, uint64_t value)
+{
+    if (figure->unit == FIGURE_NS)
+        lua_pushnumber(L, (lua_Number)value / 1e9);
+    else
+        lua_pushinteger(L, (lua_Integer)value);
+}
+
+static void push_labelled(lua_State *L, const struct server_stats *stats,
+                          const struct figure *figure)
+{
+    size_t count = figure_count(stats, figure);
+    lua_createtable(L, 0, (int)count);
+    for (size_t i = 0; i < count; i++) {
+        struct span word;
+        uint64_t value = figure_labelled(stats, figure, i, &word);
+        lua_pushlstring(L, (const char *)word.data, word.size);
+        push_value(L, figure, value);
+        lua_rawset(L, -3);
+    }
+}
+
+static void push_times(lua_State *L, const struct server_stats *stats, const struct figure *figure)
+{
+    lua_createtable(L, 0, FIGURE_QUANTILES);
+    for (int i = 0; i < FIGURE_QUANTILES; i++) {
+        const char *name;
+        push_value(L, figure, figure_quantile(figure_times(stats, figure), i, &name));
+        lua_setfield(L, -2, name);
+    }
+}
+
 static void push_stats(lua_State *L, const struct server_stats *stats)
 {
-    lua_createtable(L, 0, SERVER_FIGURES + 1);
+    lua_createtable(L, 0, SERVER_FIGURES);
     for (int i = 0; i < SERVER_FIGURES; i++) {
         const struct figure *figure = &server_figures[i];
-        uint64_t value = figure_of(stats, figure);
-        if (figure->unit == FIGURE_NS)
-            lua_pushnumber(L, (lua_Number)value / 1e9);
+        if (figure->labels != NULL)
+            push_labelled(L, stats, figure);
+        else if (figure->kind == FIGURE_TIMES)
+            push_times(L, stats, figure);
         else
-            lua_pushinteger(L, (lua_Integer)value);
+            push_value(L, figure, figure_of(stats, figure));
         lua_setfield(L, -2, figure->name);
     }
-    lua_createtable(L, 0, LINK_REASONS);
-    for (int i = 0; i < LINK_REASONS; i++) set_figure(L, link_reason_text(i), stats->closed[i]);
-    lua_setfield(L, -2, "closed");
 }
 
 static void push_jobs(lua_State *L, struct jobs *jobs)
@@ -131,6 +161,32 @@ static void push_jobs(lua_State *L, struct jobs *jobs)
     lua_setfield(L, -2, "seconds");
 }
 
+static void push_listener(lua_State *L, const struct server_listener_stats *stats)
+{
+    char address[ADDRESS_TEXT_MAX];
+    lua_createtable(L, 0, SERVER_LISTENER_FIGURES + 3);
+    lua_pushstring(L, address_format(&stats->address, address));
+    lua_setfield(L, -2, "address");
+    lua_pushstring(L, stats->framing);
+    lua_setfield(L, -2, "framing");
+    lua_pushboolean(L, stats->is_open);
+    lua_setfield(L, -2, "open");
+    for (int i = 0; i < SERVER_LISTENER_FIGURES; i++) {
+        const struct figure *figure = &server_listener_figures[i];
+        set_figure(L, figure->name, figure_of(stats, figure));
+    }
+}
+
+static void push_listeners(lua_State *L, const struct server *server)
+{
+    struct server_listener_stats stats;
+    lua_createtable(L, (int)server_listener_count(server), 0);
+    for (uint32_t i = 0; server_listener_stats(server, i, &stats); i++) {
+        push_listener(L, &stats);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+}
+
 /* server.stats(): figures of the server and, in `by_worker`, of each worker; times in seconds */
 static int server_stats_table(lua_State *L)
 {
@@ -142,6 +198,8 @@ static int server_stats_table(lua_State *L)
     set_figure(L, "generation", code_generation(runtime_of(L)));
     push_jobs(L, runtime_of(L)->program->jobs);
     lua_setfield(L, -2, "jobs");
+    push_listeners(L, server);
+    lua_setfield(L, -2, "listeners");
     lua_createtable(L, (int)workers, 0);
     for (uint32_t i = 0; i < workers; i++) {
         server_worker_stats(server, i, &stats);

@@ -17,6 +17,7 @@ static void ended(struct stream *stream)
     if (link->stage != LINK_ACCEPTED) return;
     link->stage = LINK_TOLD;
     counter_add(&home->counters.links_closed[link->reason], 1);
+    if (link->word_size > 0) words_note(&home->counters.words, link_reason(link));
     if (home->script->disconnected == NULL) return;
     home->script->disconnected(home->script_state, link, (const char *)link_reason(link).data);
 }
@@ -32,6 +33,7 @@ static void settled(struct stream *stream)
     stream_close(stream);
     list_remove(&link->woken);
     address_free(&link->peer);
+    counter_add(&home->counters.of_listener[link->listener].settled, 1);
     table_give(&home->table, &link->entry);
     atomic_fetch_sub_explicit(&home->load, 1, memory_order_relaxed);
 }
@@ -55,6 +57,7 @@ static bool open_filter(struct link_home *home, const struct filter_source *sour
 struct link *link_open(struct link_home *home, const struct link_origin *origin)
 {
     struct filter *filter;
+    check(origin->listener < LINK_LISTENERS_MAX);
     struct table_entry *entry = table_take(&home->table);
     if (entry == NULL) goto refused;
     struct link *link = container_of(entry, struct link, entry);
@@ -77,7 +80,7 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
     list_init(&link->woken);
     link_time_init(link);
     group_member_init(&link->groups, &home->streams.budget, home->table.worker);
-    counter_add(&home->counters.links_opened, 1);
+    counter_add(&home->counters.of_listener[link->listener].opened, 1);
     log_link(link, "opened");
     if (filter == NULL) {
         link_admit(link);
@@ -93,6 +96,7 @@ no_filter:
     address_free(&link->peer);
     table_give(&home->table, entry);
 refused:
+    counter_add(&home->counters.of_listener[origin->listener].refused, 1);
     home->streams.port->operations->close_handle(origin->handle);
     atomic_fetch_sub_explicit(&home->load, 1, memory_order_relaxed);
     return NULL;
@@ -133,6 +137,31 @@ void link_peer(const struct link *link, struct address *peer)
 uint32_t link_listener(const struct link *link)
 {
     return link->listener;
+}
+
+uint64_t link_silent_ns(const struct link *link)
+{
+    return link_home_now(link->home) - link->stream.input_ns;
+}
+
+const char *link_state_text(const struct link *link)
+{
+    static const char *const texts[] = {
+        [STREAM_FREE] = "free",           [STREAM_OPENING] = "opening",
+        [STREAM_OPEN] = "open",           [STREAM_FLUSHING] = "flushing",
+        [STREAM_LINGERING] = "lingering", [STREAM_CLOSING] = "closing",
+    };
+    return texts[link->stream.state];
+}
+
+bool link_is_held(const struct link *link)
+{
+    return link->gates & GATES_OF_HANDLERS;
+}
+
+bool link_is_paused(const struct link *link)
+{
+    return link->gates & GATE_PAUSED;
 }
 
 const struct frame *link_frame(const struct link *link)

@@ -13,6 +13,7 @@
 #include "frame/frame.h"
 #include "link/group.h"
 #include "link/table.h"
+#include "link/words.h"
 #include "script.h"
 #include "stream/stream.h"
 
@@ -39,7 +40,10 @@ enum { GATES_WATCHED = GATES_OF_HANDLERS | GATE_PAUSED | GATE_STARVED };
 /* After the peer has ended its stream, these may stay closed for at most end_ns. */
 enum { GATES_BOUNDED = GATES_OF_HANDLERS | GATE_PAUSED };
 
-enum { LINK_WORD_MAX = 32, LINK_LINGER_MS = 1000, LINK_GAP_MS = 100 };
+enum { LINK_LINGER_MS = 1000, LINK_GAP_MS = 100 };
+
+/* The indices of listeners are below this. */
+enum { LINK_LISTENERS_MAX = 32 };
 
 /* What the script knows of a link. */
 enum link_stage {
@@ -75,11 +79,19 @@ struct link_limits {
     uint32_t recv_depth;
 };
 
+/* Connections of one listener. `refused`: those for which there was no memory; they were not opened. */
+struct link_listener_counters {
+    counter opened, settled, refused;
+};
+
 struct link_counters {
-    counter links_opened, links_closed[LINK_REASONS];
+    counter links_closed[LINK_REASONS];
+    struct words words; /* of links_closed[LINK_SCRIPT], those with a word of their own */
+    struct link_listener_counters of_listener[LINK_LISTENERS_MAX];
     counter packets_received, packets_sent;
     counter starved; /* episodes in which blocks or memory ran out */
 };
+static_assert((int)LINK_WORD_MAX - 1 <= (int)WORD_BYTES_MAX, "each word can be counted");
 
 /* A resource runs out, perhaps again and again. The log gets one line when this begins, and one when the
  * resource has sufficed for a while. */

@@ -67,7 +67,7 @@ static inline bool send_plain(struct link *link, struct span packet)
         stream->outbox.pending + size > home->limits.soft_mark ||
         !frame_wrap_plain(link->frame, packet.size, &value))
         return false;
-    uint8_t *room = outbox_room(&stream->outbox, &home->streams.blocks, size);
+    uint8_t *room = stream_room(stream, &home->streams, size);
     if (room == NULL) return false;
     frame_store_plain(room, value, packet);
     counter_add(&home->counters.packets_sent, 1);

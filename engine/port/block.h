@@ -68,6 +68,12 @@ void block_give(struct block *block);
 
 struct block *block_at(struct block_pool *pool, uint32_t index);
 
+/* How many have always been free, of the `total`: blocks that were used are taken before new ones. */
+static inline uint32_t block_pool_lowest(const struct block_pool *pool)
+{
+    return pool->total - pool->used_count;
+}
+
 static inline struct span block_bytes(const struct block *block)
 {
     return span_of(block->data + block->begin, block->end - block->begin);

@@ -139,6 +139,8 @@ struct port_operations {
     intptr_t (*listen)(const struct address *address, int backlog, struct error *error);
     void (*accept_start)(struct port *port, struct port_acceptor *acceptor);
     void (*accept_stop)(struct port *port, struct port_acceptor *acceptor);
+    void (*accept_end)(struct port *port,
+                       struct port_acceptor *acceptor); /* NULL: the port keeps nothing for it */
     bool (*local_address)(intptr_t handle, struct address *address);
     /* The peer of an ACCEPTED event with a handle; only until the next harvest. */
     bool (*peer_address)(const struct port_event *accepted, struct address *address);
@@ -336,6 +338,15 @@ static inline void port_accept_stop(struct port *port, struct port_acceptor *acc
     if (!acceptor->accepting || acceptor->stopping) return;
     acceptor->stopping = true;
     port->operations->accept_stop(port, acceptor);
+}
+
+/* Closes the listening socket. The acceptor may be used again, with another one. */
+static inline void port_accept_close(struct port *port, struct port_acceptor *acceptor)
+{
+    check(!acceptor->accepting);
+    if (port->operations->accept_end != NULL) port->operations->accept_end(port, acceptor);
+    port->operations->close_handle(acceptor->handle);
+    acceptor->handle = -1;
 }
 
 /* "eof", "reset by peer", ... for a log line. */

@@ -264,6 +264,7 @@ static const struct port_operations iocp_operations = {
     .listen = windows_listen,
     .accept_start = iocp_accept_start,
     .accept_stop = iocp_accept_stop,
+    .accept_end = iocp_accept_end,
     .local_address = address_of_socket,
     .peer_address = iocp_peer_address,
     .close_handle = windows_close_handle,

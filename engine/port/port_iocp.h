@@ -83,6 +83,7 @@ int iocp_take_watched(struct port_iocp *iocp, struct port_event *events, int cou
 
 void iocp_accept_start(struct port *port, struct port_acceptor *acceptor);
 void iocp_accept_stop(struct port *port, struct port_acceptor *acceptor);
+void iocp_accept_end(struct port *port, struct port_acceptor *acceptor);
 void iocp_accept_ahead(struct port_iocp *iocp);
 bool iocp_complete_accept(struct port_acceptor *acceptor, OVERLAPPED *overlapped,
                           struct port_event *event);

@@ -22,7 +22,7 @@ struct slot {
     uint8_t addresses[2 * ADDRESS_SIZE]; /* local and remote, as AcceptEx writes them */
 };
 
-/* A port's own data for an acceptor, kept until the port is closed. */
+/* A port's own data for an acceptor, kept until its socket or the port is closed. */
 struct iocp_ahead {
     struct list node; /* in the port's list */
     struct port_acceptor *acceptor;
@@ -220,11 +220,21 @@ bool iocp_peer_address(const struct port_event *accepted, struct address *addres
     return false;
 }
 
+static void free_ahead(struct iocp_ahead *ahead)
+{
+    check(ahead->posted_count == 0);
+    list_remove(&ahead->node);
+    ahead->acceptor->ahead = NULL;
+    free(ahead);
+}
+
+void iocp_accept_end(struct port *port, struct port_acceptor *acceptor)
+{
+    (void)port;
+    if (acceptor->ahead != NULL) free_ahead(acceptor->ahead);
+}
+
 void iocp_accept_close(struct port_iocp *iocp)
 {
-    struct list *node;
-    while ((node = list_take_first(&iocp->acceptors)) != NULL) {
-        check(ahead_of(node)->posted_count == 0);
-        free(ahead_of(node));
-    }
+    while (!list_empty(&iocp->acceptors)) free_ahead(ahead_of(iocp->acceptors.next));
 }

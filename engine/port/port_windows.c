@@ -40,7 +40,9 @@ enum port_error windows_result(SOCKET handle, OVERLAPPED *overlapped)
 static const char *advice(int number)
 {
     switch (number) {
-    case WSAEADDRINUSE: return "another program listens there: stop it, or choose another address";
+    case WSAEADDRINUSE:
+        return "another program listens there: stop it, or choose another address; a listener that "
+               "was closed is opened again when its connections have ended";
     case WSAEACCES:
         return "another program has the port for itself, or Windows keeps it (netsh interface ipv4 "
                "show excludedportrange protocol=tcp): choose another one";

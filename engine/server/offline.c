@@ -256,8 +256,10 @@ struct offline *offline_open_team(const struct config *config, uint32_t workers,
     if (!open_workers(offline, error)) goto no_workers;
     server->worker_count = offline->count;
     server->started_ns = TIME_BEGINS;
-    for (uint32_t i = 0; i < all.listener_count; i++)
+    for (uint32_t i = 0; i < all.listener_count; i++) {
         server->listeners[i].address = all.listeners[i].address;
+        server->listeners[i].state = LISTENER_OPEN; /* to clients of offline_connect */
+    }
     atomic_store(&server->active, true);
     for (uint32_t i = 0; i < offline->count; i++) worker_begin(offline->team[i]);
     if (await_start(offline, error)) return offline;

@@ -34,6 +34,7 @@ struct server *server_make(const struct config *config, const struct script *scr
     atomic_flag_clear(&server->abort_posted);
     worker_gate_open(&server->gate);
     pthread_mutex_init(&server->mutex, NULL);
+    server_init_orders(server);
     pthread_cond_init(&server->changed, NULL);
     group_registry_open(&server->groups, config->workers, groups_limit(config));
     server->workers = calloc(config->workers, sizeof *server->workers);
@@ -51,6 +52,7 @@ void server_free(struct server *server)
     group_registry_close(&server->groups);
     worker_gate_close(&server->gate);
     pthread_cond_destroy(&server->changed);
+    server_free_orders(server);
     pthread_mutex_destroy(&server->mutex);
     free(server->team);
     free(server->workers);
@@ -140,21 +142,11 @@ enum server_worker_stage server_worker_stage(const struct server *server, uint32
     return stops ? SERVER_WORKER_STOPS : SERVER_WORKER_SERVES;
 }
 
-bool server_address(const struct server *server, uint32_t index, struct address *address)
-{
-    if (index >= server->config.listener_count) return false;
-    *address = server->listeners[index].address;
-    return true;
-}
-
 void server_announce(const struct server *server)
 {
-    char text[ADDRESS_TEXT_MAX];
     log_line(LOG_INFO, "backend %s (%s)", port_backend_name(server->backend), server->backend_why);
     for (uint32_t i = 0; i < server->config.listener_count; i++)
-        log_line(LOG_INFO, "listening on %s (%s)",
-                 address_format(&server->listeners[i].address, text),
-                 server->config.listeners[i].frame.codec->name);
+        server_log_listener(server, i, "listening on");
 }
 
 const char *server_backend(const struct server *server)

@@ -6,9 +6,7 @@
 
 #include <string.h>
 
-enum { EVENTS_PER_TURN = 64, BACKLOG = 4096 };
-#define RETRY_NS UINT64_C(100000000)    /* between tries to accept while descriptors are short */
-#define EPISODE_NS UINT64_C(1000000000) /* without a failure; then the shortage is over */
+enum { EVENTS_PER_TURN = 64 };
 
 /* ---- start ---- */
 
@@ -133,161 +131,6 @@ failed:
     return false;
 }
 
-static void close_listeners(struct server *server)
-{
-    for (uint32_t i = 0; i < server->config.listener_count; i++) {
-        struct server_listener *listener = &server->listeners[i];
-        if (listener->acceptor.handle < 0) continue;
-        server->port->operations->close_handle(listener->acceptor.handle);
-        listener->acceptor.handle = -1;
-        if (listener->address.family == ADDRESS_UNIX) remove(listener->address.path);
-    }
-}
-
-bool server_listen(struct server *server)
-{
-    const struct port_operations *operations = server->port->operations;
-    for (uint32_t i = 0; i < server->config.listener_count; i++) {
-        struct server_listener *listener = &server->listeners[i];
-        const struct config_listener *wanted = &server->config.listeners[i];
-        listener->acceptor.handle = operations->listen(&wanted->address, BACKLOG, &server->error);
-        if (listener->acceptor.handle < 0) {
-            close_listeners(server);
-            return false;
-        }
-        listener->address = wanted->address;
-        operations->local_address(listener->acceptor.handle, &listener->address);
-    }
-    for (uint32_t i = 0; i < server->config.listener_count; i++)
-        port_accept_start(server->port, &server->listeners[i].acceptor);
-    return true;
-}
-
-/* ---- admission ---- */
-
-static uint32_t load_of(struct worker *worker)
-{
-    return atomic_load_explicit(&worker->home.load, memory_order_relaxed);
-}
-
-/* The worker with the fewest connections among those that accept new ones, or NULL. Ties are broken
- * round-robin, so that short connections do not all go to the first worker. */
-static struct worker *choose_worker(struct server *server)
-{
-    struct worker *fewest = NULL;
-    for (uint32_t i = 0; i < server->worker_count; i++) {
-        struct worker *worker = &server->workers[(server->admitted + i) % server->worker_count];
-        if (link_home_starving(&worker->home)) continue;
-        if (load_of(worker) >= worker->setup.links) continue;
-        if (fewest == NULL || load_of(worker) < load_of(fewest)) fewest = worker;
-    }
-    return fewest;
-}
-
-static bool is_full(struct server *server)
-{
-    uint32_t total = 0;
-    for (uint32_t i = 0; i < server->worker_count; i++) total += load_of(&server->workers[i]);
-    return total >= server->config.max_connections;
-}
-
-static void refuse(struct server *server, const struct address *peer, bool full)
-{
-    char peer_text[ADDRESS_TEXT_MAX], why[64] = "blocks have run low", text[160];
-    uint64_t now_ns = port_now(server->port);
-    counter_add(&server->refused, 1);
-    if (server->refusing) return;
-    server->refusing = true;
-    if (full)
-        snprintf(why, sizeof why, "max_connections is reached (%u)",
-                 server->config.max_connections);
-    snprintf(text, sizeof text, "refused %s, and others until there is room: %s",
-             address_format(peer, peer_text), why);
-    if (log_limit_allows(&server->refusals, LOG_WARN, full, 0, span_text(text), now_ns))
-        log_line(LOG_WARN, "%s", text);
-    else
-        server->tell_ns = log_limit_tell(&server->refusals, now_ns);
-}
-
-/* Counts the connection before its worker can serve it, so that a peer that has got a reply is always
- * included in the statistics. */
-static bool hand_over(struct server *server, struct worker *worker,
-                      const struct link_origin *origin)
-{
-    counter_add(&server->accepted, 1);
-    if (worker_adopt(worker, origin)) return true;
-    counter_add(&server->accepted, UINT64_MAX); /* one less */
-    return false;
-}
-
-bool server_admit(struct server *server, uint32_t index, intptr_t handle,
-                  const struct address *peer)
-{
-    const struct config_listener *listener = &server->config.listeners[index];
-    struct link_origin origin = {.handle = handle,
-                                 .peer = *peer,
-                                 .listener = index,
-                                 .frame = &listener->frame,
-                                 .filter = listener->filter,
-                                 .close_when_full = listener->on_full == ON_FULL_CLOSE};
-    bool full = is_full(server);
-    struct worker *worker = full ? NULL : choose_worker(server);
-    if (worker == NULL || !hand_over(server, worker, &origin)) {
-        refuse(server, peer, full);
-        server->port->operations->close_handle(handle);
-        return false;
-    }
-    server->refusing = false;
-    server->admitted++;
-    return true;
-}
-
-static void admit(struct server *server, uint32_t index, const struct port_event *accepted)
-{
-    const struct port_operations *operations = server->port->operations;
-    struct address peer;
-    if (operations->peer_address(accepted, &peer))
-        server_admit(server, index, accepted->handle, &peer);
-    else /* the peer has gone already */
-        operations->close_handle(accepted->handle);
-}
-
-static void accept_failed(struct server *server, struct server_listener *listener,
-                          enum port_error error)
-{
-    uint64_t now_ns = port_now(server->port);
-    if (now_ns >= server->short_until_ns)
-        log_line(LOG_WARN, "cannot accept: %s; trying again until it works",
-                 port_error_text(error));
-    server->short_until_ns = now_ns + EPISODE_NS;
-    listener->paused = true;
-    server->retry_ns = now_ns + RETRY_NS;
-}
-
-static void accepted(struct server *server, const struct port_event *event)
-{
-    struct server_listener *listener =
-        container_of(event->acceptor, struct server_listener, acceptor);
-    if (event->handle >= 0) admit(server, (uint32_t)(listener - server->listeners), event);
-    if (!event->last || listener->acceptor.stopping) return;
-    if (event->error == PORT_OK)
-        port_accept_start(server->port, &listener->acceptor);
-    else
-        accept_failed(server, listener, event->error);
-}
-
-static void retry_paused(struct server *server)
-{
-    if (port_now(server->port) < server->retry_ns) return;
-    server->retry_ns = UINT64_MAX;
-    for (uint32_t i = 0; i < server->config.listener_count; i++) {
-        struct server_listener *listener = &server->listeners[i];
-        if (!listener->paused) continue;
-        listener->paused = false;
-        port_accept_start(server->port, &listener->acceptor);
-    }
-}
-
 /* ---- the thread ---- */
 
 static void read_mail(struct server *server, const struct mail *mail)
@@ -296,6 +139,8 @@ static void read_mail(struct server *server, const struct mail *mail)
         server->ending = true;
     else if (mail == &server->abort_mail)
         server->ending = server->aborting = true;
+    else if (mail == &server->orders.mail)
+        server_read_order(server);
     else
         server->workers_ended++;
 }
@@ -305,29 +150,20 @@ void server_turn(struct server *server)
     struct port_event events[EVENTS_PER_TURN];
     uint64_t until_ns = server->tell_ns < server->retry_ns ? server->tell_ns : server->retry_ns;
     int count = port_harvest(server->port, events, EVENTS_PER_TURN, until_ns);
-    for (int i = 0; i < count; i++) {
-        if (events[i].kind == PORT_ACCEPTED) accepted(server, &events[i]);
+    for (int i = 0; i < count; i++) /* first: an order may close the listener */
+        if (events[i].kind == PORT_ACCEPTED) server_accepted(server, &events[i]);
+    for (int i = 0; i < count; i++)
         if (events[i].kind == PORT_POSTED) read_mail(server, events[i].mail);
-    }
-    retry_paused(server);
+    server_retry_paused(server);
     if (port_now(server->port) >= server->tell_ns)
         server->tell_ns = log_limit_tell(&server->refusals, port_now(server->port));
 }
 
-static bool still_accepting(const struct server *server)
-{
-    for (uint32_t i = 0; i < server->config.listener_count; i++)
-        if (server->listeners[i].acceptor.accepting) return true;
-    return false;
-}
-
 void server_stop_listening(struct server *server)
 {
-    server->retry_ns = UINT64_MAX;
-    for (uint32_t i = 0; i < server->config.listener_count; i++)
-        port_accept_stop(server->port, &server->listeners[i].acceptor);
-    while (still_accepting(server)) server_turn(server);
-    close_listeners(server);
+    server_close_listeners(server);
+    while (!server_listeners_are_closed(server)) server_turn(server);
+    server_refuse_orders(server);
 }
 
 /* Until every worker has ended; an abort may come at any time before that. */
@@ -362,6 +198,7 @@ void *server_control_run(void *argument)
     server->started_ns = port_now(server->port);
     if (!start_workers(server)) goto no_workers;
     if (!server_listen(server)) goto no_listeners;
+    server_take_orders(server);
     atomic_store(&server->active, true);
     tell_start(server, false);
 

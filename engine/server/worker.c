@@ -38,9 +38,18 @@ static void publish(struct worker *worker, int events)
     counter_set(&worker->busy_ns, home->streams.port->busy_ns);
     counter_set(&worker->links_live, home->table.live_count);
     counter_set(&worker->blocks_free, home->streams.blocks.free_count);
-    counter_set(&worker->blocks_grown, home->streams.blocks.grown_count);
+    counter_set(&worker->blocks_lowest, block_pool_lowest(&home->streams.blocks));
     counter_set(&worker->memory_used, budget_used(&home->streams.budget));
     counter_set(&worker->memory_max, home->streams.budget.limit);
+    counter_set(&worker->queued_bytes, home->streams.queued);
+}
+
+/* After the first harvest of a turn, which has read the clock: when the last turn ended, and this one began. */
+static void note_turn(struct worker *worker)
+{
+    const struct port *port = worker->home.streams.port;
+    if (worker->turn_ns != 0) histogram_add(&worker->turn_times, port->asked_ns - worker->turn_ns);
+    worker->turn_ns = port->now_ns;
 }
 
 static void trim(struct worker *worker)
@@ -99,13 +108,15 @@ static void note_gap(struct link_home *home, uint64_t before_ns, uint64_t deadli
     if (home->unheard_ns == 0) home->unheard_ns = port->asked_ns;
 }
 
-static int hear(struct worker *worker, struct port_event *events, uint64_t deadline_ns)
+/* begins: this is the first harvest of a turn. */
+static int hear(struct worker *worker, struct port_event *events, uint64_t deadline_ns, bool begins)
 {
     struct link_home *home = &worker->home;
     uint64_t before_ns = port_now(home->streams.port);
     int count = port_harvest(home->streams.port, events, EVENTS_PER_TURN, deadline_ns);
     if (!worker->draining)
         note_gap(home, before_ns, deadline_ns); /* draining runs on real time, gaps included */
+    if (begins) note_turn(worker);
     for (int i = 0; i < count; i++) take(worker, &events[i]);
     if (worker->drain_mail_ns != 0) worker_end_mail(worker);
     if (worker->unread != NULL) worker_read_mail(worker);
@@ -118,7 +129,7 @@ static int hear(struct worker *worker, struct port_event *events, uint64_t deadl
 static int fire_timers(struct worker *worker, struct port_event *events)
 {
     struct link_home *home = &worker->home;
-    int count = hear(worker, events, 0);
+    int count = hear(worker, events, 0, false);
     uint64_t until_ns = port_heard(home->streams.port);
     if (until_ns < home->unheard_ns) return count;
     home->unheard_ns = 0;
@@ -135,9 +146,9 @@ void worker_turn(struct worker *worker)
     struct port_event events[EVENTS_PER_TURN];
     home->since_look = 0;
     home->shook = false;
-    int count = hear(worker, events, worker_next_ns(worker));
+    int count = hear(worker, events, worker_next_ns(worker), true);
     /* A broadcast makes many sends; replies to input that came meanwhile can go out with it. */
-    if (home->streams.touches >= MANY_SENDS) count += hear(worker, events, 0);
+    if (home->streams.touches >= MANY_SENDS) count += hear(worker, events, 0, false);
     if (wheel_next_ns(&home->wheel) <= port_now(home->streams.port))
         count += fire_timers(worker, events);
     link_pump_woken(home);

@@ -9,6 +9,7 @@
 #ifndef MOONPORT_WORKER_H
 #define MOONPORT_WORKER_H
 
+#include "base/histogram.h"
 #include "link/link.h"
 #include "server/letter.h"
 
@@ -57,12 +58,19 @@ struct worker {
     bool start_waits;        /* from worker_start_wait to worker_start_done */
     struct error error;      /* in phase FAILED */
 
+    _Atomic uint64_t mail_posted; /* ever, by any thread; worker_send_mail */
+    counter mail_read;
+
     uint64_t block_bytes; /* set aside at the start for the setting `blocks` */
     uint64_t fixed_bytes; /* ... and for all else */
     uint64_t trim_ns;     /* when to check next whether small pieces should go back to the system */
 
     /* Figures for other threads, published at the end of a turn. */
-    counter turns, events, busy_ns, links_live, blocks_free, blocks_grown, memory_used, memory_max;
+    counter turns, events, busy_ns, links_live, blocks_free, blocks_lowest;
+    counter memory_used, memory_max, queued_bytes;
+
+    uint64_t turn_ns; /* when it began to do something in the present turn, or the last; 0: never */
+    struct histogram turn_times; /* from then to the next wait; without the turn that goes on */
 };
 
 /* Creates the thread, which opens its port and then waits. The ports of all workers are open before any

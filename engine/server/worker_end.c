@@ -72,13 +72,13 @@ void worker_drain(struct worker *worker)
     worker->drain_letter.kind = &order;
     worker->last_letter.kind = &last;
     worker->drain_asked_ns = port_now(worker->control);
-    port_order(worker->home.streams.port, &worker->drain_letter.mail);
-    port_post(worker->home.streams.port, &worker->last_letter.mail);
+    worker_send_mail(worker, &worker->drain_letter);
+    worker_send_mail(worker, &worker->last_letter);
 }
 
 void worker_abort(struct worker *worker)
 {
     static const struct letter_kind order = {.read = abort_all, .is_order = true};
     worker->abort_letter.kind = &order;
-    port_order(worker->home.streams.port, &worker->abort_letter.mail);
+    worker_send_mail(worker, &worker->abort_letter);
 }

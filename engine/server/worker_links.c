@@ -25,6 +25,13 @@ struct link *worker_next(const struct worker *worker, const struct link *link)
     return NULL;
 }
 
+struct link *worker_next_any(const struct worker *worker, const struct link *link)
+{
+    const struct list *node = link == NULL ? &worker->home.table.live : &link->entry.node;
+    const struct list *next = node->next;
+    return next == &worker->home.table.live ? NULL : container_of(next, struct link, entry.node);
+}
+
 /* ---- adopting ---- */
 
 /* A socket that was accepted for this worker. */
@@ -57,6 +64,6 @@ bool worker_adopt(struct worker *worker, const struct link_origin *origin)
     adoption->letter.kind = &kind;
     adoption->origin = *origin;
     atomic_fetch_add_explicit(&worker->home.load, 1, memory_order_relaxed);
-    port_post(worker->home.streams.port, &adoption->letter.mail);
+    worker_send_mail(worker, &adoption->letter);
     return true;
 }

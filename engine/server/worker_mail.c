@@ -1,5 +1,7 @@
 #include "server/worker_mail.h"
 
+#include "base/least.h"
+
 struct chunk *worker_copy_packet(struct worker *worker, struct span packet)
 {
     struct chunk *chunk = chunk_make(&worker->home.streams.budget, packet.size);
@@ -43,14 +45,26 @@ void worker_post_letter(struct worker *to, struct letter *letter)
     if (worker_has_left(to))
         letter->kind->drop(to, letter);
     else
-        port_post(to->home.streams.port, &letter->mail);
+        worker_send_mail(to, letter);
+}
+
+uint64_t worker_mail_unread(const struct worker *worker)
+{
+    uint64_t read = counter_get(&worker->mail_read);
+    uint64_t posted = atomic_load_explicit(&worker->mail_posted, memory_order_relaxed);
+    return rest_of(posted, read); /* they may be seen in any order */
+}
+
+static uint32_t read_letter(struct worker *worker, struct letter *letter)
+{
+    counter_add(&worker->mail_read, 1);
+    return letter->kind->read(worker, letter);
 }
 
 void worker_take_mail(struct worker *worker, struct mail *mail)
 {
-    const struct letter_kind *kind = letter_of(mail)->kind;
-    if (kind->is_order) {
-        kind->read(worker, letter_of(mail));
+    if (letter_of(mail)->kind->is_order) {
+        read_letter(worker, letter_of(mail));
         return;
     }
     mail->next = NULL;
@@ -73,10 +87,8 @@ void worker_read_mail(struct worker *worker)
 {
     struct mail *mail;
     bool late = false;
-    while (!late && (mail = take_unread(worker)) != NULL) {
-        struct letter *letter = letter_of(mail);
-        late = link_home_turn_is_long(&worker->home, letter->kind->read(worker, letter));
-    }
+    while (!late && (mail = take_unread(worker)) != NULL)
+        late = link_home_turn_is_long(&worker->home, read_letter(worker, letter_of(mail)));
 }
 
 uint32_t worker_drop_unread(struct worker *worker)
@@ -89,6 +101,7 @@ uint32_t worker_drop_unread(struct worker *worker)
            (mail = mailbox_take(&port->mailbox)) != NULL) {
         const struct letter_kind *kind = letter_of(mail)->kind;
         messages += kind->is_message;
+        counter_add(&worker->mail_read, 1);
         if (kind->drop != NULL) kind->drop(worker, letter_of(mail));
     }
     return messages;
@@ -109,7 +122,7 @@ bool worker_order_unless_left(struct worker *worker, struct letter *letter)
 {
     pthread_mutex_lock(&worker->gate->mutex);
     bool left = worker_has_left(worker);
-    if (!left) port_order(worker->home.streams.port, &letter->mail);
+    if (!left) worker_send_mail(worker, letter);
     pthread_mutex_unlock(&worker->gate->mutex);
     return !left;
 }

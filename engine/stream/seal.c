@@ -67,15 +67,17 @@ bool seal(struct filter *filter, struct outbox *queue, struct stream_home *home,
     return true;
 }
 
-void seal_sent(struct filter *filter, struct outbox *queue, struct block_pool *pool, size_t size)
+size_t seal_sent(struct filter *filter, struct outbox *queue, struct block_pool *pool, size_t size)
 {
+    size_t plain = filter->sealed_plain;
     outbox_sent(&filter->sealed, size);
     if (filter->sealed.pending > 0) {
         outbox_leave_large(&filter->sealed, pool);
-    } else {
-        queue->pending -= filter->sealed_plain;
-        filter->sealed_plain = 0;
+        return 0;
     }
+    queue->pending -= plain;
+    filter->sealed_plain = 0;
+    return plain;
 }
 
 void seal_close(struct filter *filter, struct outbox *queue, struct budget *budget)

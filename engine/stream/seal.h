@@ -12,8 +12,8 @@ enum { SEAL_MAX = 65536 };
  * was no memory to seal anything, and filter->sealed is empty. */
 bool seal(struct filter *filter, struct outbox *queue, struct stream_home *home, bool ends);
 
-/* The first `size` sealed bytes have been sent. */
-void seal_sent(struct filter *filter, struct outbox *queue, struct block_pool *pool, size_t size);
+/* The first `size` sealed bytes have been sent. Returns how many plain bytes are no longer pending. */
+size_t seal_sent(struct filter *filter, struct outbox *queue, struct block_pool *pool, size_t size);
 
 /* Closes the filter, and gives everything back. To be called before the queue is cleared. */
 void seal_close(struct filter *filter, struct outbox *queue, struct budget *budget);

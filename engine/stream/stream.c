@@ -19,7 +19,8 @@ bool stream_open(struct stream *stream, struct stream_home *home, const struct s
                  intptr_t handle, struct block **early, struct filter *filter)
 {
     uint64_t now_ns = stream_now(home);
-    *stream = (struct stream){.home = home, .owner = owner, .received_ns = now_ns};
+    *stream =
+        (struct stream){.home = home, .owner = owner, .received_ns = now_ns, .input_ns = now_ns};
     if (!port_attach(home->port, &stream->socket, handle)) return false;
     list_init(&stream->touched);
     list_init(&stream->closing);
@@ -113,6 +114,7 @@ void stream_close(struct stream *stream)
     struct block *block;
     port_detach(home->port, &stream->socket);
     inbox_drop(&stream->inbox, home);
+    home->queued -= stream->outbox.pending;
     if (stream->inbox.filter != NULL)
         seal_close(stream->inbox.filter, &stream->outbox, &home->budget);
     outbox_clear(&stream->outbox);
@@ -145,7 +147,7 @@ static void take_in(struct stream *stream, struct block *block)
         return;
     }
     counter_add(&home->counters.bytes_received, block->end);
-    stream->received_ns = stream_now(home);
+    stream->received_ns = stream->input_ns = stream_now(home);
     inbox_park(&stream->inbox, home, block);
 }
 
@@ -198,8 +200,9 @@ static inline void take_sent(struct stream *stream, size_t size)
     struct filter *filter = stream->inbox.filter;
     if (size == 0) return;
     if (filter != NULL) {
-        seal_sent(filter, &stream->outbox, &home->blocks, size);
+        home->queued -= seal_sent(filter, &stream->outbox, &home->blocks, size);
     } else {
+        home->queued -= size;
         outbox_sent(&stream->outbox, size);
         if (stream->outbox.pending > 0) outbox_leave_large(&stream->outbox, &home->blocks);
     }

@@ -65,6 +65,7 @@ struct stream {
     struct list touched, closing; /* nodes in the home's lists */
     uint64_t
         received_ns; /* stream_now: when input last came, or when receiving was last switched on */
+    uint64_t input_ns;   /* stream_now: when input last came; at first, when it was opened */
     uint64_t offered_ns; /* when queued bytes were last passed to the system */
     size_t unsent;       /* bytes the system still held when last checked; 0: not checked */
     struct reorder reorder;
@@ -154,6 +155,7 @@ static inline bool stream_put(struct stream *stream, const struct span *parts, i
 {
     while (!outbox_append(&stream->outbox, &stream->home->blocks, parts, count, size))
         if (!stream_send_now(stream)) return false;
+    stream->home->queued += size;
     return true;
 }
 
@@ -161,7 +163,16 @@ static inline bool stream_put_chunk(struct stream *stream, struct chunk *chunk)
 {
     while (!outbox_append_chunk(&stream->outbox, &stream->home->blocks, chunk))
         if (!stream_send_now(stream)) return false;
+    stream->home->queued += chunk->size;
     return true;
+}
+
+/* Calls outbox_room. */
+static inline uint8_t *stream_room(struct stream *stream, struct stream_home *home, size_t size)
+{
+    uint8_t *room = outbox_room(&stream->outbox, &home->blocks, size);
+    if (room != NULL) home->queued += size;
+    return room;
 }
 
 /* Events of the port. stream_take_sent must be called for all sends of a harvest before any event of it is handled

@@ -16,6 +16,7 @@ struct stream_home {
     uint32_t window;                 /* stream_window */
     struct block_pool blocks, large; /* blocks.large points to `large` once that is open */
     struct budget budget;
+    size_t queued;          /* bytes pending in the outboxes of all streams */
     struct list touched;    /* streams to flush at the end of the turn */
     uint32_t touches;       /* streams added to `touched` since the last flush */
     uint32_t parked_blocks; /* landing blocks of the port that wait in streams */

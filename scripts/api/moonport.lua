@@ -537,16 +537,29 @@ function Timer:cancel() end
 
 -- ---- figures ----
 
+---What was short when a connection was refused.
+---* `full`: `max_connections` is reached
+---* `blocks`: blocks have run low
+---* `memory`: there was no memory for it
+---@alias Refusal
+---| "full"
+---| "blocks"
+---| "memory"
+
 ---@class WorkerStats
 ---@field workers integer threads
 ---@field connections integer now
 ---@field connections_max integer as configured
 ---@field connections_free integer places that are left
 ---@field accepted integer connections since the start
----@field refused integer connections since the start that found no free place
+---@field refused integer connections since the start that there was no room for
+---@field refused_by table<Refusal, integer> the same, by what was short
+---@field closed table<Reason, integer> connections by reason; words of the script count as "script"
+---@field closed_words table<string, integer> those words; "" for all beyond the first 32 of a worker
 ---@field blocks integer I/O blocks that were allocated at the start
 ---@field blocks_used integer of them
 ---@field blocks_free integer of them
+---@field blocks_lowest integer of them that were free at any time: each worker's fewest
 ---@field block_bytes integer memory that the blocks take
 ---@field fixed_bytes integer memory set aside beside them: receive and send buffers, connections
 ---@field memory_used integer bytes, beyond the blocks
@@ -555,13 +568,21 @@ function Timer:cancel() end
 ---@field bytes_sent integer
 ---@field packets_received integer
 ---@field packets_sent integer
+---@field queued_bytes integer that wait on connections to be sent
+---@field mailbox integer messages between workers that are not read yet
 ---@field turns integer how often a worker looked for something to do
 ---@field events integer how many events it found, in total
+---@field turn Times how long what it found to do took
 ---@field receives_late integer receives that completed out of order
 ---@field starved integer how often blocks or memory ran out
 ---@field uptime number seconds since the start
 ---@field busy number seconds in which workers did not wait, in total
----@field closed table<Reason, integer> connections by reason; words of the script count as "script"
+
+---Half of them took no longer than p50, 99 of 100 no longer than p99. Both are at most a quarter too high.
+---@class Times
+---@field p50 number seconds
+---@field p99 number seconds
+---@field max number seconds
 
 ---@class JobStats
 ---@field threads integer that run jobs, or wait for some
@@ -572,10 +593,19 @@ function Timer:cancel() end
 ---@field failed integer of those
 ---@field seconds number that they ran
 
+---@class ListenerStats
+---@field address string "0.0.0.0:7000", as in conn.listener
+---@field framing string "length"
+---@field open boolean whether it accepts connections
+---@field accepted integer connections since the start
+---@field refused integer connections since the start that there was no room for
+---@field connections integer now
+
 ---@class Stats: WorkerStats
 ---@field jobs JobStats
+---@field listeners ListenerStats[] in the order of config.lua
 ---@field generation integer of the scripts
----@field by_worker WorkerStats[] the same of each worker; `refused` is 0 there
+---@field by_worker WorkerStats[] the same of each worker; `refused` there: what it was given and had no memory for
 
 -- ---- config.lua ----
 

@@ -96,6 +96,9 @@ static const char answers[] =
     "  return server.stats()\n"
     "end\n"
     "function found.Reason() return server.stats().closed end\n"
+    "function found.ListenerStats() return server.stats().listeners[1] end\n"
+    "function found.Refusal() return server.stats().refused_by end\n"
+    "function found.Times() return server.stats().turn end\n"
     "function found.handlers() return asked end\n"
     "function found.FramingName(conn)\n"
     "  local _, text = pcall(conn.framing, conn, '')\n"
@@ -157,7 +160,8 @@ Test(api, handlers_are_annotated)
 
 Test(api, figures_and_reasons_are_annotated)
 {
-    expect_same(WORDS("JobStats", "WorkerStats", "Stats", "Reason"));
+    expect_same(
+        WORDS("JobStats", "WorkerStats", "Stats", "Reason", "Refusal", "Times", "ListenerStats"));
 }
 
 Test(api, framings_are_annotated)

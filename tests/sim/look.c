@@ -180,6 +180,10 @@ static void look_at_links(struct world *world, const struct link_home *home)
                                           link->starved_ns <= link_home_now(home)),
                 "peer %u: it does not wait since it does", peer->number);
         peer->looked_ns = link_home_now(home);
+        promise(link_silent_ns(link) <= port_now(home->streams.port) - link->connected_ns &&
+                    link->stream.input_ns <= link->stream.received_ns,
+                "peer %u: it has been silent for %.3f s", peer->number,
+                (double)link_silent_ns(link) / 1e9);
         look_at_end(world, link, peer);
         look_at_last(world, link, peer);
         look_at_idle(world, link, peer);
@@ -280,6 +284,7 @@ void oracle_look(struct world *world, uint32_t worker)
     look_at_starved(home);
     look_at_waiting(world, worker);
     look_at_load(world);
+    counts_look(world, worker);
 }
 
 static void check_hits(const struct world *world)

@@ -181,6 +181,7 @@ static void disconnected(void *state, struct link *link, const char *reason)
             (int)peer->stage);
     promise(may_end(peer, reason), "peer %u is closed: %s", peer->number, reason);
     trace_note("peer %u is disconnected: %s", peer->number, reason);
+    counts_note_end(link, reason);
     peer->stage = STAGE_GONE;
     snprintf(peer->reason, sizeof peer->reason, "%s", reason);
     if (strcmp(reason, "eof") == 0 && !peer->garbled && buffer_size(&peer->outgoing) == 0 &&

@@ -62,6 +62,7 @@ struct sim_pipe {
     bool deaf;               /* the client takes nothing */
     bool smooth;             /* it has no faults of its own */
     bool closed;             /* the server has closed its end */
+    bool turned_away;        /* nobody listens where it wanted to */
     bool failed;             /* the server was told of an error of the network */
     uint64_t sent;           /* bytes that the server's sends took, in all, without the veil */
     uint64_t told_ns;        /* when it was told last what was sent */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FIRST_PORT = 7000 }; /* of the first listener; see swarm.c */
 enum { BACKLOG_MAX = 64, GIVEN_BACK = 0xa5 };
 enum { TRIED_AT_ONCE = 500 }; /* of a thousand sends; those to who reads at once always */
 #define STALL_NS_MAX (8 * SECOND)
@@ -125,10 +126,19 @@ static void sim_cancel(struct port *port, struct port_socket *socket)
     if (socket->sending) pipe_of(socket)->sending.cancelled = true;
 }
 
+static void turn_away(struct sim_pipe *pipe, uint16_t port_number)
+{
+    promise(listeners_may_turn_away(sim_world, port_number - FIRST_PORT),
+            "peer %u is turned away, and its listener is open", pipe->number);
+    pipe->turned_away = true;
+    pipe_close(pipe);
+}
+
 static void close_listener(struct sim_listener *listener)
 {
     check(listener->acceptor == NULL || !listener->acceptor->accepting);
-    for (int i = 0; i < listener->waiting_count; i++) pipe_close(listener->waiting[i]);
+    for (int i = 0; i < listener->waiting_count; i++)
+        turn_away(listener->waiting[i], listener->port_number);
     list_remove(&listener->node);
     free(listener);
 }
@@ -199,7 +209,9 @@ static void sim_accept_stop(struct port *port, struct port_acceptor *acceptor)
 void port_sim_connect(struct sim_pipe *pipe, uint16_t port_number)
 {
     struct sim_listener *listener = find_listener(port_number);
-    if (listener == NULL || listener->waiting_count == BACKLOG_MAX)
+    if (listener == NULL)
+        turn_away(pipe, port_number);
+    else if (listener->waiting_count == BACKLOG_MAX)
         pipe_close(pipe);
     else
         listener->waiting[listener->waiting_count++] = pipe;

@@ -156,4 +156,5 @@ void swarm_draw(struct swarm *swarm, struct draw *draw)
         swarm->config.wait_timeout_ns = draw_between(draw, 1, 10) * SECOND / 4;
     if (draw_chance(draw, 300)) swarm->config.on_end = ON_END_CLOSE;
     draw_veils(swarm, draw);
+    swarm->faults.listener = rate(draw, 30);
 }

@@ -27,6 +27,7 @@ struct faults {
     uint16_t reload, broken_reload;
     uint16_t long_turn;    /* a handler keeps its worker for seconds, while clients go on */
     uint16_t drain, abort; /* the server is told to end while it serves */
+    uint16_t listener;     /* one is closed, or opened again */
 };
 
 struct swarm {

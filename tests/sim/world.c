@@ -101,6 +101,7 @@ static void tell_end(struct world *world)
     world->told_end_ns = world->now_ns;
     trace_note("the end is asked for");
     server_stop_listening(server);
+    listeners_ended(world);
     for (uint32_t i = 0; i < server->worker_count; i++) {
         if (calls && !world->ended[i] && draw_chance(&world->draw, 500))
             keep_busy(world, i, draw_below(&world->draw, CALL_NS_MAX));
@@ -112,6 +113,8 @@ static void control_turn(struct world *world)
 {
     struct server *server = world->server;
     server_turn(server);
+    listeners_look(world);
+    counts_look_at_all(world);
     if (server->ending && !world->told_end) tell_end(world);
     if (server->aborting && !world->told_abort) {
         world->told_abort = true;
@@ -135,7 +138,9 @@ static void take_worker_turn(struct world *world, uint32_t index)
     }
     trace_note("worker %u", index);
     world->turn_ns = world->now_ns;
+    counts_turn_begins(&world->counts.workers[index]);
     worker_turn(worker);
+    counts_turn_ended(&world->counts.workers[index], world->now_ns - world->turn_ns);
     world->ports[index]->rests_ns = world->now_ns;
     if (worker->phase == WORKER_FAILED) world->runtimes[index] = NULL;
     oracle_look(world, index);
@@ -246,6 +251,7 @@ static void strike(struct world *world)
     if (draw_chance(&world->draw, faults->drain)) server_drain(world->server);
     if (draw_chance(&world->draw, faults->abort)) server_abort(world->server);
     if (draw_chance(&world->draw, faults->reload)) versions_reload(world);
+    listeners_strike(world);
 }
 
 bool world_step(struct world *world)
@@ -415,6 +421,7 @@ static void come_home(struct world *world)
     while (world->now_ns < latest_ns && !world->told_end) world_step(world);
     if (world->told_end) return;
     exchange_settled(world);
+    counts_look_at_all(world);
     oracle_all_home(world);
     broadcasts_all_heard(world);
 }
@@ -452,6 +459,7 @@ static bool start(struct world *world, struct error *error)
     begun = true;
     server->started_ns = world->now_ns;
     if (begin_workers(world) && server_listen(server)) {
+        server_take_orders(server);
         atomic_store(&server->active, true);
         return true;
     }
@@ -514,7 +522,7 @@ static void promise_answered(const struct world *world, const struct sim_peer *p
     bool excused = world->memory_failed || world->swarm.scarce || world->ran_low || peer->raw ||
                    faults->attach > 0 || faults->accept > 0 || faults->jump > 0 ||
                    faults->drain > 0 || faults->abort > 0;
-    promise(!peer->healthy || excused || peer->answered > 0,
+    promise(!peer->healthy || excused || peer->answered > 0 || peer->pipe.turned_away,
             "peer %u, which is healthy, was never answered", peer->number);
 }
 

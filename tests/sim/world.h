@@ -9,6 +9,8 @@
 #include "memory.h"
 
 #include "broadcasts.h"
+#include "counts.h"
+#include "listeners.h"
 #include "peer.h"
 #include "pipe.h"
 #include "server/server_control.h"
@@ -51,6 +53,8 @@ struct world {
     uint64_t lua_generation[WORKERS_MAX];
     uint64_t hits; /* requests to count, handed on */
     struct broadcasts broadcasts;
+    struct counts_of_all counts;
+    struct listeners listeners;
 
     struct sim_peer peers[PEERS_MAX];
     uint32_t peer_count;

@@ -32,11 +32,21 @@ static intptr_t new_socket(void)
 
 intptr_t peer_connect(uint16_t port)
 {
+    intptr_t peer = peer_try_to_connect(port);
+    cr_assert(peer >= 0, "nobody listens on port %u", port);
+    return peer;
+}
+
+intptr_t peer_try_to_connect(uint16_t port)
+{
     enum { NO_DELAY = 1 /* TCP_NODELAY, everywhere */ };
     const int on = 1;
     struct sockaddr_in to = loopback(port);
     intptr_t peer = new_socket();
-    cr_assert_eq(connect((system_socket)peer, (struct sockaddr *)&to, sizeof to), 0);
+    if (connect((system_socket)peer, (struct sockaddr *)&to, sizeof to) != 0) {
+        peer_close(peer);
+        return -1;
+    }
     setsockopt((system_socket)peer, IPPROTO_TCP, NO_DELAY, (option_value)&on, sizeof on);
     return peer;
 }
@@ -55,15 +65,21 @@ void peer_pair(intptr_t ends[2])
     peer_close(listening);
 }
 
-void peer_send(intptr_t peer, const void *data, size_t size)
+bool peer_try_to_send(intptr_t peer, const void *data, size_t size)
 {
     const char *left = data;
     while (size > 0) {
         ptrdiff_t sent = send((system_socket)peer, left, (size_type)size, MSG_NOSIGNAL);
-        cr_assert(sent > 0, "sending fails with %zu bytes left", size);
+        if (sent <= 0) return false;
         left += sent;
         size -= (size_t)sent;
     }
+    return true;
+}
+
+void peer_send(intptr_t peer, const void *data, size_t size)
+{
+    cr_assert(peer_try_to_send(peer, data, size), "sending %zu bytes fails", size);
 }
 
 ptrdiff_t peer_receive(intptr_t peer, void *data, size_t size)

@@ -18,6 +18,11 @@ void peer_close(intptr_t peer)
     closesocket((SOCKET)peer);
 }
 
+bool peer_holds_its_port(void)
+{
+    return true; /* if it listened with SO_EXCLUSIVEADDRUSE */
+}
+
 bool peer_end_overtakes(void)
 {
     return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") == NULL;

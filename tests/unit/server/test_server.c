@@ -246,19 +246,3 @@ Test(server, is_ended_by_an_abort_from_another_thread)
     cr_assert_eq(seen.disconnected, 1);
     peer_close(client);
 }
-
-/* Whatever shows figures goes by the table. */
-Test(figures, each_has_a_name_a_help_and_a_place_of_its_own)
-{
-    bool has[sizeof(struct server_stats) / sizeof(uint64_t)] = {false};
-    size_t fields = offsetof(struct server_stats, closed) / sizeof(uint64_t);
-    for (int i = 0; i < SERVER_FIGURES; i++) {
-        const struct figure *figure = &server_figures[i];
-        size_t place = figure->field / sizeof(uint64_t);
-        cr_assert(strlen(figure->name) > 0 && strlen(figure->help) > 0);
-        cr_assert_not(has[place], "%s", figure->name);
-        has[place] = true;
-        for (int j = 0; j < i; j++) cr_assert(strcmp(figure->name, server_figures[j].name) != 0);
-    }
-    for (size_t i = 0; i < fields; i++) cr_assert(has[i], "field %zu has no figure", i);
-}
