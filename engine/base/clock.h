@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/time.h>
 #include <time.h>
 
 /* Nanoseconds since some fixed moment. Any thread; also from a signal handler. */
@@ -27,6 +28,14 @@ bool clock_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t dead
 
 /* Like pthread_mutex_lock, but only until the deadline. False: the deadline has come. */
 bool clock_lock(pthread_mutex_t *mutex, uint64_t deadline_ns);
+
+/* The wall clock: microseconds since 1970. For people to read, never to wait by. */
+static inline uint64_t clock_unix_us(void)
+{
+    struct timeval now;
+    gettimeofday(&now, NULL); /* the msvcrt of mingw has no timespec_get */
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec;
+}
 
 /* Converts the wall clock's seconds to local date and time. */
 void clock_local_time(time_t seconds, struct tm *parts);

@@ -1,13 +1,13 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/log_recent.h"
 #include "base/output.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/time.h>
 #include <time.h>
 
 /* A pipe takes writes up to this size in one piece, even with several writers. */
@@ -16,6 +16,9 @@ enum { LINE_SIZE = 4096, TEXT_SIZE = LINE_SIZE };
 struct line {
     char bytes[LINE_SIZE];
     size_t size;
+    size_t begin; /* of what stands behind time and level */
+    uint64_t time_us;
+    enum log_level level;
 };
 
 static const char cut_mark[] = "...";
@@ -54,13 +57,15 @@ bool log_level_of(const char *name, enum log_level *level)
 
 static void begin_line(struct line *line, enum log_level level)
 {
-    struct timeval now;
     struct tm parts = {0};
-    gettimeofday(&now, NULL); /* the msvcrt of mingw has no timespec_get */
-    clock_local_time((time_t)now.tv_sec, &parts);
+    line->level = level;
+    line->time_us = clock_unix_us();
+    clock_local_time((time_t)(line->time_us / 1000000), &parts);
     line->size = strftime(line->bytes, sizeof line->bytes, "%Y-%m-%d %H:%M:%S", &parts);
-    line->size += (size_t)snprintf(line->bytes + line->size, sizeof line->bytes - line->size,
-                                   ".%03d %-5s ", (int)(now.tv_usec / 1000), level_names[level]);
+    line->size +=
+        (size_t)snprintf(line->bytes + line->size, sizeof line->bytes - line->size, ".%03d %-5s ",
+                         (int)(line->time_us / 1000 % 1000), level_names[level]);
+    line->begin = line->size;
 }
 
 /* Adds all bytes or none, and always leaves room for the cut mark and the end of the line. */
@@ -118,9 +123,16 @@ static bool tell_lost(void)
     return false;
 }
 
+static void keep_line(const struct line *line)
+{
+    struct span text = span_of(line->bytes + line->begin, line->size - line->begin - 1);
+    log_recent_add(line->time_us, (uint8_t)line->level, text);
+}
+
 /* If the log's reader is stuck, or the disk full, lines are lost rather than workers blocked. */
 static void put_line(const struct line *line)
 {
+    keep_line(line);
     if (!tell_lost() || !write_line(line)) atomic_fetch_add(&lost_lines, 1);
 }
 
