@@ -147,6 +147,43 @@ static void push_stats(lua_State *L, const struct server_stats *stats)
     }
 }
 
+static void set_seconds(lua_State *L, const char *name, uint64_t duration_ns)
+{
+    lua_pushnumber(L, (lua_Number)duration_ns / 1e9);
+    lua_setfield(L, -2, name);
+}
+
+static void push_handler(lua_State *L, const struct meter_sum *sum)
+{
+    lua_createtable(L, 0, 6);
+    set_figure(L, "calls", sum->calls);
+    set_figure(L, "failed", sum->failed);
+    set_figure(L, "interrupted", sum->interrupted);
+    set_seconds(L, "p50", histogram_quantile(&sum->time, 0.5));
+    set_seconds(L, "p99", histogram_quantile(&sum->time, 0.99));
+    set_seconds(L, "max", sum->time.largest_ns);
+}
+
+/* Adds what so many workers have counted of their scripts to the table on the top of the stack. */
+static void set_meters(lua_State *L, const struct meters *meters, uint32_t workers)
+{
+    uint64_t memory = 0, collections = 0;
+    lua_createtable(L, 0, METER_KINDS);
+    for (uint32_t kind = 0; kind < METER_KINDS; kind++) {
+        struct meter_sum sum = {.calls = 0};
+        for (uint32_t i = 0; i < workers; i++) meter_read(&meters[i], kind, &sum);
+        push_handler(L, &sum);
+        lua_setfield(L, -2, run_names[kind]);
+    }
+    lua_setfield(L, -2, "handlers");
+    for (uint32_t i = 0; i < workers; i++) {
+        memory += counter_get(&meters[i].lua_memory);
+        collections += counter_get(&meters[i].lua_collections);
+    }
+    set_figure(L, "lua_memory", memory);
+    set_figure(L, "lua_collections", collections);
+}
+
 static void push_jobs(lua_State *L, struct jobs *jobs)
 {
     struct jobs_figures figures = jobs_figures(jobs);
@@ -191,10 +228,13 @@ static void push_listeners(lua_State *L, const struct server *server)
 static int server_stats_table(lua_State *L)
 {
     const struct server *server = server_of(L);
+    const struct meters *meters = runtime_of(L)->program->meters;
     struct server_stats stats;
+    run_publish(runtime_of(L));
     server_stats(server, &stats);
     push_stats(L, &stats);
     uint32_t workers = (uint32_t)stats.workers;
+    set_meters(L, meters, workers);
     set_figure(L, "generation", code_generation(runtime_of(L)));
     push_jobs(L, runtime_of(L)->program->jobs);
     lua_setfield(L, -2, "jobs");
@@ -204,6 +244,7 @@ static int server_stats_table(lua_State *L)
     for (uint32_t i = 0; i < workers; i++) {
         server_worker_stats(server, i, &stats);
         push_stats(L, &stats);
+        set_meters(L, &meters[i], 1);
         lua_rawseti(L, -2, (int)i + 1);
     }
     lua_setfield(L, -2, "by_worker");

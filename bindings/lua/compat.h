@@ -25,6 +25,8 @@
 #define COMPAT_HOOK_PER_COROUTINE 1
 /* Lua copes with an allocation that is refused: it collects all garbage, and then raises an error. */
 #define COMPAT_TAKES_REFUSAL 1
+/* An object whose finalizer sets its metatable again is finalized again. */
+#define COMPAT_FINALIZES_AGAIN 1
 /* string.rep with an empty text loops as often as it is told to. */
 #define COMPAT_REPEATS_NOTHING 1
 #define COMPAT_SEARCHER_LINE "" /* before the text that a searcher returns */
@@ -119,6 +121,7 @@ static inline bool compat_was_interrupted(lua_State *L)
 #define COMPAT_REUSES_COROUTINES 0
 #define COMPAT_HOOK_PER_COROUTINE 0
 #define COMPAT_TAKES_REFUSAL 0 /* compiled code crashes */
+#define COMPAT_FINALIZES_AGAIN 0
 #define COMPAT_REPEATS_NOTHING 0
 #define COMPAT_SEARCHER_LINE "\n\t"
 #define COMPAT_OR_COMPILED ", or in a loop that LuaJIT has compiled"

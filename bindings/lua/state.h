@@ -4,6 +4,7 @@
 #define MOONPORT_STATE_H
 
 #include "base/check.h"
+#include "base/counters.h"
 #include "base/error.h"
 #include "base/list.h"
 #include "lua/compat.h"
@@ -16,6 +17,7 @@ struct state {
     uintptr_t stack_base; /* of its thread; the stack grows down from here */
     struct heap heap;
     struct overtime overtime;
+    counter *collections;  /* of garbage: collections.h */
     uint64_t timeout_ns;   /* of a call; 0: none */
     const char *directory; /* C modules are searched here first */
     bool sandbox;          /* scripts cannot reach the system */

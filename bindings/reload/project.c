@@ -3,6 +3,7 @@
 #include "api/channels.h"
 #include "api/lua_api.h"
 #include "api/shared.h"
+#include "run/meter.h"
 #include "run/start.h"
 
 static bool read_all(struct project *project, int count, char **words, bool tests,
@@ -29,8 +30,11 @@ static bool open_shared(struct project *project, struct error *error)
     const struct jobs_limits limits = options_jobs(options);
     program->shared = shared_open(options->shared_memory);
     program->channels = channels_open();
+    program->meters = meters_open(CONFIG_WORKERS_MAX); /* tests say later how many there are */
     program->jobs = jobs_open(&setup, &limits, false);
-    if (program->jobs != NULL && program->shared != NULL && program->channels != NULL) return true;
+    if (program->jobs != NULL && program->shared != NULL && program->channels != NULL &&
+        program->meters != NULL)
+        return true;
     return error_set(error, ERROR_SYSTEM, "no memory for what workers share");
 }
 
@@ -40,6 +44,7 @@ static bool close_shared(struct program *program)
     if (!jobs_close(program->jobs)) return false;
     if (program->shared != NULL) shared_close(program->shared);
     channels_close(program->channels);
+    meters_close(program->meters);
     return true;
 }
 

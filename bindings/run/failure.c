@@ -12,17 +12,6 @@ static const char drive_frame[] = "\n\t[C]: in ?";
 static const char drive_frame[] = "\n\tmoonport:";
 #endif
 
-const char *run_name(const struct run *run)
-{
-    switch (run->kind) {
-    case RUN_TIMER: return "timer";
-    case RUN_CALL: return "on_call";
-    case RUN_MAIN: return "main.lua";
-    case RUN_TEST: return "test";
-    default: return handler_names[run->kind];
-    }
-}
-
 struct failure {
     struct run *run;
     const char *before;

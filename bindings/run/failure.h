@@ -4,9 +4,6 @@
 
 #include "run/run.h"
 
-/* "on_receive", "timer", ... */
-const char *run_name(const struct run *run);
-
 /* Reports the error object on the top of the coroutine's stack, with its traceback: in run->tell, or in the log.
  * failure_tell_of_close reports one that a __close metamethod raised while the coroutine was being closed. */
 void failure_tell(struct run *run);

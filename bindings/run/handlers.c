@@ -1,7 +1,6 @@
 #include "run/handlers.h"
 
 #include "run/code.h"
-#include "run/failure.h"
 #include "run/run.h"
 
 /* ---- the way into a handler ---- */
@@ -19,10 +18,12 @@ static struct run *driven(lua_State *L)
 
 static void push_packet(lua_State *L, struct run *run)
 {
+    struct runtime *runtime = run->runtime;
     run->reached = false;
     lua_pushlstring(L, (const char *)run->packet.data, run->packet.size);
     run->reached = true;
-    overtime_again(&run->runtime->state.overtime, L);
+    overtime_again(&runtime->state.overtime, L);
+    run_count_packet(runtime);
 }
 
 static bool next_packet(struct run *run)
@@ -200,7 +201,7 @@ static bool push_argument(struct run *run, struct link *link, struct span bytes)
 {
     lua_State *L = run->runtime->state.L;
     if (compat_push_bytes(L, run->L, bytes.data, bytes.size)) return true;
-    failure_not_called(run, L);
+    run_not_called(run, L);
     lua_pop(L, 1);
     run_done(run);
     link_close_failed(link);
@@ -218,7 +219,7 @@ void handlers_received(void *state, struct link *link, struct span packet)
     }
     run->packet = packet;
     run->reached = false;
-    conclude(run, run_call(run, 2), link);
+    conclude(run, run_call_packets(run, 2), link);
 }
 
 void handlers_drained(void *state, struct link *link)
@@ -266,7 +267,7 @@ void handlers_message(void *state, uint32_t from, struct span bytes)
     struct run *run = run_take_loose(runtime, ON_MESSAGE);
     if (run == NULL) return;
     if (!runtime->program->api->push_message(runtime, run->L, bytes)) {
-        failure_not_called(run, runtime->state.L);
+        run_not_called(run, runtime->state.L);
         lua_pop(runtime->state.L, 1);
         run_done(run);
         return;

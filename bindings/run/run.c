@@ -1,5 +1,6 @@
 #include "run/run.h"
 
+#include "base/clock.h"
 #include "lua/environment.h"
 #include "run/code.h"
 #include "run/failure.h"
@@ -122,8 +123,18 @@ void run_done(struct run *run)
     give_run(run);
 }
 
+static void count_not_called(struct runtime *runtime, int kind)
+{
+    if (kind == ON_RECEIVE) meter_packet_missed(&runtime->sample);
+    meter_not_called(runtime->meters, (uint32_t)kind);
+}
+
 static enum run_state fail(struct run *run)
 {
+    if (run->reached)
+        meter_failed(run->runtime->meters, run->kind, run->interrupted);
+    else
+        count_not_called(run->runtime, run->kind);
     failure_tell(run);
     return RUN_FAILED;
 }
@@ -175,7 +186,7 @@ static void refuse_yield(struct run *run)
     if (!compat_push_bytes(L, run->L, text, strlen(text))) lua_xmove(L, run->L, 1);
 }
 
-enum run_state run_call(struct run *run, int arguments)
+static enum run_state call(struct run *run, int arguments)
 {
     struct runtime *runtime = run->runtime;
     struct run *previous = runtime->current;
@@ -207,10 +218,32 @@ enum run_state run_call(struct run *run, int arguments)
     return RUN_WAITS;
 }
 
+enum run_state run_call(struct run *run, int arguments)
+{
+    struct runtime *runtime = run->runtime;
+    uint32_t kind = run->kind;
+    bool fresh = lua_status(run->L) == LUA_OK;
+    uint64_t begun_ns = clock_now_ns();
+    enum run_state state = call(run, arguments);
+    meter_call_end(runtime->meters, kind, fresh, begun_ns);
+    run_publish(runtime);
+    return state;
+}
+
+enum run_state run_call_packets(struct run *run, int arguments)
+{
+    struct runtime *runtime = run->runtime;
+    enum run_state state = call(run, arguments);
+    meter_packets_end(&runtime->sample, runtime->meters);
+    run_publish(runtime);
+    return state;
+}
+
 struct run *run_take(struct runtime *runtime, int kind, struct link *link)
 {
     struct run *run = take(runtime);
     if (run == NULL) {
+        count_not_called(runtime, kind);
         state_log(&runtime->state, LOG_ERROR, "a handler was not called", "no memory");
         return NULL;
     }
@@ -228,6 +261,12 @@ struct run *run_take(struct runtime *runtime, int kind, struct link *link)
     run->reached = true;
     run->finished = NULL;
     return run;
+}
+
+void run_not_called(const struct run *run, lua_State *L)
+{
+    count_not_called(run->runtime, run->kind);
+    failure_not_called(run, L);
 }
 
 struct run *run_take_loose(struct runtime *runtime, enum handler handler)
@@ -260,7 +299,8 @@ void run_resume(struct run *run, int results)
 {
     check(run->wait.lasts);
     stop_waiting(run);
-    enum run_state state = run_call(run, results);
+    enum run_state state =
+        run->kind == ON_RECEIVE ? run_call_packets(run, results) : run_call(run, results);
     if (state != RUN_WAITS) finish(run, state);
 }
 

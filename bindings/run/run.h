@@ -11,14 +11,6 @@
 
 #include "run/runtime.h"
 
-/* Calls that run on coroutines but are no handlers; numbered after those of enum handler. */
-enum {
-    RUN_TIMER = HANDLERS,
-    RUN_CALL, /* of on_call, for server.call */
-    RUN_MAIN, /* main.lua itself */
-    RUN_TEST, /* a function of a test file */
-};
-
 /* ENDED: it was cancelled while it waited. */
 enum run_state { RUN_DONE, RUN_WAITS, RUN_FAILED, RUN_ENDED };
 
@@ -39,7 +31,7 @@ struct run {
     struct runtime *runtime;
     lua_State *L;
     int anchor;          /* in the registry, keeps L alive */
-    uint8_t kind;        /* enum handler, or one of those after it */
+    uint8_t kind;        /* see run_names */
     bool interrupted;    /* its last call was interrupted */
     bool reached;        /* its function was called */
     uint64_t generation; /* of the code that it runs */
@@ -59,6 +51,11 @@ struct run {
     void (*finished)(struct run *run, enum run_state state);
 };
 
+static inline const char *run_name(const struct run *run)
+{
+    return run_names[run->kind];
+}
+
 /* Takes a coroutine for a call. `link`: the connection that it is about, or NULL. Returns NULL, after logging it,
  * when there is no memory. */
 struct run *run_take(struct runtime *runtime, int kind, struct link *link);
@@ -70,6 +67,25 @@ struct run *run_take_loose(struct runtime *runtime, enum handler handler);
  * has been reported. After either, call run_done. WAITS: the call goes on later, and then `finished` is called. */
 enum run_state run_call(struct run *run, int arguments);
 void run_done(struct run *run);
+
+/* The same for the function that calls on_receive, which says of each packet that it is called for it. */
+enum run_state run_call_packets(struct run *run, int arguments);
+static inline void run_count_packet(struct runtime *runtime)
+{
+    meter_packet(&runtime->sample, runtime->meters);
+}
+
+/* Shows other threads what was counted, and how much memory Lua holds. Every call does it at its end; it may be called
+ * within one. */
+static inline void run_publish(struct runtime *runtime)
+{
+    meter_publish_packets(&runtime->sample, runtime->meters);
+    counter_set(&runtime->meters->lua_memory, runtime->state.heap.used);
+}
+
+/* In place of run_call: there was no memory for its arguments, as the error on the top of L's stack says, which is
+ * logged. */
+void run_not_called(const struct run *run, lua_State *L);
 
 /* For a C function of this name that Lua calls: returns the current run if it may wait here. Otherwise raises an
  * error that says why not. */

@@ -5,6 +5,7 @@
 #define MOONPORT_RUNTIME_H
 
 #include "lua/state.h"
+#include "run/meter.h"
 #include "script.h"
 #include "scripts/handler.h"
 
@@ -26,9 +27,11 @@ struct runtime {
     struct state state; /* its first member: state_of(L) is the runtime too */
     struct worker *worker;
     const struct program *program;
-    struct code *code;    /* the running generation */
-    struct code *next;    /* loaded, and may take its place */
-    struct code *loading; /* its main.lua runs now: its timers wait until it is live */
+    struct meters *meters;      /* the program's, of this worker */
+    struct meter_sample sample; /* of calls of on_receive */
+    struct code *code;          /* the running generation */
+    struct code *next;          /* loaded, and may take its place */
+    struct code *loading;       /* its main.lua runs now: its timers wait until it is live */
     bool has[HANDLERS];
     bool started;             /* on_start has succeeded */
     struct error start_error; /* why on_start failed */
@@ -73,6 +76,7 @@ struct program {
     struct jobs *jobs;         /* server.job */
     bool awaits_jobs;          /* server.job blocks until the job is done: in tests of scripts */
     struct channels *channels; /* server.channel and server.signal */
+    struct meters *meters;     /* by a worker's index */
     size_t memory_max;         /* bytes of one worker's Lua state; 0: no limit */
     uint64_t timeout_ns;       /* of a handler; 0: none */
     bool sandbox;              /* scripts cannot reach the system */

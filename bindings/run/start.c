@@ -1,5 +1,6 @@
 #include "run/start.h"
 
+#include "lua/collections.h"
 #include "lua/environment.h"
 #include "lua/library.h"
 #include "lua/lua_warn.h"
@@ -36,6 +37,7 @@ static int lay_out(lua_State *L)
     runtime->program->api->open(runtime);
     handlers_open(runtime);
     environment_seal(&runtime->state);
+    collections_open(&runtime->state);
     return 0;
 }
 
@@ -126,6 +128,9 @@ static struct runtime *make_runtime(const struct program *program, struct worker
     };
     runtime->program = program;
     runtime->worker = worker;
+    runtime->meters = &program->meters[worker_index(worker)];
+    runtime->state.collections = &runtime->meters->lua_collections;
+    meter_sample_init(&runtime->sample);
     runtime->fakes = LUA_NOREF;
     list_init(&runtime->free_runs);
     list_init(&runtime->loose);

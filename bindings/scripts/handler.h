@@ -17,4 +17,11 @@ enum handler {
 };
 extern const char *const handler_names[HANDLERS];
 
+/* For tables of names that begin with theirs. */
+#define HANDLER_NAMES \
+    [ON_START] = "on_start", [ON_CONNECT] = "on_connect", [ON_RECEIVE] = "on_receive", \
+    [ON_DRAIN] = "on_drain", [ON_IDLE] = "on_idle", [ON_DISCONNECT] = "on_disconnect", \
+    [ON_MESSAGE] = "on_message", [ON_UNLOAD] = "on_unload", [ON_LOAD] = "on_load", \
+    [ON_STOP] = "on_stop"
+
 #endif

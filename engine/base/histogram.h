@@ -36,13 +36,19 @@ static inline size_t histogram_class(uint64_t duration_ns)
     return class < HISTOGRAM_CLASSES ? class : HISTOGRAM_CLASSES - 1;
 }
 
-/* On the one thread that counts. */
-static inline void histogram_add(struct histogram *histogram, uint64_t duration_ns)
+/* On the one thread that counts: so many of that duration, as one that was looked at stands for others. */
+static inline void histogram_add_many(struct histogram *histogram, uint64_t duration_ns,
+                                      uint64_t count)
 {
-    counter_add(&histogram->classes[histogram_class(duration_ns)], 1);
-    counter_add(&histogram->total_ns, duration_ns);
+    counter_add(&histogram->classes[histogram_class(duration_ns)], count);
+    counter_add(&histogram->total_ns, count * duration_ns);
     if (duration_ns > counter_get(&histogram->largest_ns))
         counter_set(&histogram->largest_ns, duration_ns);
+}
+
+static inline void histogram_add(struct histogram *histogram, uint64_t duration_ns)
+{
+    histogram_add_many(histogram, duration_ns, 1);
 }
 
 /* Adds what was counted so far. Any thread. */

@@ -556,6 +556,9 @@ function Timer:cancel() end
 ---@field refused_by table<Refusal, integer> the same, by what was short
 ---@field closed table<Reason, integer> connections by reason; words of the script count as "script"
 ---@field closed_words table<string, integer> those words; "" for all beyond the first 32 of a worker
+---@field handlers table<Called, HandlerStats> each of them, whether the script has it or not
+---@field lua_memory integer bytes that Lua holds, garbage included; as of each worker's last call
+---@field lua_collections integer how often Lua has gone through all that it holds, to find garbage
 ---@field blocks integer I/O blocks that were allocated at the start
 ---@field blocks_used integer of them
 ---@field blocks_free integer of them
@@ -583,6 +586,31 @@ function Timer:cancel() end
 ---@field p50 number seconds
 ---@field p99 number seconds
 ---@field max number seconds
+
+---What the server calls of a script.
+---@alias Called
+---| "on_start"
+---| "on_connect"
+---| "on_receive"
+---| "on_drain"
+---| "on_idle"
+---| "on_disconnect"
+---| "on_message"
+---| "on_unload"
+---| "on_load"
+---| "on_stop"
+---| "timer"
+---| "on_call"
+
+---Times are in seconds in which a call kept its worker: one that sleeps is timed from one sleep to the
+---next. Of many calls of on_receive some are timed, at random.
+---@class HandlerStats
+---@field calls integer since the start; those that could not be made for want of memory, too
+---@field failed integer of them
+---@field interrupted integer of those that failed: they ran for longer than `handler_timeout`
+---@field p50 number half of the calls took no longer
+---@field p99 number 99 of 100 calls took no longer
+---@field max number the longest
 
 ---@class JobStats
 ---@field threads integer that run jobs, or wait for some

@@ -90,6 +90,8 @@ static const char answers[] =
     "function found.Shared() return methods_of(server.shared) end\n"
     "function found.Timer() return methods_of(server.after(0, print)) end\n"
     "function found.JobStats() return server.stats().jobs end\n"
+    "function found.Called() return server.stats().handlers end\n"
+    "function found.HandlerStats() return server.stats().handlers.on_receive end\n"
     "function found.WorkerStats() return server.stats().by_worker[1] end\n"
     "function found.Stats()\n"
     "  for name in pairs(names.WorkerStats) do names.Stats[name] = true end\n"
@@ -160,8 +162,8 @@ Test(api, handlers_are_annotated)
 
 Test(api, figures_and_reasons_are_annotated)
 {
-    expect_same(
-        WORDS("JobStats", "WorkerStats", "Stats", "Reason", "Refusal", "Times", "ListenerStats"));
+    expect_same(WORDS("JobStats", "WorkerStats", "Stats", "Reason", "Refusal", "Times",
+                      "ListenerStats", "Called", "HandlerStats"));
 }
 
 Test(api, framings_are_annotated)

@@ -7,6 +7,7 @@
 #include "exchange.h"
 #include "jobs/jobs.h"
 #include "oracle.h"
+#include "run/meter.h"
 #include "server/worker_mail.h"
 
 #include <string.h>
@@ -488,14 +489,17 @@ static bool open_shared(struct world *world)
     const struct jobs_limits limits = {.threads = 1, .queue = JOB_QUEUE};
     program->shared = shared_open(SHARED_MEMORY);
     program->channels = channels_open();
+    program->meters = meters_open(WORKERS_MAX);
     program->jobs = jobs_open(&setup, &limits, true);
-    return program->shared != NULL && program->channels != NULL && program->jobs != NULL;
+    return program->shared != NULL && program->channels != NULL && program->meters != NULL &&
+           program->jobs != NULL;
 }
 
 static void close_shared(struct world *world)
 {
     promise(jobs_close(world->program.jobs), "a job does not return");
     channels_close(world->program.channels);
+    meters_close(world->program.meters);
     shared_close(world->program.shared);
 }
 

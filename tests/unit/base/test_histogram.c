@@ -77,3 +77,14 @@ Test(histogram, several_are_added_up)
     cr_assert_eq(sum.classes[histogram_class(5000)], 2);
     cr_assert_eq(sum.classes[histogram_class(9000)], 1);
 }
+
+Test(histogram, one_that_stands_for_others_counts_as_many)
+{
+    histogram_add(&histogram, 5000);
+    histogram_add_many(&histogram, 9000, 3);
+    struct histogram_sum sum = sum_of();
+    cr_assert_eq(sum.count, 4);
+    cr_assert_eq(sum.total_ns, 32000);
+    cr_assert_eq(sum.largest_ns, 9000);
+    cr_assert_eq(sum.classes[histogram_class(9000)], 3);
+}
