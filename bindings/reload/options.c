@@ -54,6 +54,8 @@ static const struct setting_kind admin_kind = {
 
 static const char *const reload_words[] = {
     [RELOAD_WATCH] = "watch", [RELOAD_SIGNAL] = "signal", NULL};
+static const char *const on_error_words[] = {
+    [ON_ERROR_CLOSE] = "close", [ON_ERROR_KEEP] = "keep", NULL};
 
 #define FIELD(member) SETTING_FIELD(struct options, member)
 
@@ -61,6 +63,8 @@ static const char *const reload_words[] = {
 static const struct setting rows[] = {
     {"handler_timeout", "SECONDS", "1", "a handler that runs longer is interrupted; 0: never",
      &setting_seconds, FIELD(handler_timeout_ns), .max = SETTING_TEN_YEARS, .live = true},
+    {"on_error", "close|keep", "close", "what a handler that fails does to its connection",
+     &setting_word, FIELD(on_error), .max = ON_ERROR_KEEP, .words = on_error_words, .live = true},
     {"lua_memory", "SIZE", "256M", "memory of each worker's Lua; a handler that needs more fails",
      &setting_size, FIELD(lua_memory), .min = 4 * M, .max = 1024 * G, .live = true},
     {"shared_memory", "SIZE", "64M", "memory for server.shared",

@@ -8,6 +8,7 @@
 #define OPTIONS_ADMIN "127.0.0.1:7001" /* the default of `admin` */
 
 enum options_reload { RELOAD_WATCH, RELOAD_SIGNAL };
+enum options_on_error { ON_ERROR_CLOSE, ON_ERROR_KEEP };
 
 /* The address on which admin commands are accepted. */
 struct options_admin {
@@ -24,6 +25,7 @@ struct options {
     uint32_t jobs;               /* threads for server.job; 4 */
     uint32_t job_queue;          /* jobs that may wait for a thread; 1000 */
     uint64_t job_timeout_ns;     /* a job that runs for longer is interrupted; 0: never; 30 s */
+    uint8_t on_error;            /* enum options_on_error; close */
     uint8_t sandbox;             /* 1: scripts cannot reach the system; 0 */
     uint8_t reload;              /* enum options_reload; watch */
     struct options_admin admin;

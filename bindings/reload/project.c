@@ -70,6 +70,7 @@ bool project_open(struct project *project, int count, char **words, bool tests, 
         .api = &lua_api,
         .memory_max = options->lua_memory,
         .timeout_ns = options->handler_timeout_ns,
+        .keeps_failed = options->on_error == ON_ERROR_KEEP,
         .sandbox = options->sandbox,
     };
     if (!open_shared(project, error)) return false;

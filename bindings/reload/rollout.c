@@ -79,6 +79,7 @@ static void change(void *context, struct worker *worker, void *state)
     struct runtime *runtime = state;
     server_configure_worker(worker, &rollout->options.config);
     runtime->state.timeout_ns = rollout->options.handler_timeout_ns;
+    runtime->keeps_failed = rollout->options.on_error == ON_ERROR_KEEP;
     const struct jobs_limits limits = options_jobs(&rollout->options);
     jobs_limit(runtime->program->jobs, &limits);
     code_switch(runtime, true, &rollout->errors[worker_index(worker)]);

@@ -113,7 +113,19 @@ static struct run *prepare(struct runtime *runtime, enum handler handler, struct
     return run;
 }
 
-/* The answer of on_connect and on_idle: the first result, or nil. A failure ends the connection. */
+/* A handler of this connection has failed, or could not be called. */
+static void end_failed(const struct runtime *runtime, struct link *link)
+{
+    if (!runtime->keeps_failed) link_close_failed(link);
+}
+
+static enum script_verdict idle_failed(const struct runtime *runtime)
+{
+    return runtime->keeps_failed ? SCRIPT_YES : SCRIPT_NO;
+}
+
+/* The answer of on_connect and on_idle: the first result, or nil. If on_connect fails, the connection ends whatever
+ * on_error says: it was not accepted, and what later handlers count on may not be there. */
 static enum script_verdict answer(struct run *run, enum run_state state)
 {
     if (state == RUN_WAITS) return SCRIPT_WAIT;
@@ -125,7 +137,8 @@ static enum script_verdict answer(struct run *run, enum run_state state)
         else
             verdict = has && lua_toboolean(run->L, 1) ? SCRIPT_YES : SCRIPT_NO;
     } else {
-        link_close_failed(run->link);
+        if (run->kind == ON_IDLE) verdict = idle_failed(run->runtime);
+        if (verdict == SCRIPT_NO) link_close_failed(run->link);
     }
     run_done(run);
     return verdict;
@@ -169,7 +182,7 @@ static void finish_held(struct run *run, enum run_state state)
     struct link *link = run->link;
     run_done(run);
     if (state == RUN_ENDED) return;
-    if (state == RUN_FAILED) link_close_failed(link);
+    if (state == RUN_FAILED) end_failed(runtime, link);
     if (!has_waiting(runtime, link)) link_release(link);
 }
 
@@ -192,8 +205,9 @@ static void conclude(struct run *run, enum run_state state, struct link *link)
         link_hold(link);
         return;
     }
+    struct runtime *runtime = run->runtime;
     run_done(run);
-    if (state == RUN_FAILED) link_close_failed(link);
+    if (state == RUN_FAILED) end_failed(runtime, link);
 }
 
 /* Adds a string to the arguments. If that fails, finishes the run, closes the connection and returns false. */
@@ -214,7 +228,7 @@ void handlers_received(void *state, struct link *link, struct span packet)
     if (!runtime->has[ON_RECEIVE]) return;
     struct run *run = prepare(runtime, ON_RECEIVE, link);
     if (run == NULL) {
-        link_close_failed(link); /* a packet of its stream is lost */
+        end_failed(runtime, link); /* a packet of its stream is lost */
         return;
     }
     run->packet = packet;
@@ -235,7 +249,7 @@ enum script_verdict handlers_idle(void *state, struct link *link, double seconds
     struct runtime *runtime = state;
     if (!runtime->has[ON_IDLE]) return SCRIPT_NO;
     struct run *run = prepare(runtime, ON_IDLE, link);
-    if (run == NULL) return SCRIPT_NO;
+    if (run == NULL) return idle_failed(runtime);
     run->finished = finish_idle;
     lua_pushnumber(run->L, seconds);
     return answer(run, run_call(run, 2));

@@ -33,6 +33,7 @@ struct runtime {
     struct code *next;          /* loaded, and may take its place */
     struct code *loading;       /* its main.lua runs now: its timers wait until it is live */
     bool has[HANDLERS];
+    bool keeps_failed;        /* a connection whose handler fails stays open: setting on_error */
     bool started;             /* on_start has succeeded */
     struct error start_error; /* why on_start failed */
     bool joined;              /* program->channels counts this worker */
@@ -79,6 +80,7 @@ struct program {
     struct meters *meters;     /* by a worker's index */
     size_t memory_max;         /* bytes of one worker's Lua state; 0: no limit */
     uint64_t timeout_ns;       /* of a handler; 0: none */
+    bool keeps_failed;         /* see struct runtime */
     bool sandbox;              /* scripts cannot reach the system */
     struct runtime *
         *made; /* in tests, receives each new runtime: all workers are one thread then; or NULL */

@@ -131,6 +131,7 @@ static struct runtime *make_runtime(const struct program *program, struct worker
     runtime->meters = &program->meters[worker_index(worker)];
     runtime->state.collections = &runtime->meters->lua_collections;
     meter_sample_init(&runtime->sample);
+    runtime->keeps_failed = program->keeps_failed;
     runtime->fakes = LUA_NOREF;
     list_init(&runtime->free_runs);
     list_init(&runtime->loose);

@@ -658,6 +658,7 @@ function Timer:cancel() end
 ---@field hard_mark? integer|string * with more, a send is refused; 0: twice max_packet, or 4M (0)
 ---@field on_full? "close"|"refuse" what a refused send does to its connection ("close")
 ---@field handler_timeout? number * seconds after which a handler is interrupted; 0: never (1)
+---@field on_error? "close"|"keep" * what a handler that fails does to its connection ("close")
 ---@field lua_memory? integer|string * of each worker's Lua; what needs more fails ("256M")
 ---@field shared_memory? integer|string memory for server.shared ("64M")
 ---@field jobs? integer threads that run what scripts ask for with server.job (4)

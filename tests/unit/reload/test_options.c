@@ -42,6 +42,7 @@ Test(options, the_defaults_are_those_of_the_reference)
     cr_assert_eq(options.handler_timeout_ns, UINT64_C(1000000000));
     cr_assert_eq(options.lua_memory, 256 << 20);
     cr_assert_eq(options.shared_memory, 64 << 20);
+    cr_assert_eq(options.on_error, ON_ERROR_CLOSE);
     cr_assert_eq(options.sandbox, 0);
     cr_assert_eq(options.reload, RELOAD_WATCH);
     cr_assert(options.admin.is_on);
@@ -63,7 +64,7 @@ Test(options, the_engines_come_first_and_each_has_an_example_that_is_accepted)
         set(&options, row->name, row->example);
         finish(&options);
     }
-    cr_assert_eq(count, 27);
+    cr_assert_eq(count, 28);
 }
 
 Test(options, each_reaches_its_field)
@@ -72,12 +73,14 @@ Test(options, each_reaches_its_field)
     set(&options, "handler_timeout", "0.5");
     set(&options, "lua_memory", "100M");
     set(&options, "shared_memory", "1G");
+    set(&options, "on_error", "keep");
     set(&options, "sandbox", "true");
     set(&options, "reload", "signal");
     set(&options, "workers", "3");
     cr_assert_eq(options.handler_timeout_ns, 500000000);
     cr_assert_eq(options.lua_memory, 100 << 20);
     cr_assert_eq(options.shared_memory, 1 << 30);
+    cr_assert_eq(options.on_error, ON_ERROR_KEEP);
     cr_assert_eq(options.sandbox, 1);
     cr_assert_eq(options.reload, RELOAD_SIGNAL);
     cr_assert_eq(options.config.workers, 3);
@@ -178,13 +181,10 @@ static void expect_told(const struct options *before, const struct options *afte
 Test(options, each_that_differs_is_named_and_what_is_live_is_taken_over)
 {
     static const char *const changes[][3] = {
-        {"handler_timeout", "7", "live"},
-        {"lua_memory", "100M", "live"},
-        {"shared_memory", "100M", ""},
-        {"sandbox", "true", ""},
-        {"reload", "signal", ""},
-        {"admin", "127.0.0.1:7999", ""},
-        {"workers", "3", ""},
+        {"handler_timeout", "7", "live"}, {"lua_memory", "100M", "live"},
+        {"on_error", "keep", "live"},     {"shared_memory", "100M", ""},
+        {"sandbox", "true", ""},          {"reload", "signal", ""},
+        {"admin", "127.0.0.1:7999", ""},  {"workers", "3", ""},
         {"idle_timeout", "7", "live"},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
