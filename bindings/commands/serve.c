@@ -62,6 +62,16 @@ static bool open_admin(const struct options *options, const struct admin_command
     return true;
 }
 
+static bool reload(void *reloader, char *text, size_t size)
+{
+    return reloader_reload(reloader, HISTORY_COMMAND, text, size);
+}
+
+static bool roll_back(void *reloader, char *text, size_t size)
+{
+    return reloader_rollback(reloader, HISTORY_COMMAND, text, size);
+}
+
 static void on_hangup(void *reloader)
 {
     reloader_wake(reloader);
@@ -75,8 +85,8 @@ static void serve(struct project *project, struct server *server, struct error *
     if (reloader == NULL) return;
     struct admin_stats stats = {.server = server, .jobs = project->program.jobs};
     const struct admin_command commands[] = {
-        {.name = "reload", .act = reloader_reload, .context = reloader},
-        {.name = "rollback", .act = reloader_rollback, .context = reloader},
+        {.name = "reload", .act = reload, .context = reloader},
+        {.name = "rollback", .act = roll_back, .context = reloader},
         {.name = "stats", .act = admin_stats_tell, .context = &stats, .is_quick = true},
         {.name = NULL}};
     if (open_admin(&project->options, commands, &admin, error)) {

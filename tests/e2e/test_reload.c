@@ -259,6 +259,26 @@ Test(reload, the_command_waits_and_says_which_generation_runs)
     server_end(&server);
 }
 
+Test(reload, the_log_says_who_has_asked_for_it)
+{
+    struct server server = server_begin(&(struct begin){
+        .script = SAYS("one"), .admin = true, .flags = {"--workers", "2", "--log", "debug"}});
+    script_replace(&server, "main.lua", SAYS("two"));
+    server_expect_log(&server, "info  reload: generation 2 runs: main.lua\n  by: save\n");
+    server_command(&server, "reload", 0, "generation 3 runs\n");
+    server_expect_log(&server, "info  reload: generation 3 runs\n  by: command\n");
+    server_command(&server, "rollback", 0, "generation 4 runs: main.lua\n");
+    server_expect_log(&server, "is saved\n  by: command\n");
+    if (!on_windows()) { /* which has no such signal */
+        server_signal(&server, SIGHUP);
+        server_expect_log(&server, "info  reload: generation 5 runs: main.lua\n  by: signal\n");
+    }
+    script_replace(&server, "main.lua", "error('no luck')\n");
+    server_expect_log(&server, "nothing has changed: generation");
+    server_expect_log_count(&server, "  by: save\n", 2);
+    server_end(&server);
+}
+
 /* ---- what cannot be loaded ---- */
 
 struct broken {

@@ -1,0 +1,229 @@
+#include "reload/generations.h"
+
+#include "reload/rollout.h"
+
+#include <string.h>
+
+/* ---- settings ---- */
+
+struct difference {
+    char live[512], later[512]; /* names */
+};
+
+static void note_difference(void *context, const struct setting *setting)
+{
+    struct difference *difference = context;
+    char *names = setting->live ? difference->live : difference->later;
+    size_t used = strlen(names), room = sizeof difference->live - used;
+    snprintf(names + used, room, "%s%s", used > 0 ? ", " : "", setting->name);
+}
+
+static void tell_difference(const struct generations *generations, const struct options *options,
+                            struct report *report)
+{
+    struct difference difference = {.live = "", .later = ""};
+    settings_compare(&options_settings, &generations->options, options, note_difference,
+                     &difference);
+    if (difference.live[0] != '\0') report_add(report, "settings changed: %s\n", difference.live);
+    if (difference.later[0] != '\0')
+        report_add(report, "needs a restart to change: %s\n", difference.later);
+}
+
+/* Works out the new settings: those that need a restart keep their values, and must fit the others. */
+static bool read_settings(const struct generations *generations, struct rollout *rollout,
+                          struct options *wanted, struct error *error)
+{
+    if (!command_line_configure(generations->line, rollout->plan.source, wanted, error))
+        return false;
+    rollout->options = generations->options;
+    settings_take_live(&options_settings, &rollout->options, wanted);
+    return options_finish(&rollout->options, error);
+}
+
+static void put_in_force(struct generations *generations, const struct options *options)
+{
+    pthread_mutex_lock(&generations->settings);
+    generations->options = *options;
+    pthread_mutex_unlock(&generations->settings);
+    log_set_level(options->config.log);
+}
+
+/* ---- a new one ---- */
+
+static void refuse(struct generations *generations, struct source *source)
+{
+    if (source != NULL) source_hold(source);
+    if (generations->refused != NULL) source_drop(generations->refused);
+    generations->refused = source;
+}
+
+void generations_forget_refused(struct generations *generations)
+{
+    refuse(generations, NULL);
+}
+
+/* An empty main.lua is one that is just being written, or was lost. */
+static bool says_something(const struct source *source, struct error *error)
+{
+    struct span text = source_code(source_find(source, "main.lua"));
+    while (text.size > 0 && strchr(" \t\r\n", text.data[0]) != NULL) text = span_skip(text, 1);
+    return text.size > 0 || error_set(error, ERROR_INPUT,
+                                      "%s/main.lua is empty, which only moonport reload takes for "
+                                      "what is meant",
+                                      source->directory);
+}
+
+/* On its way in. */
+struct newcomer {
+    struct rollout *rollout;
+    struct options wanted; /* its settings; what is in force is rollout->options */
+    struct history_entry entry;
+};
+
+static bool is_possible(const struct generations *generations, struct newcomer *newcomer,
+                        struct report *report)
+{
+    struct rollout *rollout = newcomer->rollout;
+    struct error error;
+    bool unasked = newcomer->entry.by == HISTORY_SAVE;
+    rollout->keeps_handlers = unasked;
+    if ((!unasked || says_something(rollout->plan.source, &error)) &&
+        read_settings(generations, rollout, &newcomer->wanted, &error) &&
+        review_open(&rollout->review, rollout->plan.source, false, &error)) {
+        rollout->plan.suspects = &rollout->review.suspects;
+        return true;
+    }
+    report_add(report, "%s\n", error.text);
+    return false;
+}
+
+/* All workers have it, and switch. */
+static bool let_in(struct generations *generations, struct newcomer *newcomer,
+                   struct report *report)
+{
+    struct rollout *rollout = newcomer->rollout;
+    generations->number = newcomer->entry.generation = rollout->plan.generation;
+    const char *files = newcomer->entry.files;
+    report_add(report, "generation %llu runs%s%s\n", (unsigned long long)generations->number,
+               files[0] != '\0' ? ": " : "", files);
+    tell_difference(generations, &newcomer->wanted, report);
+    rollout_tell(rollout, report);
+    bool fine = rollout_switch(rollout, report);
+    put_in_force(generations, &rollout->options);
+    return fine;
+}
+
+static void tell_unchanged(const struct generations *generations, struct report *report)
+{
+    report_add(report, "nothing has changed: generation %llu runs\n",
+               (unsigned long long)generations->number);
+}
+
+/* `begin`: where in the report its own lines begin. */
+static void note(struct generations *generations, struct history_entry *entry,
+                 enum history_outcome before, const struct report *report, size_t begin)
+{
+    struct span lines = span_text(report->text + begin);
+    lines = span_cut_text(lines, sizeof entry->text - 1);
+    memcpy(entry->text, lines.data, lines.size);
+    if (entry->generation != 0)
+        history_runs(&generations->history, entry, before);
+    else
+        history_refused(&generations->history, entry);
+}
+
+/* Loads the source in all workers, or in none; `before` is what becomes of the one that runs. */
+static bool try(struct generations *generations, struct source *source, enum history_by by,
+                enum history_outcome before, struct report *report)
+{
+    struct newcomer newcomer;
+    size_t begin = report->used;
+    history_begin(&newcomer.entry, by);
+    source_changes(kept_newest(&generations->kept), source, newcomer.entry.files,
+                   sizeof newcomer.entry.files);
+    newcomer.rollout = rollout_open(generations->server, source, generations->number + 1);
+    bool fine = newcomer.rollout != NULL;
+    if (!fine) report_add(report, "no memory to load the scripts\n");
+    fine = fine && is_possible(generations, &newcomer, report) &&
+           rollout_prepare(newcomer.rollout, report);
+    if (fine)
+        fine = let_in(generations, &newcomer, report);
+    else
+        tell_unchanged(generations, report);
+    if (newcomer.rollout != NULL) rollout_close(newcomer.rollout);
+    note(generations, &newcomer.entry, before, report, begin);
+    return fine;
+}
+
+void generations_note_unreadable(struct generations *generations, enum history_by by,
+                                 const char *why, struct report *report)
+{
+    struct history_entry entry;
+    size_t begin = report->used;
+    history_begin(&entry, by);
+    report_add(report, "%s\n", why);
+    tell_unchanged(generations, report);
+    note(generations, &entry, HISTORY_RUNS, report, begin);
+}
+
+bool generations_bring_in(struct generations *generations, struct source *source,
+                          enum history_by by, struct report *report)
+{
+    uint64_t before = generations->number;
+    bool fine = try(generations, source, by, HISTORY_REPLACED, report);
+    bool runs = generations->number != before;
+    if (runs) kept_put(&generations->kept, source);
+    refuse(generations, runs ? NULL : source);
+    return fine;
+}
+
+bool generations_go_back(struct generations *generations, enum history_by by, struct report *report)
+{
+    struct kept *kept = &generations->kept;
+    struct source *left = kept_newest(kept), *former = kept_former(kept);
+    uint64_t before = generations->number;
+    if (former == NULL) {
+        report_add(report, "there is no generation to go back to\n");
+        return false;
+    }
+    bool fine = try(generations, former, by, HISTORY_ROLLED_BACK, report);
+    if (generations->number == before) return fine;
+    report_add(report,
+               "the files on disk are unchanged: they are loaded when one of them is saved\n");
+    refuse(generations, left); /* the files still have this content: do not load it again */
+    kept_step_back(kept);
+    return fine;
+}
+
+/* ---- opening and closing ---- */
+
+void generations_open(struct generations *generations, struct server *server,
+                      const struct command_line *line, const struct options *options,
+                      struct source *source)
+{
+    struct history_entry first;
+    *generations =
+        (struct generations){.server = server, .line = line, .number = 1, .options = *options};
+    pthread_mutex_init(&generations->settings, NULL);
+    kept_put(&generations->kept, source);
+    history_open(&generations->history);
+    history_begin(&first, HISTORY_START);
+    first.generation = 1;
+    history_runs(&generations->history, &first, HISTORY_REPLACED);
+}
+
+void generations_close(struct generations *generations)
+{
+    kept_close(&generations->kept);
+    refuse(generations, NULL);
+    history_close(&generations->history);
+    pthread_mutex_destroy(&generations->settings);
+}
+
+struct options generations_options(struct generations *generations)
+{
+    pthread_mutex_lock(&generations->settings);
+    struct options options = generations->options;
+    pthread_mutex_unlock(&generations->settings);
+    return options;
+}
