@@ -14,12 +14,20 @@ static struct job_state *job_of(struct state *state)
     return (struct job_state *)state;
 }
 
-static bool may_log(struct state *state, enum log_level level, uint64_t place, struct span text)
+static bool may_log(struct state *state, enum log_level level, const char *handler,
+                    const char *place, const char *line)
 {
-    uint64_t now_ns = clock_now_ns();
-    struct log_limit *limit = &job_of(state)->limit;
-    log_limit_tell(limit, now_ns);
-    return log_limit_allows(limit, level, place, 0, text, now_ns);
+    const struct job_state *job = job_of(state);
+    return job->setup->may_log(job->setup->context, level, handler, place, line, job->generation);
+}
+
+/* The text may have a traceback. */
+static void log_failure(struct job_state *job, const char *what, const char *text)
+{
+    char line[4096];
+    snprintf(line, sizeof line, "%s: %s", what, text);
+    if (may_log(&job->state, LOG_ERROR, what, job->place, line))
+        log_line(LOG_ERROR, "%s: %s", what, text);
 }
 
 static uint64_t now_of(const struct state *state)
@@ -87,6 +95,7 @@ static bool open_state(struct job_state *job, const struct job_setup *setup, str
     job->state.serves = setup->serves;
     job->state.may_log = may_log;
     job->state.now_ns = now_of;
+    job->setup = setup;
     job->source = source;
     job->generation = generation;
     source_hold(source);
@@ -114,10 +123,13 @@ bool job_state_renew(struct job_state *job, const struct job_setup *setup, struc
 
 /* ---- a job ---- */
 
+static _Thread_local struct job_state *calling; /* that is in a call */
+
 /* No metamethod of a text's is called: that of an interruption comes while no hook would end it. */
 static int add_traceback(lua_State *L)
 {
     struct lua_text room;
+    place_find(calling->place, L, calling->state.directory);
     if (lua_type(L, 1) == LUA_TSTRING)
         lua_pushvalue(L, 1);
     else
@@ -137,6 +149,8 @@ static bool call(struct job_state *job, lua_CFunction function, void *pointer, b
     lua_pushcfunction(L, add_traceback);
     lua_pushcfunction(L, function);
     lua_pushlightuserdata(L, pointer);
+    calling = job;
+    job->place[0] = '\0';
     overtime_begin(&state->overtime, L, "a job", state->timeout_ns);
     int status = lua_pcall(L, 1, 0, 1);
     *interrupted = overtime_end(&state->overtime, L);
@@ -216,7 +230,7 @@ void job_state_run(struct job_state *job, struct job_run *run)
         if (text == NULL) text = lua_text_plain(L, -1, &room), size = strlen(text);
         run->code = interrupted ? "timeout" : "error";
         job_run_keep(run, span_of(text, size));
-        state_log(&job->state, LOG_ERROR, "a job", text);
+        log_failure(job, "a job", text);
     }
     lua_settop(L, 0);
     if (job->state.heap.refused) heap_collect(&job->state.heap, L);
@@ -252,8 +266,7 @@ void job_state_close(struct job_state *job)
         struct lua_text room;
         bool interrupted;
         if (!call(job, stop_one, &stopping, &interrupted))
-            state_log(&job->state, LOG_ERROR, "on_job_stop",
-                      lua_text_plain(job->state.L, -1, &room));
+            log_failure(job, "on_job_stop", lua_text_plain(job->state.L, -1, &room));
         lua_settop(job->state.L, 0);
     }
     if (job->source != NULL) forget(job);

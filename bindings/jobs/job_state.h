@@ -4,8 +4,8 @@
 #ifndef MOONPORT_JOB_STATE_H
 #define MOONPORT_JOB_STATE_H
 
-#include "base/log_limit.h"
 #include "jobs/job_run.h"
+#include "lua/place.h"
 #include "lua/state.h"
 #include "scripts/source.h"
 
@@ -15,6 +15,10 @@ struct job_setup {
     bool sandbox, serves;
     void (*open)(struct state *state,
                  void *context); /* makes the global `server`; may raise an error */
+
+    /* Whether what failed in a state of that generation may be logged: as struct state has it. Any thread. */
+    bool (*may_log)(void *context, enum log_level level, const char *handler, const char *place,
+                    const char *line, uint64_t generation);
     void *context;
 };
 
@@ -24,7 +28,8 @@ struct job_state {
     uint64_t generation;
     struct environment *environment;
     int modules; /* in the registry: table, name -> module that was started */
-    struct log_limit limit;
+    const struct job_setup *setup;
+    char place[PLACE_MAX]; /* where the last call has failed; "": unknown */
 };
 
 /* Makes what does not depend on a generation: what watches its calls. False: no memory. `stuck` is called on

@@ -1,5 +1,4 @@
 #include "lua/lua_warn.h"
-#include "base/log_limit.h"
 
 #include <string.h>
 
@@ -11,8 +10,7 @@ static void put_warning(struct state *state, const char *text)
         "error in "; /* the start of Lua's warnings about errors in __gc, of which there may be many */
     if (state->warning.off) return;
     bool error = strncmp(text, of_lua, sizeof of_lua - 1) == 0;
-    if (error && state->may_log != NULL &&
-        !state->may_log(state, LOG_WARN, log_place(of_lua), span_text(text)))
+    if (error && state->may_log != NULL && !state->may_log(state, LOG_WARN, "__gc", "", text))
         return;
     log_line(LOG_WARN, "%s", text);
 }

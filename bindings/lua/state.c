@@ -1,7 +1,5 @@
 #include "lua/state.h"
 
-#include "base/log_limit.h"
-
 bool state_open(struct state *state, size_t memory_max, struct error *error)
 {
     list_init(&state->environments);
@@ -48,7 +46,7 @@ void state_log(struct state *state, enum log_level level, const char *what, cons
 {
     char line[256];
     snprintf(line, sizeof line, "%s: %s", what, text);
-    if (state->may_log == NULL || state->may_log(state, level, log_place(what), span_text(line)))
+    if (state->may_log == NULL || state->may_log(state, level, what, "", line))
         log_line(level, "%s: %s", what, text);
 }
 

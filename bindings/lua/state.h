@@ -23,8 +23,10 @@ struct state {
     bool sandbox;          /* scripts cannot reach the system */
     bool serves;           /* printing does not wait for a reader */
 
-    /* May this line be written to the log? NULL: all may. */
-    bool (*may_log)(struct state *state, enum log_level level, uint64_t place, struct span text);
+    /* May this line be written to the log? It is about something that failed in `handler`, a text that stays for good,
+     * at `place` ("main.lua:12"; "": unknown). NULL: all may. */
+    bool (*may_log)(struct state *state, enum log_level level, const char *handler,
+                    const char *place, const char *line);
 
     uint64_t (*now_ns)(const struct state *state); /* monotonic; a worker's: of its turn */
 
@@ -67,7 +69,7 @@ void state_register(struct state *state, lua_State *L, const luaL_Reg *functions
 bool state_protect(struct state *state, lua_CFunction function, void *argument);
 bool state_try(struct state *state, lua_CFunction function, void *argument, struct error *error);
 
-/* Logs "what: text", if the log's limit lets it through. */
+/* Logs "what: text" if may_log lets it through; `what` stays for good. */
 void state_log(struct state *state, enum log_level level, const char *what, const char *text);
 
 /* Copies the fields of the table at `from` to the one at `to`, by raw access. */

@@ -3,7 +3,8 @@
 #include "api/channels.h"
 #include "api/lua_api.h"
 #include "api/shared.h"
-#include "run/meter.h"
+#include "run/failure.h"
+#include "run/script_errors.h"
 #include "run/start.h"
 
 static bool read_all(struct project *project, int count, char **words, bool tests,
@@ -25,15 +26,17 @@ static bool open_shared(struct project *project, struct error *error)
         .sandbox = program->sandbox,
         .serves = true,
         .open = lua_job_open_server,
+        .may_log = failure_of_job_may_log,
         .context = program,
     };
     const struct jobs_limits limits = options_jobs(options);
     program->shared = shared_open(options->shared_memory);
     program->channels = channels_open();
     program->meters = meters_open(CONFIG_WORKERS_MAX); /* tests say later how many there are */
+    program->errors = script_errors_open();
     program->jobs = jobs_open(&setup, &limits, false);
     if (program->jobs != NULL && program->shared != NULL && program->channels != NULL &&
-        program->meters != NULL)
+        program->meters != NULL && program->errors != NULL)
         return true;
     return error_set(error, ERROR_SYSTEM, "no memory for what workers share");
 }
@@ -44,6 +47,7 @@ static bool close_shared(struct program *program)
     if (!jobs_close(program->jobs)) return false;
     if (program->shared != NULL) shared_close(program->shared);
     channels_close(program->channels);
+    script_errors_close(program->errors);
     meters_close(program->meters);
     return true;
 }

@@ -1,9 +1,13 @@
 #include "run/failure.h"
 
-#include "base/log_limit.h"
+#include "base/clock.h"
 #include "lua/lua_text.h"
+#include "lua/place.h"
+#include "run/script_errors.h"
 
 #include <string.h>
+
+#define SECOND_NS UINT64_C(1000000000)
 
 /* How the function that calls on_receive (handlers.c) looks at the end of a traceback. */
 #if COMPAT_CALLS_WAITING
@@ -15,39 +19,106 @@ static const char drive_frame[] = "\n\tmoonport:";
 struct failure {
     struct run *run;
     const char *before;
-    bool plainly; /* without the error's own __tostring, which has failed */
-    bool closing; /* a __close metamethod raised it: there is no traceback */
-    bool logged;  /* it goes to the log, */
-    bool judged;  /* and log_limit.h lets it through */
+    bool plainly;    /* without the error's own __tostring, which has failed */
+    bool closing;    /* a __close metamethod raised it: there is no traceback */
+    bool logged;     /* it goes to the log, */
+    bool judged;     /* and is not held back */
+    uint64_t ticket; /* script_errors.h's, for its traceback */
 };
 
-/* Where the run failed, for log_limit.h: the line of Lua that it was at. */
-static uint64_t place_of(const struct run *run)
+/* ---- the book ---- */
+
+/* The second of the worker's first failure that was held back is over, or that of another one. */
+static void tell_held_back(struct wheel_timer *timer)
 {
-    char place[LUA_IDSIZE + 64];
-    lua_Debug at = {.currentline = -1};
-    for (int level = 0; at.currentline < 0 && lua_getstack(run->L, level, &at) != 0; level++)
-        lua_getinfo(run->L, "Sl", &at);
-    bool known = at.currentline >= 0;
-    snprintf(place, sizeof place, "%s %s:%d", run_name(run), known ? at.short_src : "",
-             known ? at.currentline : 0);
-    return log_place(place);
+    struct runtime *runtime = container_of(timer, struct runtime, failures_told);
+    uint64_t now_ns = worker_now(runtime->worker);
+    uint64_t next_ns = script_errors_tell(runtime->program->errors, now_ns);
+    if (next_ns == UINT64_MAX) return;
+    worker_timer_start(runtime->worker, timer, next_ns > now_ns ? next_ns - now_ns : 0);
 }
+
+void failure_open(struct runtime *runtime)
+{
+    wheel_timer_init(&runtime->failures_told, tell_held_back);
+}
+
+void failure_close(struct runtime *runtime)
+{
+    worker_timer_stop(runtime->worker, &runtime->failures_told);
+    script_errors_tell_all(runtime->program->errors);
+}
+
+/* Counts it; should it be logged? */
+static bool note(struct runtime *runtime, struct script_failure *failure, uint64_t *ticket)
+{
+    struct script_errors *book = runtime->program->errors;
+    failure->worker = worker_number(runtime->worker);
+    if (script_errors_note(book, failure, worker_now(runtime->worker), ticket)) return true;
+    if (!wheel_timer_runs(&runtime->failures_told))
+        worker_timer_start(runtime->worker, &runtime->failures_told, SECOND_NS);
+    return false;
+}
+
+static bool note_run(const struct run *run, const char *place, const char *line, uint64_t *ticket)
+{
+    struct script_failure failure = {.level = LOG_ERROR,
+                                     .handler = run_name(run),
+                                     .place = place,
+                                     .line = line,
+                                     .generation = run->generation,
+                                     .connection = run->link_id};
+    return note(run->runtime, &failure, ticket);
+}
+
+bool failure_may_log(struct state *state, enum log_level level, const char *handler,
+                     const char *place, const char *line)
+{
+    struct runtime *runtime = (struct runtime *)state;
+    const struct run *run = runtime->current;
+    uint64_t ticket;
+    struct script_failure failure = {.level = level,
+                                     .handler = handler,
+                                     .place = place,
+                                     .line = line,
+                                     .generation =
+                                         run != NULL ? run->generation : state->told_generation,
+                                     .connection = run != NULL ? run->link_id : 0};
+    bool fine = note(runtime, &failure, &ticket);
+    script_errors_trace(runtime->program->errors, ticket, line);
+    return fine;
+}
+
+bool failure_of_job_may_log(void *context, enum log_level level, const char *handler,
+                            const char *place, const char *line, uint64_t generation)
+{
+    const struct program *program = context;
+    uint64_t ticket;
+    const struct script_failure failure = {
+        .level = level, .handler = handler, .place = place, .line = line, .generation = generation};
+    bool fine = script_errors_note(program->errors, &failure, clock_now_ns(), &ticket);
+    script_errors_trace(program->errors, ticket, line);
+    return fine;
+}
+
+/* ---- a run that has failed ---- */
 
 /* Should it be reported? Of many failures of one kind a few are; the others should not cost a traceback. */
 static bool may_tell(struct failure *failure, const char *text)
 {
-    struct run *run = failure->run;
-    char line[256];
+    const struct run *run = failure->run;
+    char place[PLACE_MAX], line[SCRIPT_ERROR_TEXT_MAX + PLACE_MAX];
     if (!failure->logged || failure->judged) return true;
+    place_find(place, run->L, run->runtime->state.directory);
     snprintf(line, sizeof line, "%s: %s", run_name(run), text);
-    return failure->judged =
-               worker_may_log(run->runtime->worker, LOG_ERROR, place_of(run), span_text(line));
+    return failure->judged = note_run(run, place, line, &failure->ticket);
 }
 
 static void put_failure(const struct failure *failure, const char *text)
 {
-    struct error *witness = failure->run->runtime->program->witness;
+    const struct program *program = failure->run->runtime->program;
+    struct error *witness = program->witness;
+    script_errors_trace(program->errors, failure->ticket, text);
     if (failure->run->hear != NULL) failure->run->hear(failure->run, text);
     if (failure->run->tell != NULL)
         error_set(failure->run->tell, ERROR_INPUT, "%s", text);
@@ -126,9 +197,13 @@ static void tell(struct failure *failure)
 void failure_not_called(const struct run *run, lua_State *L)
 {
     struct lua_text room;
-    char what[64];
-    snprintf(what, sizeof what, "%s was not called", run_name(run));
-    state_log(&run->runtime->state, LOG_ERROR, what, lua_text_of_error(L, &room));
+    char line[SCRIPT_ERROR_TEXT_MAX];
+    const char *text = lua_text_of_error(L, &room);
+    uint64_t ticket;
+    snprintf(line, sizeof line, "%s was not called: %s", run_name(run), text);
+    if (note_run(run, "", line, &ticket))
+        log_line(LOG_ERROR, "%s was not called: %s", run_name(run), text);
+    script_errors_trace(run->runtime->program->errors, ticket, line);
 }
 
 static void tell_of(struct run *run, bool closing)

@@ -50,6 +50,7 @@ struct runtime {
     struct list groups;         /* groups that scripts hold: lua_group.c */
     struct frame *framings[64]; /* made by conn:framing; kept for good */
     int framing_count;
+    struct wheel_timer failures_told; /* runs while something is held back in the log */
     uint64_t full_ns; /* the turn in which Lua's memory stayed full after a collection */
 };
 
@@ -78,10 +79,11 @@ struct program {
     bool awaits_jobs;          /* server.job blocks until the job is done: in tests of scripts */
     struct channels *channels; /* server.channel and server.signal */
     struct meters *meters;     /* by a worker's index */
-    size_t memory_max;         /* bytes of one worker's Lua state; 0: no limit */
-    uint64_t timeout_ns;       /* of a handler; 0: none */
-    bool keeps_failed;         /* see struct runtime */
-    bool sandbox;              /* scripts cannot reach the system */
+    struct script_errors *errors;
+    size_t memory_max;   /* bytes of one worker's Lua state; 0: no limit */
+    uint64_t timeout_ns; /* of a handler; 0: none */
+    bool keeps_failed;   /* see struct runtime */
+    bool sandbox;        /* scripts cannot reach the system */
     struct runtime *
         *made; /* in tests, receives each new runtime: all workers are one thread then; or NULL */
     struct error *witness; /* receives the first failure of a handler; later ones are logged */

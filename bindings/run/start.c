@@ -5,6 +5,7 @@
 #include "lua/library.h"
 #include "lua/lua_warn.h"
 #include "run/code.h"
+#include "run/failure.h"
 #include "run/handlers.h"
 #include "run/run.h"
 #include "run/timers.h"
@@ -21,6 +22,7 @@ static void close_runtime(struct runtime *runtime)
         heap_close(&runtime->state.heap);
         runtime->program->api->close(runtime);
     }
+    failure_close(runtime);
     if (runtime->state.overtime.thread != NULL) overtime_close(&runtime->state.overtime);
     for (int i = 0; i < runtime->framing_count; i++) free(runtime->framings[i]);
     free(runtime->owned);
@@ -102,11 +104,6 @@ static bool call_on_start(struct runtime *runtime, struct error *error)
     return false;
 }
 
-static bool may_log(struct state *state, enum log_level level, uint64_t place, struct span text)
-{
-    return worker_may_log(((struct runtime *)state)->worker, level, place, text);
-}
-
 static uint64_t now_of(const struct state *state)
 {
     return worker_now(((const struct runtime *)state)->worker);
@@ -122,7 +119,7 @@ static struct runtime *make_runtime(const struct program *program, struct worker
         .directory = program->plan->source->directory,
         .sandbox = program->sandbox,
         .serves = program->serves,
-        .may_log = may_log,
+        .may_log = failure_may_log,
         .now_ns = now_of,
         .overtime = {.who = "worker", .limit_name = "handler_timeout"},
     };
@@ -137,6 +134,7 @@ static struct runtime *make_runtime(const struct program *program, struct worker
     list_init(&runtime->loose);
     list_init(&runtime->timers);
     list_init(&runtime->groups);
+    failure_open(runtime);
     runtime->owned = calloc(worker_slots(worker), sizeof *runtime->owned);
     if (runtime->owned == NULL) goto failed;
     if (!overtime_open(&runtime->state.overtime, worker_number(worker))) goto failed;

@@ -120,7 +120,7 @@ struct link_home {
     uint64_t closed_ns; /* when pressure.c last closed a link; its blocks may not be back yet */
     uint64_t unheard_ns; /* end of a gap (gap_ns): timers wait for all input up to then; 0: none */
     struct link_counters counters;
-    struct log_limit log_limit; /* for all lines about connections, and for script failures */
+    struct log_limit log_limit; /* for all lines about connections */
     struct wheel_timer log_timer;
     struct log_seldom of_idle, of_unfinished; /* lines about connections closed so, see link_note */
     _Atomic uint32_t load; /* links in use, and sockets on their way here: for admission */

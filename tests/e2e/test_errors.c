@@ -162,6 +162,60 @@ Test(errors, a_nul_cuts_nothing_off_in_the_log)
     server_end(&server);
 }
 
+/* Each is at a line of its own. */
+Test(errors, of_many_different_ones_each_is_logged)
+{
+    enum { LINES = 90 };
+    static char script[LINES * 64 + 256];
+    size_t size = (size_t)snprintf(script, sizeof script, "local fail = {}\n");
+    for (int i = 0; i < LINES; i++)
+        size += (size_t)snprintf(script + size, sizeof script - size,
+                                 "fail[%d] = function() error('on purpose') end\n", i + 1);
+    snprintf(script + size, sizeof script - size,
+             "function on_receive(conn)\n"
+             "  for i = 1, 20 do for j = 1, #fail do server.after(0, fail[j]) end end\n"
+             "  conn:close()\n"
+             "end\n");
+    struct server server = server_begin_script(script);
+    end_with(&server, "go");
+    for (int i = 0; i < LINES; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "main.lua:%d: on purpose\n", i + 2);
+        server_expect_log(&server, text);
+    }
+    server_expect_log_count(&server, " more like it within a second: timer: ", LINES);
+    cr_assert_lt(server_log_count(&server, "error timer (generation 1)"), LINES * 20);
+    server_end(&server);
+}
+
+Test(errors, of_jobs_hide_no_others)
+{
+    struct server server = server_begin(
+        &(struct begin){.script = "function on_receive(conn, packet)\n"
+                                  "  for i = 1, 10 do server.job('work', 'fails', 'often') end\n"
+                                  "  server.job('work', 'differs')\n"
+                                  "  server.job('work', 'fails', 'seldom')\n"
+                                  "  conn:close()\n"
+                                  "end\n",
+                        .flags = {"--workers", "1"}});
+    script_write(&server, "work.lua",
+                 "local work = {}\n"
+                 "function work.fails(what) error('it fails ' .. what) end\n"
+                 "function work.differs() local x = nil; return x.y end\n"
+                 "return work\n");
+    server_expect_log(&server, "generation 2 runs");
+    end_with(&server, "go");
+    server_expect_log(&server, "error a job: ");
+    server_expect_log(&server, "work.lua:2: it fails often\n");
+    server_expect_log(&server, "work.lua:3: attempt to index ");
+    server_expect_log(&server, "work.lua:2: it fails seldom\n");
+    cr_assert_lt(server_log_count(&server, "it fails often\n"), 10);
+    server_signal(&server, SIGTERM);
+    cr_assert_eq(server_wait(&server), 0);
+    server_expect_log(&server, " more like it within a second: a job: ");
+    server_end(&server);
+}
+
 /* ---- errors that no handler is told of ---- */
 
 Test(errors, of_finalizers_are_heard)

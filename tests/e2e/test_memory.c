@@ -303,6 +303,32 @@ Test(memory, messages_that_do_not_fit_do_not_flood_the_log)
     server_end(&server);
 }
 
+/* In a turn, memory that is full is made room in once; the messages behind that do not even begin. */
+Test(memory, handlers_that_get_none_do_not_flood_the_log)
+{
+    need_lua_5_4(REFUSAL);
+    struct server server =
+        begin_small("8M", "local kept = {}\n"
+                          "function on_message() end\n"
+                          "function on_receive(conn, packet)\n"
+                          "  if packet == 'post' then\n"
+                          "    local text = ('x'):rep(1900000)\n"
+                          "    for i = 1, 40 do server.post(1, text) end\n"
+                          "    text = nil\n"
+                          "    for i = 1, 79 do kept[i] = ('x'):rep(100000 + i) end\n"
+                          "  end\n"
+                          "  conn:send(packet)\n"
+                          "end\n");
+    int client = client_connect(&server);
+    client_ask(client, "post", "post");
+    server_expect_log(&server,
+                      " more like it within a second: a handler was not called: no memory\n");
+    cr_assert_lt(server_log_count(&server, "error a handler was not called: no memory\n"), 20);
+    client_ask(client, "still here", "still here");
+    close(client);
+    server_end(&server);
+}
+
 /* To tell of an error takes some, which is lent. */
 Test(memory, errors_that_are_told_leave_the_limit_as_it_was)
 {

@@ -7,7 +7,8 @@
 #include "exchange.h"
 #include "jobs/jobs.h"
 #include "oracle.h"
-#include "run/meter.h"
+#include "run/failure.h"
+#include "run/script_errors.h"
 #include "server/worker_mail.h"
 
 #include <string.h>
@@ -485,20 +486,23 @@ static void stop(struct world *world)
 static bool open_shared(struct world *world)
 {
     struct program *program = &world->program;
-    const struct job_setup setup = {.open = lua_job_open_server, .context = program};
+    const struct job_setup setup = {
+        .open = lua_job_open_server, .may_log = failure_of_job_may_log, .context = program};
     const struct jobs_limits limits = {.threads = 1, .queue = JOB_QUEUE};
     program->shared = shared_open(SHARED_MEMORY);
     program->channels = channels_open();
     program->meters = meters_open(WORKERS_MAX);
+    program->errors = script_errors_open();
     program->jobs = jobs_open(&setup, &limits, true);
     return program->shared != NULL && program->channels != NULL && program->meters != NULL &&
-           program->jobs != NULL;
+           program->errors != NULL && program->jobs != NULL;
 }
 
 static void close_shared(struct world *world)
 {
     promise(jobs_close(world->program.jobs), "a job does not return");
     channels_close(world->program.channels);
+    script_errors_close(world->program.errors);
     meters_close(world->program.meters);
     shared_close(world->program.shared);
 }

@@ -1,0 +1,22 @@
+#include "lua/place.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void place_write(char room[PLACE_MAX], const lua_Debug *at, const char *directory)
+{
+    size_t size = strlen(directory);
+    bool inside = at->source[0] == '@' && strncmp(at->source + 1, directory, size) == 0 &&
+                  at->source[1 + size] == '/';
+    const char *name = inside ? at->source + 1 + size + 1 : at->short_src;
+    snprintf(room, PLACE_MAX, "%.*s:%d", PLACE_MAX - 16, name, at->currentline);
+}
+
+void place_find(char room[PLACE_MAX], lua_State *L, const char *directory)
+{
+    lua_Debug at = {.currentline = -1};
+    room[0] = '\0';
+    for (int level = 0; at.currentline < 0 && lua_getstack(L, level, &at) != 0; level++)
+        lua_getinfo(L, "Sl", &at);
+    if (at.currentline >= 0) place_write(room, &at, directory);
+}
