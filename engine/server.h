@@ -150,6 +150,9 @@ extern const struct figure server_listener_figures[SERVER_LISTENER_FIGURES];
 enum server_worker_stage { SERVER_WORKER_SERVES, SERVER_WORKER_STOPS, SERVER_WORKER_ENDED };
 enum server_worker_stage server_worker_stage(const struct server *server, uint32_t index);
 
+/* Whether a worker waits for something to do, and runs nothing. Any thread. */
+bool server_worker_waits(const struct server *server, uint32_t index);
+
 /* The address of listener `index`; if port 0 is configured, with the port that the system chose. False: there is no
  * such listener. */
 bool server_address(const struct server *server, uint32_t index, struct address *address);

@@ -64,7 +64,17 @@ static uint64_t work_of(const struct server *server)
     return work;
 }
 
-/* Since when none of them has done anything. */
+/* A worker that serves waits for something to do: it is not stuck, and will hear of the end. */
+static bool any_waits(const struct server *server)
+{
+    for (uint32_t i = 0; i < server_config(server)->workers; i++)
+        if (server_worker_stage(server, i) == SERVER_WORKER_SERVES &&
+            server_worker_waits(server, i))
+            return true;
+    return false;
+}
+
+/* Since when none of them has done anything, although it had something to do. */
 static struct {
     uint64_t work, since_ns;
 } progress;
@@ -72,7 +82,7 @@ static struct {
 static void note_work(const struct server *server)
 {
     uint64_t work = work_of(server);
-    if (work != progress.work) progress.since_ns = clock_now_ns();
+    if (work != progress.work || any_waits(server)) progress.since_ns = clock_now_ns();
     progress.work = work;
 }
 

@@ -142,6 +142,12 @@ enum server_worker_stage server_worker_stage(const struct server *server, uint32
     return stops ? SERVER_WORKER_STOPS : SERVER_WORKER_SERVES;
 }
 
+bool server_worker_waits(const struct server *server, uint32_t index)
+{
+    check(index < server->config.workers);
+    return counter_get(&server->workers[index].waits) != 0;
+}
+
 void server_announce(const struct server *server)
 {
     log_line(LOG_INFO, "backend %s (%s)", port_backend_name(server->backend), server->backend_why);

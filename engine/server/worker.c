@@ -113,7 +113,9 @@ static int hear(struct worker *worker, struct port_event *events, uint64_t deadl
 {
     struct link_home *home = &worker->home;
     uint64_t before_ns = port_now(home->streams.port);
+    if (begins) counter_set(&worker->waits, 1);
     int count = port_harvest(home->streams.port, events, EVENTS_PER_TURN, deadline_ns);
+    counter_set(&worker->waits, 0);
     if (!worker->draining)
         note_gap(home, before_ns, deadline_ns); /* draining runs on real time, gaps included */
     if (begins) note_turn(worker);

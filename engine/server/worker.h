@@ -65,6 +65,8 @@ struct worker {
     uint64_t fixed_bytes; /* ... and for all else */
     uint64_t trim_ns;     /* when to check next whether small pieces should go back to the system */
 
+    counter waits; /* 1: it is in the wait of a turn, and runs nothing */
+
     /* Figures for other threads, published at the end of a turn. */
     counter turns, events, busy_ns, links_live, blocks_free, blocks_lowest;
     counter memory_used, memory_max, queued_bytes;

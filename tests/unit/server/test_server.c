@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 /* What the callbacks saw, of all workers. */
@@ -11,6 +12,7 @@ struct seen {
     atomic_int started, stopped, connected, received, disconnected, released;
     char reason[32];
     bool fail_start;
+    const struct server *asks_itself; /* whether worker 0 waits, in `received` */
 
     /* What the start of worker 0 does. */
     bool waits, ends_waiting, fails_waiting; /* ends: after a moment */
@@ -67,6 +69,8 @@ static void received(void *state, struct link *link, struct span packet)
 {
     struct seen *seen = state;
     cr_assert_eq(link_data(link), seen);
+    if (seen->asks_itself != NULL)
+        cr_assert_not(server_worker_waits(seen->asks_itself, 0), "it is at work");
     atomic_fetch_add(&seen->received, 1);
     if (packet.size == 4 && memcmp(packet.data, "quit", 4) == 0)
         link_close(link, "asked to");
@@ -221,6 +225,26 @@ Test(server, a_port_that_is_taken_fails_the_start)
     cr_assert_not_null(strstr(error.text, "another program listens there"));
     cr_assert_eq(second_seen.started, second_seen.stopped);
     server_stop(server);
+}
+
+/* A test that this makes fail does not end. */
+Test(server, a_worker_waits_unless_it_has_something_to_do)
+{
+    struct config config = config_of("127.0.0.1:0");
+    struct seen seen = {.started = 0};
+    struct script script = script_of(&seen);
+    set(&config, "workers", "1");
+    finish(&config);
+    struct server *server = begin(&config, &script);
+    intptr_t client = connect_to(server);
+    while (!server_worker_waits(server, 0)) sched_yield();
+    seen.asks_itself = server;
+    put(client, "hello");
+    expect(client, "hello");
+    cr_assert_eq(seen.received, 1);
+    while (!server_worker_waits(server, 0)) sched_yield();
+    server_stop(server);
+    peer_close(client);
 }
 
 static void *abort_from_another_thread(void *argument)
