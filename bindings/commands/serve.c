@@ -6,6 +6,7 @@
 #include "lua/lua_print.h"
 #include "reload/project.h"
 #include "reload/reload.h"
+#include "run/trial.h"
 #include "system/system.h"
 
 enum { FILES_BESIDE = 1024 /* for listeners, files that scripts open, ... */ };
@@ -80,8 +81,7 @@ static void on_hangup(void *reloader)
 static void serve(struct project *project, struct server *server, struct error *error)
 {
     struct admin *admin;
-    struct reloader *reloader =
-        reloader_open(server, &project->line, &project->options, project->source, error);
+    struct reloader *reloader = reloader_open(server, project, error);
     if (reloader == NULL) return;
     struct admin_stats stats = {.server = server, .jobs = project->program.jobs};
     const struct admin_command commands[] = {
@@ -101,6 +101,15 @@ static void serve(struct project *project, struct server *server, struct error *
     reloader_close(reloader);
 }
 
+static struct server *start(struct project *project, struct error *error)
+{
+    project->program.trials = trials_open(project->options.config.workers);
+    if (project->program.trials != NULL)
+        return server_start(&project->options.config, &project->script, error);
+    error_set(error, ERROR_SYSTEM, "no memory to count what handlers do");
+    return NULL;
+}
+
 int serve_main(int count, char **words)
 {
     static struct project project;
@@ -112,7 +121,7 @@ int serve_main(int count, char **words)
         system_catch_hangup(NULL, NULL); /* until there is a reloader */
         prepare_system(&project.options.config);
         project.program.serves = true;
-        struct server *server = server_start(&project.options.config, &project.script, &error);
+        struct server *server = start(&project, &error);
         if (server != NULL) {
             serve(&project, server, &error);
             server_stop(server);
@@ -120,6 +129,7 @@ int serve_main(int count, char **words)
             lua_print_tell_lost();
             if (error.kind == ERROR_NONE) log_line(LOG_INFO, "stopped");
         }
+        trials_close(project.program.trials);
     }
     if (error.kind != ERROR_NONE) fprintf(stderr, "moonport: %s\n", error.text);
     project_close(&project);

@@ -199,6 +199,7 @@ static void drain_jobs(struct jobs *jobs, uint64_t deadline_ns)
 void stop_when_asked(struct server *server, struct reloader *reloader, struct jobs *jobs)
 {
     system_wait_for_stop(-1);
+    reloader_rest(reloader);
     const struct options options = reloader_options(reloader);
     uint64_t drained_ns = clock_after_ns(options.config.drain_timeout_ns);
     uint64_t deadline_ns = later(drained_ns, LINGER_MS * MILLISECOND);

@@ -1,7 +1,10 @@
 #include "reload/generations.h"
 
+#include "base/clock.h"
 #include "reload/rollout.h"
+#include "run/failure.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* ---- settings ---- */
@@ -42,9 +45,9 @@ static bool read_settings(const struct generations *generations, struct rollout 
 
 static void put_in_force(struct generations *generations, const struct options *options)
 {
-    pthread_mutex_lock(&generations->settings);
+    pthread_mutex_lock(&generations->quick);
     generations->options = *options;
-    pthread_mutex_unlock(&generations->settings);
+    pthread_mutex_unlock(&generations->quick);
     log_set_level(options->config.log);
 }
 
@@ -77,6 +80,7 @@ static bool says_something(const struct source *source, struct error *error)
 struct newcomer {
     struct rollout *rollout;
     struct options wanted; /* its settings; what is in force is rollout->options */
+    bool is_back;          /* it ran before: it is trusted */
     struct history_entry entry;
 };
 
@@ -91,10 +95,46 @@ static bool is_possible(const struct generations *generations, struct newcomer *
         read_settings(generations, rollout, &newcomer->wanted, &error) &&
         review_open(&rollout->review, rollout->plan.source, false, &error)) {
         rollout->plan.suspects = &rollout->review.suspects;
+        rollout->plan.on_trial = !newcomer->is_back && rollout->options.probation_ns > 0 &&
+                                 !kept_is_proven(&generations->kept, rollout->plan.source);
         return true;
     }
     report_add(report, "%s\n", error.text);
     return false;
+}
+
+/* ---- probation ---- */
+
+static void show_probation(struct generations *generations)
+{
+    const struct probation *probation = &generations->probation;
+    pthread_mutex_lock(&generations->quick);
+    generations->on_probation = probation->generation;
+    generations->probation_end_ns = probation->end_ns;
+    pthread_mutex_unlock(&generations->quick);
+}
+
+/* The workers are about to switch: from here on the counts of the generation that still runs are lost. Of several that
+ * are on probation one after the other, the one before the first is what each is held against. */
+static void note_before(struct generations *generations)
+{
+    struct trial_count counts[TRIAL_KINDS];
+    if (!kept_is_proven(&generations->kept, kept_newest(&generations->kept))) return;
+    trials_count(generations->trials, generations->server, generations->number, counts);
+    probation_past_lately(&generations->past, counts, generations->probation.before);
+}
+
+/* They have switched. */
+static void begin_probation(struct generations *generations, const struct rollout *rollout)
+{
+    uint64_t now_ns = clock_now_ns();
+    probation_past_begin(&generations->past, now_ns);
+    if (rollout->plan.on_trial)
+        probation_begin(&generations->probation, rollout->plan.generation, now_ns,
+                        rollout->options.probation_ns);
+    else
+        probation_end(&generations->probation);
+    show_probation(generations);
 }
 
 /* All workers have it, and switch. */
@@ -102,14 +142,16 @@ static bool let_in(struct generations *generations, struct newcomer *newcomer,
                    struct report *report)
 {
     struct rollout *rollout = newcomer->rollout;
-    generations->number = newcomer->entry.generation = rollout->plan.generation;
     const char *files = newcomer->entry.files;
-    report_add(report, "generation %llu runs%s%s\n", (unsigned long long)generations->number,
+    report_add(report, "generation %llu runs%s%s\n", (unsigned long long)rollout->plan.generation,
                files[0] != '\0' ? ": " : "", files);
     tell_difference(generations, &newcomer->wanted, report);
     rollout_tell(rollout, report);
+    note_before(generations);
+    generations->number = newcomer->entry.generation = rollout->plan.generation;
     bool fine = rollout_switch(rollout, report);
     put_in_force(generations, &rollout->options);
+    begin_probation(generations, rollout);
     return fine;
 }
 
@@ -136,7 +178,7 @@ static void note(struct generations *generations, struct history_entry *entry,
 static bool try(struct generations *generations, struct source *source, enum history_by by,
                 enum history_outcome before, struct report *report)
 {
-    struct newcomer newcomer;
+    struct newcomer newcomer = {.is_back = before == HISTORY_ROLLED_BACK};
     size_t begin = report->used;
     history_begin(&newcomer.entry, by);
     source_changes(kept_newest(&generations->kept), source, newcomer.entry.files,
@@ -173,8 +215,15 @@ bool generations_bring_in(struct generations *generations, struct source *source
     bool fine = try(generations, source, by, HISTORY_REPLACED, report);
     bool runs = generations->number != before;
     if (runs) kept_put(&generations->kept, source);
+    if (runs && generations->probation.generation == 0) kept_prove(&generations->kept);
     refuse(generations, runs ? NULL : source);
     return fine;
+}
+
+static void tell_unloaded(struct report *report)
+{
+    report_add(report,
+               "the files on disk are unchanged: they are loaded when one of them is saved\n");
 }
 
 bool generations_go_back(struct generations *generations, enum history_by by, struct report *report)
@@ -188,24 +237,92 @@ bool generations_go_back(struct generations *generations, enum history_by by, st
     }
     bool fine = try(generations, former, by, HISTORY_ROLLED_BACK, report);
     if (generations->number == before) return fine;
-    report_add(report,
-               "the files on disk are unchanged: they are loaded when one of them is saved\n");
+    tell_unloaded(report);
     refuse(generations, left); /* the files still have this content: do not load it again */
     kept_step_back(kept);
+    kept_prove(kept);
     return fine;
+}
+
+/* ---- the end of a probation ---- */
+
+static void pass(struct generations *generations)
+{
+    log_line(LOG_DEBUG, "generation %" PRIu64 " has passed its probation", generations->number);
+    kept_prove(&generations->kept);
+    trials_pass(generations->server);
+    probation_end(&generations->probation);
+    show_probation(generations);
+}
+
+/* What has failed, how often, and where. */
+static void tell_failures(const struct generations *generations,
+                          const struct trial_count counts[TRIAL_KINDS], struct report *report)
+{
+    char first[TRIAL_TEXT_MAX];
+    int kind = generations->probation.kind;
+    const struct trial_count *now = &counts[kind], *before = &generations->probation.before[kind];
+    uint64_t calls = now->calls > now->failed ? now->calls : now->failed;
+    trials_first(generations->trials, generations->number, kind, first);
+    report_add(report,
+               "%s has failed in %" PRIu64 " of %" PRIu64 " calls of generation %" PRIu64
+               ", and in %" PRIu64 " of %" PRIu64 " shortly before it%s%s\n",
+               run_names[kind], now->failed, calls, generations->number, before->failed,
+               before->calls, first[0] != '\0' ? ": " : "", first);
+}
+
+static void take_back(struct generations *generations, const struct trial_count counts[TRIAL_KINDS])
+{
+    char text[4096] = "";
+    struct report report = {.text = text, .size = sizeof text};
+    struct kept *kept = &generations->kept;
+    struct source *left = kept_newest(kept);
+    uint64_t before = generations->number;
+    tell_failures(generations, counts, &report);
+    if (generations->probation.tries == 0) history_tell(&generations->history, text);
+    try(generations, kept->proven, HISTORY_PROBATION, HISTORY_ROLLED_BACK, &report);
+    if (generations->number != before) {
+        tell_unloaded(&report);
+        report_add(&report, "connections whose handlers failed stay open, and packets that failed "
+                            "are not handed on again\n");
+        refuse(generations, left);
+        kept_return(kept);
+    } else {
+        probation_retry(&generations->probation, clock_now_ns());
+        report_add(&report, "going back is tried again\n");
+    }
+    log_line(LOG_ERROR, "probation: %s", text);
+}
+
+uint64_t generations_look(struct generations *generations)
+{
+    struct trial_count counts[TRIAL_KINDS];
+    uint64_t now_ns = clock_now_ns();
+    struct probation *probation = &generations->probation;
+    trials_count(generations->trials, generations->server, generations->number, counts);
+    uint64_t mark_ns = probation_past_note(&generations->past, counts, now_ns);
+    if (probation->generation != 0) switch (probation_look(probation, counts, now_ns)) {
+        case PROBATION_GOES_ON: break;
+        case PROBATION_PASSED: pass(generations); break;
+        case PROBATION_FAILED: take_back(generations, counts); break;
+        }
+    return probation->look_ns < mark_ns ? probation->look_ns : mark_ns;
 }
 
 /* ---- opening and closing ---- */
 
 void generations_open(struct generations *generations, struct server *server,
                       const struct command_line *line, const struct options *options,
-                      struct source *source)
+                      struct source *source, struct trials *trials)
 {
     struct history_entry first;
-    *generations =
-        (struct generations){.server = server, .line = line, .number = 1, .options = *options};
-    pthread_mutex_init(&generations->settings, NULL);
+    *generations = (struct generations){
+        .server = server, .line = line, .number = 1, .trials = trials, .options = *options};
+    pthread_mutex_init(&generations->quick, NULL);
     kept_put(&generations->kept, source);
+    kept_prove(&generations->kept);
+    probation_past_begin(&generations->past, clock_now_ns());
+    probation_end(&generations->probation);
     history_open(&generations->history);
     history_begin(&first, HISTORY_START);
     first.generation = 1;
@@ -217,13 +334,23 @@ void generations_close(struct generations *generations)
     kept_close(&generations->kept);
     refuse(generations, NULL);
     history_close(&generations->history);
-    pthread_mutex_destroy(&generations->settings);
+    pthread_mutex_destroy(&generations->quick);
 }
 
 struct options generations_options(struct generations *generations)
 {
-    pthread_mutex_lock(&generations->settings);
+    pthread_mutex_lock(&generations->quick);
     struct options options = generations->options;
-    pthread_mutex_unlock(&generations->settings);
+    pthread_mutex_unlock(&generations->quick);
     return options;
+}
+
+uint64_t generations_on_probation(struct generations *generations, uint64_t *left_ns)
+{
+    uint64_t now_ns = clock_now_ns();
+    pthread_mutex_lock(&generations->quick);
+    uint64_t generation = generations->on_probation, end_ns = generations->probation_end_ns;
+    pthread_mutex_unlock(&generations->quick);
+    *left_ns = end_ns > now_ns ? end_ns - now_ns : 0;
+    return generation;
 }

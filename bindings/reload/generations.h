@@ -1,13 +1,19 @@
 /* generations.h - which scripts and settings run, which ran before, and the way from one generation to the next: all
  * workers take it, or none.
  *
- * One thread at a time, but for generations_options and the history. */
+ *     generations_bring_in --> on probation --> proven
+ *                                  '--> all workers go back to the last proven one, as a new generation
+ *
+ * Nothing is on probation that a person went back to by hand, that is the proven one, or if the setting is 0.
+ *
+ * One thread at a time, but for what says otherwise. */
 #ifndef MOONPORT_GENERATIONS_H
 #define MOONPORT_GENERATIONS_H
 
 #include "reload/command_line.h"
 #include "reload/history.h"
 #include "reload/kept.h"
+#include "reload/probation.h"
 #include "reload/report.h"
 #include "server.h"
 
@@ -18,14 +24,19 @@ struct generations {
     struct kept kept;       /* the newest runs */
     struct source *refused; /* held: the last one that was tried and does not run; or NULL */
     struct history history;
-    pthread_mutex_t settings; /* guards `options`, too: reading them must not wait for a reload */
-    struct options options;   /* in force */
+    struct trials *trials; /* what the workers have counted */
+    struct probation_past past;
+    struct probation probation;
+    pthread_mutex_t quick;  /* guards what is below, too: reading it must not wait for a reload */
+    struct options options; /* in force */
+    uint64_t on_probation;  /* the generation that is; 0: none */
+    uint64_t probation_end_ns; /* on the monotonic clock */
 };
 
 /* The source runs as generation 1, with these settings. */
 void generations_open(struct generations *generations, struct server *server,
                       const struct command_line *line, const struct options *options,
-                      struct source *source);
+                      struct source *source, struct trials *trials);
 void generations_close(struct generations *generations);
 
 /* Loads the source in all workers, or in none. True: the report says what runs now. False: it says why nothing has
@@ -44,7 +55,12 @@ void generations_note_unreadable(struct generations *generations, enum history_b
 /* Forgets what was refused, because the files are those that run. */
 void generations_forget_refused(struct generations *generations);
 
-/* Any thread; does not wait. */
+/* Looks at what the running generation does: goes back to the proven one, or the probation is over. Returns when to
+ * look again at the latest, on the monotonic clock; and at once when the workers raise the alarm. */
+uint64_t generations_look(struct generations *generations);
+
+/* Any thread; neither waits. The second: the generation that is on probation, and for how long still; 0: none. */
 struct options generations_options(struct generations *generations);
+uint64_t generations_on_probation(struct generations *generations, uint64_t *left_ns);
 
 #endif

@@ -23,8 +23,32 @@ void kept_step_back(struct kept *kept)
     source_drop(left);
 }
 
+void kept_prove(struct kept *kept)
+{
+    struct source *before = kept->proven;
+    kept->proven = kept->sources[0];
+    source_hold(kept->proven);
+    if (before != NULL) source_drop(before);
+}
+
+bool kept_is_proven(const struct kept *kept, const struct source *source)
+{
+    return kept->proven != NULL && source_is_same(source, kept->proven);
+}
+
+void kept_return(struct kept *kept)
+{
+    while (kept->sources[1] != NULL && !kept_is_proven(kept, kept->sources[0]))
+        kept_step_back(kept);
+    if (kept_is_proven(kept, kept->sources[0])) return;
+    source_drop(kept->sources[0]);
+    kept->sources[0] = kept->proven;
+    source_hold(kept->proven);
+}
+
 void kept_close(struct kept *kept)
 {
     for (int i = 0; i < KEPT_MAX; i++)
         if (kept->sources[i] != NULL) source_drop(kept->sources[i]);
+    if (kept->proven != NULL) source_drop(kept->proven);
 }

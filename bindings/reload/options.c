@@ -79,6 +79,8 @@ static const struct setting rows[] = {
      &setting_word, FIELD(sandbox), .max = 1, .words = setting_truth_words},
     {"reload", "watch|signal", "watch", "when scripts are loaded again: as they change, or on HUP",
      &setting_word, FIELD(reload), .max = RELOAD_SIGNAL, .words = reload_words},
+    {"probation", "SECONDS", "10", "new scripts that fail within this time are taken back; 0: never",
+     &setting_seconds, FIELD(probation_ns), .max = SETTING_TEN_YEARS, .live = true},
     {"admin", "ADDRESS", OPTIONS_ADMIN, "address for moonport reload, rollback and stats; or false",
      &admin_kind, FIELD(admin)},
 };
@@ -98,6 +100,7 @@ void options_init(struct options *options)
         .jobs = 4,
         .job_queue = 1000,
         .job_timeout_ns = 30 * SECOND,
+        .probation_ns = 10 * SECOND,
         .reload = RELOAD_WATCH,
         .admin = {.is_on = true},
     };

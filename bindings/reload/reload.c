@@ -1,5 +1,6 @@
 #include "reload/reload.h"
 
+#include "base/clock.h"
 #include "lua/lua_thread.h"
 #include "reload/generations.h"
 #include "reload/watch.h"
@@ -15,6 +16,7 @@ enum look { LOOK_FIRST, LOOK_AGAIN, LOOK_ALWAYS };
 
 struct reloader {
     const struct command_line *line;
+    struct trials *trials;
     bool watches;          /* the setting `reload`, which a reload cannot change */
     pthread_mutex_t mutex; /* one reload at a time; guards all below */
     struct generations generations;
@@ -24,6 +26,8 @@ struct reloader {
     pthread_cond_t changed; /* `opened` is set, or the watch failed */
     bool opened;
     struct error error;
+    _Atomic bool asked;   /* by reloader_wake */
+    _Atomic bool resting; /* see reloader_rest */
     _Atomic bool ending;
 };
 
@@ -91,6 +95,7 @@ bool reloader_reload(struct reloader *reloader, enum history_by by, char *text, 
     pthread_mutex_lock(&reloader->mutex);
     bool fine = reload(reloader, LOOK_ALWAYS, by, &report);
     pthread_mutex_unlock(&reloader->mutex);
+    watch_wake(reloader->watch); /* there is a probation to look after, perhaps */
     return fine;
 }
 
@@ -127,6 +132,24 @@ static void look_at(struct reloader *reloader, enum look look, enum history_by b
     pthread_mutex_unlock(&reloader->mutex);
 }
 
+/* Returns for how long at most. */
+static uint64_t look_at_probation(struct reloader *reloader)
+{
+    const uint64_t millisecond = 1000000;
+    if (atomic_load(&reloader->resting)) return UINT64_MAX;
+    pthread_mutex_lock(&reloader->mutex);
+    uint64_t next_ns = generations_look(&reloader->generations), now_ns = clock_now_ns();
+    pthread_mutex_unlock(&reloader->mutex);
+    return next_ns > now_ns ? (next_ns - now_ns + millisecond - 1) / millisecond : 0;
+}
+
+/* A worker's thread: handlers of what is on probation fail. */
+static void hear(void *context)
+{
+    struct reloader *reloader = context;
+    watch_wake(reloader->watch);
+}
+
 /* True if it watches. */
 static bool begin_to_watch(struct reloader *reloader)
 {
@@ -143,12 +166,17 @@ static void *wait_for_changes(void *context)
 {
     struct reloader *reloader = context;
     if (!begin_to_watch(reloader)) return NULL;
+    trials_hear(reloader->trials, hear, reloader);
     if (reloader->watches) look_at(reloader, LOOK_FIRST, HISTORY_SAVE);
     for (;;) {
-        bool woken = watch_wait(reloader->watch) == WATCH_WOKEN;
+        uint64_t patience_ms = look_at_probation(reloader);
+        enum watch_event event = watch_wait(reloader->watch, patience_ms);
         if (atomic_load(&reloader->ending)) break;
-        look_at(reloader, woken ? LOOK_ALWAYS : LOOK_AGAIN, woken ? HISTORY_SIGNAL : HISTORY_SAVE);
+        if (atomic_exchange(&reloader->asked, false))
+            look_at(reloader, LOOK_ALWAYS, HISTORY_SIGNAL);
+        if (event == WATCH_CHANGED) look_at(reloader, LOOK_AGAIN, HISTORY_SAVE);
     }
+    trials_hear(reloader->trials, NULL, NULL);
     watch_close(reloader->watch);
     return NULL;
 }
@@ -170,20 +198,23 @@ static void free_reloader(struct reloader *reloader)
     free(reloader);
 }
 
-struct reloader *reloader_open(struct server *server, const struct command_line *line,
-                               const struct options *options, struct source *source,
+struct reloader *reloader_open(struct server *server, const struct project *project,
                                struct error *error)
 {
+    const struct command_line *line = &project->line;
+    const struct options *options = &project->options;
     struct reloader *reloader = calloc(1, sizeof *reloader);
     if (reloader == NULL) {
         error_set(error, ERROR_SYSTEM, "no memory to watch %s", line->directory);
         return NULL;
     }
     reloader->line = line;
+    reloader->trials = project->program.trials;
     reloader->watches = options->reload == RELOAD_WATCH;
     pthread_mutex_init(&reloader->mutex, NULL);
     pthread_cond_init(&reloader->changed, NULL);
-    generations_open(&reloader->generations, server, line, options, source);
+    generations_open(&reloader->generations, server, line, options, project->source,
+                     reloader->trials);
     if (!lua_thread_create(&reloader->thread, wait_for_changes, reloader)) {
         error_set(error, ERROR_SYSTEM, "cannot make a thread to watch %s", line->directory);
         goto failed;
@@ -208,9 +239,20 @@ void reloader_history(struct reloader *reloader,
     history_visit(&reloader->generations.history, visit, context);
 }
 
+uint64_t reloader_probation(struct reloader *reloader, uint64_t *left_ns)
+{
+    return generations_on_probation(&reloader->generations, left_ns);
+}
+
 void reloader_wake(struct reloader *reloader)
 {
+    atomic_store(&reloader->asked, true);
     watch_wake(reloader->watch);
+}
+
+void reloader_rest(struct reloader *reloader)
+{
+    atomic_store(&reloader->resting, true);
 }
 
 void reloader_close(struct reloader *reloader)

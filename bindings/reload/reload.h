@@ -1,25 +1,26 @@
 /* reload.h - brings changed scripts and settings into a running server.
  *
- *     read and review once -> every worker loads it beside what runs -> all switch, or none
+ *     read and review once -> every worker loads it beside what runs -> all switch, or none -> probation
  *
- * A thread waits for changes in the directory, and for HUP; any other thread may reload as well. Reloads run one
- * at a time. */
+ * A thread waits for changes in the directory, for HUP, and for handlers of new scripts that fail; any other thread may
+ * reload as well. Reloads run one at a time. */
 #ifndef MOONPORT_RELOAD_H
 #define MOONPORT_RELOAD_H
 
-#include "reload/command_line.h"
 #include "reload/history.h"
-#include "run/code.h"
+#include "reload/project.h"
 #include "server.h"
 
 struct reloader;
 
-/* For a server that runs `source` as generation 1, with these settings. NULL with an error if there is no memory.
- * If the directory cannot be watched, this is only logged. */
-struct reloader *reloader_open(struct server *server, const struct command_line *line,
-                               const struct options *options, struct source *source,
+/* For a server that runs the project as generation 1. NULL with an error if there is no memory. If the directory cannot
+ * be watched, this is only logged. */
+struct reloader *reloader_open(struct server *server, const struct project *project,
                                struct error *error);
 void reloader_close(struct reloader *reloader);
+
+/* The server is about to stop: from now on nothing is gone back from by itself, however its handlers fail. */
+void reloader_rest(struct reloader *reloader);
 
 /* The first loads the directory again, whether it has changed or not; the second goes back to the previous
  * scripts. True: `text` says what runs now. False: it says why nothing has changed. `text` gets lines, at most
@@ -29,6 +30,9 @@ bool reloader_rollback(struct reloader *reloader, enum history_by by, char *text
 
 /* The settings in force; a reload may change some. From any thread; does not wait. */
 struct options reloader_options(struct reloader *reloader);
+
+/* The generation that is on probation, and for how long still; 0: none. From any thread; does not wait. */
+uint64_t reloader_probation(struct reloader *reloader, uint64_t *left_ns);
 
 /* The generations and the attempts that were refused, the newest first: see history_visit. From any thread; does not
  * wait. */

@@ -27,6 +27,12 @@ static inline uint64_t settle_earlier(uint64_t one_ms, uint64_t other_ms)
     return one_ms < other_ms ? one_ms : other_ms;
 }
 
+/* UINT64_MAX: never. */
+static inline uint64_t settle_after_ms(uint64_t now_ms, uint64_t patience_ms)
+{
+    return patience_ms < UINT64_MAX - now_ms ? now_ms + patience_ms : UINT64_MAX;
+}
+
 static inline void settle_note(struct settle *settle, uint64_t now_ms)
 {
     if (!settle->changed) {

@@ -11,7 +11,9 @@
 
 #include "base/error.h"
 
-enum watch_event { WATCH_CHANGED, WATCH_WOKEN };
+#include <stdint.h>
+
+enum watch_event { WATCH_CHANGED, WATCH_WOKEN, WATCH_LATE };
 
 /* directory NULL: watches nothing, only waits to be woken. NULL with an error when it cannot be watched. */
 struct watch *watch_open(const char *directory, struct error *error);
@@ -20,8 +22,9 @@ struct watch *watch_open(const char *directory, struct error *error);
  * and no Lua file is half written. A file is half written from the first write until it is closed, and also if it
  * was already open for writing when the watch began. It is waited for until 5 s after the last change (60 s at
  * most), and then the log says so. If it was woken and something changed, it reports the wake first and the
- * change next time. It does not report changes from before it was opened. */
-enum watch_event watch_wait(struct watch *watch);
+ * change next time. It does not report changes from before it was opened. LATE: neither has happened for so many
+ * milliseconds (UINT64_MAX: no limit); a change that has not settled is reported later. */
+enum watch_event watch_wait(struct watch *watch, uint64_t patience_ms);
 
 /* True if a Lua file has been written to since watch_wait last reported a change, or since the watch was opened,
  * or is half written: a file read in between may be incomplete. A change is reported once the file is complete.

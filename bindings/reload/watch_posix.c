@@ -362,16 +362,19 @@ static bool has_settled(struct watch *watch, uint64_t now)
     return true;
 }
 
-enum watch_event watch_wait(struct watch *watch)
+enum watch_event watch_wait(struct watch *watch, uint64_t patience_ms)
 {
-    for (;;) {
+    uint64_t late_ms = settle_after_ms(now_ms(), patience_ms);
+    for (bool looked = false;; looked = true) {
         if (take_wake(watch)) return WATCH_WOKEN;
         uint64_t now = now_ms();
         if (has_settled(watch, now)) return WATCH_CHANGED;
+        if (looked && now >= late_ms) return WATCH_LATE;
         if (now >= watch->look_ms) look(watch, now);
         struct pollfd ready[] = {{.fd = watch->wake, .events = POLLIN},
                                  {.fd = watch->changes, .events = POLLIN}};
-        uint64_t patience = settle_wait_ms(&watch->settle, now, watch->look_ms);
+        uint64_t patience =
+            settle_wait_ms(&watch->settle, now, settle_earlier(watch->look_ms, late_ms));
         poll(ready, 2, patience > INT32_MAX ? -1 : (int)patience);
         if (ready[1].revents != 0) read_events(watch, now_ms());
     }

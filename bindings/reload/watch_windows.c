@@ -172,15 +172,18 @@ static bool has_settled(struct watch *watch, uint64_t now)
     return true;
 }
 
-enum watch_event watch_wait(struct watch *watch)
+enum watch_event watch_wait(struct watch *watch, uint64_t patience_ms)
 {
     HANDLE events[] = {watch->wake, watch->operation.hEvent};
-    for (;;) {
+    uint64_t late_ms = settle_after_ms(GetTickCount64(), patience_ms);
+    for (bool looked = false;; looked = true) {
         if (WaitForSingleObject(watch->wake, 0) == WAIT_OBJECT_0) return WATCH_WOKEN;
         uint64_t now = GetTickCount64();
         if (has_settled(watch, now)) return WATCH_CHANGED;
+        if (looked && now >= late_ms) return WATCH_LATE;
         look(watch, now);
-        uint64_t patience = settle_wait_ms(&watch->settle, now, watch->look_ms);
+        uint64_t patience =
+            settle_wait_ms(&watch->settle, now, settle_earlier(watch->look_ms, late_ms));
         DWORD come = WaitForMultipleObjects(watch->directory != NULL ? 2 : 1, events, FALSE,
                                             patience < INFINITE ? (DWORD)patience : INFINITE);
         if (come == WAIT_OBJECT_0) return WATCH_WOKEN;

@@ -4,6 +4,7 @@
 #include "run/load.h"
 #include "run/run.h"
 #include "run/timers.h"
+#include "run/trial.h"
 
 #include <stdlib.h>
 
@@ -13,6 +14,7 @@ static struct code *make_code(const struct plan *plan)
     if (code == NULL) return NULL;
     code->source = plan->source;
     code->generation = plan->generation;
+    code->on_trial = plan->on_trial;
     code->handlers = code->calls = LUA_NOREF;
     list_init(&code->timers);
     source_hold(code->source);
@@ -98,6 +100,7 @@ static void put_in_force(struct runtime *runtime, struct code *code)
     runtime->code = code;
     runtime->state.live = code == NULL ? NULL : code->environment;
     runtime->state.told_generation = code_generation(runtime);
+    if (code != NULL) trial_begin(runtime, code->generation, code->on_trial);
 }
 
 static void put_handlers(struct runtime *runtime, const struct code *code)

@@ -15,12 +15,14 @@
 struct plan {
     struct source *source;           /* held while the plan is used */
     uint64_t generation;             /* 1, 2, ... */
+    bool on_trial;                   /* see trial.h */
     const struct findings *suspects; /* possible mistakes in it; see review.h */
 };
 
 struct code {
     struct source *source; /* held */
     uint64_t generation;
+    bool on_trial;
     struct environment *environment; /* NULL: it has none yet */
     int handlers;                    /* in the registry: table, enum handler + 1 -> function */
     int calls;                       /* in the registry: table, on_call; or LUA_NOREF */

@@ -4,6 +4,7 @@
 #include "lua/lua_text.h"
 #include "lua/place.h"
 #include "run/script_errors.h"
+#include "run/trial.h"
 
 #include <string.h>
 
@@ -167,6 +168,7 @@ static int tell_failure(lua_State *L)
             lua_settop(L, 3); /* without the metafield */
         text = push_plain(L);
     }
+    if (!failure->closing) trial_tell(failure->run, text);
     if (!may_tell(failure, text)) {
         if (failure->run->hear != NULL) failure->run->hear(failure->run, text);
         return 0;

@@ -2,6 +2,7 @@
 
 #include "run/code.h"
 #include "run/run.h"
+#include "run/trial.h"
 
 /* ---- the way into a handler ---- */
 
@@ -113,19 +114,15 @@ static struct run *prepare(struct runtime *runtime, enum handler handler, struct
     return run;
 }
 
-/* A handler of this connection has failed, or could not be called. */
-static void end_failed(const struct runtime *runtime, struct link *link)
+/* Does a connection stay open when this run fails; or, with NULL, when there was no memory for it? */
+static bool keeps_failed(const struct runtime *runtime, const struct run *run)
 {
-    if (!runtime->keeps_failed) link_close_failed(link);
+    bool on_trial = run == NULL ? runtime->on_trial : run->on_trial;
+    return on_trial || runtime->keeps_failed;
 }
 
-static enum script_verdict idle_failed(const struct runtime *runtime)
-{
-    return runtime->keeps_failed ? SCRIPT_YES : SCRIPT_NO;
-}
-
-/* The answer of on_connect and on_idle: the first result, or nil. If on_connect fails, the connection ends whatever
- * on_error says: it was not accepted, and what later handlers count on may not be there. */
+/* The answer of on_connect and on_idle: the first result, or nil. If on_connect fails, the connection ends in any case:
+ * it was not accepted, and what later handlers count on may not be there. */
 static enum script_verdict answer(struct run *run, enum run_state state)
 {
     if (state == RUN_WAITS) return SCRIPT_WAIT;
@@ -137,7 +134,7 @@ static enum script_verdict answer(struct run *run, enum run_state state)
         else
             verdict = has && lua_toboolean(run->L, 1) ? SCRIPT_YES : SCRIPT_NO;
     } else {
-        if (run->kind == ON_IDLE) verdict = idle_failed(run->runtime);
+        if (run->kind == ON_IDLE && keeps_failed(run->runtime, run)) verdict = SCRIPT_YES;
         if (verdict == SCRIPT_NO) link_close_failed(run->link);
     }
     run_done(run);
@@ -180,9 +177,10 @@ static void finish_held(struct run *run, enum run_state state)
 {
     struct runtime *runtime = run->runtime;
     struct link *link = run->link;
+    bool ends = state == RUN_FAILED && !keeps_failed(runtime, run);
     run_done(run);
     if (state == RUN_ENDED) return;
-    if (state == RUN_FAILED) end_failed(runtime, link);
+    if (ends) link_close_failed(link);
     if (!has_waiting(runtime, link)) link_release(link);
 }
 
@@ -205,9 +203,9 @@ static void conclude(struct run *run, enum run_state state, struct link *link)
         link_hold(link);
         return;
     }
-    struct runtime *runtime = run->runtime;
+    bool ends = state == RUN_FAILED && !keeps_failed(run->runtime, run);
     run_done(run);
-    if (state == RUN_FAILED) end_failed(runtime, link);
+    if (ends) link_close_failed(link);
 }
 
 /* Adds a string to the arguments. If that fails, finishes the run, closes the connection and returns false. */
@@ -215,6 +213,7 @@ static bool push_argument(struct run *run, struct link *link, struct span bytes)
 {
     lua_State *L = run->runtime->state.L;
     if (compat_push_bytes(L, run->L, bytes.data, bytes.size)) return true;
+    trial_failed(run);
     run_not_called(run, L);
     lua_pop(L, 1);
     run_done(run);
@@ -227,8 +226,8 @@ void handlers_received(void *state, struct link *link, struct span packet)
     struct runtime *runtime = state;
     if (!runtime->has[ON_RECEIVE]) return;
     struct run *run = prepare(runtime, ON_RECEIVE, link);
-    if (run == NULL) {
-        end_failed(runtime, link); /* a packet of its stream is lost */
+    if (run == NULL) { /* a packet of its stream is lost */
+        if (!keeps_failed(runtime, NULL)) link_close_failed(link);
         return;
     }
     run->packet = packet;
@@ -249,7 +248,7 @@ enum script_verdict handlers_idle(void *state, struct link *link, double seconds
     struct runtime *runtime = state;
     if (!runtime->has[ON_IDLE]) return SCRIPT_NO;
     struct run *run = prepare(runtime, ON_IDLE, link);
-    if (run == NULL) return idle_failed(runtime);
+    if (run == NULL) return keeps_failed(runtime, NULL) ? SCRIPT_YES : SCRIPT_NO;
     run->finished = finish_idle;
     lua_pushnumber(run->L, seconds);
     return answer(run, run_call(run, 2));
@@ -281,6 +280,7 @@ void handlers_message(void *state, uint32_t from, struct span bytes)
     struct run *run = run_take_loose(runtime, ON_MESSAGE);
     if (run == NULL) return;
     if (!runtime->program->api->push_message(runtime, run->L, bytes)) {
+        trial_failed(run);
         run_not_called(run, runtime->state.L);
         lua_pop(runtime->state.L, 1);
         run_done(run);

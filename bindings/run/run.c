@@ -4,6 +4,7 @@
 #include "lua/environment.h"
 #include "run/code.h"
 #include "run/failure.h"
+#include "run/trial.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,7 @@ static enum run_state fail(struct run *run)
         meter_failed(run->runtime->meters, run->kind, run->interrupted);
     else
         count_not_called(run->runtime, run->kind);
+    trial_failed(run);
     failure_tell(run);
     return RUN_FAILED;
 }
@@ -244,9 +246,11 @@ struct run *run_take(struct runtime *runtime, int kind, struct link *link)
     struct run *run = take(runtime);
     if (run == NULL) {
         count_not_called(runtime, kind);
+        trial_missed(runtime, kind, link);
         state_log(&runtime->state, LOG_ERROR, "a handler was not called", "no memory");
         return NULL;
     }
+    trial_called(runtime->tally, kind);
     bool owned = link != NULL && kind != ON_DISCONNECT;
     run->kind = (uint8_t)kind;
     run->generation = code_generation(runtime);
@@ -259,6 +263,7 @@ struct run *run_take(struct runtime *runtime, int kind, struct link *link)
     run->wait.lasts = false;
     run->interrupted = false;
     run->reached = true;
+    run->on_trial = runtime->on_trial;
     run->finished = NULL;
     return run;
 }

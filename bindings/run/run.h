@@ -34,6 +34,7 @@ struct run {
     uint8_t kind;        /* see run_names */
     bool interrupted;    /* its last call was interrupted */
     bool reached;        /* its function was called */
+    bool on_trial;       /* its code was, when it began */
     uint64_t generation; /* of the code that it runs */
     struct link *link;   /* the connection that it ends with; NULL: none */
     const void *conn;    /* the table that scripts have for that link */

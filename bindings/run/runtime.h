@@ -11,6 +11,9 @@
 
 #include <stdbool.h>
 
+struct tally;  /* trial.h */
+struct trials; /* likewise */
+
 #define MOONPORT_VERSION "0.1.0"
 
 /* What the stack of the main state holds for the engine's callbacks, which run while no Lua does. C functions
@@ -34,6 +37,8 @@ struct runtime {
     struct code *loading;       /* its main.lua runs now: its timers wait until it is live */
     bool has[HANDLERS];
     bool keeps_failed;        /* a connection whose handler fails stays open: setting on_error */
+    bool on_trial;            /* the running code is: then it stays open in any case */
+    struct tally *tally;      /* of the running code; NULL: nothing is counted */
     bool started;             /* on_start has succeeded */
     struct error start_error; /* why on_start failed */
     bool joined;              /* program->channels counts this worker */
@@ -80,10 +85,11 @@ struct program {
     struct channels *channels; /* server.channel and server.signal */
     struct meters *meters;     /* by a worker's index */
     struct script_errors *errors;
-    size_t memory_max;   /* bytes of one worker's Lua state; 0: no limit */
-    uint64_t timeout_ns; /* of a handler; 0: none */
-    bool keeps_failed;   /* see struct runtime */
-    bool sandbox;        /* scripts cannot reach the system */
+    size_t memory_max;     /* bytes of one worker's Lua state; 0: no limit */
+    uint64_t timeout_ns;   /* of a handler; 0: none */
+    struct trials *trials; /* NULL: nothing is counted */
+    bool keeps_failed;     /* see struct runtime */
+    bool sandbox;          /* scripts cannot reach the system */
     struct runtime *
         *made; /* in tests, receives each new runtime: all workers are one thread then; or NULL */
     struct error *witness; /* receives the first failure of a handler; later ones are logged */

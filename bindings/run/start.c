@@ -9,6 +9,7 @@
 #include "run/handlers.h"
 #include "run/run.h"
 #include "run/timers.h"
+#include "run/trial.h"
 
 #include <stdlib.h>
 
@@ -129,6 +130,7 @@ static struct runtime *make_runtime(const struct program *program, struct worker
     runtime->state.collections = &runtime->meters->lua_collections;
     meter_sample_init(&runtime->sample);
     runtime->keeps_failed = program->keeps_failed;
+    trial_open(runtime);
     runtime->fakes = LUA_NOREF;
     list_init(&runtime->free_runs);
     list_init(&runtime->loose);

@@ -666,6 +666,7 @@ function Timer:cancel() end
 ---@field job_timeout? number seconds; a job that runs longer is interrupted, 0: never (30)
 ---@field sandbox? boolean scripts have no io, os.execute, debug, C modules and the like (false)
 ---@field reload? "watch"|"signal" load scripts again as files change, or on HUP only ("watch")
+---@field probation? number * seconds in which new scripts that fail are taken back; 0: no (10)
 ---@field admin? string|boolean address for `moonport reload`, or false ("127.0.0.1:7001")
 ---@field backend? "auto"|"uring"|"epoll"|"iocp" the I/O interface of the system ("auto")
 ---@field log? "error"|"warn"|"info"|"debug" * the lowest level to log ("info")

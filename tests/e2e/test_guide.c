@@ -79,6 +79,10 @@ static const struct conversation conversations[] = {
      "1> tea\n1< 1 lines\nedit main.lua: \" lines\" => \" in all\"\nlog generation 2 runs\n1> "
      "cake\n"
      "1< 2 in all\n"},
+    {"a score", 1,
+     "1> 5\n1< you have 5\nedit main.lua: conn.data.score + => conn.data.scor +\n"
+     "log generation 2 runs\n1> 1\n1> 1\n1> 1\nlog attempt to perform arithmetic on\n"
+     "log generation 3 runs\n1> 2\n1< you have 7\n"},
     {"a timer that stays", 2,
      "1< tick\n2< tick\nedit main.lua: tick => tock\nlog generation 2 runs\n1~ tock\n2~ tock\n"
      "1> time\n1~ it is {h}:{m}\n"},

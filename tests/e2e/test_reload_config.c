@@ -9,10 +9,11 @@
 
 static struct server begin(const char *script, const char *config)
 {
-    return server_begin(&(struct begin){.script = script,
-                                        .config = config,
-                                        .admin = true,
-                                        .flags = {"--reload", "signal", "--workers", "1"}});
+    return server_begin(
+        &(struct begin){.script = script,
+                        .config = config,
+                        .admin = true,
+                        .flags = {"--reload", "signal", "--workers", "1", "--probation", "0"}});
 }
 
 static void configure(const struct server *server, const char *config, const char *said)

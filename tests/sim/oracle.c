@@ -66,8 +66,20 @@ static void take_bytes(struct sim_peer *peer, struct span packet)
     peer->handed_bytes += packet.size;
 }
 
+/* For want of memory the script may not have done what the peer counts on, a change of framing perhaps, and the
+ * connection stays. */
+static bool is_misled(const struct sim_peer *peer)
+{
+    return peer->was_spared && sim_world->memory_failed;
+}
+
 static void take_request(struct sim_peer *peer, const struct link *link, struct span packet)
 {
+    if (is_misled(peer) && (peer->handed == peer->asked || !is_request(peer, link, packet))) {
+        peer->garbled = true; /* from here on */
+        peer->handed = peer->asked;
+        return;
+    }
     promise(peer->handed < peer->asked, "peer %u: a packet too many is handed on", peer->number);
     promise(is_request(peer, link, packet),
             "peer %u: packet %u is handed on as another one of %zu bytes: %.*s", peer->number,
@@ -95,6 +107,8 @@ static void hand_on(const struct link *link, struct span packet)
     promise(peer->stage == STAGE_ACCEPTED, "peer %u: a packet in stage %d", peer->number,
             (int)peer->stage);
     promise(link->gates == 0, "peer %u: a packet through gates %d", peer->number, link->gates);
+    peer->spared = trials_handed(sim_world, worker_index(worker_of(link)));
+    peer->was_spared = peer->was_spared || peer->spared;
     if (peer->raw)
         take_bytes(peer, packet);
     else if (!peer->garbled || peer->handed < peer->asked)
@@ -107,6 +121,8 @@ static void received(void *state, struct link *link, struct span packet)
     hand_on(link, packet);
     world_take_time(sim_world, worker_index(worker_of(link)));
     lua_script.received(state, link, packet);
+    promise(!peer_at(link)->may_error || !link_is_open(link),
+            "peer %u: its handler has failed, and it is open", peer_at(link)->number);
 }
 
 static void drained(void *state, struct link *link)
@@ -158,10 +174,10 @@ static bool may_end(const struct sim_peer *peer, const char *reason)
 {
     const struct world *world = sim_world;
     bool misframed = strcmp(reason, "framing") == 0 || strcmp(reason, "oversize") == 0;
-    if (misframed && !peer->garbled) return false;
+    if (misframed && !peer->garbled && !is_misled(peer)) return false;
     bool may_wait_out = world->swarm.config.wait_timeout_ns > 0 && !peer->healthy;
     if (strcmp(reason, "idle") == 0 && !peer->idle_ends && !may_wait_out) return false;
-    bool own = strcmp(reason, "eof") == 0 || strcmp(reason, "idle") == 0;
+    bool own = strcmp(reason, "eof") == 0 || strcmp(reason, "idle") == 0 || peer->may_error;
     return !peer->healthy || own || world->told_end || world_is_low(world) || world->memory_failed;
 }
 
@@ -182,10 +198,12 @@ static void disconnected(void *state, struct link *link, const char *reason)
     promise(may_end(peer, reason), "peer %u is closed: %s", peer->number, reason);
     trace_note("peer %u is disconnected: %s", peer->number, reason);
     counts_note_end(link, reason);
+    promise(strcmp(reason, "error") != 0 || peer->may_error || sim_world->memory_failed,
+            "peer %u is closed because a handler failed that was to harm nobody", peer->number);
     peer->stage = STAGE_GONE;
     snprintf(peer->reason, sizeof peer->reason, "%s", reason);
-    if (strcmp(reason, "eof") == 0 && !peer->garbled && buffer_size(&peer->outgoing) == 0 &&
-        !waited_out(peer, link))
+    if (strcmp(reason, "eof") == 0 && !peer->garbled && !is_misled(peer) &&
+        buffer_size(&peer->outgoing) == 0 && !waited_out(peer, link))
         promise(peer->raw ? peer->handed_bytes == peer->packets.end : peer->handed == peer->asked,
                 "peer %u: its end was told before %u of its %u requests were", peer->number,
                 peer->asked - peer->handed, peer->asked);

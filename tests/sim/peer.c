@@ -265,6 +265,7 @@ void peer_await(struct sim_peer *peer)
     }
     if (peer->asked_ns == 0) peer->starves = false;
     if (peer->asked_ns == 0 || peer->over || peer->stage >= STAGE_GONE) return;
+    if (sim_world->memory_failed && peer->was_spared) return; /* nobody hears of what failed */
     uint64_t now_ns = world_now(sim_world);
     uint64_t waited_ns = now_ns > peer->asked_ns ? now_ns - peer->asked_ns : 0;
     bool is_short = sim_world->swarm.scarce || peer->starves;

@@ -82,6 +82,10 @@ struct sim_peer {
     bool idles_its_way;         /* the script has set a limit for it alone */
     bool idles;                 /* on_idle waits */
     bool idle_ends;             /* it has answered that this is the end */
+    bool spared;                /* if what it was handed last fails, it stays open all the same */
+    bool was_spared;            /* ever */
+    bool failed;                /* something of it has */
+    bool may_error;             /* ... and it was not spared: it ends with reason "error" */
     bool refusing;   /* a packet to it was refused, and on_drain has not been called since */
     bool drain_owed; /* its queue was long, and on_drain has not been called since */
     bool offered;    /* what is said to many was said to it, too */

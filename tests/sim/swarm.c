@@ -157,4 +157,5 @@ void swarm_draw(struct swarm *swarm, struct draw *draw)
     if (draw_chance(draw, 300)) swarm->config.on_end = ON_END_CLOSE;
     draw_veils(swarm, draw);
     swarm->faults.listener = rate(draw, 30);
+    swarm->keeps = draw_chance(draw, 200);
 }

@@ -39,6 +39,7 @@ struct swarm {
     uint64_t arrival_ns;      /* they come within this time */
     uint64_t fail_at;         /* this allocation fails, from the very first on; 0: none does */
     bool waits_at_start;      /* on_start takes its time */
+    bool keeps;               /* a connection stays open whose handler fails */
     bool scarce;              /* blocks, memory or connections may run out */
     struct veil_source veil;  /* of listeners that have a filter */
     bool no_large;            /* there are no large blocks */

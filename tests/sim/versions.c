@@ -9,12 +9,13 @@
 
 enum { FILES = 3 };
 
-enum flaw { FLAWLESS, FLAW_SYNTAX, FLAW_ONE_WORKER, FLAW_ON_LOAD, FLAWS };
+enum flaw { FLAWLESS, FLAW_SYNTAX, FLAW_ONE_WORKER, FLAW_ON_LOAD, FLAW_PACKETS, FLAWS };
 
 struct version {
     struct version *next;
     uint64_t number;
     bool may_run; /* all workers have loaded it */
+    enum version_trial trial;
     struct source source;
     struct source_file files[FILES];
     char text[1024]; /* of version.lua */
@@ -47,11 +48,11 @@ static struct version *make(struct world *world, enum flaw flaw)
     uint64_t worker = draw_between(&world->draw, 1, world->swarm.config.workers);
     snprintf(version->text, sizeof version->text,
              "return { number = %llu, listeners = { %s}, waits_at_start = %s, fails_on = %d,\n"
-             "  fails_in_load = %s }%s\n",
+             "  fails_in_load = %s, fails_with_packets = %s }%s\n",
              (unsigned long long)version->number, listeners,
              world->swarm.waits_at_start ? "true" : "false",
              flaw == FLAW_ONE_WORKER ? (int)worker : 0, flaw == FLAW_ON_LOAD ? "true" : "false",
-             flaw == FLAW_SYNTAX ? " end" : "");
+             flaw == FLAW_PACKETS ? "true" : "false", flaw == FLAW_SYNTAX ? " end" : "");
     const struct source_file *main_file = source_find(versions->scripts, "main.lua");
     check(main_file != NULL);
     version->files[0] = *main_file;
@@ -78,6 +79,21 @@ struct plan *versions_first(struct world *world)
     return &plan;
 }
 
+const struct version *version_of(const struct source *source)
+{
+    return container_of((struct source *)source, struct version, source);
+}
+
+uint64_t version_number(const struct version *version)
+{
+    return version->number;
+}
+
+enum version_trial version_trial(const struct version *version)
+{
+    return version->trial;
+}
+
 bool versions_may_run(const struct world *world, uint64_t number)
 {
     const struct version *version = world->versions.all;
@@ -101,23 +117,29 @@ static void draw_settings(struct world *world, struct config *config)
 }
 
 static bool bring_in(struct world *world, struct rollout *rollout, struct version *version,
-                     struct report *report)
+                     bool on_trial, struct report *report)
 {
     struct error error;
     if (!review_open(&rollout->review, &version->source, false, &error)) return false;
     rollout->plan.suspects = &rollout->review.suspects;
-    rollout->options = (struct options){.config = world->server->config,
-                                        .lua_memory = world->swarm.lua_memory,
-                                        .jobs = 1,
-                                        .job_queue = JOB_QUEUE};
+    rollout->options =
+        (struct options){.config = world->server->config,
+                         .lua_memory = world->swarm.lua_memory,
+                         .on_error = world->swarm.keeps ? ON_ERROR_KEEP : ON_ERROR_CLOSE,
+                         .jobs = 1,
+                         .job_queue = JOB_QUEUE};
     draw_settings(world, &rollout->options.config);
+    rollout->plan.on_trial = on_trial;
+    version->trial = on_trial ? TRIAL_GOES_ON : TRIAL_NONE;
     version->may_run = true; /* a worker may switch as soon as all have it */
     if (!rollout_prepare(rollout, report)) {
         version->may_run = false;
         return false;
     }
+    trials_note_before(world);
     world->versions.generation++;
     if (rollout_switch(rollout, report)) world->versions.running = version->number;
+    trials_begin(world, on_trial);
     return true;
 }
 
@@ -132,20 +154,18 @@ static void promise_discarded(const struct world *world, bool fine, const char *
     }
 }
 
-void versions_reload(struct world *world)
+/* True: it runs. */
+static bool reload(struct world *world, enum flaw flaw, bool on_trial)
 {
     struct versions *versions = &world->versions;
     char text[4096] = "";
     struct report report = {.text = text, .size = sizeof text};
-    bool broken = draw_chance(&world->draw, world_faults()->broken_reload);
-    enum flaw flaw = broken ? draw_between(&world->draw, 1, FLAWS - 1) : FLAWLESS;
-    if (versions->reloading || !world->serves) return;
     versions->reloading = true;
     struct version *version = make(world, flaw);
     trace_note("reload: version %llu, flaw %d", (unsigned long long)version->number, (int)flaw);
     struct rollout *rollout =
         rollout_open(world->server, &version->source, versions->generation + 1);
-    bool fine = rollout != NULL && bring_in(world, rollout, version, &report);
+    bool fine = rollout != NULL && bring_in(world, rollout, version, on_trial, &report);
     if (rollout != NULL) rollout_close(rollout);
     trace_note("reload: %d %.200s", (int)fine, text);
     promise(!fine || (flaw != FLAW_SYNTAX && flaw != FLAW_ONE_WORKER),
@@ -155,6 +175,28 @@ void versions_reload(struct world *world)
             "a good version was refused: %s", text);
     promise_discarded(world, fine, text);
     versions->reloading = false;
+    return fine;
+}
+
+void versions_reload(struct world *world)
+{
+    bool broken = draw_chance(&world->draw, world_faults()->broken_reload);
+    enum flaw flaw = broken ? draw_between(&world->draw, 1, FLAWS - 1) : FLAWLESS;
+    if (world->versions.reloading || !world->serves) return;
+    reload(world, flaw, trials_draw(world));
+}
+
+bool versions_go_back(struct world *world)
+{
+    return reload(world, FLAWLESS, false);
+}
+
+void versions_pass(struct world *world)
+{
+    struct version *newest = world->versions.all;
+    while (!newest->may_run) newest = newest->next; /* it was refused */
+    check(newest->trial == TRIAL_GOES_ON);
+    newest->trial = TRIAL_PASSED;
 }
 
 void versions_close(struct world *world)

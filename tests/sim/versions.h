@@ -25,6 +25,17 @@ struct plan *versions_first(struct world *world);
 /* Loads another one into the running server, which goes on meanwhile. What must hold is checked. */
 void versions_reload(struct world *world);
 
+/* What is on probation has failed: as code without a flaw follows it, which is none of it. False: it could not be loaded.
+ * The other: it has passed. */
+bool versions_go_back(struct world *world);
+void versions_pass(struct world *world);
+
+/* Of the version that this source is. */
+enum version_trial { TRIAL_NONE, TRIAL_GOES_ON, TRIAL_PASSED };
+const struct version *version_of(const struct source *source);
+uint64_t version_number(const struct version *version);
+enum version_trial version_trial(const struct version *version);
+
 /* Has it been loaded by all workers? */
 bool versions_may_run(const struct world *world, uint64_t number);
 

@@ -182,6 +182,8 @@ static uint64_t next_ns(const struct world *world)
         next = earlier(next, worker_ns > busy_ns ? worker_ns : busy_ns);
         next = earlier(next, port_sim_next_ns(world->ports[i]));
     }
+    if (world->serves && !world->versions.reloading)
+        next = earlier(next, world->trials.probation.look_ns);
     for (uint32_t i = 0; i < world->peer_count; i++) {
         const struct sim_peer *peer = &world->peers[i];
         next = earlier(next, peer->next_ns);
@@ -260,6 +262,7 @@ bool world_step(struct world *world)
 {
     struct turn turns[2 + WORKERS_MAX + 2 * PEERS_MAX];
     promise(++world->steps < STEPS_MAX, "in %u steps it has not come to rest", STEPS_MAX);
+    if (!world->versions.reloading && trials_look(world)) return true;
     progress(world);
     int count = list_turns(world, turns);
     if (count == 0) {
@@ -528,7 +531,7 @@ static void promise_answered(const struct world *world, const struct sim_peer *p
 {
     const struct faults *faults = &world->swarm.faults;
     bool excused = world->memory_failed || world->swarm.scarce || world->ran_low || peer->raw ||
-                   faults->attach > 0 || faults->accept > 0 || faults->jump > 0 ||
+                   peer->failed || faults->attach > 0 || faults->accept > 0 || faults->jump > 0 ||
                    faults->drain > 0 || faults->abort > 0;
     promise(!peer->healthy || excused || peer->answered > 0 || peer->pipe.turned_away,
             "peer %u, which is healthy, was never answered", peer->number);
@@ -550,10 +553,12 @@ void world_run(struct world *world, uint64_t seed, const struct source *scripts)
     world->program = (struct program){.plan = versions_first(world),
                                       .api = &lua_api,
                                       .memory_max = world->swarm.lua_memory,
+                                      .keeps_failed = world->swarm.keeps,
                                       .sandbox = draw_chance(&world->draw, 500)};
     world->script = oracle_script(&world->program);
-    allocations =
-        (struct allocations){.fail_at = world->swarm.fail_at, .live = live, .draw = &memory_draws};
+    trials_model_open(world);
+    allocations = (struct allocations){
+        .fail_at = world->swarm.fail_at, .live = allocations.live, .draw = &memory_draws};
     run_server(world);
     allocations.fail_at = 0;
     allocations.draw = NULL;
@@ -566,6 +571,7 @@ void world_run(struct world *world, uint64_t seed, const struct source *scripts)
                 peer->lua_connects, peer->lua_disconnects);
         peer_free(&world->peers[i]);
     }
+    trials_model_close(world);
     versions_close(world);
     promise(allocations.live == live, "%lld allocations were not freed",
             (long long)(allocations.live - live));

@@ -16,6 +16,7 @@
 #include "server/server_control.h"
 #include "sim.h"
 #include "swarm.h"
+#include "trials.h"
 #include "versions.h"
 
 enum { WORKERS_MAX = 3, PEERS_MAX = 64 };
@@ -41,6 +42,7 @@ struct world {
     size_t soft_mark_max; /* the largest there was */
 
     struct versions versions;
+    struct trials_model trials;
     struct program program;
     struct script script;
     struct server *server;

@@ -198,10 +198,34 @@ void __wrap_worker_task_post(struct worker_task *task, struct worker *worker)
 
 /* ---- the log ---- */
 
+static struct sim_peer *peer_with(unsigned long long id)
+{
+    for (uint32_t i = 0; i < sim_world->peer_count; i++)
+        if (sim_world->peers[i].id == id) return &sim_world->peers[i];
+    violation("the script speaks of connection %llu", id);
+}
+
+/* on_receive is about to fail, with request `number`: is that what it says? */
+static bool read_failure(const char *note)
+{
+    unsigned long long id, version;
+    unsigned number, worker;
+    if (sscanf(note, "fails %llu %u %llu %u", &id, &number, &version, &worker) != 4) return false;
+    struct sim_peer *peer = peer_with(id);
+    trials_failed(sim_world, version, worker - 1, peer->number);
+    peer->failed = true;
+    if (!peer->spared)
+        peer->may_error = true;
+    else if (number > 0)
+        peer_refused(peer, number);
+    return true;
+}
+
 /* A script says what it has seen: "sim: connected 257", "sim: bug: ...". */
 static void read_note(const char *note)
 {
     unsigned long long id;
+    if (read_failure(note)) return;
     promise(strncmp(note, "bug", 3) != 0, "the script says: %s", note);
     promise(strcmp(note, "ended early") != 0 || sim_world->told_end, "a call finds no worker");
     exchange_note(note);

@@ -11,6 +11,7 @@
 #include "client.h"
 #include "echo.h"
 #include "reload/project.h"
+#include "run/trial.h"
 #include "server/offline.h"
 
 #include <gnu/libc-version.h>
@@ -147,6 +148,7 @@ static void run_lua(struct bench *bench)
     snprintf(directory, sizeof directory, "%s", bench->workload->scripts);
     if (!project_open(&project, sizeof words / sizeof *words, words, false, &error))
         fail((int)error.kind, "%s", error.text);
+    project.program.trials = trials_open(1); /* as a server has it */
     bench->offline = offline_open(&project.options.config, &project.script, &error);
     if (bench->offline == NULL) fail((int)error.kind, "%s", error.text);
     if (seeds_made == 0)
@@ -156,6 +158,7 @@ static void run_lua(struct bench *bench)
              LUA_RELEASE);
     run(bench);
     offline_close(bench->offline);
+    trials_close(project.program.trials);
     project_close(&project);
 }
 

@@ -194,7 +194,17 @@ function ops.x(conn)
   if conn:abort("gone") then conn.data.word = "gone" end
   return ""
 end
-function ops.r() error("on purpose") end
+
+-- The server is told of it beforehand: what it makes of it depends on which version fails.
+local function fail(conn, number)
+  note("fails %d %d %d %d", conn.id, number, version.number, server.worker)
+  error("on purpose")
+end
+
+function ops.r(conn, number) fail(conn, number) end
+
+-- What a version that is broken does not fail with: others count on what these do.
+local unbroken = { f = true, h = true, q = true, r = true, x = true }
 
 -- What follows an answer.
 local after = {}
@@ -297,12 +307,16 @@ function on_receive(conn, packet)
   local data = conn.data
   if data.raw then return conn:send(packet) end
   local op, number, argument, filler = packet:match("^(%a)(%d+) ([^:]*):(.*)$")
-  number = tonumber(number)
   data.count = data.count + 1
-  if not ops[op] then error("no such request") end
-  if data.count ~= number then bug("request %d comes as number %d", number, data.count) end
+  if not ops[op] then fail(conn, 0) end
+  number = tonumber(number)
+  if data.count ~= number then amiss("request %d comes as number %d", number, data.count) end
   if data.gone then bug("connection %d: a packet after its end", conn.id) end
   if data.waits then bug("connection %d: a packet while another one waits", conn.id) end
+  if version.fails_with_packets and not unbroken[op] then
+    if op == "w" then wait(conn, argument / 1000) end
+    fail(conn, number)
+  end
   local text = ops[op](conn, number, argument, filler)
   if op == "r" or op == "x" then return end
   answer(conn, op, number, text)

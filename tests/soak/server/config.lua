@@ -8,4 +8,5 @@ return {
   idle_timeout = 300,
   drain_timeout = 2,
   handler_timeout = 0.5,
+  probation = 0, -- its peers count on it that a failure closes, also after a reload
 }

@@ -33,7 +33,7 @@ static void expect(const struct kept *kept, uint64_t newest, uint64_t former)
 
 Test(kept, three_are_and_each_is_a_step_back)
 {
-    struct kept kept = {{NULL}};
+    struct kept kept = {.proven = NULL};
     put(&kept, 1);
     expect(&kept, 1, 0);
     put(&kept, 2);
@@ -51,7 +51,7 @@ Test(kept, three_are_and_each_is_a_step_back)
 
 Test(kept, the_same_once_more_is_no_step)
 {
-    struct kept kept = {{NULL}};
+    struct kept kept = {.proven = NULL};
     put(&kept, 1);
     put(&kept, 2);
     put(&kept, 2);
@@ -64,7 +64,7 @@ Test(kept, the_same_once_more_is_no_step)
 Test(kept, each_is_held_while_it_is_there)
 {
     struct source *sources[4];
-    struct kept kept = {{NULL}};
+    struct kept kept = {.proven = NULL};
     for (int i = 0; i < 4; i++) {
         sources[i] = made((uint64_t)i + 1);
         kept_put(&kept, sources[i]);
@@ -79,4 +79,46 @@ Test(kept, each_is_held_while_it_is_there)
         cr_assert_eq(atomic_load(&sources[i]->holders), 1);
         source_drop(sources[i]);
     }
+}
+
+/* ---- what has passed its probation ---- */
+
+Test(kept, what_is_proven_is_gone_back_to_however_many_came_since)
+{
+    for (uint64_t since = 0; since < 6; since++) {
+        struct kept kept = {.proven = NULL};
+        put(&kept, 1);
+        put(&kept, 2);
+        kept_prove(&kept);
+        for (uint64_t i = 0; i < since; i++) put(&kept, 3 + i);
+        cr_assert_eq(kept_is_proven(&kept, kept_newest(&kept)), since == 0);
+        kept_return(&kept);
+        expect(&kept, 2, since < KEPT_MAX - 1 ? 1 : 0);
+        cr_assert(kept_is_proven(&kept, kept_newest(&kept)));
+        kept_close(&kept);
+    }
+}
+
+Test(kept, the_last_one_proven_counts_and_is_held)
+{
+    struct source *first = made(1), *second = made(2), *same = made(2);
+    struct kept kept = {.proven = NULL};
+    kept_put(&kept, first);
+    cr_assert_not(kept_is_proven(&kept, first));
+    kept_prove(&kept);
+    cr_assert(kept_is_proven(&kept, first));
+    cr_assert_eq(atomic_load(&first->holders), 3);
+    kept_put(&kept, second);
+    cr_assert_not(kept_is_proven(&kept, second));
+    kept_prove(&kept);
+    kept_prove(&kept);
+    cr_assert(kept_is_proven(&kept, same)); /* what counts is what it says */
+    cr_assert_eq(atomic_load(&first->holders), 2);
+    cr_assert_eq(atomic_load(&second->holders), 3);
+    kept_close(&kept);
+    cr_assert_eq(atomic_load(&first->holders), 1);
+    cr_assert_eq(atomic_load(&second->holders), 1);
+    source_drop(first);
+    source_drop(second);
+    source_drop(same);
 }

@@ -43,6 +43,7 @@ Test(options, the_defaults_are_those_of_the_reference)
     cr_assert_eq(options.lua_memory, 256 << 20);
     cr_assert_eq(options.shared_memory, 64 << 20);
     cr_assert_eq(options.on_error, ON_ERROR_CLOSE);
+    cr_assert_eq(options.probation_ns, UINT64_C(10000000000));
     cr_assert_eq(options.sandbox, 0);
     cr_assert_eq(options.reload, RELOAD_WATCH);
     cr_assert(options.admin.is_on);
@@ -64,7 +65,7 @@ Test(options, the_engines_come_first_and_each_has_an_example_that_is_accepted)
         set(&options, row->name, row->example);
         finish(&options);
     }
-    cr_assert_eq(count, 28);
+    cr_assert_eq(count, 29);
 }
 
 Test(options, each_reaches_its_field)
@@ -145,7 +146,7 @@ Test(options, a_bad_value_or_name_is_refused)
     refused("reload", "watched", "one of watch|signal; did you mean watch?");
     refused("lua_memry", "1G", "did you mean \"lua_memory\"?");
     refused("colour", "red", "there are listen, framing, max_packet, ");
-    refused("colour", "red", ", reload, admin");
+    refused("colour", "red", ", reload, probation, admin");
 }
 
 Test(options, what_a_program_has_filled_in_is_checked_too)
@@ -181,10 +182,15 @@ static void expect_told(const struct options *before, const struct options *afte
 Test(options, each_that_differs_is_named_and_what_is_live_is_taken_over)
 {
     static const char *const changes[][3] = {
-        {"handler_timeout", "7", "live"}, {"lua_memory", "100M", "live"},
-        {"on_error", "keep", "live"},     {"shared_memory", "100M", ""},
-        {"sandbox", "true", ""},          {"reload", "signal", ""},
-        {"admin", "127.0.0.1:7999", ""},  {"workers", "3", ""},
+        {"handler_timeout", "7", "live"},
+        {"lua_memory", "100M", "live"},
+        {"on_error", "keep", "live"},
+        {"probation", "0", "live"},
+        {"shared_memory", "100M", ""},
+        {"sandbox", "true", ""},
+        {"reload", "signal", ""},
+        {"admin", "127.0.0.1:7999", ""},
+        {"workers", "3", ""},
         {"idle_timeout", "7", "live"},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {

@@ -33,7 +33,7 @@ Test(watch, a_wake_before_the_wait_is_not_lost)
     cr_assert_not_null(watch);
     for (int i = 0; i < 3; i++) {
         watch_wake(watch);
-        cr_assert_eq(watch_wait(watch), WATCH_WOKEN);
+        cr_assert_eq(watch_wait(watch, UINT64_MAX), WATCH_WOKEN);
     }
     watch_close(watch);
 }
@@ -57,7 +57,7 @@ static void is_woken_by_a_thread(void)
     pthread_t thread;
     cr_assert_eq(pthread_create(&thread, NULL, wake_often, NULL), 0);
     for (int i = 0; i < WAKES; i++) {
-        cr_assert_eq(watch_wait(watch), WATCH_WOKEN);
+        cr_assert_eq(watch_wait(watch, UINT64_MAX), WATCH_WOKEN);
         woken = i + 1;
     }
     pthread_join(thread, NULL);
@@ -85,8 +85,29 @@ Test(watch, tells_a_wake_before_a_change_and_then_the_change)
     begin_watching();
     tree_put(&tree, "main.lua", "-- new\n");
     watch_wake(watch);
-    cr_assert_eq(watch_wait(watch), WATCH_WOKEN);
+    cr_assert_eq(watch_wait(watch, UINT64_MAX), WATCH_WOKEN);
     changes();
+    end_watching();
+}
+
+/* A change that comes meanwhile is told of, if not by this wait then by a later one. */
+Test(watch, waits_no_longer_than_it_is_told_to)
+{
+    struct error error;
+    watch = watch_open(NULL, &error);
+    cr_assert_eq(watch_wait(watch, 0), WATCH_LATE);
+    cr_assert_eq(watch_wait(watch, 20), WATCH_LATE);
+    watch_wake(watch);
+    cr_assert_eq(watch_wait(watch, 0), WATCH_WOKEN);
+    watch_close(watch);
+    tree_begin(&tree);
+    begin_watching();
+    cr_assert_eq(watch_wait(watch, 20), WATCH_LATE);
+    tree_put(&tree, "main.lua", "-- new\n");
+    while (watch_wait(watch, 5) == WATCH_LATE) continue;
+    cr_assert(main_is("-- new\n"));
+    tree_put(&tree, "main.lua", "-- newer\n");
+    while (watch_wait(watch, 0) == WATCH_LATE) continue;
     end_watching();
 }
 
@@ -96,7 +117,7 @@ Test(watch, is_closed_while_changes_wait)
     begin_watching();
     tree_put(&tree, "main.lua", "-- new\n");
     watch_wake(watch);
-    cr_assert_eq(watch_wait(watch), WATCH_WOKEN);
+    cr_assert_eq(watch_wait(watch, UINT64_MAX), WATCH_WOKEN);
     tree_put(&tree, "other.lua", "");
     end_watching();
 }

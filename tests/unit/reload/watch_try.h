@@ -27,7 +27,7 @@ static inline void end_watching(void)
 
 static inline void changes(void)
 {
-    cr_assert_eq(watch_wait(watch), WATCH_CHANGED);
+    cr_assert_eq(watch_wait(watch, UINT64_MAX), WATCH_CHANGED);
 }
 
 static inline void *wake_later(void *argument)
@@ -42,7 +42,7 @@ static inline void does_not_change(void)
 {
     pthread_t thread;
     cr_assert_eq(pthread_create(&thread, NULL, wake_later, NULL), 0);
-    cr_assert_eq(watch_wait(watch), WATCH_WOKEN);
+    cr_assert_eq(watch_wait(watch, UINT64_MAX), WATCH_WOKEN);
     pthread_join(thread, NULL);
 }
 
