@@ -10,6 +10,7 @@
 
 #define MILLISECOND UINT64_C(1000000)
 #define TICK_NS_MAX (100 * MILLISECOND)
+#define SLOW_TICKS 4                  /* looks while a call becomes slow */
 #define STUCK_NS (2000 * MILLISECOND) /* this long over its time: it is told of, then ever rarer */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -36,12 +37,17 @@ bool overtime_bind(struct overtime *overtime, lua_State *L)
     return compat_protected(L, bind, overtime) == LUA_OK;
 }
 
-static void expire(lua_State *L, lua_Debug *at)
+static struct overtime *overtime_of(lua_State *L)
 {
     lua_pushlightuserdata(L, &key);
     lua_rawget(L, LUA_REGISTRYINDEX);
     struct overtime *mine = lua_touserdata(L, -1);
     lua_pop(L, 1);
+    return mine;
+}
+
+static void expire(struct overtime *mine, lua_State *L, lua_Debug *at)
+{
     lua_getinfo(L, "Sl", at);
     snprintf(mine->text, sizeof mine->text, "%s:%d: interrupted, it has run for longer than %s",
              at->short_src, at->currentline, mine->limit_name);
@@ -53,40 +59,80 @@ static void expire(lua_State *L, lua_Debug *at)
     lua_error(L); /* luaL_error would add the caller's place */
 }
 
+static void note_place(struct overtime *mine, lua_State *L, lua_Debug *at)
+{
+    char place[PLACE_MAX];
+    lua_getinfo(L, "Sln", at);
+    if (place_is_ours(at)) return;
+    place_write(place, at, mine->directory);
+    snprintf(mine->place, sizeof mine->place, "%s%s%.48s", place, at->name != NULL ? " in " : "",
+             at->name != NULL ? at->name : "");
+}
+
+/* It may have been left in a coroutine that the call has gone out of. */
+static void on_hook(lua_State *L, lua_Debug *at)
+{
+    struct overtime *mine = overtime_of(L);
+    uint8_t raised = atomic_load(&mine->raised);
+    if (raised & OVERTIME_DOOMED) {
+        expire(mine, L, at);
+        return;
+    }
+    lua_sethook(L, NULL, 0, 0);
+    if (!(raised & OVERTIME_ASKED)) return;
+    note_place(mine, L, at);
+    atomic_fetch_and(&mine->raised, (uint8_t)~OVERTIME_ASKED);
+}
+
 /* lua_sethook is made to be called from a signal's handler. */
 static void set_hook(lua_State *L)
 {
-    lua_sethook(L, expire, LUA_MASKCOUNT, 1);
+    lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
 }
 
 static void raise_hook(void *context)
 {
     struct overtime *overtime = context;
     uint64_t calls = atomic_load(&overtime->calls);
+    uint8_t raised = atomic_load(&overtime->raised);
+    lua_State *L = atomic_load(&overtime->running);
     /* Another one of this thread may be meant, while of these none runs, or none ever did. */
-    if (calls % 2 == 0 || calls != atomic_load(&overtime->doomed)) return;
-    atomic_store(&overtime->raised, true);
-    set_hook(atomic_load(&overtime->running));
+    bool doomed = calls % 2 != 0 && calls == atomic_load(&overtime->doomed);
+    bool marked = calls % 2 != 0 && calls == atomic_load(&overtime->marked);
+    if (marked && !(raised & OVERTIME_MARKED)) {
+        overtime->place[0] = '\0';
+        atomic_fetch_or(&overtime->raised, (uint8_t)(OVERTIME_MARKED | OVERTIME_ASKED));
+        if (lua_gethook(L) == NULL) set_hook(L); /* that of the memory limit may be there */
+    }
+    if (!doomed) return;
+    atomic_fetch_or(&overtime->raised, (uint8_t)OVERTIME_DOOMED);
+    set_hook(L);
 }
 
 void overtime_calm(struct overtime *overtime, lua_State *L)
 {
-    atomic_store(&overtime->raised, false);
+    uint8_t raised = atomic_exchange(&overtime->raised, 0);
     lua_sethook(L, NULL, 0, 0);
+    if (raised & OVERTIME_MARKED) overtime->slow(overtime, (raised & OVERTIME_DOOMED) != 0);
+}
+
+static bool wants_hook(const struct overtime *overtime)
+{
+    uint8_t raised = atomic_load_explicit(&overtime->raised, memory_order_relaxed);
+    return (raised & (OVERTIME_DOOMED | OVERTIME_ASKED)) != 0;
 }
 
 void overtime_enter(struct overtime *overtime, lua_State *L)
 {
     atomic_store_explicit(&overtime->running, L, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&overtime->raised, memory_order_relaxed)) set_hook(L);
+    if (wants_hook(overtime)) set_hook(L);
 }
 
 void overtime_leave(struct overtime *overtime, lua_State *left, lua_State *L)
 {
     overtime_enter(overtime, L);
-    if (atomic_load_explicit(&overtime->raised, memory_order_relaxed))
-        lua_sethook(left, NULL, 0, 0);
+    if (wants_hook(overtime)) lua_sethook(left, NULL, 0, 0);
 }
 
 /* ---- the thread that watches ---- */
@@ -102,16 +148,33 @@ static void tell_stuck(struct overtime *overtime, uint64_t ran_ns)
     if (overtime->stuck != NULL) overtime->stuck(overtime);
 }
 
+/* Marks it a tick before it may have run for slow_ns, so that none is missed. */
+static void mark(struct overtime *overtime, uint64_t calls, uint64_t now)
+{
+    uint64_t slow_ns = atomic_load(&overtime->slow_ns);
+    if (slow_ns == 0 || calls == atomic_load(&overtime->marked) ||
+        now - overtime->before_ns < slow_ns - slow_ns / SLOW_TICKS)
+        return;
+    atomic_store(&overtime->not_before_ns, overtime->before_ns);
+    atomic_store(&overtime->marked, calls);
+    interrupt(overtime->thread);
+}
+
 static void look_at(struct overtime *overtime, uint64_t now)
 {
     uint64_t calls = atomic_load(&overtime->calls), limit_ns = atomic_load(&overtime->limit_ns);
+    uint64_t looked_ns = overtime->looked_ns;
+    overtime->looked_ns = now;
     if (calls != overtime->seen) {
+        overtime->before_ns = looked_ns;
         overtime->seen = calls;
         overtime->since_ns = now;
         overtime->told_ns = limit_ns + STUCK_NS;
         return;
     }
-    if (calls % 2 == 0 || limit_ns == 0 || now - overtime->since_ns < limit_ns) return;
+    if (calls % 2 == 0) return;
+    mark(overtime, calls, now);
+    if (limit_ns == 0 || now - overtime->since_ns < limit_ns) return;
     atomic_store(&overtime->doomed, calls);
     interrupt(overtime->thread);
     tell_stuck(overtime, now - overtime->since_ns);
@@ -122,8 +185,11 @@ static uint64_t tick_ns(void)
 {
     uint64_t tick = TICK_NS_MAX;
     for (struct list *node = watched.next; node != &watched; node = node->next) {
-        uint64_t limit_ns = atomic_load(&container_of(node, struct overtime, node)->limit_ns);
+        const struct overtime *overtime = container_of(node, struct overtime, node);
+        uint64_t limit_ns = atomic_load(&overtime->limit_ns);
+        uint64_t slow_ns = atomic_load(&overtime->slow_ns);
         if (limit_ns > 0 && limit_ns / 8 < tick) tick = limit_ns / 8;
+        if (slow_ns > 0 && slow_ns / SLOW_TICKS < tick) tick = slow_ns / SLOW_TICKS;
     }
     return tick < MILLISECOND ? MILLISECOND : tick;
 }
@@ -147,6 +213,7 @@ static void *watch(void *unused)
 bool overtime_open(struct overtime *overtime, uint32_t number)
 {
     overtime->number = number;
+    overtime->looked_ns = clock_now_ns();
     overtime->thread = interrupt_open(raise_hook, overtime);
     if (overtime->thread == NULL) return false;
     pthread_mutex_lock(&mutex);

@@ -1,4 +1,4 @@
-/* overtime.h - ends calls of Lua that do not return.
+/* overtime.h - ends calls of Lua that do not return, and sees which are slow, and where.
  *
  * A call that runs costs some plain stores at its begin and its end: no clock is read and no hook is
  * set for it. A thread of its own looks now and then whether a call is still the one it saw before;
@@ -8,6 +8,9 @@
  * variables with __close can still be closed; after an error out of a hook no hook runs in the
  * coroutine any more, and nothing would end a __close that loops.
  *
+ * One that may become slow gets such a hook, too, once: it notes where the call is, and goes. When the call has ended,
+ * its thread is told.
+ *
  * What no hook reaches is only told of in the log: a C function that loops by itself (a pattern of
  * the string library), a finalizer, with Lua 5.4 the search for a function through a long chain of __call,
  * and with LuaJIT a loop that it has compiled. */
@@ -15,10 +18,12 @@
 #define MOONPORT_OVERTIME_H
 
 #include "base/list.h"
-#include "lua/compat.h"
+#include "lua/place.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
+
+enum { OVERTIME_PLACE_MAX = PLACE_MAX + 64 };
 
 struct overtime {
     _Atomic uint64_t calls;     /* begun and ended: odd while one runs */
@@ -28,7 +33,7 @@ struct overtime {
     lua_State *first;           /* may yield when it is interrupted; NULL: none */
     char text[160];             /* what was interrupted, and where, if `first` yielded for it */
     const char *_Atomic what;   /* "on_receive" */
-    _Atomic bool raised;        /* the hook is set: only this thread looks */
+    _Atomic uint8_t raised;     /* what became of the call that runs: only this thread looks */
     void *thread;               /* interrupt.h's own */
     uint32_t number;            /* of the worker, for a log line */
     const char *who;            /* has that number: "worker" */
@@ -38,12 +43,29 @@ struct overtime {
      * only logged. */
     void (*stuck)(struct overtime *overtime);
 
+    /* Calls that run for longer than slow_ns (0: no calls) are slow, and perhaps some that are a little shorter. When one
+     * has ended, its thread calls `slow`: it had not begun at not_before_ns, and was at `place` ("main.lua:12 in work") before it
+     * became slow; "": no hook has reached it. It may be called for others, too, that were interrupted. */
+    _Atomic uint64_t slow_ns;
+    void (*slow)(struct overtime *overtime, bool interrupted);
+    const char *directory;          /* of the script, for places */
+    _Atomic uint64_t marked;        /* the value of `calls` that may become slow */
+    _Atomic uint64_t not_before_ns; /* of that one */
+    char place[OVERTIME_PLACE_MAX];
+
     /* The watching thread's. */
     struct list node;
-    uint64_t seen, since_ns, told_ns;
+    uint64_t seen, since_ns, told_ns, looked_ns, before_ns;
 };
 
-/* On the thread whose calls these are; who, limit_name and stuck are set before. False: there is no memory, or no thread to watch them. */
+/* In `raised`. */
+enum {
+    OVERTIME_DOOMED = 1, /* it is being interrupted; */
+    OVERTIME_MARKED = 2, /* it may be slow; */
+    OVERTIME_ASKED = 4,  /* and where it is, is not known yet */
+};
+
+/* On the thread whose calls these are; who, limit_name, stuck, slow and directory are set before. False: there is no memory, or no thread to watch them. */
 bool overtime_open(struct overtime *overtime, uint32_t number);
 void overtime_close(struct overtime *overtime);
 
@@ -61,7 +83,13 @@ static inline void overtime_begin(struct overtime *overtime, lua_State *L, const
     atomic_store_explicit(&overtime->calls, calls + 1, memory_order_release);
 }
 
-/* Takes the hook off, if there is one. */
+/* The call that runs has another name from now on. */
+static inline void overtime_rename(struct overtime *overtime, const char *what)
+{
+    atomic_store_explicit(&overtime->what, what, memory_order_relaxed);
+}
+
+/* For a call that has ended: takes the hook off, if there is one, and tells that it may have been slow. */
 void overtime_calm(struct overtime *overtime, lua_State *L);
 
 /* True: the call was interrupted. */
@@ -69,9 +97,9 @@ static inline bool overtime_end(struct overtime *overtime, lua_State *L)
 {
     uint64_t calls = atomic_load_explicit(&overtime->calls, memory_order_relaxed);
     atomic_store_explicit(&overtime->calls, calls + 1, memory_order_release);
-    bool raised = atomic_load_explicit(&overtime->raised, memory_order_relaxed);
-    if (raised) overtime_calm(overtime, L);
-    return raised;
+    uint8_t raised = atomic_load_explicit(&overtime->raised, memory_order_relaxed);
+    if (raised != 0) overtime_calm(overtime, L);
+    return (raised & OVERTIME_DOOMED) != 0;
 }
 
 /* One call is over, and the next of its kind begins in its place. */
@@ -80,13 +108,14 @@ static inline void overtime_again(struct overtime *overtime, lua_State *L)
     uint64_t calls = atomic_load_explicit(&overtime->calls, memory_order_relaxed);
     atomic_store_explicit(&overtime->calls, calls + 2, memory_order_release);
     /* Afterwards: until then the one that is over may still get a hook, which is not the next one's. */
-    if (atomic_load_explicit(&overtime->raised, memory_order_relaxed)) overtime_calm(overtime, L);
+    if (atomic_load_explicit(&overtime->raised, memory_order_relaxed) != 0)
+        overtime_calm(overtime, L);
 }
 
 /* Its thread: the call that runs is being interrupted. */
 static inline bool overtime_is_raised(const struct overtime *overtime)
 {
-    return atomic_load_explicit(&overtime->raised, memory_order_relaxed);
+    return (atomic_load_explicit(&overtime->raised, memory_order_relaxed) & OVERTIME_DOOMED) != 0;
 }
 
 /* The call goes on in another coroutine; after that one, in the first again. */

@@ -1,7 +1,6 @@
 #include "lua/place.h"
 
 #include <stdio.h>
-#include <string.h>
 
 void place_write(char room[PLACE_MAX], const lua_Debug *at, const char *directory)
 {
@@ -18,5 +17,5 @@ void place_find(char room[PLACE_MAX], lua_State *L, const char *directory)
     room[0] = '\0';
     for (int level = 0; at.currentline < 0 && lua_getstack(L, level, &at) != 0; level++)
         lua_getinfo(L, "Sl", &at);
-    if (at.currentline >= 0) place_write(room, &at, directory);
+    if (at.currentline >= 0 && !place_is_ours(&at)) place_write(room, &at, directory);
 }

@@ -4,7 +4,16 @@
 
 #include "lua/compat.h"
 
+#include <string.h>
+
 enum { PLACE_MAX = 128 };
+
+/* The name of a chunk of the server's own: nobody is told of places in it. */
+#define PLACE_OURS "=moonport"
+static inline bool place_is_ours(const lua_Debug *at)
+{
+    return strcmp(at->source, PLACE_OURS) == 0;
+}
 
 /* Of what lua_getinfo has found with "Sl". A file in the directory is named from there; a chunk without a file has the
  * name that Lua gives it. Takes no memory of Lua's. */

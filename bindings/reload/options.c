@@ -65,6 +65,8 @@ static const struct setting rows[] = {
      &setting_seconds, FIELD(handler_timeout_ns), .max = SETTING_TEN_YEARS, .live = true},
     {"on_error", "close|keep", "close", "what a handler that fails does to its connection",
      &setting_word, FIELD(on_error), .max = ON_ERROR_KEEP, .words = on_error_words, .live = true},
+    {"slow_handler", "SECONDS", "0.1", "a handler that takes longer is logged; 0: none",
+     &setting_seconds, FIELD(slow_handler_ns), .max = SETTING_TEN_YEARS, .live = true},
     {"lua_memory", "SIZE", "256M", "memory of each worker's Lua; a handler that needs more fails",
      &setting_size, FIELD(lua_memory), .min = 4 * M, .max = 1024 * G, .live = true},
     {"shared_memory", "SIZE", "64M", "memory for server.shared",
@@ -95,6 +97,7 @@ void options_init(struct options *options)
     struct error error;
     *options = (struct options){
         .handler_timeout_ns = SECOND,
+        .slow_handler_ns = SECOND / 10,
         .lua_memory = 256 * M,
         .shared_memory = 64 * M,
         .jobs = 4,

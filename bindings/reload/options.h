@@ -20,6 +20,7 @@ struct options_admin {
 struct options {
     struct config config;        /* first: the table of its settings is the base of this one */
     uint64_t handler_timeout_ns; /* a handler that runs for longer is interrupted; 0: never; 1 s */
+    uint64_t slow_handler_ns;    /* a call that keeps its worker longer is logged; 0: none; 0.1 s */
     uint64_t lua_memory;         /* bytes of one worker's Lua state; 256M */
     uint64_t shared_memory;      /* bytes of server.shared; 64M */
     uint32_t jobs;               /* threads for server.job; 4 */

@@ -5,6 +5,7 @@
 #include "api/shared.h"
 #include "run/failure.h"
 #include "run/script_errors.h"
+#include "run/slow.h"
 #include "run/start.h"
 
 static bool read_all(struct project *project, int count, char **words, bool tests,
@@ -34,9 +35,10 @@ static bool open_shared(struct project *project, struct error *error)
     program->channels = channels_open();
     program->meters = meters_open(CONFIG_WORKERS_MAX); /* tests say later how many there are */
     program->errors = script_errors_open();
+    program->slow = slow_open();
     program->jobs = jobs_open(&setup, &limits, false);
     if (program->jobs != NULL && program->shared != NULL && program->channels != NULL &&
-        program->meters != NULL && program->errors != NULL)
+        program->meters != NULL && program->errors != NULL && program->slow != NULL)
         return true;
     return error_set(error, ERROR_SYSTEM, "no memory for what workers share");
 }
@@ -48,6 +50,7 @@ static bool close_shared(struct program *program)
     if (program->shared != NULL) shared_close(program->shared);
     channels_close(program->channels);
     script_errors_close(program->errors);
+    slow_close(program->slow);
     meters_close(program->meters);
     return true;
 }
@@ -75,6 +78,7 @@ bool project_open(struct project *project, int count, char **words, bool tests, 
         .memory_max = options->lua_memory,
         .timeout_ns = options->handler_timeout_ns,
         .keeps_failed = options->on_error == ON_ERROR_KEEP,
+        .slow_ns = options->slow_handler_ns,
         .sandbox = options->sandbox,
     };
     if (!open_shared(project, error)) return false;

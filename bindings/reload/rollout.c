@@ -1,6 +1,7 @@
 #include "reload/rollout.h"
 
 #include "lua/modules.h"
+#include "run/slow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,7 @@ static void change(void *context, struct worker *worker, void *state)
     server_configure_worker(worker, &rollout->options.config);
     runtime->state.timeout_ns = rollout->options.handler_timeout_ns;
     runtime->keeps_failed = rollout->options.on_error == ON_ERROR_KEEP;
+    slow_set(runtime, rollout->options.slow_handler_ns);
     const struct jobs_limits limits = options_jobs(&rollout->options);
     jobs_limit(runtime->program->jobs, &limits);
     code_switch(runtime, true, &rollout->errors[worker_index(worker)]);

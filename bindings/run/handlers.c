@@ -84,7 +84,7 @@ static int take_packet(lua_State *L)
 static void push_drive(struct runtime *runtime)
 {
     lua_State *L = runtime->state.L;
-    if (luaL_loadbuffer(L, drive_text, sizeof drive_text - 1, "=moonport") != 0) lua_error(L);
+    if (luaL_loadbuffer(L, drive_text, sizeof drive_text - 1, PLACE_OURS) != 0) lua_error(L);
     lua_pushlightuserdata(L, runtime);
     lua_pushcclosure(L, take_packet, 1);
     lua_call(L, 1, 1);

@@ -34,6 +34,7 @@ static int compile(lua_State *L)
 {
     struct loading *loading = lua_touserdata(L, 1);
     struct source *source = loading->plan->source;
+    overtime_rename(&loading->runtime->state.overtime, "main.lua");
     struct code *code = loading->code;
     code->environment = environment_make(L, &loading->runtime->state, source, code->generation);
     environment_push(L, code->environment, RECORD_GLOBALS);

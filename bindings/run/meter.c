@@ -88,6 +88,14 @@ static uint64_t finish(struct meter_sample *sample, struct meters *meters, uint6
     return skipped;
 }
 
+void meter_packet_slow(struct meter_sample *sample, struct meters *meters, uint64_t ran_ns)
+{
+    if (sample->begun_ns != 0)
+        sample->weight = 1; /* it is being timed */
+    else
+        histogram_add(&meters->kinds[ON_RECEIVE].time, ran_ns);
+}
+
 /* The call that begins ends one that was timed, or is to be timed itself. */
 void meter_sample_turn(struct meter_sample *sample, struct meters *meters)
 {

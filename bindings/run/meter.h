@@ -3,7 +3,7 @@
  *
  * A duration is the time for which a call kept its worker: one that waits is timed from one wait to the next. Calls of
  * on_receive are too short and too many for a clock: of these one in METER_SAMPLED or so is timed, and stands for those
- * between it and the one before; the first ones are all timed. */
+ * between it and the one before; the first ones are all timed, and those that are slow (slow.h). */
 #ifndef MOONPORT_METER_H
 #define MOONPORT_METER_H
 
@@ -84,6 +84,9 @@ static inline void meter_packet(struct meter_sample *sample, struct meters *mete
 {
     if (--sample->left == 0) meter_sample_turn(sample, meters);
 }
+
+/* The one that ends has taken so long that it stands for itself alone: such calls are all timed. */
+void meter_packet_slow(struct meter_sample *sample, struct meters *meters, uint64_t ran_ns);
 
 /* It was not, which meter_not_called counts: that is one more call. */
 static inline void meter_packet_missed(struct meter_sample *sample)

@@ -225,7 +225,7 @@ enum run_state run_call(struct run *run, int arguments)
     struct runtime *runtime = run->runtime;
     uint32_t kind = run->kind;
     bool fresh = lua_status(run->L) == LUA_OK;
-    uint64_t begun_ns = clock_now_ns();
+    uint64_t begun_ns = run->begun_ns = clock_now_ns();
     enum run_state state = call(run, arguments);
     meter_call_end(runtime->meters, kind, fresh, begun_ns);
     run_publish(runtime);

@@ -36,6 +36,7 @@ struct run {
     bool reached;        /* its function was called */
     bool on_trial;       /* its code was, when it began */
     uint64_t generation; /* of the code that it runs */
+    uint64_t begun_ns;   /* but of on_receive: when it was last called or went on */
     struct link *link;   /* the connection that it ends with; NULL: none */
     const void *conn;    /* the table that scripts have for that link */
     struct span packet;  /* of on_receive: the next one to be handled */

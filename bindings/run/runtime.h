@@ -32,6 +32,7 @@ struct runtime {
     const struct program *program;
     struct meters *meters;      /* the program's, of this worker */
     struct meter_sample sample; /* of calls of on_receive */
+    uint64_t slow_ns;           /* see slow_set */
     struct code *code;          /* the running generation */
     struct code *next;          /* loaded, and may take its place */
     struct code *loading;       /* its main.lua runs now: its timers wait until it is live */
@@ -79,17 +80,19 @@ struct api {
 struct program {
     const struct plan *plan;
     const struct api *api;
-    struct shared *shared;     /* server.shared */
-    struct jobs *jobs;         /* server.job */
-    bool awaits_jobs;          /* server.job blocks until the job is done: in tests of scripts */
-    struct channels *channels; /* server.channel and server.signal */
-    struct meters *meters;     /* by a worker's index */
-    struct script_errors *errors;
-    size_t memory_max;     /* bytes of one worker's Lua state; 0: no limit */
-    uint64_t timeout_ns;   /* of a handler; 0: none */
-    struct trials *trials; /* NULL: nothing is counted */
-    bool keeps_failed;     /* see struct runtime */
-    bool sandbox;          /* scripts cannot reach the system */
+    struct shared *shared;        /* server.shared */
+    struct jobs *jobs;            /* server.job */
+    bool awaits_jobs;             /* server.job blocks until the job is done: in tests of scripts */
+    struct channels *channels;    /* server.channel and server.signal */
+    struct meters *meters;        /* by a worker's index */
+    struct script_errors *errors; /* of all workers, and of jobs */
+    struct slow *slow;            /* slow calls of all workers */
+    size_t memory_max;            /* bytes of one worker's Lua state; 0: no limit */
+    uint64_t timeout_ns;          /* of a handler; 0: none */
+    uint64_t slow_ns;             /* a call that takes longer is told of; 0: none */
+    struct trials *trials;        /* NULL: nothing is counted */
+    bool keeps_failed;            /* see struct runtime */
+    bool sandbox;                 /* scripts cannot reach the system */
     struct runtime *
         *made; /* in tests, receives each new runtime: all workers are one thread then; or NULL */
     struct error *witness; /* receives the first failure of a handler; later ones are logged */

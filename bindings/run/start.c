@@ -8,6 +8,7 @@
 #include "run/failure.h"
 #include "run/handlers.h"
 #include "run/run.h"
+#include "run/slow.h"
 #include "run/timers.h"
 #include "run/trial.h"
 
@@ -65,12 +66,19 @@ static bool load_program(struct runtime *runtime, struct error *error)
     return true;
 }
 
+static bool note_started(struct runtime *runtime)
+{
+    runtime->started = true;
+    slow_begin(runtime);
+    return true;
+}
+
 /* on_start is over, at once or after it waited. */
 static bool conclude_start(struct run *run, enum run_state state, struct error *error)
 {
     struct runtime *runtime = run->runtime;
     run_done(run);
-    if (state == RUN_DONE) return runtime->started = true;
+    if (state == RUN_DONE) return note_started(runtime);
     struct error inner = *error;
     return error_set(error, ERROR_INPUT, "on_start failed in worker %u: %.1900s",
                      worker_number(runtime->worker), inner.text);
@@ -90,7 +98,7 @@ static void finish_start(struct run *run, enum run_state state)
 
 static bool call_on_start(struct runtime *runtime, struct error *error)
 {
-    if (!runtime->has[ON_START]) return runtime->started = true;
+    if (!runtime->has[ON_START]) return note_started(runtime);
     struct run *run = run_take_loose(runtime, ON_START);
     if (run == NULL) return error_set(error, ERROR_SYSTEM, "no memory for on_start");
     run->tell = &runtime->start_error;
@@ -122,8 +130,12 @@ static struct runtime *make_runtime(const struct program *program, struct worker
         .serves = program->serves,
         .may_log = failure_may_log,
         .now_ns = now_of,
-        .overtime = {.who = "worker", .limit_name = "handler_timeout"},
+        .overtime = {.who = "worker",
+                     .limit_name = "handler_timeout",
+                     .slow = slow_heard,
+                     .directory = program->plan->source->directory},
     };
+    runtime->slow_ns = program->slow_ns;
     runtime->program = program;
     runtime->worker = worker;
     runtime->meters = &program->meters[worker_index(worker)];
@@ -166,6 +178,7 @@ static void stop(void *state)
 {
     struct runtime *runtime = state;
     struct run *run;
+    slow_end(runtime);
     if (runtime->started && runtime->has[ON_STOP] &&
         (run = run_take_loose(runtime, ON_STOP)) != NULL) {
         run_call(run, 0);

@@ -659,6 +659,7 @@ function Timer:cancel() end
 ---@field on_full? "close"|"refuse" what a refused send does to its connection ("close")
 ---@field handler_timeout? number * seconds after which a handler is interrupted; 0: never (1)
 ---@field on_error? "close"|"keep" * what a handler that fails does to its connection ("close")
+---@field slow_handler? number * seconds; a call that takes longer is logged with its place; 0: none (0.1)
 ---@field lua_memory? integer|string * of each worker's Lua; what needs more fails ("256M")
 ---@field shared_memory? integer|string memory for server.shared ("64M")
 ---@field jobs? integer threads that run what scripts ask for with server.job (4)

@@ -40,6 +40,7 @@ Test(options, the_defaults_are_those_of_the_reference)
     struct options options = fresh();
     finish(&options);
     cr_assert_eq(options.handler_timeout_ns, UINT64_C(1000000000));
+    cr_assert_eq(options.slow_handler_ns, 100000000);
     cr_assert_eq(options.lua_memory, 256 << 20);
     cr_assert_eq(options.shared_memory, 64 << 20);
     cr_assert_eq(options.on_error, ON_ERROR_CLOSE);
@@ -65,13 +66,14 @@ Test(options, the_engines_come_first_and_each_has_an_example_that_is_accepted)
         set(&options, row->name, row->example);
         finish(&options);
     }
-    cr_assert_eq(count, 29);
+    cr_assert_eq(count, 30);
 }
 
 Test(options, each_reaches_its_field)
 {
     struct options options = fresh();
     set(&options, "handler_timeout", "0.5");
+    set(&options, "slow_handler", "0.25");
     set(&options, "lua_memory", "100M");
     set(&options, "shared_memory", "1G");
     set(&options, "on_error", "keep");
@@ -79,6 +81,7 @@ Test(options, each_reaches_its_field)
     set(&options, "reload", "signal");
     set(&options, "workers", "3");
     cr_assert_eq(options.handler_timeout_ns, 500000000);
+    cr_assert_eq(options.slow_handler_ns, 250000000);
     cr_assert_eq(options.lua_memory, 100 << 20);
     cr_assert_eq(options.shared_memory, 1 << 30);
     cr_assert_eq(options.on_error, ON_ERROR_KEEP);
@@ -182,15 +185,11 @@ static void expect_told(const struct options *before, const struct options *afte
 Test(options, each_that_differs_is_named_and_what_is_live_is_taken_over)
 {
     static const char *const changes[][3] = {
-        {"handler_timeout", "7", "live"},
-        {"lua_memory", "100M", "live"},
-        {"on_error", "keep", "live"},
-        {"probation", "0", "live"},
-        {"shared_memory", "100M", ""},
-        {"sandbox", "true", ""},
-        {"reload", "signal", ""},
-        {"admin", "127.0.0.1:7999", ""},
-        {"workers", "3", ""},
+        {"handler_timeout", "7", "live"}, {"slow_handler", "7", "live"},
+        {"lua_memory", "100M", "live"},   {"on_error", "keep", "live"},
+        {"probation", "0", "live"},       {"shared_memory", "100M", ""},
+        {"sandbox", "true", ""},          {"reload", "signal", ""},
+        {"admin", "127.0.0.1:7999", ""},  {"workers", "3", ""},
         {"idle_timeout", "7", "live"},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {

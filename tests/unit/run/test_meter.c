@@ -224,3 +224,24 @@ Test(meter, is_read_while_it_counts)
     cr_assert_eq(failed, 20000);
     meters_close(meters);
 }
+
+Test(meter, a_slow_packet_stands_for_itself_alone)
+{
+    open_meters(1);
+    timed_of(METER_SAMPLED * METER_SAMPLED, 1);
+    meter_packets_end(&sample, meters);
+    struct meter_sum before = sum_of(ON_RECEIVE);
+    sample.begun_ns = 0;
+    meter_packet_slow(&sample, meters, UINT64_MAX / 4);
+    struct meter_sum after = sum_of(ON_RECEIVE);
+    cr_assert_eq(after.time.count, before.time.count + 1);
+    cr_assert_eq(after.time.largest_ns,
+                 UINT64_MAX / 4 > before.time.largest_ns ? UINT64_MAX / 4 : before.time.largest_ns);
+    sample.begun_ns = 1; /* it is timed */
+    sample.weight = 77;
+    meter_packet_slow(&sample, meters, 1);
+    cr_assert_eq(sum_of(ON_RECEIVE).time.count, before.time.count + 1);
+    meter_packets_end(&sample, meters);
+    cr_assert_eq(sum_of(ON_RECEIVE).time.count, before.time.count + 2);
+    meters_close(meters);
+}
