@@ -150,15 +150,15 @@ double link_connected_at(const struct link *link); /* seconds on worker_now's cl
 void link_peer(const struct link *link, struct address *peer);
 uint32_t link_listener(const struct link *link); /* index in the configuration */
 
-/* Nanoseconds since it last received anything, or was accepted; without time in which its worker could not receive. */
+/* Nanoseconds since bytes were last received, or since the connection was accepted. Time in which the worker could not
+ * receive does not count. */
 uint64_t link_silent_ns(const struct link *link);
 
-/* Where it is in its life: "opening" "open" "flushing" "lingering" "closing" (stream.h says what these are). */
+/* The state of its stream: "opening" "open" "flushing" "lingering" "closing"; see stream.h. */
 const char *link_state_text(const struct link *link);
 
-/* Whether a handler waits: after link_hold, or SCRIPT_WAIT in `connected`. */
-bool link_is_held(const struct link *link);
-bool link_is_paused(const struct link *link);
+bool link_is_held(const struct link *link);   /* by link_hold, or SCRIPT_WAIT of `connected` */
+bool link_is_paused(const struct link *link); /* by link_pause */
 
 /* Nanoseconds without receiving until `idle` is called; 0: never. Counts from now. */
 void link_set_idle(struct link *link, uint64_t limit_ns);
@@ -203,7 +203,7 @@ struct link *worker_find_any(const struct worker *worker, uint64_t id);
 /* Returns the open connection after `link`, or the first one if `link` is NULL; NULL at the end. */
 struct link *worker_next(const struct worker *worker, const struct link *link);
 
-/* The same of all, also those that the script does not know yet, and those that are being ended. */
+/* The same, but for connections in any state, including those that the script does not know yet. */
 struct link *worker_next_any(const struct worker *worker, const struct link *link);
 
 /* Sends to a connection of any worker. For a connection of another worker, SEND_OK means that the packet was

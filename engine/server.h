@@ -60,20 +60,22 @@ void server_configure_worker(struct worker *worker, const struct config *config)
 
 uint32_t server_listener_count(const struct server *server);
 
-/* Where a listener listens: with port 0 configured, the port the system chose. Any thread. False beyond the last. */
+/* The address of a listener; if port 0 is configured, with the port that the system chose. Any thread. False: there is
+ * no such listener. */
 bool server_address(const struct server *server, uint32_t index, struct address *address);
 
-/* Stops accepting connections on a listener, and closes its socket; the file of a unix socket is removed. Its
- * connections stay, also those that were accepted while this was asked for. What the system had accepted for it is
- * reset. True: it is closed, perhaps it was before. False and an error: there is no such listener.
+/* Stops accepting on a listener, and closes its socket; the file of a unix socket is removed. Existing connections
+ * stay. A connection that was accepted in the meantime is served; connections that the system holds, not yet accepted,
+ * are reset. True: the listener is closed, perhaps it was before. False, with an error: there is no such listener.
  *
- * This and the next call wait for the control thread, but never for a worker. Any thread but a worker's; they must have
- * returned before server_stop is called. */
+ * This function and the next one wait for the control thread, which never waits for a worker. They may be called on
+ * any thread but a worker's, and must have returned before server_stop is called. */
 bool server_listener_close(struct server *server, uint32_t index, struct error *error);
 
-/* Binds and accepts again, at the same address: with port 0 configured, at the port that it had. True: it is open,
- * perhaps it was before. False and an error: the address is in use, or the server is ending.
- * (On Windows, a port is in use as long as it has connections.) */
+/* Binds the same address again, and accepts; if port 0 is configured, the port that it had. The file of a unix socket
+ * is made again with its mode. True: the listener is open, perhaps it was before. False, with an error: there is no
+ * such listener, its address is in use, or the server is ending. (On Windows a port is in use until the connections of
+ * the closed listener have ended.) */
 bool server_listener_open(struct server *server, uint32_t index, struct error *error);
 
 /* ---- figures; any thread, at any time ---- */
@@ -82,16 +84,16 @@ bool server_listener_open(struct server *server, uint32_t index, struct error *e
 enum server_refusal {
     REFUSED_FULL,   /* max_connections is reached */
     REFUSED_BLOCKS, /* blocks have run low */
-    REFUSED_MEMORY, /* there was no memory for it, or the system had none */
+    REFUSED_MEMORY, /* out of memory */
     SERVER_REFUSALS,
 };
 const char *server_refusal_text(enum server_refusal refusal); /* "full" "blocks" "memory" */
 
-/* How many connections a script has closed with a word of its own. `size` 0: those with all words that found no place
- * in the list. */
+/* The number of connections that the script closed with a word of its own. size 0: all words that have no place in
+ * the list, together. */
 struct server_word {
-    char word[LINK_WORD_MAX]; /* of any bytes; a NUL follows */
-    uint8_t size;
+    char word[LINK_WORD_MAX]; /* any bytes, then a NUL */
+    uint8_t size;             /* bytes, without that NUL */
     uint64_t count;
 };
 enum { SERVER_WORDS = 64 };
@@ -112,39 +114,41 @@ struct server_stats {
     uint64_t turns, events, busy_ns;
     uint64_t mailbox;
     uint64_t receives_late, starved;
-    uint64_t closed[LINK_REASONS];        /* ended connections, by enum link_reason */
-    uint64_t refused_by[SERVER_REFUSALS]; /* `refused`, by reason */
-    struct histogram_sum turn;            /* how long workers took, from wait to wait */
-    struct server_words closed_words;     /* of closed[LINK_SCRIPT] */
+    uint64_t closed[LINK_REASONS];        /* ended connections by enum link_reason */
+    uint64_t refused_by[SERVER_REFUSALS]; /* `refused` by enum server_refusal */
+    struct histogram_sum turn;            /* durations of turns: from a wait to the next one */
+    struct server_words closed_words; /* of closed[LINK_SCRIPT]: those with a word of the script */
 };
 
-/* Describes each of these fields (figure.h). All code that shows statistics goes by this table. */
+/* Describes each of these fields (see figure.h). All code that shows statistics uses this table. */
 enum { SERVER_FIGURES = 30 };
 extern const struct figure server_figures[SERVER_FIGURES];
 
 void server_stats(const struct server *server, struct server_stats *stats);
 
-/* The same of one worker: `accepted` counts what it was given, `refused` what it then had no memory for. index <
- * workers. */
+/* The same for one worker. Its `accepted` counts connections that it was given and could open, its `refused` those
+ * that it had no memory for. index < workers. */
 void server_worker_stats(const struct server *server, uint32_t index, struct server_stats *stats);
 
-/* Two of the above alone. server_turn_times adds to the sum; worker UINT32_MAX: of all. server_closed_words returns how
- * many words it has filled in, at most `most`; the most frequent come first. */
+/* Single fields of the above. server_turn_times adds to `sum`; worker UINT32_MAX: the turns of all workers.
+ * server_closed_words fills in at most `most` words, the most frequent first, and returns their number. */
 void server_turn_times(const struct server *server, uint32_t worker, struct histogram_sum *sum);
 size_t server_closed_words(const struct server *server, struct server_word *words, size_t most);
 
 struct server_listener_stats {
     struct address address; /* see server_address */
-    const char *framing;    /* "length" */
+    const char *framing;    /* the name of its codec: "length" */
     bool is_open;
     uint64_t accepted, refused, connections; /* as in struct server_stats */
 };
-bool server_listener_stats(const struct server *server, uint32_t index,
-                           struct server_listener_stats *stats); /* false beyond the last */
 
 /* Describes the last three fields. */
 enum { SERVER_LISTENER_FIGURES = 3 };
 extern const struct figure server_listener_figures[SERVER_LISTENER_FIGURES];
+
+/* False: there is no such listener. */
+bool server_listener_stats(const struct server *server, uint32_t index,
+                           struct server_listener_stats *stats);
 
 /* Does a worker still serve connections, is only its script's worker_stop left, or has it ended? Any thread. */
 enum server_worker_stage { SERVER_WORKER_SERVES, SERVER_WORKER_STOPS, SERVER_WORKER_ENDED };
@@ -152,10 +156,6 @@ enum server_worker_stage server_worker_stage(const struct server *server, uint32
 
 /* Whether a worker waits for something to do, and runs nothing. Any thread. */
 bool server_worker_waits(const struct server *server, uint32_t index);
-
-/* The address of listener `index`; if port 0 is configured, with the port that the system chose. False: there is no
- * such listener. */
-bool server_address(const struct server *server, uint32_t index, struct address *address);
 
 /* Logs the backend, and a line for each listener. To be called when all is ready. */
 void server_announce(const struct server *server);

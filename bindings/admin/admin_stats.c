@@ -31,7 +31,7 @@ static void add_times(struct text *lines, const char *name, const struct histogr
     }
 }
 
-/* A peer may have chosen the word: a line keeps two columns, whatever is in it. */
+/* Escapes bytes that would break the line or its two columns: the word may come from a peer. */
 static void print_word(struct text *text, struct span word)
 {
     if (word.size == 0) text_add(text, "(others)");

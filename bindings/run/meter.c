@@ -73,7 +73,7 @@ void meter_sample_init(struct meter_sample *sample)
 static uint64_t draw(struct meter_sample *sample)
 {
     uint64_t spread = sample->spread;
-    if (spread < 2 * (METER_SAMPLED - 1)) sample->spread++;
+    if (spread < UINT64_C(2) * (METER_SAMPLED - 1)) sample->spread++;
     sample->random = sample->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     return (sample->random >> 32) * (spread + 1) >> 32;
 }

@@ -1,4 +1,4 @@
-/* least.h - the smaller of two. */
+/* least.h - the smaller of two numbers, and the difference of two. */
 #ifndef MOONPORT_LEAST_H
 #define MOONPORT_LEAST_H
 
@@ -9,7 +9,7 @@ static inline uint64_t least_of(uint64_t one, uint64_t other)
     return one < other ? one : other;
 }
 
-/* What is left of `all` without `some`; 0 if that is more. */
+/* all - some, or 0 if that would be negative. */
 static inline uint64_t rest_of(uint64_t all, uint64_t some)
 {
     return all > some ? all - some : 0;

@@ -42,7 +42,7 @@ enum { GATES_BOUNDED = GATES_OF_HANDLERS | GATE_PAUSED };
 
 enum { LINK_LINGER_MS = 1000, LINK_GAP_MS = 100 };
 
-/* The indices of listeners are below this. */
+/* Indices of listeners are below this. */
 enum { LINK_LISTENERS_MAX = 32 };
 
 /* What the script knows of a link. */
@@ -79,14 +79,14 @@ struct link_limits {
     uint32_t recv_depth;
 };
 
-/* Connections of one listener. `refused`: those for which there was no memory; they were not opened. */
+/* Counts connections of one listener. refused: could not be opened, for lack of memory. */
 struct link_listener_counters {
     counter opened, settled, refused;
 };
 
 struct link_counters {
     counter links_closed[LINK_REASONS];
-    struct words words; /* of links_closed[LINK_SCRIPT], those with a word of their own */
+    struct words words; /* for links_closed[LINK_SCRIPT]: the script's own words */
     struct link_listener_counters of_listener[LINK_LISTENERS_MAX];
     counter packets_received, packets_sent;
     counter starved; /* episodes in which blocks or memory ran out */

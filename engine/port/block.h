@@ -68,7 +68,8 @@ void block_give(struct block *block);
 
 struct block *block_at(struct block_pool *pool, uint32_t index);
 
-/* How many have always been free, of the `total`: blocks that were used are taken before new ones. */
+/* The smallest number of free blocks that there ever was. Blocks are only used for the first time when no used block is
+ * free. */
 static inline uint32_t block_pool_lowest(const struct block_pool *pool)
 {
     return pool->total - pool->used_count;

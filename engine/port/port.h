@@ -139,8 +139,8 @@ struct port_operations {
     intptr_t (*listen)(const struct address *address, int backlog, struct error *error);
     void (*accept_start)(struct port *port, struct port_acceptor *acceptor);
     void (*accept_stop)(struct port *port, struct port_acceptor *acceptor);
-    void (*accept_end)(struct port *port,
-                       struct port_acceptor *acceptor); /* NULL: the port keeps nothing for it */
+    /* Before the socket of an acceptor is closed. NULL: the port has no data for acceptors. */
+    void (*accept_end)(struct port *port, struct port_acceptor *acceptor);
     bool (*local_address)(intptr_t handle, struct address *address);
     /* The peer of an ACCEPTED event with a handle; only until the next harvest. */
     bool (*peer_address)(const struct port_event *accepted, struct address *address);
@@ -340,7 +340,7 @@ static inline void port_accept_stop(struct port *port, struct port_acceptor *acc
     port->operations->accept_stop(port, acceptor);
 }
 
-/* Closes the listening socket. The acceptor may be used again, with another one. */
+/* Closes the listening socket; it must not be accepting. The acceptor may be used again with another socket. */
 static inline void port_accept_close(struct port *port, struct port_acceptor *acceptor)
 {
     check(!acceptor->accepting);

@@ -23,7 +23,7 @@ static uint64_t sum_over_listeners(const struct worker *worker, size_t place)
     static void add_##name(const void *part, void *field) \
     { \
         const struct worker *worker = part; \
-        *(uint64_t *)field += value; \
+        *(uint64_t *)field += (value); \
     }
 
 OF_WORKER(connections, counter_get(&worker->links_live))
@@ -84,7 +84,7 @@ const char *server_refusal_text(enum server_refusal refusal)
     return texts[refusal];
 }
 
-/* A worker had no memory for what it was given. */
+/* Workers refuse connections only when they have no memory for them. */
 static void add_refused_by(const void *part, void *field)
 {
     const struct worker *worker = part;
@@ -105,13 +105,17 @@ static uint64_t refused_value(const void *field, size_t index, struct span *word
 
 /* ---- the script's own words ---- */
 
-/* While words are added, the first in a list stands for all that find no place. */
+static bool is_word(const struct server_word *known, struct span word)
+{
+    return known->size == word.size && memcmp(known->word, word.data, word.size) == 0;
+}
+
+/* While a list is filled, its first entry counts all words that have no place. */
 static void add_word(struct server_word *list, size_t *count, size_t most, struct span word,
                      uint64_t times)
 {
     size_t i = 1;
-    while (i < *count && (list[i].size != word.size || memcmp(list[i].word, word.data, word.size)))
-        i++;
+    while (i < *count && !is_word(&list[i], word)) i++;
     if (word.size == 0 || i == most) i = 0;
     if (i == *count) {
         list[i] = (struct server_word){.size = (uint8_t)word.size};
@@ -141,7 +145,7 @@ static int compare_words(const void *one, const void *other)
     return memcmp(a->word, b->word, sizeof a->word);
 }
 
-/* Returns how many there are. */
+/* Returns the number of words that are left: without the first entry if that has counted nothing. */
 static size_t sort_words(struct server_word *list, size_t count)
 {
     qsort(list, count, sizeof *list, compare_words);
@@ -185,7 +189,7 @@ void server_turn_times(const struct server *server, uint32_t worker, struct hist
 
 static const struct figure_labels reasons = {"reason", closed_count, closed_value};
 static const struct figure_labels refusals = {"reason", refused_count, refused_value};
-static const struct figure_labels words = {"word", words_count, words_value};
+static const struct figure_labels by_word = {"word", words_count, words_value};
 
 #define FIELD(name) .field = offsetof(struct server_stats, name)
 #define SUM(name) FIELD(name), .add = add_##name
@@ -194,7 +198,6 @@ static const struct figure_labels words = {"word", words_count, words_value};
 #define TIMES .kind = FIGURE_TIMES
 #define BYTES .unit = FIGURE_BYTES
 #define TIME .unit = FIGURE_NS
-#define OF(words) .labels = &(words)
 
 const struct figure server_figures[SERVER_FIGURES] = {
     {"workers", "threads", GAUGE, FIELD(workers)},
@@ -203,10 +206,10 @@ const struct figure server_figures[SERVER_FIGURES] = {
     {"connections_free", "places that are left", GAUGE, FIELD(connections_free)},
     {"accepted", "connections since the start", COUNTER, SUM(accepted)},
     {"refused", "connections since the start that there was no room for", COUNTER, SUM(refused)},
-    {"refused_by", "the same, by what was short", COUNTER, OF(refusals), SUM(refused_by)},
-    {"closed", "connections that have ended, by reason", COUNTER, OF(reasons), SUM(closed)},
+    {"refused_by", "the same, by what was short", COUNTER, .labels = &refusals, SUM(refused_by)},
+    {"closed", "connections that have ended, by reason", COUNTER, .labels = &reasons, SUM(closed)},
     {"closed_words", "those that the script has closed with a word of its own, by word", COUNTER,
-     OF(words), SUM(closed_words)},
+     .labels = &by_word, SUM(closed_words)},
     {"blocks", "I/O blocks that were allocated at the start", GAUGE, SUM(blocks)},
     {"blocks_used", "of them", GAUGE, SUM(blocks_used)},
     {"blocks_free", "of them", GAUGE, SUM(blocks_free)},
@@ -247,13 +250,13 @@ static void finish(const struct server *server, struct server_stats *stats)
     stats->closed_words.count = sort_words(stats->closed_words.list, stats->closed_words.count);
 }
 
-/* Connections that were handed to workers, but for those that these then had no memory for. */
-static uint64_t count_accepted(const struct server *server, uint64_t given_up)
+/* late: connections that a worker was given, and had no memory for. */
+static uint64_t count_accepted(const struct server *server, uint64_t late)
 {
     uint64_t accepted = 0;
     for (uint32_t i = 0; i < server->config.listener_count; i++)
         accepted += counter_get(&server->listeners[i].accepted);
-    return rest_of(accepted, given_up); /* they are read at different times */
+    return rest_of(accepted, late); /* the counters are read at different times */
 }
 
 void server_stats(const struct server *server, struct server_stats *stats)

@@ -1,4 +1,4 @@
-/* What is known of each listener. */
+/* Addresses and figures of listeners. */
 #include "base/least.h"
 #include "server/server_control.h"
 
@@ -28,7 +28,7 @@ const struct figure server_listener_figures[SERVER_LISTENER_FIGURES] = {
 bool server_listener_stats(const struct server *server, uint32_t index,
                            struct server_listener_stats *stats)
 {
-    uint64_t settled = 0, opened = 0, refused = 0; /* by workers; read in this order */
+    uint64_t settled = 0, opened = 0, refused = 0; /* of all workers; read in this order */
     if (!server_address(server, index, &stats->address)) return false;
     const struct server_listener *listener = &server->listeners[index];
     for (uint32_t i = 0; i < server->config.workers; i++) {

@@ -258,7 +258,7 @@ struct offline *offline_open_team(const struct config *config, uint32_t workers,
     server->started_ns = TIME_BEGINS;
     for (uint32_t i = 0; i < all.listener_count; i++) {
         server->listeners[i].address = all.listeners[i].address;
-        server->listeners[i].state = LISTENER_OPEN; /* to clients of offline_connect */
+        server->listeners[i].state = LISTENER_OPEN; /* for offline_connect */
     }
     atomic_store(&server->active, true);
     for (uint32_t i = 0; i < offline->count; i++) worker_begin(offline->team[i]);

@@ -1,4 +1,4 @@
-/* Admission: hands a new connection to a worker, or refuses it. */
+/* Admission: gives a new connection to a worker, or refuses it. */
 #include "server/server_control.h"
 
 #include <stdio.h>
@@ -70,7 +70,7 @@ static bool hand_over(struct server *server, struct worker *worker,
     return false;
 }
 
-/* False: there is no place for it; *why says what is short. */
+/* False: there is no place for the connection; *why is set. */
 static bool find_place(struct server *server, const struct link_origin *origin,
                        enum server_refusal *why)
 {

@@ -150,7 +150,7 @@ void server_turn(struct server *server)
     struct port_event events[EVENTS_PER_TURN];
     uint64_t until_ns = server->tell_ns < server->retry_ns ? server->tell_ns : server->retry_ns;
     int count = port_harvest(server->port, events, EVENTS_PER_TURN, until_ns);
-    for (int i = 0; i < count; i++) /* first: an order may close the listener */
+    for (int i = 0; i < count; i++) /* before mail: an order may close a listener */
         if (events[i].kind == PORT_ACCEPTED) server_accepted(server, &events[i]);
     for (int i = 0; i < count; i++)
         if (events[i].kind == PORT_POSTED) read_mail(server, events[i].mail);

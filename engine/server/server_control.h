@@ -5,33 +5,33 @@
 #include "server.h"
 #include "server/worker.h"
 
-/* NEW: before the server has started; its address is not known. */
+/* NEW: not bound yet, so its port may not be known. */
 enum listener_state { LISTENER_NEW, LISTENER_OPEN, LISTENER_CLOSING, LISTENER_CLOSED };
 
-/* Its state changes on the control thread only; any thread may read it. */
+/* Changed by the control thread only. Any thread may read the state, and then the address. */
 struct server_listener {
     struct port_acceptor acceptor; /* handle -1: there is no socket */
-    struct address address;        /* as bound at the start: it does not change after that */
+    struct address address;        /* set before it is first OPEN, and not changed after that */
     _Atomic uint8_t state;         /* enum listener_state */
     bool paused;                   /* accepting failed: until retry_ns */
-    counter accepted, refused;     /* connections: handed to a worker, or not */
+    counter accepted, refused;     /* connections that were given to a worker, or not */
 };
 
-/* What another thread wants of a listener. It lives until it is done. */
+/* An order of another thread to open or close a listener. It must stay valid until it is done. */
 struct listener_order {
     uint32_t index;
-    intptr_t handle; /* a socket to accept from; -1: close the listener */
-    bool done, fine; /* under listener_orders.mutex */
+    intptr_t handle; /* the socket to accept from; -1: close the listener */
+    bool done, fine; /* guarded by listener_orders.mutex */
 };
 
 struct listener_orders {
-    pthread_mutex_t giving;             /* held by who gives an order, until it is done */
-    pthread_mutex_t mutex;              /* guards `are_taken` and `given` */
+    pthread_mutex_t giving; /* held by the thread that gives an order, until it is done */
+    pthread_mutex_t mutex;
     pthread_cond_t changed;             /* an order is done */
-    bool are_taken;                     /* the control thread carries orders out */
-    struct listener_order *given;       /* it has not read this one; NULL: there is none */
-    struct listener_order *carried_out; /* the control thread's: not done yet; NULL: none */
-    struct mail mail;                   /* says that one was given */
+    bool are_taken;                     /* guarded by the mutex; written by the control thread */
+    struct listener_order *given;       /* guarded by the mutex; not read yet; NULL: none */
+    struct listener_order *carried_out; /* by the control thread, not done yet; NULL: none */
+    struct mail mail;                   /* posted when an order is given */
 };
 static inline enum listener_state listener_state_of(const struct server_listener *listener)
 {
@@ -95,21 +95,22 @@ void server_stop_listening(struct server *server); /* takes turns until all list
 
 bool server_listen(struct server *server); /* false: none is open, and server->error is set */
 void server_accepted(struct server *server, const struct port_event *event);
-void server_retry_paused(struct server *server);    /* if it is time to */
-void server_close_listeners(struct server *server); /* begins to */
+void server_retry_paused(struct server *server);
+void server_close_listeners(struct server *server); /* some may be closing when it returns */
 bool server_listeners_are_closed(const struct server *server);
 void server_log_listener(const struct server *server, uint32_t index, const char *event);
 
-/* Orders are taken from the second call to the third. */
+/* The control thread takes orders between server_take_orders and server_refuse_orders, and reads one when
+ * orders.mail arrives. */
 void server_init_orders(struct server *server);
 void server_take_orders(struct server *server);
-void server_refuse_orders(struct server *server);
+void server_read_order(struct server *server);
+void server_refuse_orders(struct server *server); /* all listeners must be closed */
 void server_free_orders(struct server *server);
-void server_read_order(struct server *server); /* orders.mail has come */
 
-/* For those who give orders, one at a time. The first makes an order to open the listener, whose socket the caller must
- * close (server_drop_socket) if it is not fine; false: no socket can be bound. The second hands an order to the control
- * thread; it may be done at once. */
+/* For the threads that give orders, one at a time. server_order_open binds a socket, and makes an order to accept from
+ * it; false: it cannot be bound. If the order is not `fine` when it is done, the caller must call server_drop_socket.
+ * server_give_order returns at once; the order may be done then. */
 bool server_order_open(struct server *server, uint32_t index, struct listener_order *order,
                        struct error *error);
 void server_give_order(struct server *server, struct listener_order *order);

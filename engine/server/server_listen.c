@@ -1,4 +1,4 @@
-/* Listeners: opened at the start, closed at the end, and both whenever another thread wants it meanwhile. */
+/* Listeners. They are opened at the start and closed at the end; other threads may order both in between. */
 #include "server/server_control.h"
 
 #include <stdio.h>
@@ -38,7 +38,7 @@ static void remove_file(const struct address *address)
     if (address->family == ADDRESS_UNIX) remove(address->path);
 }
 
-/* A port is done with it only later, unless accepting had failed. */
+/* The socket can be closed only when the port has stopped accepting from it. */
 static void try_to_close(struct server *server, struct server_listener *listener)
 {
     if (listener->acceptor.accepting) return;
@@ -148,7 +148,7 @@ static void answer(struct listener_orders *orders, struct listener_order *order,
 {
     pthread_mutex_lock(&orders->mutex);
     order->fine = fine;
-    order->done = true; /* its memory may be gone when the mutex is free */
+    order->done = true; /* from the unlock on, its memory may be gone */
     pthread_cond_broadcast(&orders->changed);
     pthread_mutex_unlock(&orders->mutex);
 }
@@ -162,7 +162,7 @@ static bool open_as_ordered(struct server *server, const struct listener_order *
     return true;
 }
 
-/* False: the port is not done with it yet. */
+/* False: it is closing; it will be closed in server_accepted. */
 static bool close_as_ordered(struct server *server, const struct listener_order *order)
 {
     struct server_listener *listener = &server->listeners[order->index];
@@ -179,7 +179,7 @@ static void carry_out(struct server *server)
     if (order == NULL) return;
     bool opens = order->handle >= 0;
     bool fine = opens ? open_as_ordered(server, order) : close_as_ordered(server, order);
-    if (!fine && !opens) return; /* until it is closed */
+    if (!fine && !opens) return; /* called again when it is closed */
     server->orders.carried_out = NULL;
     answer(&server->orders, order, fine);
 }
@@ -203,13 +203,12 @@ void server_read_order(struct server *server)
 {
     struct listener_orders *orders = &server->orders;
     struct listener_order *order = take_order(orders, orders->are_taken);
-    if (order == NULL) return; /* it was refused */
+    if (order == NULL) return; /* it was answered by server_refuse_orders */
     check(orders->carried_out == NULL);
     orders->carried_out = order;
     carry_out(server);
 }
 
-/* All listeners are closed. */
 void server_refuse_orders(struct server *server)
 {
     struct listener_order *order = take_order(&server->orders, false);
@@ -260,7 +259,7 @@ void server_give_order(struct server *server, struct listener_order *order)
     if (orders->are_taken) {
         orders->given = order;
         port_post(server->port, &orders->mail);
-    } else { /* the end has closed it */
+    } else { /* the end of the server closes listeners, but opens none */
         order->done = true;
         order->fine = order->handle < 0 && listener_state_of(listener) == LISTENER_CLOSED;
     }
@@ -291,7 +290,7 @@ static bool is_there(const struct server *server, uint32_t index, struct error *
     return error_set(error, ERROR_USAGE, "there is no listener %u: there are %u", index + 1, count);
 }
 
-/* Binding is this thread's, because it may take a while: meanwhile the control thread accepts from others. */
+/* The calling thread binds the socket, because that may take long: the control thread must go on accepting. */
 static bool open_it(struct server *server, uint32_t index, struct error *error)
 {
     struct listener_order order;

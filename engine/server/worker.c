@@ -44,7 +44,8 @@ static void publish(struct worker *worker, int events)
     counter_set(&worker->queued_bytes, home->streams.queued);
 }
 
-/* After the first harvest of a turn, which has read the clock: when the last turn ended, and this one began. */
+/* Called after the first harvest of a turn. The port has read the clock before and after its wait: when the last turn
+ * ended, and when this one began. */
 static void note_turn(struct worker *worker)
 {
     const struct port *port = worker->home.streams.port;

@@ -58,7 +58,7 @@ struct worker {
     bool start_waits;        /* from worker_start_wait to worker_start_done */
     struct error error;      /* in phase FAILED */
 
-    _Atomic uint64_t mail_posted; /* ever, by any thread; worker_send_mail */
+    _Atomic uint64_t mail_posted; /* letters, by any thread: worker_send_mail */
     counter mail_read;
 
     uint64_t block_bytes; /* set aside at the start for the setting `blocks` */
@@ -71,8 +71,8 @@ struct worker {
     counter turns, events, busy_ns, links_live, blocks_free, blocks_lowest;
     counter memory_used, memory_max, queued_bytes;
 
-    uint64_t turn_ns; /* when it began to do something in the present turn, or the last; 0: never */
-    struct histogram turn_times; /* from then to the next wait; without the turn that goes on */
+    uint64_t turn_ns;            /* when the wait of the last turn ended; 0: there was no turn */
+    struct histogram turn_times; /* from then to the next wait; without the present turn */
 };
 
 /* Creates the thread, which opens its port and then waits. The ports of all workers are open before any

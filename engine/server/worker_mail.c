@@ -52,7 +52,7 @@ uint64_t worker_mail_unread(const struct worker *worker)
 {
     uint64_t read = counter_get(&worker->mail_read);
     uint64_t posted = atomic_load_explicit(&worker->mail_posted, memory_order_relaxed);
-    return rest_of(posted, read); /* they may be seen in any order */
+    return rest_of(posted, read); /* they may be read in either order */
 }
 
 static uint32_t read_letter(struct worker *worker, struct letter *letter)

@@ -21,7 +21,7 @@ void worker_post_letter(struct worker *to, struct letter *letter);
 /* The same for an order; false if the worker has left. Once posted, the order will be read or dropped. */
 bool worker_order_unless_left(struct worker *worker, struct letter *letter);
 
-/* Every letter to a worker goes through this, which counts it; an order overtakes other mail. */
+/* Counts and posts a letter. All letters to workers are posted here; orders overtake other mail. */
 static inline void worker_send_mail(struct worker *to, struct letter *letter)
 {
     atomic_fetch_add_explicit(&to->mail_posted, 1, memory_order_relaxed);
@@ -31,7 +31,7 @@ static inline void worker_send_mail(struct worker *to, struct letter *letter)
         port_post(to->home.streams.port, &letter->mail);
 }
 
-/* Letters that the worker has not read. Any thread. */
+/* The number of letters that the worker has not read. Any thread. */
 uint64_t worker_mail_unread(const struct worker *worker);
 
 /* Whether the worker has stopped reading mail; any thread. If so, the caller sees all that the worker did before. */

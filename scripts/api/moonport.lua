@@ -555,7 +555,7 @@ function Timer:cancel() end
 ---@field refused integer connections since the start that there was no room for
 ---@field refused_by table<Refusal, integer> the same, by what was short
 ---@field closed table<Reason, integer> connections by reason; words of the script count as "script"
----@field closed_words table<string, integer> those words; "" for all beyond the first 32 of a worker
+---@field closed_words table<string, integer> those words; a worker's first 32, all others are ""
 ---@field handlers table<Called, HandlerStats> each of them, whether the script has it or not
 ---@field lua_memory integer bytes that Lua holds, garbage included; as of each worker's last call
 ---@field lua_collections integer how often Lua has gone through all that it holds, to find garbage
@@ -581,7 +581,8 @@ function Timer:cancel() end
 ---@field uptime number seconds since the start
 ---@field busy number seconds in which workers did not wait, in total
 
----Half of them took no longer than p50, 99 of 100 no longer than p99. Both are at most a quarter too high.
+---Half of them took no longer than p50, 99 of 100 no longer than p99. Both are at most a quarter
+---too high.
 ---@class Times
 ---@field p50 number seconds
 ---@field p99 number seconds
@@ -633,7 +634,7 @@ function Timer:cancel() end
 ---@field jobs JobStats
 ---@field listeners ListenerStats[] in the order of config.lua
 ---@field generation integer of the scripts
----@field by_worker WorkerStats[] the same of each worker; `refused` there: what it was given and had no memory for
+---@field by_worker WorkerStats[] the same of each worker; `refused` there: for want of memory
 
 -- ---- config.lua ----
 
