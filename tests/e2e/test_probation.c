@@ -305,6 +305,8 @@ Test(probation, of_several_bad_ones_in_a_row_none_is_gone_back_to)
         char bad[400];
         snprintf(bad, sizeof bad, "%s-- %d\n", FAILS, i);
         load(&server, bad);
+        client_put_text(clients[i % 3],
+                        "what?"); /* too few, and nothing to hold the next one against */
     }
     put_all(clients, 3, "what?");
     server_expect_log(&server, "generation 7 runs: main.lua\n");
@@ -353,6 +355,22 @@ Test(probation, what_a_person_goes_back_to_is_trusted)
     server_end(&server);
 }
 
+Test(probation, what_a_person_went_back_to_is_gone_back_to)
+{
+    int clients[3];
+    struct server server = begin(SAYS("one"), "2", "100");
+    connect_all(&server, clients, 3, "one");
+    load(&server, SAYS("two"));
+    load(&server, SAYS("three"));
+    server_command(&server, "rollback", 0, "generation 4 runs: main.lua\n");
+    load(&server, FAILS);
+    put_all(clients, 3, "what?");
+    server_expect_log(&server, TAKEN_BACK);
+    all_are_served(&server, clients, 3, "two");
+    close_all(clients, 3);
+    server_end(&server);
+}
+
 /* Files that failed, and that a person loads once more, are judged once more. */
 Test(probation, what_a_person_loads_is_on_probation)
 {
@@ -363,6 +381,25 @@ Test(probation, what_a_person_loads_is_on_probation)
         load(&server, FAILS);
         put_all(clients, 3, "what?");
         server_expect_log_count(&server, TAKEN_BACK, i);
+        all_are_served(&server, clients, 3, "one");
+    }
+    close_all(clients, 3);
+    server_end(&server);
+}
+
+Test(probation, the_failure_that_is_told_is_that_of_the_code_that_failed)
+{
+    static const char *const words[] = {"first", "second", "third"};
+    int clients[3];
+    struct server server = begin(SAYS("one"), "1", "100");
+    connect_all(&server, clients, 3, "one");
+    for (int i = 0; i < 3; i++) {
+        char script[100], told[400];
+        snprintf(script, sizeof script, "function on_receive() error('%s') end\n", words[i]);
+        load(&server, script);
+        put_all(clients, 3, "what?");
+        snprintf(told, sizeof told, "before it: %s/main.lua:1: %s\n", server.directory, words[i]);
+        server_expect_log(&server, told);
         all_are_served(&server, clients, 3, "one");
     }
     close_all(clients, 3);
@@ -437,6 +474,30 @@ Test(probation, code_that_fails_as_often_as_the_one_before_stays)
     all_are_served(&server, clients, 10, "two");
     cr_assert_eq(server_log_count(&server, TAKEN_BACK), 0);
     close_all(clients, 10);
+    server_end(&server);
+}
+
+Test(probation, timers_that_fail_as_often_as_before_stay)
+{
+    static const char script[] = "local count = 0\n"
+                                 "server.every(0.005, function()\n"
+                                 "  count = count + 1\n"
+                                 "  if count % 4 == 0 then error('now and then') end\n"
+                                 "end)\n"
+                                 "function on_receive(conn, packet)\n"
+                                 "  while count < tonumber(packet) do server.sleep(0.01) end\n"
+                                 "  conn:send(packet)\n"
+                                 "end\n";
+    char newer[500];
+    struct server server = begin(script, "1", "0.5");
+    int client = client_connect(&server);
+    client_ask(client, "100", "100");
+    snprintf(newer, sizeof newer, "%s-- newer\n", script);
+    load(&server, newer);
+    server_expect_log(&server, "generation 2 " PASSED);
+    client_ask(client, "20", "20"); /* of which five have failed */
+    cr_assert_eq(server_log_count(&server, TAKEN_BACK), 0);
+    close(client);
     server_end(&server);
 }
 

@@ -314,7 +314,7 @@ function on_receive(conn, packet)
   if data.gone then bug("connection %d: a packet after its end", conn.id) end
   if data.waits then bug("connection %d: a packet while another one waits", conn.id) end
   if version.fails_with_packets and not unbroken[op] then
-    if op == "w" then wait(conn, argument / 1000) end
+    if op == "w" or number % 4 == 0 then wait(conn, op == "w" and argument / 1000 or 0.2) end
     fail(conn, number)
   end
   local text = ops[op](conn, number, argument, filler)
