@@ -139,7 +139,7 @@ Test(overtime, of_calls_one_after_the_other_each_is_told_of_itself)
         cr_assert_eq(heard, i - 1);
         overtime_again(&overtime, L);
         cr_assert_eq(heard, i);
-        cr_assert_geq(heard_not_before_ns, before_ns, "the call before was looked at");
+        cr_assert(heard_not_before_ns >= before_ns, "the call before was looked at");
         before_ns = begun_ns;
         begun_ns = clock_now_ns();
     }
@@ -181,7 +181,7 @@ Test(overtime, a_slow_call_that_no_hook_reaches_is_told_of_without_a_place)
     overtime_begin(&overtime, L, "a call", 0);
     cr_assert(work(L, 100 * MILLISECOND));
     overtime_again(&overtime, L);
-    cr_assert_str_neq(heard_place, "");
+    cr_assert(heard_place[0] != '\0');
     for (clock_t ends = clock() + CLOCKS_PER_SEC / 10; clock() < ends;) time(NULL);
     overtime_end(&overtime, L);
     cr_assert_eq(heard, 2);

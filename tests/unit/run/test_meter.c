@@ -46,7 +46,7 @@ Test(meter, a_call_that_waits_is_one_call_and_timed_in_pieces)
     struct meter_sum sum = sum_of(RUN_TIMER);
     cr_assert_eq(sum.calls, 2);
     cr_assert_eq(sum.time.count, 3);
-    cr_assert_gt(sum.time.largest_ns, 0);
+    cr_assert(sum.time.largest_ns > 0);
     cr_assert_eq(sum_of(RUN_CALL).calls, 0);
     meters_close(meters);
 }
@@ -213,7 +213,7 @@ Test(meter, is_read_while_it_counts)
     cr_assert_eq(pthread_create(&counter_thread, NULL, count, &over), 0);
     while (!atomic_load(&over)) {
         uint64_t received = sum_of(ON_RECEIVE).calls;
-        cr_assert_geq(received, before);
+        cr_assert(received >= before);
         before = received;
         meters_totals(meters, &calls, &failed);
         cr_assert_leq(counter_get(&meters->lua_memory), 20000);
