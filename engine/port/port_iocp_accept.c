@@ -236,5 +236,6 @@ void iocp_accept_end(struct port *port, struct port_acceptor *acceptor)
 
 void iocp_accept_close(struct port_iocp *iocp)
 {
-    while (!list_empty(&iocp->acceptors)) free_ahead(ahead_of(iocp->acceptors.next));
+    struct list *node;
+    while ((node = list_take_first(&iocp->acceptors)) != NULL) free_ahead(ahead_of(node));
 }
