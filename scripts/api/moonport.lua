@@ -603,8 +603,8 @@ function Timer:cancel() end
 ---| "timer"
 ---| "on_call"
 
----Times are in seconds in which a call kept its worker: one that sleeps is timed from one sleep to the
----next. Of many calls of on_receive some are timed, at random.
+---Times are in seconds in which a call kept its worker: one that sleeps is timed from one sleep to
+---the next. Of many calls of on_receive some are timed, at random, and all that are slow.
 ---@class HandlerStats
 ---@field calls integer since the start; those that could not be made for want of memory, too
 ---@field failed integer of them
@@ -660,7 +660,7 @@ function Timer:cancel() end
 ---@field on_full? "close"|"refuse" what a refused send does to its connection ("close")
 ---@field handler_timeout? number * seconds after which a handler is interrupted; 0: never (1)
 ---@field on_error? "close"|"keep" * what a handler that fails does to its connection ("close")
----@field slow_handler? number * seconds; a call that takes longer is logged with its place; 0: none (0.1)
+---@field slow_handler? number * seconds; a call that takes longer is logged; 0: none (0.1)
 ---@field lua_memory? integer|string * of each worker's Lua; what needs more fails ("256M")
 ---@field shared_memory? integer|string memory for server.shared ("64M")
 ---@field jobs? integer threads that run what scripts ask for with server.job (4)
