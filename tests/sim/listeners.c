@@ -9,12 +9,12 @@ static bool is_open(const struct world *world, uint32_t index)
     return stats.is_open;
 }
 
-void listeners_strike(struct world *world)
+void listeners_strike(struct world *world, uint16_t permille)
 {
     struct listeners *listeners = &world->listeners;
     struct server *server = world->server;
     struct error error;
-    if (listeners->ordered || !draw_chance(&world->draw, world_faults()->listener)) return;
+    if (listeners->ordered || !draw_chance(&world->draw, permille)) return;
     uint32_t index = (uint32_t)draw_below(&world->draw, server->config.listener_count);
     listeners->order = (struct listener_order){.index = index, .handle = -1};
     if (listeners->closed[index] && !server_order_open(server, index, &listeners->order, &error)) {

@@ -15,8 +15,8 @@ struct listeners {
     bool closed[CONFIG_LISTENERS_MAX];
 };
 
-/* Has the order given that the draw wants, unless one is under way. */
-void listeners_strike(struct world *world);
+/* So many times in a thousand, somebody gives an order, unless one is under way. */
+void listeners_strike(struct world *world, uint16_t permille);
 
 /* After a turn of the control thread: has it done what was ordered? */
 void listeners_look(struct world *world);

@@ -227,7 +227,8 @@ static struct port_event harvest_accepted(struct sim_listener *listener)
 {
     struct port_acceptor *acceptor = listener->acceptor;
     struct port_event event = {.kind = PORT_ACCEPTED, .acceptor = acceptor, .handle = -1};
-    if (acceptor->stopping) {
+    bool despite = listener->waiting_count > 0 && chance(world_faults()->despite);
+    if (acceptor->stopping && !despite) {
         event.error = PORT_CANCELLED;
         event.last = true;
     } else if (chance(world_faults()->accept)) {

@@ -98,6 +98,7 @@ static void tell_end(struct world *world)
 {
     struct server *server = world->server;
     bool calls = world_faults()->busy > 0;
+    listeners_strike(world, world_faults()->listener > 0 ? 500 : 0); /* at the last moment */
     world->serves = false;
     world->told_end = true;
     world->told_end_ns = world->now_ns;
@@ -255,7 +256,7 @@ static void strike(struct world *world)
     if (draw_chance(&world->draw, faults->drain)) server_drain(world->server);
     if (draw_chance(&world->draw, faults->abort)) server_abort(world->server);
     if (draw_chance(&world->draw, faults->reload)) versions_reload(world);
-    listeners_strike(world);
+    listeners_strike(world, faults->listener);
 }
 
 bool world_step(struct world *world)
