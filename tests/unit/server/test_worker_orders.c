@@ -145,6 +145,23 @@ Test(worker_orders, a_task_overtakes_all_messages)
     peer_close(other);
 }
 
+/* They have been harvested, and are read one a turn. */
+Test(worker_orders, a_task_overtakes_messages_that_wait_for_a_later_turn)
+{
+    enum { HARVESTED = 20 }; /* by then all have been */
+    struct server *server;
+    intptr_t other, client = begin_with(&server, UINT64_C(400000000), &other);
+    message_ns = LONG_NS;
+    hold_reader(server, post_many);
+    pthread_mutex_unlock(&gate);
+    while (messages < HARVESTED) sched_yield();
+    order(server, note_messages, FOR_EVER);
+    cr_assert(messages_at_task < POSTS);
+    server_stop(server);
+    peer_close(client);
+    peer_close(other);
+}
+
 Test(worker_orders, messages_that_take_long_do_not_keep_packets_waiting)
 {
     struct server *server;
