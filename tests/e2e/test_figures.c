@@ -9,8 +9,8 @@
 /* A packet is Lua, which answers by `tell`. */
 #define EVALUATES \
     "function tell(...)\n" \
-    "  local all = table.pack(...)\n" \
-    "  for i = 1, all.n do all[i] = tostring(all[i]) end\n" \
+    "  local all = {}\n" \
+    "  for i = 1, select('#', ...) do all[i] = tostring((select(i, ...))) end\n" \
     "  asker:send(table.concat(all, ' '))\n" \
     "end\n" \
     "function by_name(values)\n" \
@@ -26,12 +26,18 @@
     "  assert((loadstring or load)(packet))()\n" \
     "end\n"
 
+static struct server begin_with(const char *workers, const char *connections)
+{
+    return server_begin(
+        &(struct begin){.script = EVALUATES,
+                        .flags = {"--workers", workers, "--max-connections", connections,
+                                  "--blocks", "1000", "--handler-timeout", "100"},
+                        .admin = true});
+}
+
 static struct server begin(const char *workers)
 {
-    return server_begin(&(struct begin){.script = EVALUATES,
-                                        .flags = {"--workers", workers, "--max-connections", "3",
-                                                  "--blocks", "1000", "--handler-timeout", "100"},
-                                        .admin = true});
+    return begin_with(workers, "100");
 }
 
 /* What `moonport stats` prints; free it. */
@@ -105,7 +111,7 @@ Test(figures, words_beyond_the_first_are_told_as_one)
 Test(figures, who_is_refused_is_told_by_what_was_short)
 {
     int clients[3];
-    struct server server = begin("1");
+    struct server server = begin_with("1", "3");
     for (int i = 0; i < 3; i++) clients[i] = client_connect(&server);
     client_ask(clients[2], "tell 'hello'", "hello");
     for (int i = 0; i < 2; i++) {
