@@ -193,10 +193,38 @@ local system_libraries = windows and { "ws2_32", "mswsock" } or { "uring", "dl",
 
 open_project("engine", "StaticLib", { "engine/**.h", "engine/**.c" })
 
+-- The admin's page as a C file, for bindings/admin/page.h. Written only if it differs, since make goes by time:
+-- `./dev build` comes through here each time, and so sees that the page has changed.
+local function page_source()
+  local made = path.getabsolute("build/" .. set .. suffix) .. "/page.c"
+  local function read(name)
+    local file = io.open(name, "rb")
+    if not file then return end
+    local content = file:read("*a")
+    file:close()
+    return content
+  end
+  local lines = { '#include "admin/page.h"', "", "const char admin_page[] =" }
+  for line in read("bindings/admin/page.html"):gmatch("[^\n]*\n?") do
+    local plain = line:gsub('[%c"\\?\128-\255]', function(byte) return ("\\%03o"):format(byte:byte()) end)
+    if plain ~= "" then table.insert(lines, '    "' .. plain .. '"') end
+  end
+  table.insert(lines, "    ;\n\nconst size_t admin_page_size = sizeof admin_page - 1;\n")
+  local source = table.concat(lines, "\n")
+  if read(made) ~= source then
+    os.mkdir(path.getdirectory(made))
+    local file = assert(io.open(made, "wb"))
+    file:write(source)
+    file:close()
+  end
+  return made
+end
+
 -- All of `moonport` but its main: of a library a program takes what it needs.
 local found = find_lua()
 local program = "bindings/commands/main.c"
 open_project("bindings", "StaticLib", { "bindings/**.h", "bindings/**.c" })
+  files { page_source() }
   excludes { program }
   buildoptions(found.compile)
 
