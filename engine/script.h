@@ -71,6 +71,9 @@ struct server_task {
     void (*release)(void *context);
 
     void *context;
+
+    /* For each worker, whether it is to run the task at all; read before server_run_on_workers returns. NULL: all are. */
+    const bool *only;
 };
 
 /* The result of sending a packet. */
@@ -199,6 +202,12 @@ struct link *worker_find(const struct worker *worker, uint64_t id);
 
 /* The same, but in any state, until `released` has returned. */
 struct link *worker_find_any(const struct worker *worker, uint64_t id);
+
+/* The connection in that place, in any state, until `released` has returned; or NULL. slot < worker_slots. */
+struct link *worker_at(const struct worker *worker, uint32_t slot);
+
+/* All places that ever had a connection are below this. */
+uint32_t worker_slots_used(const struct worker *worker);
 
 /* Returns the open connection after `link`, or the first one if `link` is NULL; NULL at the end. */
 struct link *worker_next(const struct worker *worker, const struct link *link);

@@ -41,10 +41,10 @@ void server_stop(struct server *server);
  * script: before its worker_stop returns). NULL: no memory, or the name is longer than GROUP_NAME_MAX. Any thread. */
 struct group *server_group(struct server *server, struct span name);
 
-/* Makes every worker run the task with its script's state, on its own thread and between packets. Waits
- * until all have run it, or patience_ns has passed. True if all have. False: some have not; these run it
- * later, or never if they end first. ran (NULL, or room for each worker): which of them had run it when
- * the wait ended.
+/* Makes every worker (or those of the task's `only`) run the task with its script's state, on its own thread and
+ * between packets. Waits until these have run it, or patience_ns has passed. True if all workers have run it. False:
+ * some have not; those that were to run it do so later, or never if they end first. ran (NULL, or room for each
+ * worker): which of them had run it when the wait ended.
  *
  * The task's context must stay valid until its `release` was called, which may happen before this returns. All
  * workers run the tasks of several callers in the same order. Any thread but a worker's. */

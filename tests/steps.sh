@@ -154,6 +154,21 @@ sim_briefly() { # STEP SANITIZE COUNT HOW
     grep '^new seeds ' "$log"
 }
 
+# Node and npm come from elsewhere on some machines.
+page() {
+    # shellcheck disable=SC2046 # words
+    obtain $(page_packages) || echo 'going on without what the page is tested with'
+    prepare page "$lua" '' moonport || return
+    describe "$programs"
+    counted page tests/page/run.sh
+}
+
+page_packages() {
+    command -v node >/dev/null || echo nodejs
+    command -v npm >/dev/null || echo npm
+    command -v chromium >/dev/null || echo chromium
+}
+
 # Both steps, built for Windows; the others go on without when there is nothing to run them on.
 on_windows() { # "STEPS" [CRITERION'S FLAGS]
     chosen=$1 started=$(date +%s)
@@ -177,7 +192,7 @@ on_windows() { # "STEPS" [CRITERION'S FLAGS]
 # Sanitizers take long: each sees a suite on one backend. What the port has to do with, one of them sees on
 # epoll and the other on io_uring; and threads are seen where there are several that do something.
 of_the_port='data|end|fanout|fault|figures|framing|gone|group|life|limits|listen|post|pressure|split|stall|stop|wait'
-of_threads='call|channel|job|memory|overtime|print|reload|reload_config|reload_half|reload_load|reload_state|serve|shared|shared_change|signal|talk|timer|turns'
+of_threads='admin_client|call|channel|job|memory|meters|operate|operate_json|overtime|print|probation|reload|reload_config|reload_half|reload_load|reload_state|serve|shared|shared_change|signal|talk|timer|turns'
 
 run_step() { # STEP [CRITERION'S FLAGS]
     chosen=$1
@@ -186,6 +201,7 @@ run_step() { # STEP [CRITERION'S FLAGS]
     unit) unit unit '' plainly "$@" ;;
     sim) sim_briefly sim '' 2000 --prove ;;
     e2e) end_to_end e2e "$lua" '' 'epoll uring' plainly "$@" ;;
+    page) page ;;
     luajit) end_to_end luajit luajit '' auto plainly "$@" ;;
     asan)
         unit 'asan unit' address steadily "$@"
@@ -221,7 +237,7 @@ packages_of() { # STEP
     luajit) build_packages luajit && echo libcriterion-dev ;;
     soak) build_packages "$lua" && echo gnuplot-nox ;;
     lint) lint_packages ;;
-    fuzz | instructions) build_packages "$lua" ;;
+    fuzz | instructions | page) build_packages "$lua" ;;
     *) build_packages "$lua" && echo libcriterion-dev ;;
     esac
 }
@@ -231,10 +247,16 @@ databases() {
     echo lua-sql-sqlite3 lua-sql-postgres lua-cjson postgresql
 }
 
+# Whose parsers the admin's answers are held against.
+strict_clients() {
+    echo curl python3 prometheus
+}
+
 # What it does not run without, or not all of it: that is said, and the other steps go on.
 extras_of() { # STEP
     case $1 in
-    e2e | luajit | asan) echo libedit-dev && databases ;;
+    e2e | luajit | asan) echo libedit-dev && databases && strict_clients ;;
+    page) page_packages ;;
     tsan) echo libedit-dev ;;
     fuzz) echo clang libclang-rt-dev ;;
     windows) build_packages "$lua" windows && echo wine64 ;;
@@ -259,7 +281,7 @@ prepare_packages() { # STEP...
 wish_for_databases() {
     export RUNLEVEL=1
     # shellcheck disable=SC2046 # words
-    obtain $(databases) || echo 'going on without databases'
+    obtain $(databases) $(strict_clients) || echo 'going on without databases, or promtool'
     unset RUNLEVEL
 }
 

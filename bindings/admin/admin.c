@@ -1,196 +1,402 @@
 #include "admin/admin.h"
 
+#include "admin/door.h"
+#include "admin/http_input.h"
 #include "admin/runner.h"
-#include "base/text.h"
 #include "reload/options.h"
 #include "server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum {
-    CONNECTIONS = 64,
-    SILENT_MAX = 16, /* connections without a command; one more closes the oldest */
-    BLOCKS = 256,
-    ANSWER_MAX = RUNNER_HEAD_MAX + ADMIN_TEXT_MAX + 1, /* with a line end after the text */
-    IDLE_S = 5,
+    /* Places: as many connections may wait for an answer as the runners take, and SILENT_MAX for nothing: one more
+     * closes the oldest. The rest is for those that are being closed, which takes a moment. */
+    CONNECTIONS = 256,
+    SILENT_MAX = 64,
+    BLOCKS = 1024,
+    PIECE =
+        64 << 10, /* bytes sent at once; with more of them unread, no further request is answered */
+    MEMORY = 64 << 20,
+    ANSWER_MAX = 16 << 20,
+    IDLE_S = 10,
+    REQUEST_S = 10, /* for a request to come whole */
     DRAIN_S = 2,
     TRIES = 100,
     TRY_MS = 50,
 };
-
-static const char *format_peer(const struct link *link, char *text)
-{
-    struct address peer;
-    link_peer(link, &peer);
-    return address_format(&peer, text);
-}
+#define SECOND UINT64_C(1000000000)
 
 static const char log_name[] = "admin";
+static const char late_text[] = "the request did not come whole";
 
-/* The part of a connection's first line received so far. */
-struct line {
-    bool has_asked; /* it was a command, which is running */
-    size_t size;
-    char bytes[ADMIN_LINE_MAX];
+struct visitor {
+    bool asked;   /* another thread answers its request */
+    bool keeps;   /* the present request lets the connection stay open ... */
+    bool head;    /* ... and wants no body */
+    bool aborted; /* to make room; its place is not free yet */
+    /* Since when it has been known that bytes of a request are here, but not all of them; 0: none are. */
+    uint64_t begun_ns;
+    struct http_input input;
 };
 
 struct admin {
     struct server *server;
     struct worker *worker;
     struct script script;
-    const struct admin_command *commands;
-    struct runner *runner;
-    struct line lines[CONNECTIONS];               /* by the connection's slot */
-    char place[RUNNER_HEAD_MAX + ADMIN_TEXT_MAX]; /* of a quick command's text */
+    struct door door;
+    void *context; /* of routes and each_second */
+    void (*each_second)(void *context);
+    struct wheel_timer timer;
+    struct runner *runners[ROUTE_THREADS]; /* none for AT_ONCE */
+    /* "": the token is in no file. Until then, the thread that opens it has it, and afterwards its own. */
+    char token_path[TOKEN_PATH_MAX];
+    _Atomic bool has_left_token;
 };
+
+/* NULL: there was no memory for it, and it is being closed. */
+static struct visitor *visitor_of(const struct link *link)
+{
+    return link_data(link);
+}
+
+/* ---- answers ---- */
+
+static bool send_all(struct link *link, struct span bytes)
+{
+    while (bytes.size > 0) {
+        struct span piece = span_first(bytes, PIECE);
+        if (link_send(link, piece) != SEND_OK) return false;
+        bytes = span_skip(bytes, piece.size);
+    }
+    return true;
+}
+
+/* Sends the answer, and frees its body. An answer that cannot be sent whole ends the connection at once. */
+static void send_answer(struct link *link, const struct visitor *visitor,
+                        struct admin_answer *answer)
+{
+    struct buffer head = {.data = NULL};
+    if (answer->failed) {
+        free(answer->body.data);
+        *answer = (struct admin_answer){.status = 500};
+    }
+    bool fine = door_write_head(&head, answer, visitor->keeps) &&
+                send_all(link, buffer_bytes(&head)) &&
+                (visitor->head || send_all(link, buffer_bytes(&answer->body)));
+    free(head.data);
+    free(answer->body.data);
+    if (!fine)
+        link_abort(link, NULL);
+    else if (!visitor->keeps)
+        link_close(link, NULL);
+}
+
+static void refuse(struct link *link, struct visitor *visitor, int status, const char *why)
+{
+    struct admin_answer answer = {.status = 0};
+    visitor->keeps = visitor->head = false;
+    answer_refusal(&answer, status, why);
+    send_answer(link, visitor, &answer);
+}
+
+static void log_asked(struct link *link, const struct admin_request *request, int status)
+{
+    char peer[ADDRESS_TEXT_MAX];
+    struct address address;
+    bool acts = request->route->access == ACCESS_ACT;
+    if (!log_wants(acts ? LOG_INFO : LOG_DEBUG)) return;
+    link_peer(link, &address);
+    log_line(acts ? LOG_INFO : LOG_DEBUG, "%s %s for %s: %d", request->route->method, request->path,
+             address_format(&address, peer), status == 0 ? 200 : status);
+}
+
+/* ---- requests ---- */
+
+static struct access_peer origin_of(const struct link *link)
+{
+    struct address peer;
+    link_peer(link, &peer);
+    return (struct access_peer){.is_unix = peer.family == ADDRESS_UNIX,
+                                .is_loopback = address_is_loopback(&peer)};
+}
+
+/* Lets the route act, here or on its thread. */
+static void act(struct admin *admin, struct link *link, struct visitor *visitor,
+                const struct admin_request *request)
+{
+    struct admin_answer answer = {.status = 0};
+    const struct admin_route *route = request->route;
+    if (route->thread == ROUTE_AT_ONCE) {
+        route->act(admin->context, request, &answer);
+        log_asked(link, request, answer.status);
+        send_answer(link, visitor, &answer);
+        return;
+    }
+    const struct runner_task task = {
+        .request = *request, .context = admin->context, .asker = link_id(link)};
+    visitor->asked = runner_ask(admin->runners[route->thread], &task);
+    if (visitor->asked) {
+        link_hold(link);
+        return;
+    }
+    answer_refusal(&answer, 503, "too many requests wait: ask again");
+    send_answer(link, visitor, &answer);
+}
+
+/* Answers the next request, if it is whole. False: there is none, or nothing more is read. */
+static bool answer_next(struct admin *admin, struct link *link, struct visitor *visitor)
+{
+    struct http_head head;
+    struct admin_request request;
+    struct admin_answer answer = {.status = 0};
+    const char *why = "";
+    int status = http_input_next(&visitor->input, &head, &why);
+    if (status == 0) return false;
+    visitor->begun_ns = 0;
+    if (status != 200) {
+        refuse(link, visitor, status, why);
+        return false;
+    }
+    const struct access_peer peer = origin_of(link);
+    visitor->keeps = head.minor > 0 && http_head_keeps_alive(&head); /* HTTP/1.0 cannot know */
+    visitor->head = head.method.size == 4 && memcmp(head.method.data, "HEAD", 4) == 0;
+    bool granted = door_admit(&admin->door, &head, &peer, &request, &answer);
+    http_input_take(&visitor->input, &head);
+    if (granted)
+        act(admin, link, visitor, &request);
+    else
+        send_answer(link, visitor, &answer);
+    return true;
+}
+
+/* One request after another, as long as their answers are read. */
+static void answer_all(struct admin *admin, struct link *link)
+{
+    struct visitor *visitor = visitor_of(link);
+    bool whole = true;
+    while (whole && link_is_open(link) && !visitor->asked && link_pending(link) <= PIECE)
+        whole = answer_next(admin, link, visitor);
+    /* Those that have come whole wait for us. */
+    if (!whole && visitor->begun_ns == 0 && visitor->input.size > 0)
+        visitor->begun_ns = worker_now(admin->worker);
+}
+
+/* ---- the script ---- */
+
+/* Ends requests that take too long to come. */
+static void end_late(struct admin *admin)
+{
+    uint64_t now_ns = worker_now(admin->worker);
+    struct link *link = worker_next(admin->worker, NULL), *next;
+    for (; link != NULL; link = next) {
+        struct visitor *visitor = visitor_of(link);
+        next = worker_next(admin->worker, link);
+        bool late = visitor->begun_ns != 0 && now_ns - visitor->begun_ns > REQUEST_S * SECOND;
+        if (!late) continue;
+        if (link_pending(link) > 0)
+            link_abort(link, NULL); /* it does not read its answers, either */
+        else
+            refuse(link, visitor, 408, late_text);
+    }
+}
+
+static void write_token(struct admin *admin)
+{
+    struct error error;
+    const struct address address = admin_address(admin);
+    if (!token_write(&address, admin->door.access.token, admin->token_path, &error))
+        log_line(LOG_WARN,
+                 "the token is in no file, so moonport reload and the like need it in "
+                 "MOONPORT_TOKEN: %s",
+                 error.text);
+}
+
+/* Systems remove what is old from /tmp, and the folder of a user who has logged out. */
+static void keep_token(struct admin *admin)
+{
+    if (atomic_load(&admin->has_left_token) && !token_is_there(admin->token_path))
+        write_token(admin);
+}
+
+static void look_each_second(struct wheel_timer *timer)
+{
+    struct admin *admin = container_of(timer, struct admin, timer);
+    end_late(admin);
+    keep_token(admin);
+    if (admin->each_second != NULL) admin->each_second(admin->context);
+    worker_timer_start(admin->worker, &admin->timer, SECOND);
+}
 
 static void *start(void *context, struct worker *worker, struct error *error)
 {
     struct admin *admin = context;
     (void)error;
     admin->worker = worker;
+    wheel_timer_init(&admin->timer, look_each_second);
+    worker_timer_start(worker, &admin->timer, SECOND);
     return admin;
 }
 
-static struct line *line_of(struct admin *admin, const struct link *link)
+static void stop(void *state)
 {
-    check(link_slot(link) < CONNECTIONS);
-    return &admin->lines[link_slot(link)];
+    struct admin *admin = state;
+    worker_timer_stop(admin->worker, &admin->timer);
 }
 
-/* Connections without a command must not keep others out: the oldest is closed. */
+/* Which are to make room first: those that have been answered and linger, or else those that are silent, or else
+ * those that are being sent an answer. */
+enum worth { WORTH_NOTHING, WORTH_LITTLE, WORTH_SOME };
+
+static enum worth worth_of(const struct link *link)
+{
+    if (link_pending(link) > 0) return WORTH_SOME;
+    return link_is_open(link) ? WORTH_LITTLE : WORTH_NOTHING;
+}
+
+/* Those that wait for nothing must not keep others out: of too many, the oldest of those that matter least goes. */
+static void make_room(struct admin *admin, const struct link *newest)
+{
+    struct link *least = NULL, *other = NULL;
+    uint32_t count = 0;
+    while ((other = worker_next_any(admin->worker, other)) != NULL) {
+        const struct visitor *visitor = visitor_of(other);
+        if (visitor == NULL || visitor->aborted || (visitor->asked && link_is_open(other)))
+            continue;
+        count++;
+        if (other != newest && (least == NULL || worth_of(other) < worth_of(least))) least = other;
+    }
+    if (count <= SILENT_MAX) return;
+    visitor_of(least)->aborted = true;
+    link_abort(least, NULL);
+}
+
+/* Browsers send a cookie to all ports of a host, so that those of several servers need different names. */
+static void name_cookie(struct admin *admin)
+{
+    struct access *access = &admin->door.access;
+    struct address address;
+    check(server_address(worker_server(admin->worker), 0, &address)); /* now its port is known */
+    snprintf(access->cookie, sizeof access->cookie, "moonport-%u", address.port);
+}
+
 static enum script_verdict connected(void *state, struct link *link)
 {
     struct admin *admin = state;
-    struct link *oldest = NULL, *other = NULL;
-    uint32_t count = 0;
-    *line_of(admin, link) = (struct line){.size = 0};
-    while ((other = worker_next(admin->worker, other)) != NULL) {
-        if (line_of(admin, other)->has_asked) continue;
-        if (oldest == NULL) oldest = other;
-        count++;
-    }
-    if (count > SILENT_MAX) link_abort(oldest, NULL);
+    struct visitor *visitor = calloc(1, sizeof *visitor);
+    if (admin->door.access.cookie[0] == '\0') name_cookie(admin);
+    if (visitor == NULL) return SCRIPT_NO;
+    link_set_data(link, visitor);
+    make_room(admin, link);
     return SCRIPT_YES;
 }
 
-/* Sends the whole answer; nothing more is read from this connection. */
-static void answer(struct link *link, const char *bytes, size_t size)
+static void released(void *state, struct link *link)
 {
-    link_send(link, span_of(bytes, size));
-    link_close(link, NULL);
-}
-
-static void refuse(struct link *link)
-{
-    char peer[ADDRESS_TEXT_MAX];
-    log_line(LOG_DEBUG, "%s sent no command", format_peer(link, peer));
-    answer(link, "error\n", strlen("error\n"));
-}
-
-static void answer_result(struct link *link, const struct runner_result *result)
-{
-    char peer[ADDRESS_TEXT_MAX];
-    log_line(LOG_DEBUG, "%s for %s: %s", result->command->name, format_peer(link, peer),
-             result->fine ? "ok" : "error");
-    const char *head = result->fine ? "ok\n" : "error\n";
-    size_t head_size = strlen(head);
-    char *begin = result->text - head_size;
-    memcpy(begin, head, head_size); /* NOLINT(bugprone-not-null-terminated-result): text follows */
-    char *end = result->text + strnlen(result->text, ADMIN_TEXT_MAX);
-    if (end[-1] != '\n') *end++ = '\n'; /* replaces the NUL */
-    answer(link, begin, (size_t)(end - begin));
-}
-
-/* Runs on the admin's thread; the connection that asked may be gone. */
-static void deliver(void *context, struct worker *worker, void *state)
-{
-    const struct runner_result *result = context;
-    struct link *link = worker_find(worker, result->asker);
     (void)state;
-    if (link != NULL) answer_result(link, result);
+    free(visitor_of(link));
 }
 
-/* Runs on the runner's thread. The admin's thread never blocks, so this is short; it is tried again if there is
- * no memory for it. */
-static void done(void *context, const struct runner_result *result)
+static enum script_verdict idle(void *state, struct link *link, double seconds)
 {
-    const struct admin *admin = context;
-    const struct server_task task = {.run = deliver, .context = (void *)result};
-    struct server *server = worker_server(admin->worker); /* admin->server may not be known yet */
-    const struct timespec pause = {.tv_nsec = TRY_MS * 1000000L};
-    for (int i = 0; i < TRIES && !server_run_on_workers(server, &task, UINT64_MAX, NULL); i++)
-        nanosleep(&pause, NULL);
-}
-
-static void run(struct admin *admin, const struct admin_command *command, struct link *link)
-{
-    static const char busy[] = "error\ntoo many commands wait: ask again\n";
-    struct runner_result result;
-    if (command->is_quick) {
-        runner_run(command, admin->place, &result);
-        answer_result(link, &result);
-        return;
-    }
-    line_of(admin, link)->has_asked = true;
-    if (runner_ask(admin->runner, command, link_id(link)))
-        link_hold(link);
+    struct visitor *visitor = visitor_of(link);
+    (void)state, (void)seconds;
+    if (visitor->begun_ns != 0)
+        refuse(link, visitor, 408, late_text);
     else
-        answer(link, busy, strlen(busy));
+        link_close(link, NULL);
+    return SCRIPT_YES;
 }
 
-static const struct admin_command *find(const struct admin *admin, struct span name)
-{
-    for (const struct admin_command *known = admin->commands; known->name != NULL; known++)
-        if (strlen(known->name) == name.size && memcmp(known->name, name.data, name.size) == 0)
-            return known;
-    return NULL;
-}
-
-/* Receives a piece of the first line. */
 static void received(void *state, struct link *link, struct span piece)
 {
     struct admin *admin = state;
-    struct line *line = line_of(admin, link);
-    const uint8_t *end = memchr(piece.data, '\n', piece.size);
-    if (end != NULL) piece = span_first(piece, (size_t)(end - piece.data));
-    if (piece.size > sizeof line->bytes - line->size) {
-        refuse(link);
+    struct visitor *visitor = visitor_of(link);
+    while (piece.size > 0 && link_is_open(link)) {
+        struct span part = span_first(piece, sizeof visitor->input.bytes - visitor->input.size);
+        if (part.size == 0) { /* more requests at once than anybody needs */
+            link_abort(link, NULL);
+            return;
+        }
+        http_input_add(&visitor->input, part);
+        piece = span_skip(piece, part.size);
+        answer_all(admin, link);
+    }
+}
+
+static void drained(void *state, struct link *link)
+{
+    answer_all(state, link);
+}
+
+/* ---- answers from other threads ---- */
+
+struct delivery {
+    const struct runner_task *task;
+    struct admin_answer *answer;
+};
+
+/* On the admin's thread; the connection that asked may be gone. */
+static void deliver(void *context, struct worker *worker, void *state)
+{
+    const struct delivery *delivery = context;
+    struct admin *admin = state;
+    struct link *link = worker_find(worker, delivery->task->asker);
+    if (link == NULL) {
+        free(delivery->answer->body.data);
         return;
     }
-    memcpy(line->bytes + line->size, piece.data, piece.size);
-    line->size += piece.size;
-    if (end == NULL) return;
-    if (line->size > 0 && line->bytes[line->size - 1] == '\r') line->size--;
-    const struct admin_command *command = find(admin, span_of(line->bytes, line->size));
-    if (command != NULL)
-        run(admin, command, link);
-    else
-        refuse(link);
+    struct visitor *visitor = visitor_of(link);
+    visitor->asked = false;
+    log_asked(link, &delivery->task->request, delivery->answer->status);
+    send_answer(link, visitor, delivery->answer);
+    if (!link_is_open(link)) return;
+    link_release(link);
+    answer_all(admin, link);
+}
+
+/* On a runner's thread. The admin's thread never blocks, so this is short; it is tried again if there is no
+ * memory for it. */
+static void done(void *context, const struct runner_task *task, struct admin_answer *answer)
+{
+    const struct admin *admin = context;
+    struct delivery delivery = {.task = task, .answer = answer};
+    const struct server_task letter = {.run = deliver, .context = &delivery};
+    struct server *server = worker_server(admin->worker); /* admin->server may not be known yet */
+    const struct timespec pause = {.tv_nsec = TRY_MS * 1000000L};
+    bool sent = false;
+    for (int i = 0; i < TRIES && !sent; i++) {
+        sent = server_run_on_workers(server, &letter, UINT64_MAX, NULL);
+        if (!sent) nanosleep(&pause, NULL);
+    }
+    if (!sent) free(answer->body.data);
 }
 
 /* ---- opening ---- */
 
-static bool configure(struct config *config, const struct address *address,
-                      enum port_backend backend, struct error *error)
+static bool configure(struct config *config, const struct admin_setup *setup, struct error *error)
 {
     char text[ADDRESS_TEXT_MAX];
     config_init(config);
     config->name = log_name;
-    config->backend = (uint8_t)backend;
+    config->backend = (uint8_t)setup->backend;
     config->workers = 1;
     config->max_connections = CONNECTIONS;
     config->blocks = BLOCKS;
     config->recv_depth = 1;
-    config->max_packet = ANSWER_MAX;
-    config->memory = 4 << 20;
-    config->idle_timeout_ns = IDLE_S * UINT64_C(1000000000);
-    config->drain_timeout_ns = DRAIN_S * UINT64_C(1000000000);
+    config->max_packet = PIECE;
+    config->memory = MEMORY;
+    config->hard_mark = ANSWER_MAX;
+    config->idle_timeout_ns = IDLE_S * SECOND;
+    config->drain_timeout_ns = DRAIN_S * SECOND;
     config->end_timeout_ns = SETTING_TEN_YEARS; /* after its end, a client is still answered */
-    return config_set(config, "framing", "raw", error) &&
-           config_add_listener(config, address_format(address, text), error) != NULL &&
-           config_finish(config, error);
+    struct config_listener *listener;
+    if (!config_set(config, "framing", "raw", error)) return false;
+    listener = config_add_listener(config, address_format(&setup->address, text), error);
+    if (listener == NULL) return false;
+    listener->address.mode = setup->address.mode;
+    return config_finish(config, error);
 }
 
 /* Suggests another address that may be free. */
@@ -203,70 +409,98 @@ static const char *suggest(const struct address *taken, char *text)
     return address_format(&other, text);
 }
 
-static bool is_everybodys(const struct address *address)
+static void announce(const struct admin *admin, bool is_own_token)
 {
-    static const uint8_t loopback[sizeof address->ip] = {[sizeof address->ip - 1] = 1};
-    switch (address->family) {
-    case ADDRESS_IPV4: return address->ip[0] != 127;
-    case ADDRESS_IPV6: return memcmp(address->ip, loopback, sizeof loopback) != 0;
-    default: return false;
-    }
-}
-
-static void announce(const struct admin *admin)
-{
-    char where[ADDRESS_TEXT_MAX], place[256];
+    char where[ADDRESS_TEXT_MAX];
     struct address address = admin_address(admin);
-    struct text names = text_in(place, sizeof place);
-    for (const struct admin_command *one = admin->commands; one->name != NULL; one++)
-        text_add(&names, "%s%s", names.used > 0 ? ", " : "", one->name);
-    log_line(LOG_INFO, "admin on %s (moonport %s)", address_format(&address, where), names.bytes);
-    if (is_everybodys(&address))
+    address_format(&address, where);
+    if (address.family == ADDRESS_UNIX)
+        log_line(LOG_INFO, "admin on %s", where);
+    else if (is_own_token)
+        log_line(LOG_INFO, "admin on http://%s/?token= with your admin_token", where);
+    else
+        log_line(LOG_INFO, "admin on http://%s/?token=%s", where, admin->door.access.token);
+    if (address.family != ADDRESS_UNIX && !address_is_loopback(&address))
         log_line(LOG_WARN,
-                 "admin on %s: anybody who can reach that address can do this; with 127.0.0.1 only "
-                 "this machine can",
+                 "admin on %s: others on the network reach it, and HTTP does not hide the token "
+                 "from them; with 127.0.0.1 only this machine does",
                  where);
 }
 
-struct admin *admin_open(const struct address *address, enum port_backend backend,
-                         const struct admin_command *commands, struct error *error)
+/* Fills in who may ask. */
+static bool open_door(struct admin *admin, const struct admin_setup *setup, struct error *error)
+{
+    struct access *access = &admin->door.access;
+    admin->door.routes = setup->routes;
+    admin->context = setup->context;
+    admin->each_second = setup->each_second;
+    snprintf(access->names, sizeof access->names, "%s", setup->names);
+    snprintf(access->token, sizeof access->token, "%s", setup->token);
+    return access->token[0] != '\0' || token_make(access->token) ||
+           error_set(error, ERROR_SYSTEM, "the system has no random numbers");
+}
+
+static void leave_token(struct admin *admin)
+{
+    if (admin_address(admin).family == ADDRESS_UNIX) return; /* it asks for none */
+    write_token(admin);
+    atomic_store(&admin->has_left_token, true);
+}
+
+static void free_admin(struct admin *admin)
+{
+    for (int i = 0; i < ROUTE_THREADS; i++)
+        if (admin->runners[i] != NULL) runner_close(admin->runners[i]);
+    free(admin);
+}
+
+static bool open_runners(struct admin *admin, struct error *error)
+{
+    for (int i = ROUTE_AT_ONCE + 1; i < ROUTE_THREADS; i++) {
+        admin->runners[i] = runner_open(done, admin);
+        if (admin->runners[i] == NULL) return error_set(error, ERROR_SYSTEM, "no memory");
+    }
+    return true;
+}
+
+struct admin *admin_open(const struct admin_setup *setup, struct error *error)
 {
     struct config config;
-    struct error reason = {.kind = ERROR_SYSTEM};
+    struct error reason = {.kind = ERROR_SYSTEM, .text = "no memory"};
     char other[ADDRESS_TEXT_MAX];
     struct admin *admin = calloc(1, sizeof *admin);
-    if (admin == NULL) {
-        error_set(&reason, ERROR_SYSTEM, "no memory");
+    if (admin == NULL) goto failed;
+    admin->script = (struct script){.context = admin,
+                                    .worker_start = start,
+                                    .worker_stop = stop,
+                                    .connected = connected,
+                                    .released = released,
+                                    .received = received,
+                                    .drained = drained,
+                                    .idle = idle};
+    if (!open_door(admin, setup, &reason) || !open_runners(admin, &reason) ||
+        !configure(&config, setup, &reason))
         goto failed;
-    }
-    admin->commands = commands;
-    admin->script = (struct script){
-        .context = admin, .worker_start = start, .connected = connected, .received = received};
-    if (!configure(&config, address, backend, &reason)) goto failed;
-    admin->runner = runner_open(done, admin);
-    if (admin->runner == NULL) {
-        error_set(&reason, ERROR_SYSTEM, "no memory");
-        goto failed;
-    }
     admin->server = server_start(&config, &admin->script, &reason);
     if (admin->server == NULL) goto failed;
-    announce(admin);
+    leave_token(admin);
+    announce(admin, setup->token[0] != '\0');
     return admin;
 
 failed:
     error_set(error, reason.kind, "admin: %.1800s; set admin = \"%s\" or admin = false",
-              reason.text, suggest(address, other));
-    if (admin != NULL && admin->runner != NULL) runner_close(admin->runner);
-    free(admin);
+              reason.text, suggest(&setup->address, other));
+    if (admin != NULL) free_admin(admin);
     return NULL;
 }
 
 void admin_close(struct admin *admin)
 {
-    runner_end(admin->runner);
+    for (int i = 0; i < ROUTE_THREADS; i++)
+        if (admin->runners[i] != NULL) runner_end(admin->runners[i]);
     server_stop(admin->server);
-    runner_close(admin->runner);
-    free(admin);
+    token_remove(admin->token_path, admin->door.access.token);
+    free_admin(admin);
 }
 
 struct address admin_address(const struct admin *admin)
@@ -274,4 +508,9 @@ struct address admin_address(const struct admin *admin)
     struct address address = {.family = ADDRESS_NONE};
     check(server_address(admin->server, 0, &address));
     return address;
+}
+
+const char *admin_token(const struct admin *admin)
+{
+    return admin->door.access.token;
 }

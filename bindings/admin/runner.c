@@ -1,28 +1,24 @@
 #include "admin/runner.h"
 
+#include "admin/route.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 
-struct asked {
-    const struct admin_command *command;
-    uint64_t asker;
-};
-
 struct runner {
-    void (*done)(void *context, const struct runner_result *result);
+    void (*done)(void *context, const struct runner_task *task, struct admin_answer *answer);
     void *context;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
     pthread_t thread;
-    bool has_thread;                      /* started with the first command */
-    struct asked asked[RUNNER_ASKED_MAX]; /* a ring */
+    bool has_thread;                            /* started with the first task */
+    struct runner_task asked[RUNNER_ASKED_MAX]; /* a ring */
     uint32_t first, count;
     bool ends;
-    /* used by the thread only */
-    char place[RUNNER_HEAD_MAX + ADMIN_TEXT_MAX];
 };
 
-struct runner *runner_open(void (*done)(void *context, const struct runner_result *result),
+struct runner *runner_open(void (*done)(void *context, const struct runner_task *task,
+                                        struct admin_answer *answer),
                            void *context)
 {
     struct runner *runner = calloc(1, sizeof *runner);
@@ -34,16 +30,8 @@ struct runner *runner_open(void (*done)(void *context, const struct runner_resul
     return runner;
 }
 
-void runner_run(const struct admin_command *command, char *place, struct runner_result *result)
-{
-    char *text = place + RUNNER_HEAD_MAX;
-    text[0] = '\0';
-    *result = (struct runner_result){.command = command, .text = text};
-    result->fine = command->act(command->context, text, ADMIN_TEXT_MAX);
-}
-
-/* Waits for a command. False: the thread is to end. */
-static bool await_next(struct runner *runner, struct asked *next)
+/* Waits for a task. False: the thread is to end. */
+static bool await_next(struct runner *runner, struct runner_task *next)
 {
     pthread_mutex_lock(&runner->mutex);
     while (runner->count == 0 && !runner->ends) pthread_cond_wait(&runner->changed, &runner->mutex);
@@ -60,25 +48,22 @@ static bool await_next(struct runner *runner, struct asked *next)
 static void *run_all(void *argument)
 {
     struct runner *runner = argument;
-    struct asked next;
+    struct runner_task next;
     while (await_next(runner, &next)) {
-        struct runner_result result;
-        runner_run(next.command, runner->place, &result);
-        result.asker = next.asker;
-        runner->done(runner->context, &result);
+        struct admin_answer answer = {.status = 0};
+        next.request.route->act(next.context, &next.request, &answer);
+        runner->done(runner->context, &next, &answer);
     }
     return NULL;
 }
 
-bool runner_ask(struct runner *runner, const struct admin_command *command, uint64_t asker)
+bool runner_ask(struct runner *runner, const struct runner_task *task)
 {
     pthread_mutex_lock(&runner->mutex);
     if (!runner->has_thread && !runner->ends)
         runner->has_thread = pthread_create(&runner->thread, NULL, run_all, runner) == 0;
     bool fine = runner->has_thread && !runner->ends && runner->count < RUNNER_ASKED_MAX;
-    if (fine)
-        runner->asked[(runner->first + runner->count++) % RUNNER_ASKED_MAX] =
-            (struct asked){.command = command, .asker = asker};
+    if (fine) runner->asked[(runner->first + runner->count++) % RUNNER_ASKED_MAX] = *task;
     pthread_cond_signal(&runner->changed);
     pthread_mutex_unlock(&runner->mutex);
     return fine;

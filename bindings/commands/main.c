@@ -25,6 +25,12 @@ static const struct command {
     {"reload", admin_client_main, true, false},
     {"rollback", admin_client_main, true, false},
     {"stats", admin_client_main, true, false},
+    {"connections", admin_client_main, true, false},
+    {"errors", admin_client_main, true, false},
+    {"log", admin_client_main, true, false},
+    {"listener", admin_client_main, true, false},
+    {"drain", admin_client_main, true, false},
+    {"stop", admin_client_main, true, false},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -37,10 +43,15 @@ static int help(FILE *out)
           "  moonport check DIR           look for errors in its scripts, without serving\n"
           "  moonport test DIR            run the tests in it, DIR/*_test.lua, without serving\n"
           "  moonport talk ADDRESS        a client: a line typed is a packet sent\n"
-          "  moonport reload [--admin ADDRESS]     make a running server load its scripts again\n"
-          "  moonport rollback [--admin ADDRESS]   make it go back to its previous scripts\n"
-          "  moonport stats [--admin ADDRESS]      print its figures\n"
           "  moonport --help | --version\n"
+          "\n"
+          "To a running server, each with [--admin ADDRESS]; its page is at that address, too:\n"
+          "\n"
+          "  moonport reload | rollback       load its scripts again | go back to the ones before\n"
+          "  moonport stats | errors | log    print its figures, its scripts' errors, its log\n"
+          "  moonport connections [close ID]  list them, or close one\n"
+          "  moonport listener open|close N   open or close a listener; connections stay\n"
+          "  moonport drain | stop            end when the last connection has left | now\n"
           "\n"
           "Flags override config.lua (a setting there has the same name, with _ for -):\n"
           "\n",

@@ -1,7 +1,7 @@
 #include "commands/serve.h"
 
 #include "admin/admin.h"
-#include "admin/admin_stats.h"
+#include "admin/control.h"
 #include "commands/stop.h"
 #include "lua/lua_print.h"
 #include "reload/project.h"
@@ -50,27 +50,24 @@ static void prepare_system(const struct config *config)
 }
 
 /* Opens the admin address. If the address was not asked for and is not free, the server runs without it. */
-static bool open_admin(const struct options *options, const struct admin_command *commands,
-                       struct admin **admin, struct error *error)
+static bool open_admin(const struct options *options, struct control *control, struct admin **admin,
+                       struct error *error)
 {
+    struct admin_setup setup = {.address = options->admin.address,
+                                .backend = (enum port_backend)options->config.backend,
+                                .routes = control_routes,
+                                .context = control,
+                                .token = options->admin_token,
+                                .names = options->admin_names,
+                                .each_second = control_each_second};
     *admin = NULL;
     if (!options->admin.is_on) return true;
-    *admin = admin_open(&options->admin.address, (enum port_backend)options->config.backend,
-                        commands, error);
+    if (setup.address.family == ADDRESS_UNIX) setup.address.mode = (uint16_t)options->admin_mode;
+    *admin = admin_open(&setup, error);
     if (*admin != NULL || options->admin.is_given) return *admin != NULL;
     log_line(LOG_WARN, "moonport reload cannot reach this server: %s", error->text);
     error->kind = ERROR_NONE;
     return true;
-}
-
-static bool reload(void *reloader, char *text, size_t size)
-{
-    return reloader_reload(reloader, HISTORY_COMMAND, text, size);
-}
-
-static bool roll_back(void *reloader, char *text, size_t size)
-{
-    return reloader_rollback(reloader, HISTORY_COMMAND, text, size);
 }
 
 static void on_hangup(void *reloader)
@@ -83,14 +80,9 @@ static void serve(struct project *project, struct server *server, struct error *
     struct admin *admin;
     struct reloader *reloader = reloader_open(server, project, error);
     if (reloader == NULL) return;
-    struct admin_stats stats = {.server = server, .jobs = project->program.jobs};
-    const struct admin_command commands[] = {
-        {.name = "reload", .act = reload, .context = reloader},
-        {.name = "rollback", .act = roll_back, .context = reloader},
-        {.name = "stats", .act = admin_stats_tell, .context = &stats, .is_quick = true},
-        {.name = NULL}};
-    if (open_admin(&project->options, commands, &admin, error)) {
-        system_catch_stops();
+    struct control control = {.server = server, .reloader = reloader, .project = project};
+    system_catch_stops(); /* the admin may be asked to stop it at once */
+    if (open_admin(&project->options, &control, &admin, error)) {
         system_catch_hangup(on_hangup, reloader);
         server_announce(server);
         announce(project);

@@ -113,12 +113,18 @@ static bool copy(struct history *history, uint64_t number, struct history_entry 
     return there;
 }
 
+uint64_t history_count(struct history *history)
+{
+    pthread_mutex_lock(&history->mutex);
+    uint64_t count = history->count;
+    pthread_mutex_unlock(&history->mutex);
+    return count;
+}
+
 void history_visit(struct history *history,
                    bool (*visit)(void *context, const struct history_entry *entry), void *context)
 {
     struct history_entry entry;
-    pthread_mutex_lock(&history->mutex);
-    uint64_t number = history->count;
-    pthread_mutex_unlock(&history->mutex);
+    uint64_t number = history_count(history);
     while (number > 0 && copy(history, --number, &entry) && visit(context, &entry)) continue;
 }

@@ -60,6 +60,9 @@ void history_refused(struct history *history, const struct history_entry *entry)
 /* More lines about the generation that runs. */
 void history_tell(struct history *history, const char *text);
 
+/* How many entries there ever were. */
+uint64_t history_count(struct history *history);
+
 /* Calls `visit` for each, the newest first, until it returns false. Nothing is locked while it is called; the entry is
  * good until it returns. */
 void history_visit(struct history *history,

@@ -2,6 +2,7 @@
 
 #include "base/settings.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define SECOND UINT64_C(1000000000)
@@ -50,6 +51,88 @@ static bool same_admin(const struct setting *setting, const void *one, const voi
 static const struct setting_kind admin_kind = {
     .read = read_admin, .expect = expect_admin, .same = same_admin};
 
+static bool read_admin_mode(const struct setting *setting, const char *text, void *field,
+                            struct error *reason)
+{
+    uint64_t mode = 0;
+    const char *digit = text;
+    (void)reason;
+    for (; *digit >= '0' && *digit <= '7' && mode <= setting->max; digit++)
+        mode = mode * 8 + (unsigned)(*digit - '0');
+    if (*digit != '\0' || mode < setting->min || mode > setting->max) return false;
+    *(uint32_t *)field = (uint32_t)mode;
+    return true;
+}
+
+static void expect_admin_mode(const struct setting *setting, const char *given,
+                              struct text *expected)
+{
+    (void)setting, (void)given;
+    text_add(expected, "who may connect to a unix socket, in octal from 0001 to 0777");
+}
+
+static bool same_admin_mode(const struct setting *setting, const void *one, const void *other)
+{
+    (void)setting;
+    return *(const uint32_t *)one == *(const uint32_t *)other;
+}
+
+static const struct setting_kind mode_kind = {
+    .read = read_admin_mode, .expect = expect_admin_mode, .same = same_admin_mode};
+
+/* ---- short texts: the field is an array of characters ---- */
+
+static bool read_text(const struct setting *setting, const char *text, void *field,
+                      const char *others)
+{
+    size_t size = strlen(text);
+    if (size < setting->min || size >= setting->field_size) return false;
+    for (const char *next = text; *next != '\0'; next++)
+        if (!isalnum((unsigned char)*next) && strchr(others, *next) == NULL) return false;
+    memcpy(field, text, size + 1);
+    return true;
+}
+
+static bool same_text(const struct setting *setting, const void *one, const void *other)
+{
+    (void)setting;
+    return strcmp(one, other) == 0;
+}
+
+/* It has to pass in a cookie and in an address. */
+static bool read_token(const struct setting *setting, const char *text, void *field,
+                       struct error *reason)
+{
+    (void)reason;
+    return read_text(setting, text, field, "-._~");
+}
+
+static void expect_token(const struct setting *setting, const char *given, struct text *expected)
+{
+    (void)given;
+    text_add(expected, "%u to %zu letters, digits, - . _ or ~", (unsigned)setting->min,
+             setting->field_size - 1);
+}
+
+static bool read_names(const struct setting *setting, const char *text, void *field,
+                       struct error *reason)
+{
+    (void)reason;
+    return read_text(setting, text, field, "-._, ");
+}
+
+static void expect_names(const struct setting *setting, const char *given, struct text *expected)
+{
+    (void)given;
+    text_add(expected, "host names with commas between them, %zu characters at most",
+             setting->field_size - 1);
+}
+
+static const struct setting_kind token_kind = {
+    .read = read_token, .expect = expect_token, .same = same_text};
+static const struct setting_kind names_kind = {
+    .read = read_names, .expect = expect_names, .same = same_text};
+
 /* ---- the rows ---- */
 
 static const char *const reload_words[] = {
@@ -83,8 +166,14 @@ static const struct setting rows[] = {
      &setting_word, FIELD(reload), .max = RELOAD_SIGNAL, .words = reload_words},
     {"probation", "SECONDS", "10", "new scripts that fail within this time are taken back; 0: never",
      &setting_seconds, FIELD(probation_ns), .max = SETTING_TEN_YEARS, .live = true},
-    {"admin", "ADDRESS", OPTIONS_ADMIN, "address for moonport reload, rollback and stats; or false",
+    {"admin", "ADDRESS", OPTIONS_ADMIN, "where it is watched and commanded, by HTTP; or false",
      &admin_kind, FIELD(admin)},
+    {"admin_token", "TEXT", "8a4f0b2c9d6e1f3a", "what admin commands must present",
+     &token_kind, FIELD(admin_token), .min = 16, .usual = "one is made at the start"},
+    {"admin_names", "NAMES", "box.example", "names under which a browser may open the admin's page",
+     &names_kind, FIELD(admin_names), .usual = "none: addresses and localhost"},
+    {"admin_mode", "OCTAL", "0600", "who may connect to admin if it is a unix socket",
+     &mode_kind, FIELD(admin_mode), .min = 1, .max = 0777},
 };
 /* clang-format on */
 
@@ -106,6 +195,7 @@ void options_init(struct options *options)
         .probation_ns = 10 * SECOND,
         .reload = RELOAD_WATCH,
         .admin = {.is_on = true},
+        .admin_mode = 0600,
     };
     config_init(&options->config);
     check(read_address(OPTIONS_ADMIN, &options->admin.address, &error));

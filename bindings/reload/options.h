@@ -31,6 +31,9 @@ struct options {
     uint8_t sandbox;       /* 1: scripts cannot reach the system; 0 */
     uint8_t reload;        /* enum options_reload; watch */
     struct options_admin admin;
+    char admin_token[65];  /* what admin commands must present; "": one is made */
+    char admin_names[256]; /* further names under which it may be asked, with commas between them */
+    uint32_t admin_mode;   /* of a unix socket's file; 0600 */
 };
 
 /* The settings of a struct options. */

@@ -232,6 +232,11 @@ struct options reloader_options(struct reloader *reloader)
     return generations_options(&reloader->generations);
 }
 
+uint64_t reloader_attempts(struct reloader *reloader)
+{
+    return history_count(&reloader->generations.history);
+}
+
 void reloader_history(struct reloader *reloader,
                       bool (*visit)(void *context, const struct history_entry *entry),
                       void *context)

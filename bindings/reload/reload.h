@@ -40,6 +40,9 @@ void reloader_history(struct reloader *reloader,
                       bool (*visit)(void *context, const struct history_entry *entry),
                       void *context);
 
+/* How many generations and refused attempts there ever were. From any thread; does not wait. */
+uint64_t reloader_attempts(struct reloader *reloader);
+
 /* Makes the reloader's own thread load the directory again, without waiting for that. From any thread, and on
  * POSIX from a signal handler. */
 void reloader_wake(struct reloader *reloader);

@@ -7,6 +7,7 @@
 #include "base/span.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 
 struct buffer {
     uint8_t *data;
@@ -48,5 +49,10 @@ static inline bool buffer_reserve(struct buffer *buffer, size_t room)
     buffer->capacity = capacity;
     return true;
 }
+
+/* Add at the end. False, and nothing is added: there is no memory. */
+bool buffer_add_bytes(struct buffer *buffer, struct span bytes);
+__attribute__((format(printf, 2, 3))) bool buffer_add(struct buffer *buffer, const char *format,
+                                                      ...);
 
 #endif

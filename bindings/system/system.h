@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 extern const char system_separators[]; /* between the names of a path, each character */
@@ -56,6 +57,12 @@ void system_catch_hangup(void (*function)(void *context), void *context);
 
 /* True when a stop was requested; waits for that up to `milliseconds`, or without a limit if it is negative. */
 bool system_wait_for_stop(int milliseconds);
+
+/* Fills in bytes that nobody can guess. False: the system has none. */
+bool system_random(void *bytes, size_t size);
+
+/* Asks the program to stop, as a signal would. Any thread. Before system_catch_stops it does nothing. */
+void system_ask_to_stop(void);
 
 /* Like C's system(), which on Linux ignores ^C and ^\ in the whole program while it waits; this does not. False:
  * not implemented, because here system() does not ignore them either. */

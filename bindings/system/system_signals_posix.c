@@ -47,14 +47,18 @@ static void wake(void)
     if (woken >= 0 && write(woken, &one, sizeof one) < 0 && errno != EAGAIN) _exit(1);
 }
 
+void system_ask_to_stop(void)
+{
+    if (!system_stop_counts(&stop_ns, clock_now_ns())) return;
+    atomic_fetch_add(&stops, 1);
+    wake();
+}
+
 static void note_stop(int number)
 {
     int kept = errno;
     (void)number;
-    if (system_stop_counts(&stop_ns, clock_now_ns())) {
-        atomic_fetch_add(&stops, 1);
-        wake();
-    }
+    system_ask_to_stop();
     errno = kept;
 }
 

@@ -1,3 +1,4 @@
+#define _CRT_RAND_S /* declares rand_s, which is cryptographically secure */
 #include "system/system.h"
 
 #include "base/clock.h"
@@ -70,16 +71,22 @@ static bool is_service(void)
     return ProcessIdToSessionId(GetCurrentProcessId(), &session) && session == 0;
 }
 
+void system_ask_to_stop(void)
+{
+    if (stops != NULL && system_stop_counts(&stop_ns, clock_now_ns()))
+        ReleaseSemaphore(stops, 1, NULL);
+}
+
 /* The system runs this on a thread of its own. When a console is closed, or a user logs off, the program is ended
  * when this returns, or a few seconds later if it does not. A server that has not drained by then stops at once,
  * so that scripts still get to end. */
 static BOOL WINAPI note_stop(DWORD event)
 {
     if (event == CTRL_LOGOFF_EVENT && is_service()) return FALSE;
-    if (system_stop_counts(&stop_ns, clock_now_ns())) ReleaseSemaphore(stops, 1, NULL);
+    system_ask_to_stop();
     if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) return TRUE;
     Sleep(DRAIN_MS);
-    if (system_stop_counts(&stop_ns, clock_now_ns())) ReleaseSemaphore(stops, 1, NULL);
+    system_ask_to_stop();
     Sleep(INFINITE);
     return TRUE;
 }
@@ -103,6 +110,17 @@ bool system_wait_for_stop(int milliseconds)
     if (stops != NULL) return WaitForSingleObject(stops, patience) == WAIT_OBJECT_0;
     Sleep(patience);
     return false;
+}
+
+bool system_random(void *bytes, size_t size)
+{
+    uint8_t *next = bytes;
+    for (; size > 0; size--, next++) {
+        unsigned value;
+        if (rand_s(&value) != 0) return false;
+        *next = (uint8_t)value;
+    }
+    return true;
 }
 
 bool system_execute(const char *command, int *status)

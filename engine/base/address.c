@@ -144,6 +144,16 @@ bool address_is_same(const struct address *one, const struct address *other)
     return strcmp(address_format(one, text), address_format(other, other_text)) == 0;
 }
 
+bool address_is_loopback(const struct address *address)
+{
+    static const uint8_t loopback[sizeof address->ip] = {[sizeof address->ip - 1] = 1};
+    switch (address->family) {
+    case ADDRESS_IPV4: return address->ip[0] == 127;
+    case ADDRESS_IPV6: return memcmp(address->ip, loopback, sizeof loopback) == 0;
+    default: return false;
+    }
+}
+
 void address_pack(const struct address *address, struct address_packed *packed)
 {
     *packed = (struct address_packed){.family = address->family, .port = address->port};

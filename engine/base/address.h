@@ -46,4 +46,7 @@ const char *address_format_host(const struct address *address, char *text);
 
 bool address_is_same(const struct address *one, const struct address *other);
 
+/* 127.0.0.0/8 or ::1: of this machine, for itself alone. */
+bool address_is_loopback(const struct address *address);
+
 #endif

@@ -12,8 +12,7 @@ void histogram_read(const struct histogram *histogram, struct histogram_sum *sum
     if (largest_ns > sum->largest_ns) sum->largest_ns = largest_ns;
 }
 
-/* The end of a class: the first duration above it. */
-static uint64_t end_of(size_t class)
+uint64_t histogram_end_ns(size_t class)
 {
     uint64_t units = class + 1;
     if (class >= HISTOGRAM_STEPS) {
@@ -29,7 +28,7 @@ uint64_t histogram_quantile(const struct histogram_sum *sum, double part)
     for (size_t i = 0; i < HISTOGRAM_CLASSES; i++) {
         below += sum->classes[i];
         if (below == 0 || (double)below < part * (double)sum->count) continue;
-        return end_of(i) < sum->largest_ns ? end_of(i) : sum->largest_ns;
+        return histogram_end_ns(i) < sum->largest_ns ? histogram_end_ns(i) : sum->largest_ns;
     }
     return sum->largest_ns;
 }

@@ -36,6 +36,9 @@ static inline size_t histogram_class(uint64_t duration_ns)
     return class < HISTOGRAM_CLASSES ? class : HISTOGRAM_CLASSES - 1;
 }
 
+/* The first duration above a class. */
+uint64_t histogram_end_ns(size_t class);
+
 /* On the one thread that counts: so many of that duration, as one that was looked at stands for others. */
 static inline void histogram_add_many(struct histogram *histogram, uint64_t duration_ns,
                                       uint64_t count)

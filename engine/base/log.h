@@ -12,6 +12,7 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Lines above this level are not written. LOG_INFO at start. */
 void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
 bool log_wants(enum log_level level);
 
 /* Sets a prefix for the lines of this thread, such as the name of one of several servers. The caller
@@ -20,6 +21,7 @@ void log_name_thread(const char *name);
 
 /* name: "error" "warn" "info" "debug"; false if it is none of them. */
 bool log_level_of(const char *name, enum log_level *level);
+const char *log_level_text(enum log_level level);
 
 /* Control characters in the text are written as \xNN, so that a peer cannot forge lines. */
 __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);

@@ -124,7 +124,7 @@ bool server_run_on_workers(struct server *server, const struct server_task *task
     }
     pthread_mutex_lock(&server->mutex); /* so that all workers get tasks in the same order */
     for (uint32_t i = 0; i < count; i++) {
-        if (server->workers_open)
+        if (server->workers_open && (task->only == NULL || task->only[i]))
             worker_task_post(shared, &server->workers[i]);
         else
             worker_task_skip(shared);

@@ -14,6 +14,19 @@ struct link *worker_find(const struct worker *worker, uint64_t id)
     return link != NULL && link_is_open(link) ? link : NULL;
 }
 
+struct link *worker_at(const struct worker *worker, uint32_t slot)
+{
+    const struct table *table = &worker->home.table;
+    if (slot >= table->used_count) return NULL; /* never taken: its memory was never touched */
+    struct link *link = container_of(table_at(table, slot), struct link, entry);
+    return link->entry.id != 0 ? link : NULL;
+}
+
+uint32_t worker_slots_used(const struct worker *worker)
+{
+    return worker->home.table.used_count;
+}
+
 struct link *worker_next(const struct worker *worker, const struct link *link)
 {
     const struct list *head = &worker->home.table.live;

@@ -92,16 +92,21 @@ static void receive(struct bench *bench, struct peer *peer)
 
 /* ---- reloads ---- */
 
+/* The token is reload.sh's. */
+static const char asks[] =
+    "POST /reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Moonport: 1\r\n"
+    "Authorization: Bearer reload-reload-reload\r\n\r\n";
+
 static void begin_reload(struct bench *bench)
 {
     bench->asked = connect_to(&bench->admin, 0, 0);
     bench->verdict_size = 0;
-    if (send(bench->asked, "reload\n", 7, MSG_NOSIGNAL) != 7)
+    if (send(bench->asked, asks, sizeof asks - 1, MSG_NOSIGNAL) != (ssize_t)sizeof asks - 1)
         fail(1, "asking for a reload: %s", strerror(errno));
     watch_input(bench->epoll, bench->asked, NULL);
 }
 
-/* The answer: "ok" or "error" in a line, then what a person is told, then the end. */
+/* The answer: 200, or 409 for one that was refused. */
 static void receive_verdict(struct bench *bench)
 {
     char rest[4096];
@@ -113,8 +118,8 @@ static void receive_verdict(struct bench *bench)
         if (room > 0) bench->verdict_size += (size_t)size;
         return;
     }
-    bool fine = bench->verdict_size > 3 && memcmp(bench->verdict, "ok\n", 3) == 0;
-    bool refused = bench->verdict_size > 6 && memcmp(bench->verdict, "error\n", 6) == 0;
+    bool fine = bench->verdict_size > 12 && memcmp(bench->verdict, "HTTP/1.1 200", 12) == 0;
+    bool refused = bench->verdict_size > 12 && memcmp(bench->verdict, "HTTP/1.1 409", 12) == 0;
     if (!fine && !refused) fail(1, "a reload was not answered");
     bench->done += fine;
     bench->refused += refused;

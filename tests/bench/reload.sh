@@ -40,7 +40,8 @@ measure() { # BACKEND CASE CLIENT'S FLAGS...
     port=$((port + 2))
     listen=127.0.0.1:$port admin=127.0.0.1:$((port + 1))
     # shellcheck disable=SC2086 # words
-    $on_server "$MOONPORT_PROGRAM" "$work/$case" --listen "$listen" --admin "$admin" --workers 1 \
+    $on_server "$MOONPORT_PROGRAM" "$work/$case" --listen "$listen" --admin "$admin" \
+        --admin-token reload-reload-reload --workers 1 \
         --backend "$backend" --reload signal >"$work/log" 2>&1 &
     server=$!
     # shellcheck disable=SC2086 # words

@@ -191,7 +191,10 @@ void server_admin(const struct server *server, char *address, size_t size)
     server_expect_log(server, before);
     char *log = server_log(server);
     const char *text = strstr(log, before) + strlen(before);
-    snprintf(address, size, "%.*s", (int)strcspn(text, " "), text);
+    if (strncmp(text, "http://", 7) == 0)
+        snprintf(address, size, "%.*s", (int)strcspn(text + 7, "/"), text + 7);
+    else /* a unix socket */
+        snprintf(address, size, "%.*s", (int)strcspn(text, "\r\n"), text);
     free(log);
 }
 

@@ -1,7 +1,7 @@
-/* The first line of whoever connects to the admin's address, in pieces as they arrive. The server is
- * played here, as far as admin.c asks for one.
+/* Whatever a client of the admin's address sends, in pieces as they arrive. The server is played here, as far as
+ * admin.c asks for one.
  *
- *     input:  what the command says, its size first | pieces' count | sizes of the pieces | the bytes
+ *     input:  pieces' count | sizes of the pieces | the bytes
  */
 #include "admin/admin.h"
 
@@ -9,21 +9,24 @@
 #include "fuzz_input.h"
 #include "server.h"
 
+#include <stdio.h>
+
+#define TOKEN "0123456789abcdef"
+
 struct link {
     struct address peer;
-    uint8_t *answer; /* NULL: none yet */
-    size_t answer_size;
-    bool closed;
+    struct span sent; /* allocated */
+    bool closed, aborted;
+    void *data;
 };
 
 struct play {
     const struct script *script;
-    struct span says; /* what the command tells the person */
-    int runs;
+    int runs, looks;
 };
 
 static struct play play;
-static struct link client = {.peer = {.family = ADDRESS_IPV4}};
+static struct link client;
 
 /* ---- the server ---- */
 
@@ -39,13 +42,15 @@ struct server *server_start(const struct config *config, const struct script *sc
 void server_stop(struct server *server)
 {
     check(server == (struct server *)&play);
+    play.script->worker_stop(play.script->context);
 }
 
 bool server_address(const struct server *server, uint32_t index, struct address *address)
 {
     check(server == (const struct server *)&play);
     check(index == 0);
-    *address = client.peer;
+    *address =
+        (struct address){.family = ADDRESS_UNIX, .port = 7001}; /* it leaves no token's file */
     return true;
 }
 
@@ -55,10 +60,37 @@ struct link *worker_next(const struct worker *worker, const struct link *link)
     return link == NULL ? &client : NULL;
 }
 
-uint32_t link_slot(const struct link *link)
+struct link *worker_next_any(const struct worker *worker, const struct link *link)
+{
+    return worker_next(worker, link);
+}
+
+uint64_t worker_now(const struct worker *worker)
+{
+    check(worker == NULL);
+    return 1;
+}
+
+void worker_timer_start(struct worker *worker, struct wheel_timer *timer, uint64_t delay_ns)
+{
+    (void)worker, (void)timer;
+    check(delay_ns > 0);
+}
+
+void worker_timer_stop(struct worker *worker, struct wheel_timer *timer)
+{
+    (void)worker, (void)timer;
+}
+
+void *link_data(const struct link *link)
 {
     check(link == &client);
-    return 0;
+    return link->data;
+}
+
+void link_set_data(struct link *link, void *data)
+{
+    link->data = data;
 }
 
 void link_peer(const struct link *link, struct address *peer)
@@ -66,12 +98,25 @@ void link_peer(const struct link *link, struct address *peer)
     *peer = link->peer;
 }
 
+bool link_is_open(const struct link *link)
+{
+    return !link->closed;
+}
+
+size_t link_pending(const struct link *link)
+{
+    (void)link;
+    return 0;
+}
+
 enum send_result link_send(struct link *link, struct span packet)
 {
-    check(link->answer == NULL);
     check(!link->closed);
-    link->answer = fuzz_copy(packet).data;
-    link->answer_size = packet.size;
+    link->sent.data = realloc(link->sent.data, link->sent.size + packet.size + 1);
+    check(link->sent.data != NULL);
+    memcpy(link->sent.data + link->sent.size, packet.data, packet.size);
+    link->sent.size += packet.size;
+    link->sent.data[link->sent.size] = '\0';
     return SEND_OK;
 }
 
@@ -83,12 +128,11 @@ void link_close(struct link *link, const char *word)
 
 void link_abort(struct link *link, const char *word)
 {
-    (void)link;
-    (void)word;
-    check(false); /* one connection is not too many */
+    check(word == NULL);
+    link->closed = link->aborted = true;
 }
 
-/* Those that a command needs which takes time: there is none here. */
+/* Those that a request needs which takes time: there is none here. */
 uint64_t link_id(const struct link *link)
 {
     (void)link;
@@ -101,10 +145,16 @@ void link_hold(struct link *link)
     check(false);
 }
 
+void link_release(struct link *link)
+{
+    (void)link;
+    check(false);
+}
+
 struct server *worker_server(const struct worker *worker)
 {
-    (void)worker;
-    check(false);
+    check(worker == NULL);
+    return (struct server *)&play;
 }
 
 struct link *worker_find(const struct worker *worker, uint64_t id)
@@ -122,69 +172,94 @@ bool server_run_on_workers(struct server *server, const struct server_task *task
 
 /* ---- what holds ---- */
 
-static bool act(void *context, char *text, size_t size)
+static void act(void *context, const struct admin_request *request, struct admin_answer *answer)
 {
     check(context == &play);
-    check(text[0] == '\0');
-    check(play.says.size < size);
-    if (play.says.size != 0) memcpy(text, play.says.data, play.says.size);
-    text[play.says.size] = '\0';
+    check(strlen(request->query) < sizeof request->query);
     play.runs++;
-    return true;
+    answer_result(answer, request, true, "done\n");
 }
 
-static bool is_answer(const char *expected)
+static void look(void *context, const struct admin_request *request, struct admin_answer *answer)
 {
-    return fuzz_same(span_of(client.answer, client.answer_size), span_text(expected));
+    char value[16] = "";
+    uint64_t limit = 100;
+    check(context == &play);
+    play.looks++;
+    if (request_parameter(request, "sort", value, sizeof value)) answer_add(answer, "%s\n", value);
+    if (!request_number(request, "limit", &limit)) check(limit == 100);
+    answer_add(answer, "%llu\n", (unsigned long long)limit);
 }
 
-/* Only a first line that is the command, and nothing else, has it run; once. */
-static void check_answer(struct span bytes)
-{
-    struct span rest = bytes, line = fuzz_until(&rest, '\n');
-    bool ended = line.size < bytes.size;
-    struct span name = line;
-    if (name.size != 0 && name.data[name.size - 1] == '\r') name.size--;
-    bool meant = ended && fuzz_same(name, span_text("reload"));
-    check(play.runs == meant);
-    check(client.closed == (client.answer != NULL));
-    check(client.closed == (ended || line.size > ADMIN_LINE_MAX));
-    if (client.closed && !meant) check(is_answer("error\n"));
-    if (!meant) return;
+static const struct admin_route routes[] = {
+    {"POST", "/reload", ACCESS_ACT, ROUTE_AT_ONCE, act},
+    {"POST", "/listeners/N/open", ACCESS_ACT, ROUTE_AT_ONCE, act},
+    {"GET", "/stats", ACCESS_READ, ROUTE_AT_ONCE, look},
+    {"GET", "/healthz", ACCESS_OPEN, ROUTE_AT_ONCE, look},
+    {"GET", "/", ACCESS_PAGE, ROUTE_AT_ONCE, look},
+    {NULL, NULL, 0, 0, NULL},
+};
 
-    char *says = fuzz_text(play.says), expected[600];
-    size_t size = strlen(says);
-    bool whole = size != 0 && says[size - 1] == '\n';
-    snprintf(expected, sizeof expected, "ok\n%s%s", says, whole || size == 0 ? "" : "\n");
-    check(is_answer(expected));
-    free(says);
+static bool has(struct span bytes, const char *text)
+{
+    return bytes.size > 0 && memmem(bytes.data, bytes.size, text, strlen(text)) != NULL;
+}
+
+static int count_answers(void)
+{
+    int count = 0;
+    const char *at = (const char *)client.sent.data;
+    while (at != NULL && (at = strstr(at, "HTTP/1.1 ")) != NULL) at += 9, count++;
+    return count;
+}
+
+/* Feeds the bytes to a new client, in pieces of these sizes. */
+static void feed(struct span bytes, struct span sizes)
+{
+    const struct admin_setup setup = {
+        .address = {.family = ADDRESS_IPV4, .ip = {127, 0, 0, 1}, .port = 7001},
+        .routes = routes,
+        .context = &play,
+        .token = TOKEN,
+        .names = "box.example"};
+    struct error error;
+    play = (struct play){.runs = 0};
+    client = (struct link){.peer = setup.address};
+    struct admin *admin = admin_open(&setup, &error);
+    check(admin != NULL);
+    check(play.script->connected(admin, &client) == SCRIPT_YES);
+    for (size_t i = 0; bytes.size != 0 && !client.closed; i++) {
+        size_t size = sizes.size == 0 ? bytes.size : sizes.data[i % sizes.size] + 1u;
+        struct span piece = fuzz_copy(fuzz_bytes(&bytes, size));
+        play.script->received(admin, &client, piece);
+        free(piece.data);
+    }
+    play.script->released(admin, &client);
+    admin_close(admin);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct admin_command commands[] = {
-        {.name = "reload", .act = act, .context = &play, .is_quick = true}, {.name = NULL}};
     struct span input = span_of(data, size);
-    struct address address = {.family = ADDRESS_IPV4, .ip = {127, 0, 0, 1}};
-    struct error error;
     log_set_level(LOG_ERROR);
-    uint8_t says_size = fuzz_byte(&input);
-    play = (struct play){.says = fuzz_bytes(&input, says_size)};
-    client = (struct link){.peer = address};
     uint8_t count = fuzz_byte(&input) & 15;
-    struct span sizes = fuzz_bytes(&input, count), rest = input;
+    struct span sizes = fuzz_bytes(&input, count);
 
-    struct admin *admin = admin_open(&address, PORT_AUTO, commands, &error);
-    check(admin != NULL);
-    check(play.script->connected(admin, &client) == SCRIPT_YES);
-    for (size_t i = 0; rest.size != 0 && !client.closed; i++) {
-        size_t piece = sizes.size == 0 ? rest.size : sizes.data[i % sizes.size] + 1u;
-        struct span copy = fuzz_copy(fuzz_bytes(&rest, piece));
-        play.script->received(admin, &client, copy);
-        free(copy.data);
-    }
-    check_answer(input);
-    admin_close(admin);
-    free(client.answer);
+    feed(input, sizes);
+    const struct play pieces = play;
+    int answers = count_answers();
+    bool closed = client.closed;
+    check(play.runs == 0 || has(input, TOKEN)); /* nobody without the token has anything done */
+    check(play.runs == 0 || has(input, "oonport"));
+    check(answers >= play.runs + play.looks);
+    check(!closed || answers > 0 || client.aborted);
+    free(client.sent.data);
+
+    feed(input, span_of(NULL, 0)); /* however it is cut, it means the same */
+    check(play.runs == pieces.runs);
+    check(play.looks == pieces.looks);
+    check(count_answers() == answers);
+    check(client.closed == closed);
+    free(client.sent.data);
     return 0;
 }

@@ -64,7 +64,8 @@ listen=127.0.0.1:$port admin=127.0.0.1:$((port + 1))
 # are closed who did nothing.
 SOAK_FAULT=$fault \
     "$MOONPORT_PROGRAM" serve "$made.scripts" --listen "$listen" --admin "$admin" \
-    --max-connections "$connections" --blocks $((10 * connections)) --backend "$backend" \
+    --admin-token soak-soak-soak-soak --max-connections "$connections" \
+    --blocks $((10 * connections)) --backend "$backend" \
     >"$log" 2>&1 &
 server=$!
 for try in 1 2 3 4 5 6 7 8 9 10; do

@@ -36,6 +36,11 @@ void scripts_write_good(struct soak *soak, uint64_t ballast)
     soak->written++;
 }
 
+/* The token is run.sh's. */
+static const char reload[] =
+    "POST /reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Moonport: 1\r\n"
+    "Authorization: Bearer soak-soak-soak-soak\r\n\r\n";
+
 static void ask(struct soak *soak)
 {
     union address_system system;
@@ -44,7 +49,9 @@ static void ask(struct soak *soak)
     int handle = socket(system.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (handle < 0) fail(3, "socket: %s", strerror(errno));
     soak->admin_handle = handle;
-    if (connect(handle, &system.any, size) == 0 && send(handle, "reload\n", 7, MSG_NOSIGNAL) == 7)
+    const ssize_t whole = sizeof reload - 1;
+    if (connect(handle, &system.any, size) == 0 &&
+        send(handle, reload, sizeof reload - 1, MSG_NOSIGNAL) == whole)
         return;
     close(handle);
     soak->admin_handle = -1;

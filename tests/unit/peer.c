@@ -37,18 +37,47 @@ intptr_t peer_connect(uint16_t port)
     return peer;
 }
 
-intptr_t peer_try_to_connect(uint16_t port)
+static bool connect_to(intptr_t peer, uint16_t port)
 {
     enum { NO_DELAY = 1 /* TCP_NODELAY, everywhere */ };
     const int on = 1;
     struct sockaddr_in to = loopback(port);
-    intptr_t peer = new_socket();
-    if (connect((system_socket)peer, (struct sockaddr *)&to, sizeof to) != 0) {
-        peer_close(peer);
-        return -1;
-    }
+    if (connect((system_socket)peer, (struct sockaddr *)&to, sizeof to) != 0) return false;
     setsockopt((system_socket)peer, IPPROTO_TCP, NO_DELAY, (option_value)&on, sizeof on);
+    return true;
+}
+
+intptr_t peer_try_to_connect(uint16_t port)
+{
+    intptr_t peer = new_socket();
+    if (connect_to(peer, port)) return peer;
+    peer_close(peer);
+    return -1;
+}
+
+intptr_t peer_bind(uint8_t host)
+{
+    intptr_t peer = new_socket();
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    from.sin_addr.s_addr = htonl(0x7f000000u + host);
+    cr_assert_eq(bind((system_socket)peer, (const struct sockaddr *)&from, sizeof from), 0);
     return peer;
+}
+
+void peer_connect_bound(intptr_t peer, uint16_t port)
+{
+    cr_assert(connect_to(peer, port), "nobody listens on port %u", port);
+}
+
+struct address peer_address(intptr_t peer)
+{
+    struct sockaddr_in own;
+    socklen_t size = sizeof own;
+    struct address address = {.family = ADDRESS_IPV4};
+    cr_assert_eq(getsockname((system_socket)peer, (struct sockaddr *)&own, &size), 0);
+    memcpy(address.ip, &own.sin_addr, 4);
+    address.port = ntohs(own.sin_port);
+    return address;
 }
 
 void peer_pair(intptr_t ends[2])

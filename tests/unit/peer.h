@@ -16,6 +16,13 @@ intptr_t peer_try_to_connect(uint16_t port);
 /* Two ends of one connection. */
 void peer_pair(intptr_t ends[2]);
 
+/* The same in two steps: from 127.0.0.HOST, at a port that peer_address tells. */
+intptr_t peer_bind(uint8_t host);
+void peer_connect_bound(intptr_t peer, uint16_t port);
+
+/* Its own end of the connection. */
+struct address peer_address(intptr_t peer);
+
 /* All of it. */
 void peer_send(intptr_t peer, const void *data, size_t size);
 

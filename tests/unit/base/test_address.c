@@ -216,3 +216,20 @@ Test(address, a_peer_without_a_name_takes_no_memory)
     cr_assert_str_eq(again.path, "");
     address_free(&packed);
 }
+
+Test(address, the_loopback_is_of_this_machine_for_itself)
+{
+    static const char *const own[] = {"127.0.0.1:1", "127.9.8.7:1", "localhost:1", "[::1]:1"};
+    static const char *const others[] = {"0.0.0.0:1", "128.0.0.1:1", "10.0.0.127:1", "[::]:1",
+                                         "[::2]:1",   "[fe80::1]:1", "unix:/127"};
+    struct address address;
+    struct error error;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        cr_assert(address_parse(own[i], &address, &error));
+        cr_assert(address_is_loopback(&address), "%s", own[i]);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        cr_assert(address_parse(others[i], &address, &error));
+        cr_assert_not(address_is_loopback(&address), "%s", others[i]);
+    }
+}

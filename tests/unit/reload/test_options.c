@@ -66,7 +66,50 @@ Test(options, the_engines_come_first_and_each_has_an_example_that_is_accepted)
         set(&options, row->name, row->example);
         finish(&options);
     }
-    cr_assert_eq(count, 30);
+    cr_assert_eq(count, 33);
+}
+
+static void expect_refused(const char *name, const char *value)
+{
+    struct options options = fresh();
+    struct error error;
+    cr_assert_not(settings_set(&options_settings, &options, name, value, &error), "%s = %s", name,
+                  value);
+    cr_assert_not_null(strstr(error.text, name), "%s", error.text);
+}
+
+Test(options, the_admins_token_is_long_and_passes_in_a_cookie)
+{
+    struct options options = fresh();
+    set(&options, "admin_token", "abcdefghijklmno._~-ABC0");
+    cr_assert_str_eq(options.admin_token, "abcdefghijklmno._~-ABC0");
+    set(&options, "admin_token",
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    cr_assert_eq(strlen(options.admin_token), 64);
+    expect_refused("admin_token", "0123456789abcde");
+    expect_refused("admin_token",
+                   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0");
+    expect_refused("admin_token", "0123456789abc;ef");
+    expect_refused("admin_token", "0123456789abc ef");
+    expect_refused("admin_token", "0123456789abc\"ef");
+    expect_refused("admin_token", "");
+}
+
+Test(options, the_admins_names_and_mode)
+{
+    struct options options = fresh();
+    cr_assert_eq(options.admin_mode, 0600);
+    set(&options, "admin_names", "box.example, other-box");
+    cr_assert_str_eq(options.admin_names, "box.example, other-box");
+    set(&options, "admin_names", "");
+    cr_assert_str_eq(options.admin_names, "");
+    expect_refused("admin_names", "box.example/x");
+    set(&options, "admin_mode", "660");
+    cr_assert_eq(options.admin_mode, 0660);
+    expect_refused("admin_mode", "0800");
+    expect_refused("admin_mode", "0");
+    expect_refused("admin_mode", "1777");
+    expect_refused("admin_mode", "");
 }
 
 Test(options, each_reaches_its_field)

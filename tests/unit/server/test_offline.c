@@ -338,3 +338,35 @@ Test(offline, sends_nothing_to_a_client_that_has_more_than_it_wants)
     cr_assert_eq(offline_received(peer).size, 10);
     offline_close(offline);
 }
+
+/* By number, as worker_find does it by id. */
+Test(offline, each_connection_has_a_place)
+{
+    struct seen seen = {.worker = NULL};
+    struct offline *offline = open_with(&seen, NULL, NULL);
+    const struct worker *worker = offline_worker(offline);
+    struct offline_peer *peers[3];
+    cr_assert_eq(worker_slots_used(worker), 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        cr_assert_null(worker_at(worker, i), "nobody was there yet");
+        peers[i] = connect_to(offline);
+        cr_assert_eq(worker_slots_used(worker), i + 1);
+        cr_assert_eq(worker_at(worker, i), seen.link);
+        cr_assert_eq(link_slot(seen.link), i);
+    }
+    cr_assert_null(worker_at(worker, worker_slots(worker) - 1));
+    const uint64_t id = link_id(worker_at(worker, 1));
+    offline_set_deaf(peers[1], true);
+    say(offline, peers[1], "hello");
+    link_close(worker_at(worker, 1), NULL);
+    cr_assert(offline_run(offline));
+    cr_assert_null(worker_find(worker, id));
+    cr_assert_not_null(worker_at(worker, 1), "its answer has not been read");
+    cr_assert_eq(worker_at(worker, 1), worker_find_any(worker, id));
+    offline_reset(peers[1]);
+    cr_assert(offline_run(offline));
+    cr_assert_null(worker_at(worker, 1));
+    cr_assert_not_null(worker_at(worker, 2));
+    cr_assert_eq(worker_slots_used(worker), 3);
+    offline_close(offline);
+}

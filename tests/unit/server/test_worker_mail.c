@@ -257,6 +257,26 @@ static void get_stuck(void *context, struct worker *worker, void *state)
     pthread_mutex_unlock(&gate);
 }
 
+Test(worker_task, is_run_by_those_workers_alone_that_are_to)
+{
+    struct config config = three_workers();
+    struct server *server = begin(&config, &script);
+    bool only[WORKERS] = {[1] = true}, ran[WORKERS];
+    const struct server_task task = {.run = count_run, .release = release, .only = only};
+    cr_assert_not(server_run_on_workers(server, &task, FOR_EVER, ran), "the others have not");
+    only[0] = true; /* it is not looked at any more */
+    for (int i = 0; i < WORKERS; i++) {
+        cr_assert_eq(ran[i], i == 1);
+        cr_assert_eq(places[i].ran, i == 1);
+    }
+    while (released < 1) sched_yield();
+    memset(only, 0, sizeof only);
+    cr_assert_not(server_run_on_workers(server, &task, FOR_EVER, ran));
+    while (released < 2) sched_yield();
+    cr_assert_eq(places[1].ran, 1);
+    server_stop(server);
+}
+
 Test(worker_task, is_waited_for_no_longer_than_patience_lasts_and_still_run_later)
 {
     bool ran[WORKERS];

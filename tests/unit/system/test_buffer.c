@@ -51,3 +51,39 @@ Test(buffer, makes_room_where_there_is_not_quite_enough)
     cr_assert(buffer.capacity - buffer.end >= 5);
     free(buffer.data);
 }
+
+static void expect(const struct buffer *buffer, const char *bytes, size_t size)
+{
+    cr_assert_eq(buffer_size(buffer), size);
+    cr_assert_eq(memcmp(buffer_bytes(buffer).data, bytes, size), 0);
+}
+
+Test(buffer, adds_bytes_and_text_behind_what_is_there)
+{
+    struct buffer buffer = {.data = NULL};
+    cr_assert(buffer_add_bytes(&buffer, span_of(NULL, 0)));
+    cr_assert_eq(buffer_size(&buffer), 0);
+    cr_assert(buffer_add_bytes(&buffer, span_of("a\0b", 3)));
+    cr_assert(buffer_add(&buffer, "%s %d", "c", 17));
+    expect(&buffer, "a\0bc 17", 7);
+    buffer_consume(&buffer, 2);
+    cr_assert(buffer_add(&buffer, "%s", ""));
+    cr_assert(buffer_add_bytes(&buffer, span_of("!", 1)));
+    expect(&buffer, "bc 17!", 6);
+    free(buffer.data);
+}
+
+/* Whatever it has room for: a NUL follows, which is not part of it. */
+Test(buffer, text_of_any_length_is_whole)
+{
+    char text[200] = "";
+    for (size_t size = 0; size < sizeof text - 1; size++) {
+        struct buffer buffer = {.data = NULL};
+        cr_assert(buffer_add(&buffer, "%s", text));
+        expect(&buffer, text, size);
+        cr_assert_eq(buffer.data[buffer.end], '\0');
+        cr_assert(buffer.capacity > buffer.end);
+        free(buffer.data);
+        text[size] = (char)('a' + size % 26);
+    }
+}

@@ -60,6 +60,12 @@ _Noreturn __attribute__((format(printf, 1, 2))) void shim_skip(const char *forma
     shim_assert((actual) != (expected), #actual " != " #expected, __VA_ARGS__)
 #define cr_assert_leq(actual, limit, ...) \
     shim_assert((actual) <= (limit), #actual " <= " #limit, __VA_ARGS__)
+#define cr_assert_lt(actual, limit, ...) \
+    shim_assert((actual) < (limit), #actual " < " #limit, __VA_ARGS__)
+#define cr_assert_geq(actual, limit, ...) \
+    shim_assert((actual) >= (limit), #actual " >= " #limit, __VA_ARGS__)
+#define cr_assert_gt(actual, limit, ...) \
+    shim_assert((actual) > (limit), #actual " > " #limit, __VA_ARGS__)
 #define cr_assert_str_eq(actual, expected, ...) \
     shim_assert(strcmp(actual, expected) == 0, #actual " says " #expected, __VA_ARGS__)
 #define cr_skip_test(...) shim_skip(" " __VA_ARGS__)

@@ -1,0 +1,617 @@
+/* A running server is watched and commanded at its admin address: by the command line, over HTTP, by Prometheus. */
+#include "harness_process.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TOKEN "0123456789abcdef-test"
+
+static const char script[] =
+    "function on_receive(conn, packet)\n"
+    "  if packet == 'fail' then error('no luck') end\n"
+    "  if packet == 'close' then conn:close('a b\\n\\255') end\n"
+    "  if packet == 'much' then for i = 1, 12 do conn:send(('x'):rep(1000000)) end end\n"
+    "  conn:send(packet)\n"
+    "end\n"
+    "function on_disconnect(conn, reason) server.log('info', 'left: ' .. reason) end\n";
+
+static struct server begin(const char *workers, char address[64])
+{
+    struct server server = server_begin(&(struct begin){
+        .script = script, .admin = true, .flags = {"--workers", workers, "--admin-token", TOKEN}});
+    server_admin(&server, address, 64);
+    return server;
+}
+
+/* Runs the command, which must succeed; what it prints, to be freed. */
+static char *told(const char *address, const char *const *words)
+{
+    const char *all[16] = {words[0], "--admin", address};
+    char *out, *err;
+    for (int i = 1; words[i] != NULL; i++) all[i + 2] = words[i];
+    int status = program_run(&out, &err, all);
+    cr_assert_eq(status, 0, "%s: status %d, and it said: %s%s", words[0], status, out, err);
+    cr_assert_str_eq(err, "");
+    free(err);
+    return out;
+}
+
+static void expect_told(const char *address, const char *const *words, const char *text)
+{
+    char *out = told(address, words);
+    cr_assert_not_null(strstr(out, text), "%s: \"%s\" should be in: %s", words[0], text, out);
+    free(out);
+}
+
+static void expect_end(int client)
+{
+    cr_assert_eq(client_await_end(client), CLIENT_EOF);
+}
+
+/* A client's own port. */
+static uint16_t port_of(int client)
+{
+    struct sockaddr_in own;
+    socklen_t size = sizeof own;
+    cr_assert_eq(getsockname(client, (struct sockaddr *)&own, &size), 0);
+    return ntohs(own.sin_port);
+}
+
+static bool is_refused(uint16_t port)
+{
+    struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    bool refused = connect(client, (struct sockaddr *)&there, sizeof there) != 0;
+    close(client);
+    return refused;
+}
+
+static int listen_at(uint16_t port)
+{
+    const int on = 1;
+    struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    cr_assert_eq(bind(listener, (struct sockaddr *)&there, sizeof there), 0);
+    cr_assert_eq(listen(listener, 1), 0);
+    return listener;
+}
+
+static int lines_of(const char *text)
+{
+    int count = 0;
+    for (; *text != '\0'; text++) count += *text == '\n';
+    return count;
+}
+
+/* Until `moonport connections` prints so many lines. */
+static void await_lines(const char *address, int count)
+{
+    int lines;
+    do {
+        char *list = told(address, WORDS("connections"));
+        lines = lines_of(list);
+        free(list);
+    } while (lines != count);
+}
+
+/* ---- connections ---- */
+
+Test(operate, connections_are_listed_and_closed)
+{
+    enum { CLIENTS = 20 };
+    char address[64], id[32];
+    int clients[CLIENTS];
+    struct server server = begin("2", address);
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = client_connect(&server);
+        client_ask(clients[i], "hello", "hello");
+    }
+    char *list = told(address, WORDS("connections"));
+    cr_assert_eq(strncmp(list, "id\taddress\tworker\tlistener\tage\tidle\tqueued\tstate\n", 49), 0,
+                 "%s", list);
+    cr_assert_eq(lines_of(list), 1 + CLIENTS, "%s", list);
+    free(list);
+    list = told(address, WORDS("connections", "--limit", "5", "--sort", "age", "--desc"));
+    cr_assert_eq(lines_of(list), 1 + 5 + 1, "%s", list);
+    cr_assert_not_null(strstr(list, "# 15 more"), "%s", list);
+    const char *first = strchr(list, '\n') + 1;
+    snprintf(id, sizeof id, "%.*s", (int)strcspn(first, "\t"), first);
+    free(list);
+    expect_told(address, WORDS("connections", "close", id), "is closed, when what is queued");
+    expect_end(clients[0]);
+    server_expect_log(&server, "left: admin\n");
+    close(clients[0]);
+    await_lines(address, CLIENTS);
+    program_fail(INPUT, WORDS("connections", "close", id, "--admin", address),
+                 "none of this server's", "");
+    program_fail(INPUT, WORDS("connections", "close", "999999", "--admin", address),
+                 "none of this server's", "");
+    for (int i = 1; i < CLIENTS; i++) close(clients[i]);
+    server_end(&server);
+}
+
+Test(operate, a_connection_is_found_by_any_part_of_its_address)
+{
+    char address[64], port[16];
+    struct server server = begin("2", address);
+    int one = client_connect(&server), other = client_connect(&server);
+    client_ask(one, "hello", "hello");
+    client_ask(other, "hello", "hello");
+    snprintf(port, sizeof port, ":%u", port_of(other));
+    char *list = told(address, WORDS("connections", "--filter", port));
+    cr_assert_eq(lines_of(list), 2, "%s", list);
+    cr_assert_not_null(strstr(list, port), "%s", list);
+    free(list);
+    close(one);
+    close(other);
+    server_end(&server);
+}
+
+/* It does not read: it is there until it is closed once more. */
+Test(operate, a_connection_that_does_not_read_is_closed_at_once_when_asked_again)
+{
+    char address[64], id[32];
+    struct server server =
+        server_begin(&(struct begin){.script = script,
+                                     .admin = true,
+                                     .flags = {"--workers", "2", "--admin-token", TOKEN,
+                                               "--drain-timeout", "60", "--hard-mark", "32M"}});
+    server_admin(&server, address, sizeof address);
+    int client = client_connect(&server), other = client_connect(&server);
+    client_ask(other, "hello", "hello");
+    client_put_text(client, "much");
+    for (bool queued = false; !queued;) { /* the first of the list is the one that does not read */
+        char *list =
+            told(address, WORDS("connections", "--sort", "queued", "--desc", "--limit", "1"));
+        const char *first = strchr(list, '\n') + 1;
+        snprintf(id, sizeof id, "%.*s", (int)strcspn(first, "\t"), first);
+        queued = strstr(first, "\t0\topen") == NULL;
+        free(list);
+    }
+    expect_told(address, WORDS("connections", "close", id), "is closed, when what is queued");
+    expect_told(address, WORDS("connections", "--filter", "flushing"), id);
+    expect_told(address, WORDS("connections", "close", id), "is closed at once");
+    await_lines(address, 2);
+    server_expect_log(&server, "left: admin\n");
+    client_ask(other, "hello", "hello");
+    close(client);
+    close(other);
+    server_end(&server);
+}
+
+/* It must not seem to be an answer to another question. */
+Test(operate, what_connections_does_not_understand_is_refused)
+{
+    char address[64], text[160];
+    struct server server = begin("1", address);
+    memset(text, '1', 128);
+    text[128] = '\0';
+    program_fail(INPUT, WORDS("connections", "--filter", text, "--admin", address),
+                 "filter is a text of at most 127 bytes", "");
+    text[127] = '\0';
+    expect_told(address, WORDS("connections", "--filter", text), "id\taddress");
+    program_fail(INPUT, WORDS("connections", "--sort", "loud", "--admin", address),
+                 "sort is one of id, address", "");
+    program_fail(INPUT, WORDS("connections", "--limit", "x", "--admin", address),
+                 "offset and limit are numbers", "");
+    program_fail(INPUT, WORDS("connections", "--offset=-1", "--admin", address),
+                 "offset and limit are numbers", "");
+    program_fail(INPUT, WORDS("connections", "--offset", "10001", "--admin", address),
+                 "10000 in all at most", "");
+    program_fail(INPUT,
+                 WORDS("connections", "--limit", "18446744073709551615", "--offset", "1", "--admin",
+                       address),
+                 "offset and limit are numbers", "");
+    expect_told(address, WORDS("connections", "--limit", "9999", "--offset", "9000"), "id\t");
+    server_end(&server);
+}
+
+/* ---- listeners, the end ---- */
+
+Test(operate, a_closed_listener_takes_no_connections_and_keeps_those_it_has)
+{
+    char address[64];
+    struct server server = begin("2", address);
+    int client = client_connect(&server);
+    client_ask(client, "hello", "hello");
+    expect_told(address, WORDS("listener", "close", "1"), "is closed: its connections stay");
+    cr_assert(is_refused(server.port));
+    client_ask(client, "still here", "still here");
+    expect_told(address, WORDS("stats"), " closed\n");
+    expect_told(address, WORDS("listener", "open", "1"), "is open");
+    int later = client_connect(&server);
+    client_ask(later, "hello", "hello");
+    client_ask(client, "still here", "still here");
+    program_fail(INPUT, WORDS("listener", "close", "2", "--admin", address), "no listener of that",
+                 "");
+    close(later);
+    close(client);
+    server_end(&server);
+}
+
+Test(operate, a_server_that_drains_ends_when_the_last_has_left)
+{
+    char address[64];
+    struct server server = begin("2", address);
+    int client = client_connect(&server);
+    client_ask(client, "hello", "hello");
+    expect_told(address, WORDS("drain"), "draining: 1 connection left;");
+    cr_assert(is_refused(server.port));
+    client_ask(client, "still here", "still here");
+    cr_assert_not(process_has_ended(server.pid));
+    close(client);
+    server_expect_log(&server, "drained: no connection is left\n");
+    cr_assert_eq(server_wait(&server), 0);
+    server_end(&server);
+}
+
+Test(operate, a_drain_is_called_off_by_opening_a_listener)
+{
+    char address[64];
+    struct server server = begin("2", address);
+    expect_told(address, WORDS("drain"), "draining: 0 connections left;");
+    expect_told(address, WORDS("listener", "open", "1"), "is open");
+    int client = client_connect(&server);
+    client_ask(client, "hello", "hello");
+    sleep(3); /* longer than it would take to end */
+    client_ask(client, "still here", "still here");
+    close(client);
+    server_end(&server);
+}
+
+/* The port is somebody else's by then. */
+Test(operate, a_listener_that_cannot_be_opened_does_not_call_off_the_drain)
+{
+    char address[64];
+    if (on_windows()) cr_skip_test("NOT TESTED: the harness cannot take the port there");
+    struct server server = begin("2", address);
+    int client = client_connect(&server);
+    client_ask(client, "hello", "hello");
+    expect_told(address, WORDS("drain"), "draining: 1 connection left;");
+    int taken = listen_at(server.port);
+    program_fail(INPUT, WORDS("listener", "open", "1", "--admin", address), "in use", "");
+    close(client);
+    server_expect_log(&server, "drained: no connection is left\n");
+    cr_assert_eq(server_wait(&server), 0);
+    close(taken);
+    server_end(&server);
+}
+
+Test(operate, stop_ends_it_as_a_signal_does)
+{
+    char address[64];
+    struct server server = begin("2", address);
+    int client = client_connect(&server);
+    client_ask(client, "hello", "hello");
+    expect_told(address, WORDS("stop"), "stopping: every queue is flushed first");
+    cr_assert_eq(server_wait(&server), 0);
+    server_expect_log(&server, "left: shutdown\n");
+    server_expect_log(&server, "stopped\n");
+    close(client);
+    server_end(&server);
+}
+
+/* ---- errors and the log ---- */
+
+Test(operate, errors_of_scripts_are_told_once_each_with_a_traceback)
+{
+    char address[64];
+    struct server server = begin("1", address);
+    for (int i = 0; i < 3; i++) {
+        int client = client_connect(&server);
+        client_put_text(client, "fail");
+        expect_end(client);
+        close(client);
+    }
+    char *errors = told(address, WORDS("errors"));
+    cr_assert_not_null(strstr(errors, "no luck"), "%s", errors);
+    cr_assert_not_null(strstr(errors, "main.lua:2"), "%s", errors);
+    cr_assert_not_null(strstr(errors, "stack traceback"), "%s", errors);
+    cr_assert_not_null(strstr(errors, "3 times"), "%s", errors);
+    free(errors);
+    server_end(&server);
+}
+
+Test(operate, the_log_is_read_and_its_level_set)
+{
+    char address[64];
+    struct server server = begin("1", address);
+    int client = client_connect(&server);
+    client_ask(client, "hello", "hello");
+    close(client);
+    server_expect_log(&server, "left: eof\n");
+    expect_told(address, WORDS("log"), "left: eof\n");
+    expect_told(address, WORDS("log", "debug"), "the log has lines up to debug");
+    expect_told(address, WORDS("stats"), "connections");
+    server_expect_log(&server, "debug admin: GET /stats for 127.0.0.1:");
+    program_fail(INPUT, WORDS("log", "loud", "--admin", address), "level is one of error", "");
+    server_end(&server);
+}
+
+/* Words are the script's, and may be a peer's: none makes a line of its own, or spoils the others. */
+Test(operate, words_of_any_bytes_are_told_apart)
+{
+    char address[64];
+    struct server server = begin("1", address);
+    int client = client_connect(&server);
+    client_put_text(client, "close");
+    expect_end(client);
+    close(client);
+    server_expect_log(&server, "left: a b");
+    expect_told(address, WORDS("stats"), "\nclosed_words.a\\x20b\\x0a\\xff  1\n");
+    expect_told(address, WORDS("stats", "--json"), "\"closed_words\":{\"a b\\n\\ufffd\":1");
+    server_end(&server);
+}
+
+/* ---- those who are slow ---- */
+
+static int connect_to_admin(const char *address)
+{
+    return client_connect_to("127.0.0.1", (uint16_t)atoi(strrchr(address, ':') + 1));
+}
+
+/* Many more than it has places for, of each kind. */
+Test(operate, the_admin_answers_whoever_says_nothing_or_says_it_slowly)
+{
+    enum { PEERS = 600 };
+    static const char *const beginnings[] = {
+        "",
+        "GET /metrics HTTP/1.1\r\nHost: x",
+        "POST /reload HTTP/1.1\r\n",
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nab",
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", /* whose answer nobody reads */
+        "no request\r\n"};
+    char address[64];
+    static int peers[PEERS];
+    struct server server = begin("1", address);
+    for (int i = 0; i < PEERS; i++) {
+        peers[i] = connect_to_admin(address);
+        client_send_text(peers[i], beginnings[i % 6]);
+        if (i % 100 == 99) expect_told(address, WORDS("stats"), "connections");
+    }
+    expect_told(address, WORDS("connections"), "id\t");
+    expect_told(address, WORDS("reload"), "generation 2 runs");
+    for (int i = 0; i < PEERS; i++) close(peers[i]);
+    server_end(&server);
+}
+
+/* ---- the token ---- */
+
+Test(operate, the_token_is_found_by_the_user_of_the_server)
+{
+    char address[64], *out, *err;
+    struct server server = server_begin(&(struct begin){.script = script, .admin = true});
+    server_admin(&server, address, sizeof address);
+    expect_told(address, WORDS("reload"), "generation 2 runs");
+    server_expect_log(&server, "info  admin: POST /reload for 127.0.0.1:");
+    cr_assert_eq(setenv("MOONPORT_TOKEN", "0123456789abcdef0123456789abcdef", 1), 0);
+    int status = program_run(&out, &err, WORDS("reload", "--admin", address));
+    cr_assert_eq(unsetenv("MOONPORT_TOKEN"), 0);
+    program_ended(status, INPUT, out, "", err, "wants its token");
+    expect_told(address, WORDS("reload"), "generation 3 runs");
+    server_end(&server);
+}
+
+Test(operate, the_token_of_a_server_that_listens_everywhere_is_found)
+{
+    char address[64], own[64];
+    struct server server =
+        server_begin(&(struct begin){.script = script, .flags = {"--admin", "0.0.0.0:0"}});
+    server_admin(&server, address, sizeof address);
+    expect_told(address, WORDS("reload"), "generation 2 runs");
+    snprintf(own, sizeof own, "127.0.0.1:%s", strrchr(address, ':') + 1);
+    expect_told(own, WORDS("reload"), "generation 3 runs");
+    server_end(&server);
+}
+
+Test(operate, a_unix_socket_has_its_mode_and_asks_for_no_token)
+{
+    char address[80], path[64];
+    struct stat there;
+    if (on_windows()) cr_skip_test("NOT TESTED: unix sockets are for Linux");
+    snprintf(path, sizeof path, "/tmp/moonport-admin-%d.sock", (int)getpid());
+    snprintf(address, sizeof address, "unix:%s", path);
+    struct server server = server_begin(
+        &(struct begin){.script = script, .flags = {"--admin", address, "--admin-mode", "0620"}});
+    cr_assert_eq(stat(path, &there), 0);
+    cr_assert_eq(there.st_mode & 0777, 0620);
+    cr_assert_eq(setenv("MOONPORT_TOKEN", "not the one", 1), 0);
+    expect_told(address, WORDS("stats"), "connections");
+    expect_told(address, WORDS("reload"), "generation 2 runs");
+    cr_assert_eq(unsetenv("MOONPORT_TOKEN"), 0);
+    server_end(&server);
+}
+
+/* ---- other programs ---- */
+
+static bool has(const char *program)
+{
+    char command[128];
+    snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1", program);
+    return system(command) == 0;
+}
+
+/* Runs it in a shell, with ADDRESS and TOKEN set; what it prints, to be freed. */
+static char *shell(const char *address, const char *command)
+{
+    char line[2048], *out = NULL;
+    size_t size = 0;
+    snprintf(line, sizeof line, "ADDRESS=%s TOKEN=%s; { %s\n} 2>&1", address, TOKEN, command);
+    FILE *pipe = popen(line, "r");
+    cr_assert_not_null(pipe);
+    FILE *text = open_memstream(&out, &size);
+    for (int byte; (byte = getc(pipe)) != EOF;) putc(byte, text);
+    fclose(text);
+    int status = pclose(pipe);
+    cr_assert_eq(status, 0, "%s: status %d\n%s", command, status, out);
+    return out;
+}
+
+static void expect_shell(const char *address, const char *command, const char *text)
+{
+    char *out = shell(address, command);
+    cr_assert_not_null(strstr(out, text), "%s: \"%s\" should be in: %s", command, text, out);
+    free(out);
+}
+
+Test(operate, curl_understands_it)
+{
+    char address[64];
+    if (!has("curl")) cr_skip_test("NOT TESTED: curl is not installed");
+    struct server server = begin("2", address);
+    expect_shell(address, "curl -sSf http://$ADDRESS/healthz", "ok\n");
+    expect_shell(address, "curl -sSf http://$ADDRESS/readyz", "ready\n");
+    expect_shell(address, "curl -sSi http://$ADDRESS/stats.json", "HTTP/1.1 401 Unauthorized\r\n");
+    expect_shell(address,
+                 "curl -sSf -H \"Authorization: Bearer $TOKEN\" http://$ADDRESS/stats.json",
+                 "\"connections\":0");
+    expect_shell(address,
+                 "curl -sSf -X POST -H \"Authorization: Bearer $TOKEN\" -H 'X-Moonport: 1' "
+                 "http://$ADDRESS/reload.json",
+                 "{\"ok\":true,\"text\":\"generation 2 runs");
+    expect_shell(address, "curl -sSI http://$ADDRESS/metrics", "HTTP/1.1 200 OK\r\n");
+    expect_shell(address,
+                 "curl -sSi -X POST -d '{}' -H \"Authorization: Bearer $TOKEN\" -H 'X-Moonport: 1' "
+                 "-H 'Origin: http://evil.example' http://$ADDRESS/reload",
+                 "HTTP/1.1 403 Forbidden\r\n");
+    expect_shell(address, "curl -sSi -H 'Host: evil.example' http://$ADDRESS/metrics",
+                 "HTTP/1.1 421 Misdirected Request\r\n");
+    expect_shell(address, "curl -sSi http://$ADDRESS/", "HTTP/1.1 401 Unauthorized\r\n");
+    expect_shell(address, "curl -sSi \"http://$ADDRESS/?token=$TOKEN\"",
+                 "SameSite=Strict; Path=/\r\n");
+    expect_shell(address, "curl -sSf http://$ADDRESS/metrics http://$ADDRESS/healthz",
+                 "moonport_reloads_total 1\n");
+    server_end(&server);
+}
+
+/* An address of this machine that is not the loopback's; false: it has none. */
+static bool find_own_address(char *text, size_t size)
+{
+    struct ifaddrs *list, *one;
+    bool found = false;
+    if (getifaddrs(&list) != 0) return false;
+    for (one = list; one != NULL && !found; one = one->ifa_next) {
+        if (one->ifa_addr == NULL || one->ifa_addr->sa_family != AF_INET) continue;
+        const struct sockaddr_in *own = (const struct sockaddr_in *)one->ifa_addr;
+        found = ntohl(own->sin_addr.s_addr) >> 24 != 127 &&
+                inet_ntop(AF_INET, &own->sin_addr, text, (socklen_t)size) != NULL;
+    }
+    freeifaddrs(list);
+    return found;
+}
+
+Test(operate, from_elsewhere_nothing_is_told_without_the_token)
+{
+    char address[64], own[64], there[96];
+    if (!has("curl") || !find_own_address(own, sizeof own))
+        cr_skip_test("NOT TESTED: there is no curl, or no address but the loopback's");
+    struct server server = server_begin(&(struct begin){
+        .script = script, .flags = {"--admin", "0.0.0.0:0", "--admin-token", TOKEN}});
+    server_admin(&server, address, sizeof address);
+    server_expect_log(&server, "others on the network reach it");
+    snprintf(there, sizeof there, "%s:%s", own, strrchr(address, ':') + 1);
+    expect_shell(there, "curl -sSi http://$ADDRESS/metrics", "HTTP/1.1 401 Unauthorized\r\n");
+    expect_shell(there, "curl -sSi http://$ADDRESS/healthz", "HTTP/1.1 401 Unauthorized\r\n");
+    expect_shell(there, "curl -sSf -H \"Authorization: Bearer $TOKEN\" http://$ADDRESS/healthz",
+                 "ok\n");
+    server_end(&server);
+}
+
+Test(operate, promtool_has_nothing_to_say_of_the_metrics)
+{
+    char address[64];
+    if (!has("promtool") || !has("curl")) cr_skip_test("NOT TESTED: promtool is not installed");
+    struct server server = begin("2", address);
+    int client = client_connect(&server);
+    client_ask(client, "hello", "hello");
+    char *said = shell(address, "curl -sSf http://$ADDRESS/metrics | promtool check metrics");
+    cr_assert_str_eq(said, "");
+    free(said);
+    close(client);
+    server_end(&server);
+}
+
+/* A script may have set the locale of a country that writes 0,5. */
+Test(operate, numbers_have_a_point_in_every_country)
+{
+    char directory[256], command[600], address[64];
+    double uptime = 0;
+    if (on_windows()) cr_skip_test("NOT TESTED: a locale is made for glibc here");
+    directory_new(directory, sizeof directory);
+    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1",
+             directory);
+    if (system(command) != 0)
+        cr_skip_test("NOT TESTED: there is no localedef to make a locale with");
+    cr_assert_eq(setenv("LOCPATH", directory, 1), 0);
+    struct server server = server_begin(
+        &(struct begin){.script = "assert(os.setlocale('de_DE.UTF-8', 'numeric'))\n" ECHO
+                                  "function on_start() print(1.5) end\n",
+                        .admin = true,
+                        .flags = {"--workers", "1", "--admin-token", TOKEN}});
+    cr_assert_eq(unsetenv("LOCPATH"), 0);
+    server_admin(&server, address, sizeof address);
+    char *json = told(address, WORDS("stats", "--json"));
+    const char *found = strstr(json, "\"uptime\":");
+    cr_assert_eq(sscanf(found, "\"uptime\":%lf,\"stats\"", &uptime), 1, "%s", found);
+    cr_assert(uptime > 0, "%s", found);
+    found = strstr(json, "\"now\":");
+    cr_assert_eq(found[6 + strspn(found + 6, "0123456789")], '.', "%s", found);
+    free(json);
+    expect_told(address, WORDS("stats"), "jobs.seconds                 0.000000\n");
+    if (has("curl"))
+        expect_shell(
+            address,
+            "curl -sSf http://$ADDRESS/metrics | grep -E 'uptime_seconds [0-9]+[.][0-9]+$'",
+            "moonport_uptime_seconds ");
+    char *out = server_out(&server);
+    cr_assert_str_eq(out, "1,5\n", "that is how scripts print it");
+    free(out);
+    server_end(&server);
+    tree_remove(directory);
+}
+
+/* Its parser is strict about heads, and its client keeps the connection. */
+Test(operate, python_s_http_client_understands_it)
+{
+    static const char program[] =
+        "python3 - <<'END'\n"
+        "import http.client, json, os\n"
+        "c = http.client.HTTPConnection(os.environ['ADDRESS'])\n"
+        "h = {'Authorization': 'Bearer ' + os.environ['TOKEN'], 'X-Moonport': '1'}\n"
+        "for path in ['stats', 'connections', 'errors', 'log']:\n"
+        "    c.request('GET', '/' + path + '.json', headers=h)\n"
+        "    r = c.getresponse()\n"
+        "    assert r.status == 200, r.status\n"
+        "    json.loads(r.read())\n"
+        "    c.request('HEAD', '/' + path, headers=h)\n"
+        "    r = c.getresponse()\n"
+        "    assert r.status == 200 and r.read() == b'', r.status\n"
+        "c.request('POST', '/reload.json', body='{}', headers=h)\n"
+        "assert json.loads(c.getresponse().read())['ok']\n"
+        "c.request('HEAD', '/metrics')\n"
+        "r = c.getresponse()\n"
+        "assert r.status == 200 and r.read() == b'' and int(r.headers['Content-Length']) > 1000\n"
+        "c.request('DELETE', '/stats', headers=h)\n"
+        "r = c.getresponse()\n"
+        "assert r.status == 405 and r.headers['Allow'] == 'GET', r.headers\n"
+        "print('all', 'well')\n"
+        "END\n";
+    char address[64], command[2000];
+    if (!has("python3")) cr_skip_test("NOT TESTED: python3 is not installed");
+    struct server server = begin("2", address);
+    snprintf(command, sizeof command, "export ADDRESS TOKEN; %s", program);
+    expect_shell(address, command, "all well\n");
+    server_end(&server);
+}
