@@ -92,13 +92,19 @@ local function find_lua()
   }
 end
 
--- What `moonport talk` edits lines with, if it is there.
+-- What `moonport talk` edits lines with, and `moonport top` draws with, if they are there.
 local editing = not windows and find_package({ "libedit" })
+local drawing = not windows and find_package({ "ncursesw" })
 
-local function links_editing()
-  if not editing then return end
-  linkoptions(editing.link)
-  links(editing.libraries)
+local function links_found(found)
+  if not found then return end
+  linkoptions(found.link)
+  links(found.libraries)
+end
+
+local function links_terminal()
+  links_found(editing)
+  links_found(drawing)
 end
 
 -- What is one platform's own says so in its name.
@@ -106,6 +112,7 @@ local others = windows and { "_posix%.c$", "/port_epoll%.c$", "/port_uring[_a-z]
   or { "_windows%.c$", "/port_iocp[_a-z]*%.c$" }
 
 table.insert(others, editing and "/talk_plain_posix%.c$" or "/talk_edit_posix%.c$")
+table.insert(others, drawing and "/top_plain_posix%.c$" or "/top_screen_posix%.c$")
 
 local function sources(patterns)
   local chosen = {}
@@ -231,7 +238,7 @@ open_project("bindings", "StaticLib", { "bindings/**.h", "bindings/**.c" })
 local function links_all()
   links { "bindings", "engine" }
   links(found.libraries)
-  links_editing()
+  links_terminal()
   links(system_libraries)
 end
 
@@ -333,7 +340,7 @@ if not windows and not sanitize and lua == "lua5.4" then
     includedirs { "tests/bench" }
     buildoptions(found.compile)
     links { "bindings", "engine" }
-    links_editing()
+    links_terminal()
     links_lua_fixed()
     links(system_libraries)
 end

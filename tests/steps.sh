@@ -255,9 +255,9 @@ strict_clients() {
 # What it does not run without, or not all of it: that is said, and the other steps go on.
 extras_of() { # STEP
     case $1 in
-    e2e | luajit | asan) echo libedit-dev && databases && strict_clients ;;
+    e2e | luajit | asan) echo libedit-dev libncurses-dev tmux && databases && strict_clients ;;
     page) page_packages ;;
-    tsan) echo libedit-dev ;;
+    tsan) echo libedit-dev libncurses-dev ;;
     fuzz) echo clang libclang-rt-dev ;;
     windows) build_packages "$lua" windows && echo wine64 ;;
     instructions) echo valgrind ;;
@@ -285,6 +285,11 @@ wish_for_databases() {
     unset RUNLEVEL
 }
 
+# What `moonport top` is looked at in: its tests say so, too.
+wish_for_tmux() {
+    obtain tmux || echo 'going on without tmux'
+}
+
 run_tests() { # [CRITERION'S FLAGS]
     where=$target target=linux exe=''
     jobs=$((2 * $(nproc))) # half of the time they wait
@@ -293,8 +298,8 @@ run_tests() { # [CRITERION'S FLAGS]
         echo "All of it takes about $whole_test. A short one: ./dev test unit sim"
     # shellcheck disable=SC2086 # words
     if [ "$where" = windows ]; then prepare_packages windows; else prepare_packages $steps; fi
-    case " $steps " in *' e2e '* | *' luajit '* | *' asan '* | *' tsan '*) wish_for_editing ;; esac
-    case " $steps " in *' e2e '* | *' luajit '* | *' asan '*) wish_for_databases ;; esac
+    case " $steps " in *' e2e '* | *' luajit '* | *' asan '* | *' tsan '*) wish_for_terminal ;; esac
+    case " $steps " in *' e2e '* | *' luajit '* | *' asan '*) wish_for_databases && wish_for_tmux ;; esac
     mkdir -p build/test-logs
     echo 'leak:cri_assert_node_add' >build/leaks
     export ASAN_OPTIONS=abort_on_error=1:handle_segv=0:detect_leaks=1

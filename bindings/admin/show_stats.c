@@ -203,7 +203,26 @@ static void write_listeners(struct admin_answer *answer, const struct control *c
         render_line(answer, name, "%" PRIu64, stats.accepted);
         snprintf(name, sizeof name, "listener.%u.refused", i + 1);
         render_line(answer, name, "%" PRIu64, stats.refused);
+        snprintf(name, sizeof name, "listener.%u.connections", i + 1);
+        render_line(answer, name, "%" PRIu64, stats.connections);
     }
+}
+
+/* Figures that a worker has alone. */
+static void write_worker(struct admin_answer *answer, const struct control *control, uint32_t index)
+{
+    struct server_stats stats;
+    struct worker_lua_stats lua;
+    char prefix[32];
+    server_worker_stats(control->server, index, &stats);
+    worker_lua_stats(control, index, &lua);
+    snprintf(prefix, sizeof prefix, "worker.%u.", index + 1);
+    for (int i = 0; i < SERVER_FIGURES; i++) {
+        const struct figure *figure = &server_figures[i];
+        if (figure->add != NULL && figure->labels == NULL)
+            render_text(answer, prefix, &stats, figure, 1);
+    }
+    render_text(answer, prefix, &lua, worker_lua_figures, WORKER_LUA_FIGURES);
 }
 
 static void write_text(struct control *control, struct admin_answer *answer)
@@ -220,6 +239,7 @@ static void write_text(struct control *control, struct admin_answer *answer)
     render_text(answer, "jobs.", &jobs, job_figures, JOB_FIGURES);
     write_handlers(answer, control);
     write_listeners(answer, control);
+    for (uint32_t i = 0; i < workers_of(control); i++) write_worker(answer, control, i);
 }
 
 void show_stats(void *context, const struct admin_request *request, struct admin_answer *answer)

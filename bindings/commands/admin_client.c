@@ -267,12 +267,7 @@ static int tell(const struct request *request, const struct admin_reply *reply, 
         if (fflush(stdout) == 0) return 0;
         error_set(error, ERROR_SYSTEM, "it is done, but that cannot be printed");
         break;
-    case 401:
-        error_set(error, ERROR_INPUT,
-                  "the server at %s wants its token: run this as the server's user, or set "
-                  "MOONPORT_TOKEN (the server's log has it in the line \"admin on\")",
-                  where);
-        break;
+    case 401: admin_http_want_token(&request->question, error); break;
     case 404:
         if (request->word_count == 0) {
             error_set(error, ERROR_INPUT,

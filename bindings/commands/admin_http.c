@@ -143,6 +143,14 @@ static bool take_head(const struct admin_question *question, struct admin_reply 
                      question->where);
 }
 
+void admin_http_want_token(const struct admin_question *question, struct error *error)
+{
+    error_set(error, ERROR_INPUT,
+              "the server at %s wants its token: run this as the server's user, or set "
+              "MOONPORT_TOKEN (the server's log has it in the line \"admin on\")",
+              question->where);
+}
+
 bool admin_http_ask(const struct admin_question *question, struct admin_reply *reply,
                     struct error *error)
 {

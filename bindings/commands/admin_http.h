@@ -26,6 +26,9 @@ struct admin_reply {
 bool admin_http_ask(const struct admin_question *question, struct admin_reply *reply,
                     struct error *error);
 
+/* What a person can do about a reply with status 401: an error of kind INPUT. */
+void admin_http_want_token(const struct admin_question *question, struct error *error);
+
 /* Adds "name=value" to the target's query, percent-encoded (RFC 3986). False: it becomes too long. */
 bool admin_http_add(struct admin_question *question, const char *name, const char *value);
 

@@ -5,6 +5,7 @@
 #include "commands/serve.h"
 #include "commands/talk.h"
 #include "commands/test_command.h"
+#include "commands/top.h"
 #include "lua/lua_thread.h"
 #include "reload/command_line.h"
 #include "run/runtime.h"
@@ -22,6 +23,7 @@ static const struct command {
     {"check", check_main, true, true},
     {"test", test_main, true, true},
     {"talk", talk_main, true, false},
+    {"top", top_main, true, false},
     {"reload", admin_client_main, true, false},
     {"rollback", admin_client_main, true, false},
     {"stats", admin_client_main, true, false},
@@ -47,6 +49,7 @@ static int help(FILE *out)
           "\n"
           "To a running server, each with [--admin ADDRESS]; its page is at that address, too:\n"
           "\n"
+          "  moonport top                     watch it in this terminal, and act there\n"
           "  moonport reload | rollback       load its scripts again | go back to the ones before\n"
           "  moonport stats | errors | log    print its figures, its scripts' errors, its log\n"
           "  moonport connections [close ID]  list them, or close one\n"
