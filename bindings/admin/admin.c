@@ -80,7 +80,8 @@ static void send_answer(struct link *link, const struct visitor *visitor,
     struct buffer head = {.data = NULL};
     if (answer->failed) {
         free(answer->body.data);
-        *answer = (struct admin_answer){.status = 500};
+        memset(answer, 0, sizeof *answer);
+        answer->status = 500;
     }
     bool fine = door_write_head(&head, answer, visitor->keeps) &&
                 send_all(link, buffer_bytes(&head)) &&

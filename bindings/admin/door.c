@@ -1,5 +1,6 @@
 #include "admin/door.h"
 
+#include "base/clock.h"
 #include "frame/http_query.h"
 
 #include <stdio.h>
@@ -115,10 +116,10 @@ static void write_date(char *text, size_t size)
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t now = time(NULL);
-    struct tm *at = gmtime(&now); /* only the admin's thread asks */
-    snprintf(text, size, "%s, %02d %s %d %02d:%02d:%02d GMT", days[at->tm_wday], at->tm_mday,
-             months[at->tm_mon], at->tm_year + 1900, at->tm_hour, at->tm_min, at->tm_sec);
+    struct tm at = {0};
+    clock_utc_time(time(NULL), &at);
+    snprintf(text, size, "%s, %02d %s %d %02d:%02d:%02d GMT", days[at.tm_wday], at.tm_mday,
+             months[at.tm_mon], at.tm_year + 1900, at.tm_hour, at.tm_min, at.tm_sec);
 }
 
 bool door_write_head(struct buffer *out, const struct admin_answer *answer, bool keeps)

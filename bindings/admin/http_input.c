@@ -33,8 +33,10 @@ int http_input_next(struct http_input *input, struct http_head *head, const char
     uint64_t body = 0;
     head->scanned = input->scanned;
     enum http_verdict verdict = http_head_read(head, span_of(input->bytes, input->size));
-    if (verdict == HTTP_MORE) input->scanned = head->scanned;
-    if (verdict == HTTP_MORE) return 0;
+    if (verdict == HTTP_MORE) {
+        input->scanned = head->scanned;
+        return 0;
+    }
     if (verdict != HTTP_HEAD) {
         *why = head->why;
         return head->status;

@@ -148,7 +148,8 @@ enum closing_result { CLOSING_NOT_RUN, CLOSING_NONE, CLOSING_FLUSHES, CLOSING_AT
 struct closing {
     _Atomic uint32_t holders;
     uint64_t id;
-    _Atomic uint8_t result; /* enum closing_result */
+    _Atomic uint8_t result;        /* enum closing_result */
+    bool only[CONFIG_WORKERS_MAX]; /* the worker that has it */
 };
 
 static void drop(void *context)
@@ -177,11 +178,10 @@ static void close_here(void *context, struct worker *worker, void *state)
 static enum closing_result close_by_id(struct server *server, struct closing *closing)
 {
     uint32_t worker = table_worker_of(closing->id);
-    bool only[CONFIG_WORKERS_MAX] = {false};
     const struct server_task task = {
-        .run = close_here, .release = drop, .context = closing, .only = only};
+        .run = close_here, .release = drop, .context = closing, .only = closing->only};
     if (worker >= server_config(server)->workers) return CLOSING_NONE;
-    only[worker] = true;
+    closing->only[worker] = true;
     atomic_fetch_add(&closing->holders, 1);
     server_run_on_workers(server, &task, PATIENCE_NS, NULL);
     return (enum closing_result)atomic_load(&closing->result);

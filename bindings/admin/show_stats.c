@@ -199,6 +199,10 @@ static void write_listeners(struct admin_answer *answer, const struct control *c
         address_format(&stats.address, address);
         render_line(answer, name, "%s %s", render_plain(span_text(address), plain, sizeof plain),
                     stats.is_open ? "open" : "closed");
+        snprintf(name, sizeof name, "listener.%u.framing", i + 1);
+        render_line(answer, name, "%s", stats.framing);
+        snprintf(name, sizeof name, "listener.%u.open", i + 1);
+        render_line(answer, name, "%d", stats.is_open);
         snprintf(name, sizeof name, "listener.%u.accepted", i + 1);
         render_line(answer, name, "%" PRIu64, stats.accepted);
         snprintf(name, sizeof name, "listener.%u.refused", i + 1);

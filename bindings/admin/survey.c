@@ -37,9 +37,9 @@ static const char *const names[] = {"id", "address", "worker", "listener", "age"
 
 bool survey_order_of(const char *name, uint8_t *order)
 {
-    for (uint8_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i], name) != 0) continue;
-        *order = i;
+        *order = (uint8_t)i;
         return true;
     }
     return false;
@@ -213,7 +213,7 @@ static struct survey *make_step(uint32_t workers, const struct survey_question *
 static bool do_step(struct server *server, struct survey *survey, bool *ask,
                     struct survey_answer *answer, uint64_t patience_ns)
 {
-    bool ran[CONFIG_WORKERS_MAX], fine = true;
+    bool ran[CONFIG_WORKERS_MAX] = {false}, fine = true;
     const struct server_task task = {.run = look, .release = drop, .context = survey, .only = ask};
     for (uint32_t i = 0; i < survey->workers; i++) {
         survey->parts[i].owes = ask[i];
@@ -260,7 +260,7 @@ bool survey_ask(struct server *server, const struct survey_question *question,
                 struct survey_owed *owed, struct survey_answer *answer)
 {
     uint32_t workers = server_config(server)->workers;
-    bool ask[CONFIG_WORKERS_MAX];
+    bool ask[CONFIG_WORKERS_MAX] = {false};
     *answer = (struct survey_answer){.rows = NULL};
     for (uint32_t i = 0; i < workers; i++) {
         ask[i] = atomic_load(&owed->of[i]) < SURVEY_OWED_MAX;

@@ -33,8 +33,10 @@ bool token_write_file(const char *path, struct span text)
     if (file == NULL) return false;
     bool fine = fwrite(text.data, 1, text.size, file) == text.size;
     fine = fclose(file) == 0 && fine && MoveFileExA(made, path, MOVEFILE_REPLACE_EXISTING) != 0;
-    if (!fine) remove(made);
-    if (!fine) errno = EACCES; /* the system has not set it */
+    if (!fine) {
+        remove(made);
+        errno = EACCES; /* the system has not set it */
+    }
     return fine;
 }
 

@@ -127,14 +127,14 @@ static bool take_head(const struct admin_question *question, struct admin_reply 
     struct span bytes = buffer_bytes(&reply->body);
     char head[HEAD_MAX + 1];
     size_t size = bytes.size < HEAD_MAX ? bytes.size : HEAD_MAX;
-    if (size > 0) memcpy(head, bytes.data, size);
+    if (bytes.data != NULL) memcpy(head, bytes.data, size);
     head[size] = '\0';
     char *end = strstr(head, "\r\n\r\n");
     if (end != NULL) {
         end[2] = '\0';
         const char *length = field_of(head, "Content-Length");
         buffer_consume(&reply->body, (size_t)(end - head) + 4);
-        reply->status = atoi(head + strlen(version));
+        reply->status = (int)strtol(head + strlen(version), NULL, 10);
         if (length != NULL && strtoull(length, NULL, 10) == buffer_size(&reply->body)) return true;
     }
     return error_set(error, ERROR_SYSTEM,

@@ -175,8 +175,9 @@ static void draw_keys(const struct top_canvas *canvas, int row, const char *keys
 static void draw_bottom(const struct top_view *view, const struct top_canvas *canvas)
 {
     static const char *const keys[] = {
-        [TOP_OVERVIEW] = "q quit  h help  < > sort  r reverse  / filter  k close  l log  e errors  "
-                         "R reload  c connections  w workers  B roll back",
+        [TOP_OVERVIEW] =
+            ("q quit  h help  < > sort  r reverse  / filter  k close  l log  e errors  "
+             "R reload  c connections  w workers  B roll back"),
         [TOP_CONNECTIONS] = "q quit  h help  c all  < > sort  r reverse  / filter  k close",
         [TOP_WORKERS] = "q quit  h help  w all  c connections  l log  e errors",
         [TOP_LOG] = "q quit  h help  l back  arrows, PgUp, PgDn, Home, End scroll",

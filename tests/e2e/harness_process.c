@@ -255,6 +255,27 @@ pid_t process_start(const char *const *program, int input, const char *out, cons
     _exit(127);
 }
 
+int process_shell(const char *line, const char *out)
+{
+    pid_t parent = getpid(), child = fork();
+    cr_assert(child >= 0, "fork: %s", strerror(errno));
+    if (child != 0) return process_await(child);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(126);
+    redirect(0, "/dev/null", O_RDONLY);
+    redirect(1, out, O_WRONLY | O_CREAT | O_APPEND);
+    redirect(2, out, O_WRONLY | O_CREAT | O_APPEND);
+    execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+    _exit(127);
+}
+
+bool process_is_there(const char *name)
+{
+    char line[128];
+    snprintf(line, sizeof line, "command -v %s", name);
+    return process_shell(line, "/dev/null") == 0;
+}
+
 bool process_has_ended(pid_t child)
 {
     siginfo_t info = {.si_pid = 0};

@@ -24,6 +24,12 @@ void process_limit_files(unsigned count);
 /* Those that are started from now on have this one blocked, as whatever starts them may have left it. */
 void process_block_signal(int number);
 
+/* Runs a line of the shell, whose output goes to this file; its exit status. */
+int process_shell(const char *line, const char *out);
+
+/* Can the shell find a program of that name? */
+bool process_is_there(const char *name);
+
 bool process_has_ended(pid_t process);
 
 /* Waits; the exit status, 128 + n after signal n, or -1 if it does not end: then it was killed. */

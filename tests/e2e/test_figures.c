@@ -52,8 +52,10 @@ static char *stats_of(const struct server *server)
 
 static void expect_line(const struct server *server, const char *line)
 {
-    char *out = stats_of(server);
-    cr_assert_not_null(strstr(out, line), "\"%s\" should say: %s", out, line);
+    char *out = stats_of(server), name[80], value[80], wanted[200];
+    cr_assert_eq(sscanf(line, " %79s %79s", name, value), 2, "%s", line);
+    snprintf(wanted, sizeof wanted, "\n%-28s %s\n", name, value);
+    cr_assert_not_null(strstr(out, wanted), "\"%s\" should say: %s", out, wanted);
     free(out);
 }
 
@@ -252,7 +254,7 @@ Test(figures, the_longest_turn_is_told)
 
 Test(figures, each_listener_is_told_with_its_own)
 {
-    char expected[256], line[256];
+    char expected[256];
     struct server server = server_begin(&(struct begin){
         .script = EVALUATES,
         .config = "return { workers = 2, max_connections = 3, listen = {\n"
@@ -285,8 +287,6 @@ Test(figures, each_listener_is_told_with_its_own)
     expect_line(&server, "\nlistener.2.open      1\n");
     expect_line(&server, "\nlistener.2.refused   1\n");
     expect_line(&server, "\nlistener.2.connections 2\n");
-    snprintf(line, sizeof line, "\nlistener.2.address   127.0.0.1:%u\n", server_port(&server, 1));
-    expect_line(&server, line);
     close(clients[2]);
     client_ask(clients[0],
                "local function there() return server.stats().listeners[2].connections end\n"

@@ -436,25 +436,16 @@ Test(operate, a_unix_socket_has_its_mode_and_asks_for_no_token)
 
 /* ---- other programs ---- */
 
-static bool has(const char *program)
-{
-    char command[128];
-    snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1", program);
-    return system(command) == 0;
-}
-
 /* Runs it in a shell, with ADDRESS and TOKEN set; what it prints, to be freed. */
 static char *shell(const char *address, const char *command)
 {
-    char line[2048], *out = NULL;
-    size_t size = 0;
-    snprintf(line, sizeof line, "ADDRESS=%s TOKEN=%s; { %s\n} 2>&1", address, TOKEN, command);
-    FILE *pipe = popen(line, "r");
-    cr_assert_not_null(pipe);
-    FILE *text = open_memstream(&out, &size);
-    for (int byte; (byte = getc(pipe)) != EOF;) putc(byte, text);
-    fclose(text);
-    int status = pclose(pipe);
+    char line[2048], directory[256], path[300];
+    directory_new(directory, sizeof directory);
+    snprintf(path, sizeof path, "%s/said", directory);
+    snprintf(line, sizeof line, "exec 2>&1; ADDRESS=%s TOKEN=%s; %s", address, TOKEN, command);
+    int status = process_shell(line, path);
+    char *out = file_read(path);
+    tree_remove(directory);
     cr_assert_eq(status, 0, "%s: status %d\n%s", command, status, out);
     return out;
 }
@@ -469,7 +460,7 @@ static void expect_shell(const char *address, const char *command, const char *t
 Test(operate, curl_understands_it)
 {
     char address[64];
-    if (!has("curl")) cr_skip_test("NOT TESTED: curl is not installed");
+    if (!process_is_there("curl")) cr_skip_test("NOT TESTED: curl is not installed");
     struct server server = begin("2", address);
     expect_shell(address, "curl -sSf http://$ADDRESS/healthz", "ok\n");
     expect_shell(address, "curl -sSf http://$ADDRESS/readyz", "ready\n");
@@ -515,7 +506,7 @@ static bool find_own_address(char *text, size_t size)
 Test(operate, from_elsewhere_nothing_is_told_without_the_token)
 {
     char address[64], own[64], there[96];
-    if (!has("curl") || !find_own_address(own, sizeof own))
+    if (!process_is_there("curl") || !find_own_address(own, sizeof own))
         cr_skip_test("NOT TESTED: there is no curl, or no address but the loopback's");
     struct server server = server_begin(&(struct begin){
         .script = script, .flags = {"--admin", "0.0.0.0:0", "--admin-token", TOKEN}});
@@ -532,7 +523,8 @@ Test(operate, from_elsewhere_nothing_is_told_without_the_token)
 Test(operate, promtool_has_nothing_to_say_of_the_metrics)
 {
     char address[64];
-    if (!has("promtool") || !has("curl")) cr_skip_test("NOT TESTED: promtool is not installed");
+    if (!process_is_there("promtool") || !process_is_there("curl"))
+        cr_skip_test("NOT TESTED: promtool is not installed");
     struct server server = begin("2", address);
     int client = client_connect(&server);
     client_ask(client, "hello", "hello");
@@ -552,7 +544,7 @@ Test(operate, numbers_have_a_point_in_every_country)
     directory_new(directory, sizeof directory);
     snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1",
              directory);
-    if (system(command) != 0)
+    if (process_shell(command, "/dev/null") != 0)
         cr_skip_test("NOT TESTED: there is no localedef to make a locale with");
     cr_assert_eq(setenv("LOCPATH", directory, 1), 0);
     struct server server = server_begin(
@@ -570,7 +562,7 @@ Test(operate, numbers_have_a_point_in_every_country)
     cr_assert_eq(found[6 + strspn(found + 6, "0123456789")], '.', "%s", found);
     free(json);
     expect_told(address, WORDS("stats"), "jobs.seconds                 0.000000\n");
-    if (has("curl"))
+    if (process_is_there("curl"))
         expect_shell(
             address,
             "curl -sSf http://$ADDRESS/metrics | grep -E 'uptime_seconds [0-9]+[.][0-9]+$'",
@@ -609,7 +601,7 @@ Test(operate, python_s_http_client_understands_it)
         "print('all', 'well')\n"
         "END\n";
     char address[64], command[2000];
-    if (!has("python3")) cr_skip_test("NOT TESTED: python3 is not installed");
+    if (!process_is_there("python3")) cr_skip_test("NOT TESTED: python3 is not installed");
     struct server server = begin("2", address);
     snprintf(command, sizeof command, "export ADDRESS TOKEN; %s", program);
     expect_shell(address, command, "all well\n");

@@ -47,9 +47,9 @@ static void python(const struct server *server, const char *program)
     file_write(server->directory, "ask.py", text);
     free(text);
     snprintf(path, sizeof path, "%s/said", server->directory);
-    snprintf(command, sizeof command, "ADDRESS=%s TOKEN=%s python3 %s/ask.py >%s 2>&1", address,
-             TOKEN, server->directory, path);
-    int status = system(command);
+    snprintf(command, sizeof command, "ADDRESS=%s TOKEN=%s python3 %s/ask.py 2>&1", address, TOKEN,
+             server->directory);
+    int status = process_shell(command, path);
     char *said = file_read(path);
     cr_assert_eq(status, 0, "%s", said);
     free(said);
@@ -60,8 +60,7 @@ static int clients[CLIENTS];
 
 static struct server begin(const char *workers)
 {
-    if (system("command -v python3 >/dev/null 2>&1") != 0)
-        cr_skip_test("NOT TESTED: python3 is not installed");
+    if (!process_is_there("python3")) cr_skip_test("NOT TESTED: python3 is not installed");
     struct server server = server_begin(&(struct begin){
         .script = script,
         .module = "return { breaks = function() error('broken') end }\n",

@@ -1,4 +1,5 @@
 #include "admin/door.h"
+#include "base/clock.h"
 #include "http_try.h"
 
 #include <stdlib.h>
@@ -133,7 +134,9 @@ Test(door, the_head_of_an_answer_has_what_a_browser_and_a_proxy_need)
 static bool has_date(const char *head, time_t now)
 {
     char date[80];
-    strftime(date, sizeof date, "\r\nDate: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime(&now));
+    struct tm at = {0};
+    clock_utc_time(now, &at);
+    strftime(date, sizeof date, "\r\nDate: %a, %d %b %Y %H:%M:%S GMT\r\n", &at);
     return strstr(head, date) != NULL;
 }
 

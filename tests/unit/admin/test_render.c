@@ -41,12 +41,16 @@ enum { FIGURES = sizeof figures / sizeof *figures };
 
 static struct snapshot make(void)
 {
-    struct snapshot snapshot = {
-        .taken = 7, .bytes = 4096, .waited_ns = 1500000600, .by_word = {3, 4}};
+    struct snapshot snapshot = {.turn = {.count = 0}};
     struct histogram histogram = {.total_ns = 0};
     histogram_add(&histogram, 1000);
     histogram_add(&histogram, 3000000);
     histogram_read(&histogram, &snapshot.turn);
+    snapshot.taken = 7;
+    snapshot.bytes = 4096;
+    snapshot.waited_ns = 1500000600;
+    snapshot.by_word[0] = 3;
+    snapshot.by_word[1] = 4;
     return snapshot;
 }
 

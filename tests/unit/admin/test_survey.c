@@ -246,7 +246,7 @@ Test(survey, names_of_orders_are_those_of_the_columns)
     static const char *const names[] = {"id",  "address", "worker", "listener",
                                         "age", "idle",    "queued"};
     uint8_t order = 99;
-    for (uint8_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         cr_assert(survey_order_of(names[i], &order), "%s", names[i]);
         cr_assert_eq(order, i);
     }
@@ -310,8 +310,8 @@ Test(survey, sorts_by_each_column)
     struct server_stats stats;
     do server_stats(test.server, &stats);
     while (stats.queued_bytes < (size_t)1 << 20);
-    for (uint8_t order = SURVEY_ID; order <= SURVEY_QUEUED; order++) {
-        test.question.order = order;
+    for (int order = SURVEY_ID; order <= SURVEY_QUEUED; order++) {
+        test.question.order = (uint8_t)order;
         ask(&test);
         expect_count(&test, CLIENTS, CLIENTS);
         for (size_t i = 1; i < CLIENTS; i++)
