@@ -102,7 +102,10 @@ static void note_gap(struct link_home *home, uint64_t before_ns, uint64_t deadli
     if (port->now_ns - before_ns <= LINK_GAP_MS * WHEEL_TICK_NS) return; /* nor is any part of it */
     uint64_t due_ns = deadline_ns > port->asked_ns ? deadline_ns : port->asked_ns;
     uint64_t own_ns = port->asked_ns - before_ns;
-    if (port->now_ns > due_ns) own_ns += port->now_ns - due_ns;
+    if (port->now_ns > due_ns) { /* a process that was stopped was so for most of the wait, too */
+        uint64_t late_ns = port->now_ns - due_ns;
+        own_ns += late_ns + least_of(late_ns, due_ns - port->asked_ns);
+    }
     if (own_ns <= LINK_GAP_MS * WHEEL_TICK_NS) return;
     /* Not the whole gap, or the clock of a worker that is always busy would stand still. */
     home->streams.gap_ns += own_ns - LINK_TURN_LONG_MS * WHEEL_TICK_NS;

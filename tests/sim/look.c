@@ -36,7 +36,8 @@ static void look_at_end(const struct world *world, const struct link *link, stru
     }
     promise(!is_shut(link) || !link->stream.ended,
             "peer %u: both ways are at their ends, and it is not closed", peer->number);
-    uint64_t excused_ns = world->stalled_ns - peer->draining_stalled_ns;
+    /* A stall, and as much of the wait that it made late. */
+    uint64_t excused_ns = 2 * (world->stalled_ns - peer->draining_stalled_ns);
     uint64_t since_ns = is_shut(link) ? peer->shut_ns : peer->draining_ns;
     uint64_t limit_ns = is_shut(link) ? LINK_LINGER_MS * WHEEL_TICK_NS : world->drain_ns_max;
     promise(timers_wait || world->now_ns - since_ns <= limit_ns + 2 * WHEEL_TICK_NS + excused_ns,
