@@ -12,25 +12,21 @@ static int make_sentinel(lua_State *L)
     return 0;
 }
 
-/* In Lua 5.4 the same one comes back: that takes no memory, and what has survived is old, which short cycles do not
- * visit. In LuaJIT, which has no short cycles, another one takes its place. An error must not leave a finalizer. */
+/* The same one comes back: that takes no memory, and what has survived is old, which short cycles do not visit. */
 static int count_cycle(lua_State *L)
 {
     counter_add(state_of(L)->collections, 1);
-    if (COMPAT_FINALIZES_AGAIN && lua_getmetatable(L, 1) != 0) {
-        lua_setmetatable(L, 1);
-    } else {
-        lua_pushcfunction(L, make_sentinel);
-        lua_pcall(L, 0, 0, 0);
-    }
+    if (lua_getmetatable(L, 1) != 0) lua_setmetatable(L, 1);
     return 0;
 }
 
-/* The collection makes it old. */
+/* The collection makes it old. Not with LuaJIT: there a finalizer runs only once, and one that took memory for the
+ * next sentinel would let a collection fail that was to free some. */
 void collections_open(struct state *state)
 {
     static const luaL_Reg functions[] = {{"__gc", count_cycle}, {NULL, NULL}};
     lua_State *L = state->L;
+    if (!COMPAT_FINALIZES_AGAIN) return;
     luaL_newmetatable(L, meta_name);
     state_register(state, L, functions);
     lua_pop(L, 1);
