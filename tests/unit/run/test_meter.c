@@ -129,6 +129,7 @@ Test(meter, the_first_packet_is_timed_whatever_comes_behind_it)
     open_meters(1);
     receive(1);
     cr_assert_eq(sum_of(ON_RECEIVE).time.count, 1);
+    meters_close(meters);
     open_meters(1);
     receive(2);
     cr_assert_eq(sum_of(ON_RECEIVE).time.count, 2);
