@@ -29,7 +29,7 @@ static void reload(void *context, const struct admin_request *request, struct ad
 static void roll_back(void *context, const struct admin_request *request,
                       struct admin_answer *answer)
 {
-    static char text[TEXT_MAX];
+    static char text[TEXT_MAX]; /* and one goes back */
     struct control *control = context;
     text[0] = '\0';
     bool fine = reloader_rollback(control->reloader, by_of(request), text, sizeof text);
@@ -181,7 +181,7 @@ const struct admin_route control_routes[] = {
     {"GET", "/errors", ACCESS_READ, ROUTE_AT_ONCE, show_errors},
     {"GET", "/log", ACCESS_READ, ROUTE_AT_ONCE, show_log},
     {"POST", "/reload", ACCESS_ACT, ROUTE_CHANGE, reload},
-    {"POST", "/rollback", ACCESS_ACT, ROUTE_CHANGE, roll_back},
+    {"POST", "/rollback", ACCESS_ACT, ROUTE_BACK, roll_back},
     {"POST", "/drain", ACCESS_ACT, ROUTE_LOOK, drain},
     {"POST", "/stop", ACCESS_ACT, ROUTE_AT_ONCE, stop},
     {"POST", "/listeners/N/open", ACCESS_ACT, ROUTE_LOOK, open_listener},

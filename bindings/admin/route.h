@@ -7,8 +7,8 @@
 
 /* Which thread answers. AT_ONCE: the admin's own, it must not wait for anything. LOOK: one that may wait for workers,
  * for a moment. CHANGE: one that may take seconds; such requests are carried out one after another, in the order
- * in which they came. */
-enum route_thread { ROUTE_AT_ONCE, ROUTE_LOOK, ROUTE_CHANGE, ROUTE_THREADS };
+ * in which they came. BACK: the same, but not behind those: it ends what they wait for. */
+enum route_thread { ROUTE_AT_ONCE, ROUTE_LOOK, ROUTE_CHANGE, ROUTE_BACK, ROUTE_THREADS };
 
 struct admin_route {
     const char *method; /* "GET" (and HEAD), "POST" */

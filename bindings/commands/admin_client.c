@@ -19,10 +19,11 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"reload", "", "POST", "/reload", 0,
-     "Makes a running server load its scripts again. If they have an error, it is printed, and\n"
-     "the server keeps the scripts that it runs.\n"},
+     "Makes a running server load its scripts again. If they have an error, or with the setting\n"
+     "reload_tests a test fails, it is printed, and the server keeps the scripts that it runs.\n"},
     {"rollback", "", "POST", "/rollback", 0,
-     "Makes a running server go back to the scripts that it ran before the last reload.\n"},
+     "Makes a running server go back to the scripts that it ran before the last reload. Tests of\n"
+     "a reload that is under way are ended.\n"},
     {"stats", "", "GET", "/stats", TAKES_JSON,
      "Prints the figures of a running server, a line each, as server.stats() has them; times in\n"
      "seconds. It is answered whatever the workers do.\n"},

@@ -13,7 +13,7 @@ enum {
     PIECE = 65536,        /* bytes received at once */
     REPLY_MAX = 64 << 20, /* bytes; no server sends as much */
     HEAD_MAX = 16 << 10,
-    PATIENCE_MS = 60000, /* of silence */
+    PATIENCE_MS = 120000, /* of silence; a reload may run tests first */
 };
 
 static const char version[] = "HTTP/1.1 ";

@@ -197,15 +197,29 @@ static bool try(struct generations *generations, struct source *source, enum his
     return fine;
 }
 
-void generations_note_unreadable(struct generations *generations, enum history_by by,
-                                 const char *why, struct report *report)
+void generations_refuse(struct generations *generations, struct source *source, enum history_by by,
+                        struct report *report, size_t begin)
 {
     struct history_entry entry;
-    size_t begin = report->used;
     history_begin(&entry, by);
-    report_add(report, "%s\n", why);
     tell_unchanged(generations, report);
+    if (source != NULL) {
+        source_changes(kept_newest(&generations->kept), source, entry.files, sizeof entry.files);
+        refuse(generations, source);
+    }
     note(generations, &entry, HISTORY_RUNS, report, begin);
+}
+
+bool generations_wants_tests(const struct generations *generations, const struct source *source,
+                             enum history_by by, struct options *options)
+{
+    struct error error;
+    struct review review;
+    bool wants = command_line_configure(generations->line, source, options, &error) &&
+                 options->reload_tests && (by != HISTORY_SAVE || says_something(source, &error)) &&
+                 review_open(&review, source, false, &error);
+    if (wants) review_close(&review);
+    return wants;
 }
 
 bool generations_bring_in(struct generations *generations, struct source *source,

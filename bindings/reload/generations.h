@@ -48,9 +48,15 @@ bool generations_bring_in(struct generations *generations, struct source *source
 bool generations_go_back(struct generations *generations, enum history_by by,
                          struct report *report);
 
-/* The directory could not be read: nothing has changed. */
-void generations_note_unreadable(struct generations *generations, enum history_by by,
-                                 const char *why, struct report *report);
+/* Do the settings that it has ask for its tests first? They are run by whoever brings it in. False also for a source
+ * that generations_bring_in will refuse anyway. *options: those settings. */
+bool generations_wants_tests(const struct generations *generations, const struct source *source,
+                             enum history_by by, struct options *options);
+
+/* Nothing has changed, because of what the report says from `begin` on: the directory could not be read (source NULL),
+ * or its tests fail. */
+void generations_refuse(struct generations *generations, struct source *source, enum history_by by,
+                        struct report *report, size_t begin);
 
 /* Forgets what was refused, because the files are those that run. */
 void generations_forget_refused(struct generations *generations);

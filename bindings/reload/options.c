@@ -166,6 +166,8 @@ static const struct setting rows[] = {
      &setting_word, FIELD(reload), .max = RELOAD_SIGNAL, .words = reload_words},
     {"probation", "SECONDS", "10", "new scripts that fail within this time are taken back; 0: never",
      &setting_seconds, FIELD(probation_ns), .max = SETTING_TEN_YEARS, .live = true},
+    {"reload_tests", "true|false", "false", "true: a reload runs the tests first, which must pass",
+     &setting_word, FIELD(reload_tests), .max = 1, .words = setting_truth_words, .live = true},
     {"admin", "ADDRESS", OPTIONS_ADMIN, "where it is watched and commanded, by HTTP; or false",
      &admin_kind, FIELD(admin)},
     {"admin_token", "TEXT", "8a4f0b2c9d6e1f3a", "what admin commands must present",

@@ -27,6 +27,7 @@ struct options {
     uint32_t job_queue;          /* jobs that may wait for a thread; 1000 */
     uint64_t job_timeout_ns;     /* a job that runs for longer is interrupted; 0: never; 30 s */
     uint64_t probation_ns; /* new code that fails this soon is gone back from; 0: never; 10 s */
+    uint8_t reload_tests;  /* 1: a reload runs the tests first; 0 */
     uint8_t on_error;      /* enum options_on_error; close */
     uint8_t sandbox;       /* 1: scripts cannot reach the system; 0 */
     uint8_t reload;        /* enum options_reload; watch */

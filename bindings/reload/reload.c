@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "lua/lua_thread.h"
 #include "reload/generations.h"
+#include "reload/reload_tests.h"
 #include "reload/watch.h"
 
 #include <pthread.h>
@@ -14,24 +15,29 @@
  * were refused. */
 enum look { LOOK_FIRST, LOOK_AGAIN, LOOK_ALWAYS };
 
+enum { TESTS_MAX = 3 /* in a row, while the files change */ };
+
 struct reloader {
     const struct command_line *line;
     struct trials *trials;
     bool watches;          /* the setting `reload`, which a reload cannot change */
     pthread_mutex_t mutex; /* one reload at a time; guards all below */
     struct generations generations;
+    int tested_in_vain;      /* how often in a row: the files had changed meanwhile */
+    bool told_no_tests;      /* that there are none to run, since there were some */
     struct error unreadable; /* why the last reading failed, or "" */
     pthread_t thread;        /* opens the watch, waits for it, closes it */
     struct watch *watch;
     pthread_cond_t changed; /* `opened` is set, or the watch failed */
     bool opened;
     struct error error;
-    _Atomic bool asked;   /* by reloader_wake */
-    _Atomic bool resting; /* see reloader_rest */
+    _Atomic bool asked;     /* by reloader_wake */
+    _Atomic bool resting;   /* see reloader_rest */
+    _Atomic int going_back; /* how many wait to go back to what ran before */
     _Atomic bool ending;
 };
 
-/* ---- a reload ---- */
+/* ---- the files ---- */
 
 static bool finish(const char *command, enum history_by by, struct report *report, bool fine)
 {
@@ -70,23 +76,97 @@ static struct source *read_source(struct reloader *reloader, enum look look, enu
     bool known = strcmp(error.text, reloader->unreadable.text) == 0;
     reloader->unreadable = error;
     if (source != NULL || (known && look != LOOK_ALWAYS)) return source;
-    generations_note_unreadable(&reloader->generations, by, error.text, report);
+    size_t begin = report->used;
+    report_add(report, "%s\n", error.text);
+    generations_refuse(&reloader->generations, NULL, by, report, begin);
     finish("reload", by, report, false);
     return NULL;
+}
+
+/* ---- tests before a reload ---- */
+
+static bool is_called_off(struct reloader *reloader)
+{
+    return atomic_load(&reloader->resting) || atomic_load(&reloader->going_back) > 0;
+}
+
+/* Meanwhile what runs may be on probation. */
+static bool goes_on(void *context)
+{
+    struct reloader *reloader = context;
+    if (is_called_off(reloader)) return false;
+    generations_look(&reloader->generations);
+    return true;
+}
+
+/* Those that were tested are to be those that are loaded. */
+static bool has_changed(const struct reloader *reloader, const struct source *source)
+{
+    struct error error;
+    struct source *now = source_read(reloader->line->directory, &error);
+    bool changed = now == NULL || !source_is_same(now, source);
+    if (now != NULL) source_drop(now);
+    return changed;
+}
+
+static void tell_no_tests(struct reloader *reloader, struct report *report)
+{
+    if (!reloader->told_no_tests)
+        report_add(report, "there are no tests to run: no file is called *_test.lua\n");
+    reloader->told_no_tests = true;
+}
+
+enum tested { TESTED_WELL, TESTED_BADLY, TESTED_OTHERS };
+
+/* OTHERS: the files have changed meanwhile, and are to be read again. BADLY: it is refused, and the report says why. */
+static enum tested test(struct reloader *reloader, struct source *source, enum history_by by,
+                        struct report *report)
+{
+    const struct reload_tests tests = {
+        .patience_ns = RELOAD_TESTS_PATIENCE_NS, .goes_on = goes_on, .context = reloader};
+    struct options options;
+    size_t begin = report->used;
+    if (!generations_wants_tests(&reloader->generations, source, by, &options)) return TESTED_WELL;
+    if (!reload_tests_any(source)) {
+        tell_no_tests(reloader, report);
+        return TESTED_WELL;
+    }
+    reloader->told_no_tests = false;
+    bool pass = reload_tests_run(&tests, reloader->line, &options, report);
+    if ((pass || !is_called_off(reloader)) && has_changed(reloader, source)) {
+        pass = false;
+        report_cut(report, begin);
+        if (++reloader->tested_in_vain < TESTS_MAX) return TESTED_OTHERS;
+        report_add(report, "the files change again and again while they are tested\n");
+    }
+    reloader->tested_in_vain = 0;
+    if (pass) return TESTED_WELL;
+    generations_refuse(&reloader->generations, source, by, report, begin);
+    return TESTED_BADLY;
+}
+
+/* ---- a reload ---- */
+
+static bool load(struct reloader *reloader, struct source *source, enum tested tested,
+                 enum history_by by, struct report *report)
+{
+    bool fine =
+        tested == TESTED_WELL && generations_bring_in(&reloader->generations, source, by, report);
+    return finish("reload", by, report, fine);
 }
 
 static bool reload(struct reloader *reloader, enum look look, enum history_by by,
                    struct report *report)
 {
-    struct source *source = read_source(reloader, look, by, report);
-    if (source == NULL) return false;
-    bool fine = true;
-    if (look == LOOK_ALWAYS || !is_known(reloader, source, look)) {
-        fine = generations_bring_in(&reloader->generations, source, by, report);
-        finish("reload", by, report, fine);
+    for (;;) {
+        struct source *source = read_source(reloader, look, by, report);
+        if (source == NULL) return false;
+        bool known = look != LOOK_ALWAYS && is_known(reloader, source, look), fine = known;
+        enum tested tested = known ? TESTED_WELL : test(reloader, source, by, report);
+        if (!known && tested != TESTED_OTHERS) fine = load(reloader, source, tested, by, report);
+        source_drop(source);
+        if (tested != TESTED_OTHERS) return fine;
     }
-    source_drop(source);
-    return fine;
 }
 
 bool reloader_reload(struct reloader *reloader, enum history_by by, char *text, size_t size)
@@ -102,7 +182,9 @@ bool reloader_reload(struct reloader *reloader, enum history_by by, char *text, 
 bool reloader_rollback(struct reloader *reloader, enum history_by by, char *text, size_t size)
 {
     struct report report = {.text = text, .size = size};
+    atomic_fetch_add(&reloader->going_back, 1);
     pthread_mutex_lock(&reloader->mutex);
+    atomic_fetch_sub(&reloader->going_back, 1);
     bool is_there = kept_former(&reloader->generations.kept) != NULL;
     bool fine = generations_go_back(&reloader->generations, by, &report);
     if (is_there) finish("rollback", by, &report, fine);

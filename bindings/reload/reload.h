@@ -1,6 +1,6 @@
 /* reload.h - brings changed scripts and settings into a running server.
  *
- *     read and review once -> every worker loads it beside what runs -> all switch, or none -> probation
+ *     read and review once -> its tests -> every worker loads it beside what runs -> all switch, or none -> probation
  *
  * A thread waits for changes in the directory, for HUP, and for handlers of new scripts that fail; any other thread may
  * reload as well. Reloads run one at a time. */
@@ -19,12 +19,13 @@ struct reloader *reloader_open(struct server *server, const struct project *proj
                                struct error *error);
 void reloader_close(struct reloader *reloader);
 
-/* The server is about to stop: from now on nothing is gone back from by itself, however its handlers fail. */
+/* The server is about to stop: tests that run before a reload are ended, and from now on nothing is gone back from by
+ * itself, however its handlers fail. To be called before server_drain. Any thread; does not wait. */
 void reloader_rest(struct reloader *reloader);
 
 /* The first loads the directory again, whether it has changed or not; the second goes back to the previous
- * scripts. True: `text` says what runs now. False: it says why nothing has changed. `text` gets lines, at most
- * size bytes. From any thread but a worker's. */
+ * scripts, and ends the tests of a reload that is under way. True: `text` says what runs now. False: it says why
+ * nothing has changed. `text` gets lines, at most size bytes. From any thread but a worker's. */
 bool reloader_reload(struct reloader *reloader, enum history_by by, char *text, size_t size);
 bool reloader_rollback(struct reloader *reloader, enum history_by by, char *text, size_t size);
 

@@ -24,4 +24,11 @@ __attribute__((format(printf, 2, 3))) static inline void report_add(struct repor
     if (written > 0) report->used += (size_t)written < room ? (size_t)written : room - 1;
 }
 
+/* Takes back what was added since it had so many bytes. */
+static inline void report_cut(struct report *report, size_t used)
+{
+    report->used = used;
+    report->text[used] = '\0';
+}
+
 #endif

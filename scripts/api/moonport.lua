@@ -669,6 +669,7 @@ function Timer:cancel() end
 ---@field sandbox? boolean scripts have no io, os.execute, debug, C modules and the like (false)
 ---@field reload? "watch"|"signal" load scripts again as files change, or on HUP only ("watch")
 ---@field probation? number * seconds in which new scripts that fail are taken back; 0: no (10)
+---@field reload_tests? boolean * a reload runs the tests first, which must pass (false)
 ---@field admin? string|boolean where it is watched and commanded, or false ("127.0.0.1:7001")
 ---@field admin_token? string 16 to 64 characters that admin commands present; else one is made
 ---@field admin_names? string names under which a browser may open the page: "box.example, box"

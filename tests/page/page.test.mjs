@@ -202,6 +202,17 @@ test("log lines are filtered, and the server's level is set", async () => {
   await until(async () => (await page.inputValue("#log-level")) === "debug", "the level that the server has");
 });
 
+test("tests that fail refuse a new script, and the line is told", async () => {
+  server.set("probation = 0, reload_tests = true");
+  server.save('test("it adds up", function()\n  test.equal(1 + 1, 3)\nend)\n', "sum_test.lua");
+  await page.click("#reload");
+  await shows(".result.failed", /Reload: failed.*sum_test\.lua: it adds up.*sum_test\.lua:2/s);
+  await shows("#generations-list", /refused.*sum_test\.lua:2/s);
+  server.save('test("it adds up", function()\n  test.equal(1 + 1, 2)\nend)\n', "sum_test.lua");
+  await page.click("#reload");
+  await shows(".result:not(.failed)", /Reload.*tests: 1 passed, 0 failed/s);
+});
+
 test("Stop asks first: Escape leaves it, a yes ends the server", async () => {
   await page.focus("#stop");
   await page.keyboard.press("Enter");

@@ -46,16 +46,22 @@ export class Moonport {
     server.admin = await free_port();
     server.origin = `http://127.0.0.1:${server.admin}`;
     server.save(script("first"));
-    writeFileSync(join(server.directory, "config.lua"), `return {
-  listen = "127.0.0.1:${server.port}", framing = "line", workers = 2, idle_timeout = 0, reload = "signal", probation = 0,
-  admin = "127.0.0.1:${server.admin}", admin_token = "${token}",
-}
-`);
+    server.set("probation = 0");
     return server;
   }
 
-  save(text) {
-    writeFileSync(join(this.directory, "main.lua"), text);
+  // More lines of its configuration, instead of those before.
+  set(settings) {
+    this.save(`return {
+  listen = "127.0.0.1:${this.port}", framing = "line", workers = 2, idle_timeout = 0, reload = "signal",
+  admin = "127.0.0.1:${this.admin}", admin_token = "${token}",
+  ${settings}
+}
+`, "config.lua");
+  }
+
+  save(text, name = "main.lua") {
+    writeFileSync(join(this.directory, name), text);
   }
 
   save_answer(answer) {

@@ -45,6 +45,7 @@ Test(options, the_defaults_are_those_of_the_reference)
     cr_assert_eq(options.shared_memory, 64 << 20);
     cr_assert_eq(options.on_error, ON_ERROR_CLOSE);
     cr_assert_eq(options.probation_ns, UINT64_C(10000000000));
+    cr_assert_eq(options.reload_tests, 0);
     cr_assert_eq(options.sandbox, 0);
     cr_assert_eq(options.reload, RELOAD_WATCH);
     cr_assert(options.admin.is_on);
@@ -66,7 +67,7 @@ Test(options, the_engines_come_first_and_each_has_an_example_that_is_accepted)
         set(&options, row->name, row->example);
         finish(&options);
     }
-    cr_assert_eq(count, 33);
+    cr_assert_eq(count, 34);
 }
 
 static void expect_refused(const char *name, const char *value)
@@ -192,7 +193,7 @@ Test(options, a_bad_value_or_name_is_refused)
     refused("reload", "watched", "one of watch|signal; did you mean watch?");
     refused("lua_memry", "1G", "did you mean \"lua_memory\"?");
     refused("colour", "red", "there are listen, framing, max_packet, ");
-    refused("colour", "red", ", reload, probation, admin");
+    refused("colour", "red", ", reload_tests, admin");
 }
 
 Test(options, what_a_program_has_filled_in_is_checked_too)
@@ -228,11 +229,17 @@ static void expect_told(const struct options *before, const struct options *afte
 Test(options, each_that_differs_is_named_and_what_is_live_is_taken_over)
 {
     static const char *const changes[][3] = {
-        {"handler_timeout", "7", "live"}, {"slow_handler", "7", "live"},
-        {"lua_memory", "100M", "live"},   {"on_error", "keep", "live"},
-        {"probation", "0", "live"},       {"shared_memory", "100M", ""},
-        {"sandbox", "true", ""},          {"reload", "signal", ""},
-        {"admin", "127.0.0.1:7999", ""},  {"workers", "3", ""},
+        {"handler_timeout", "7", "live"},
+        {"slow_handler", "7", "live"},
+        {"lua_memory", "100M", "live"},
+        {"on_error", "keep", "live"},
+        {"probation", "0", "live"},
+        {"shared_memory", "100M", ""},
+        {"reload_tests", "true", "live"},
+        {"sandbox", "true", ""},
+        {"reload", "signal", ""},
+        {"admin", "127.0.0.1:7999", ""},
+        {"workers", "3", ""},
         {"idle_timeout", "7", "live"},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
