@@ -109,6 +109,13 @@ const char *render_plain(struct span text, char *room, size_t size)
     return room;
 }
 
+const char *render_shown(struct span text, char *room, size_t size)
+{
+    struct text out = text_in(room, size);
+    while (text.size > 0) text = span_skip(text, add_plain(&out, text, ""));
+    return room;
+}
+
 void render_line(struct admin_answer *answer, const char *name, const char *format, ...)
 {
     char value[RENDER_PLAIN_MAX * ADDRESS_TEXT_MAX + 16];

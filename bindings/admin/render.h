@@ -21,6 +21,9 @@ void render_classes_json(struct json *json, const char *name, const struct histo
 enum { RENDER_PLAIN_MAX = 4 };
 const char *render_plain(struct span text, char *room, size_t size);
 
+/* The same for a person, at the end of a line: blanks and backslashes stay. */
+const char *render_shown(struct span text, char *room, size_t size);
+
 /* A line for each: prefix and name, spaces, value. A label, or a quantile, stands behind the name and a point. */
 void render_text(struct admin_answer *answer, const char *prefix, const void *snapshot,
                  const struct figure *figures, size_t count);

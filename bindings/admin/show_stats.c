@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define SECOND UINT64_C(1000000000)
+
 static uint64_t workers_of(const struct control *control)
 {
     return server_config(control->server)->workers;
@@ -20,10 +22,33 @@ static uint32_t listeners_of(const struct control *control)
 
 /* ---- JSON ---- */
 
+static void put_probation(struct json *json, const struct control *control)
+{
+    struct probation_state state;
+    reloader_probation(control->reloader, &state);
+    if (state.generation == 0) {
+        json_null(json, "probation");
+    } else {
+        json_open(json, "probation", '{');
+        json_count(json, "generation", state.generation);
+        json_seconds(json, "seconds_left", state.left_ns);
+        json_count(json, "calls", state.calls);
+        json_count(json, "failed", state.failed);
+        json_close(json, '}');
+    }
+    if (state.taken_back == 0) {
+        json_null(json, "taken_back");
+    } else {
+        json_open(json, "taken_back", '{');
+        json_count(json, "generation", state.taken_back);
+        json_string(json, "why", state.why);
+        json_close(json, '}');
+    }
+}
+
 static void put_program(struct json *json, struct control *control)
 {
     struct program_stats stats;
-    uint64_t left_ns, generation = reloader_probation(control->reloader, &left_ns);
     program_stats(control, &stats);
     json_string(json, "version", MOONPORT_VERSION);
     json_string(json, "backend", server_backend(control->server));
@@ -32,14 +57,7 @@ static void put_program(struct json *json, struct control *control)
     json_string(json, "directory", control->project->line.directory);
     json_truth(json, "draining", stats.draining != 0);
     json_count(json, "generation", stats.generation);
-    if (generation == 0) {
-        json_null(json, "probation");
-    } else {
-        json_open(json, "probation", '{');
-        json_count(json, "generation", generation);
-        json_seconds(json, "seconds_left", left_ns);
-        json_close(json, '}');
-    }
+    put_probation(json, control);
 }
 
 static void put_stats(struct json *json, struct control *control)
@@ -177,6 +195,23 @@ static void write_json(struct control *control, struct admin_answer *answer)
 
 /* ---- text ---- */
 
+/* Neither line is there if there is nothing to say. */
+static void write_probation(struct admin_answer *answer, const struct control *control)
+{
+    struct probation_state state;
+    char plain[RENDER_PLAIN_MAX * sizeof state.why];
+    reloader_probation(control->reloader, &state);
+    if (state.generation != 0)
+        render_line(answer, "probation",
+                    "generation %" PRIu64 " is on probation for %" PRIu64 " s more: %" PRIu64
+                    " of %" PRIu64 " calls have failed",
+                    state.generation, (state.left_ns + SECOND - 1) / SECOND, state.failed,
+                    state.calls);
+    if (state.taken_back != 0)
+        render_line(answer, "taken_back", "generation %" PRIu64 " was taken back: %s",
+                    state.taken_back, render_shown(span_text(state.why), plain, sizeof plain));
+}
+
 static void write_handlers(struct admin_answer *answer, const struct control *control)
 {
     char prefix[64];
@@ -241,6 +276,7 @@ static void write_text(struct control *control, struct admin_answer *answer)
     render_text(answer, "", &stats, server_figures, SERVER_FIGURES);
     render_text(answer, "", &program, program_figures, PROGRAM_FIGURES);
     render_text(answer, "jobs.", &jobs, job_figures, JOB_FIGURES);
+    write_probation(answer, control);
     write_handlers(answer, control);
     write_listeners(answer, control);
     for (uint32_t i = 0; i < workers_of(control); i++) write_worker(answer, control, i);

@@ -26,7 +26,8 @@ static const struct command {
      "a reload that is under way are ended.\n"},
     {"stats", "", "GET", "/stats", TAKES_JSON,
      "Prints the figures of a running server, a line each, as server.stats() has them; times in\n"
-     "seconds. It is answered whatever the workers do.\n"},
+     "seconds; and how new scripts that are on probation are getting on. It is answered whatever\n"
+     "the workers do.\n"},
     {"connections", " [close ID]", "GET", "/connections", TAKES_JSON | TAKES_VIEW,
      "Prints the connections of a running server, a line each; times in seconds, what is queued "
      "in\n"

@@ -242,6 +242,10 @@ static bool read_sample(struct top_sample *sample, struct span text)
     while (take_line(&text, &line)) {
         if (is(line.name, "version"))
             top_clean(line.value, sample->version, sizeof sample->version);
+        else if (is(line.name, "probation"))
+            top_clean(line.value, sample->probation, sizeof sample->probation);
+        else if (is(line.name, "taken_back"))
+            top_clean(line.value, sample->taken_back, sizeof sample->taken_back);
         else if (begins(line.name, "worker."))
             put_worker(sample, &line, span_skip(line.name, strlen("worker.")));
         else if (begins(line.name, "listener."))

@@ -8,7 +8,7 @@
 #include "base/span.h"
 #include "config.h"
 
-enum { TOP_HANDLERS_MAX = 32, TOP_NAME_MAX = 32 };
+enum { TOP_HANDLERS_MAX = 32, TOP_NAME_MAX = 32, TOP_NEWS_MAX = 512 };
 
 /* Of each kind of figures there is a struct of doubles alone; times are in seconds. NAN: the server does not say. */
 struct top_whole {
@@ -46,6 +46,7 @@ struct top_listener {
 
 struct top_sample {
     char version[TOP_NAME_MAX];
+    char probation[TOP_NEWS_MAX], taken_back[TOP_NEWS_MAX]; /* sentences; or "" */
     struct top_whole whole;
     uint32_t worker_count, handler_count, listener_count;
     struct top_worker workers[CONFIG_WORKERS_MAX];

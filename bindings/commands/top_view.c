@@ -29,7 +29,7 @@ static void draw_head(const struct top_view *view, const struct top_canvas *canv
     top_put(canvas, 0, width, canvas->columns - width, TOP_HEAD, place);
 }
 
-enum { TROUBLE_ROWS = 3 };
+enum { TROUBLE_ROWS = 3, NEWS_ROWS = 2 };
 
 /* That what is shown is old, and why. */
 static int draw_trouble(const struct top_view *view, const struct top_canvas *canvas, int row)
@@ -41,6 +41,15 @@ static int draw_trouble(const struct top_view *view, const struct top_canvas *ca
     if (view->trouble[0] != '\0') text_add(&text, ": %s", view->trouble);
     int rows = top_put_wrapped(canvas, row, TROUBLE_ROWS, 0, TOP_BAD, place);
     return row + (rows < TROUBLE_ROWS ? rows : TROUBLE_ROWS);
+}
+
+/* How the newest scripts are getting on. */
+static int draw_news(const struct top_canvas *canvas, int row, enum top_style style,
+                     const char *news)
+{
+    if (news[0] == '\0') return row;
+    int rows = top_put_wrapped(canvas, row, NEWS_ROWS, 0, style, news);
+    return row + (rows < NEWS_ROWS ? rows : NEWS_ROWS);
 }
 
 /* ---- connections ---- */
@@ -226,6 +235,8 @@ void top_view_draw(struct top_view *view, const struct top_canvas *canvas)
     }
     draw_head(view, canvas);
     int row = draw_trouble(view, canvas, 1);
+    row = draw_news(canvas, row, TOP_WARN, view->model.now.probation);
+    row = draw_news(canvas, row, TOP_BAD, view->model.now.taken_back);
     if (view->mode == TOP_OVERVIEW && view->model.has_now)
         row = top_draw_gauges(&view->model, canvas, row, end);
     if (view->mode == TOP_OVERVIEW) row = top_draw_tables(view, canvas, row, end);

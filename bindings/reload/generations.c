@@ -114,6 +114,17 @@ static void show_probation(struct generations *generations)
     pthread_mutex_unlock(&generations->quick);
 }
 
+static void show_taken_back(struct generations *generations, uint64_t generation, const char *why)
+{
+    struct span line = span_first(span_text(why), strcspn(why, "\n"));
+    line = span_cut_text(line, sizeof generations->why - 1);
+    pthread_mutex_lock(&generations->quick);
+    generations->taken_back = generation;
+    memcpy(generations->why, line.data, line.size);
+    generations->why[line.size] = '\0';
+    pthread_mutex_unlock(&generations->quick);
+}
+
 /* The workers are about to switch: from here on the counts of the generation that still runs are lost. Of several that
  * are on probation one after the other, the one before the first is what each is held against. */
 static void note_before(struct generations *generations)
@@ -129,6 +140,7 @@ static void begin_probation(struct generations *generations, const struct rollou
 {
     uint64_t now_ns = clock_now_ns();
     probation_past_begin(&generations->past, now_ns);
+    show_taken_back(generations, 0, "");
     if (rollout->plan.on_trial)
         probation_begin(&generations->probation, rollout->plan.generation, now_ns,
                         rollout->options.probation_ns);
@@ -301,6 +313,7 @@ static void take_back(struct generations *generations, const struct trial_count 
                             "are not handed on again\n");
         refuse(generations, left);
         kept_return(kept);
+        show_taken_back(generations, before, text);
     } else {
         probation_retry(&generations->probation, clock_now_ns());
         report_add(&report, "going back is tried again\n");
@@ -359,12 +372,23 @@ struct options generations_options(struct generations *generations)
     return options;
 }
 
-uint64_t generations_on_probation(struct generations *generations, uint64_t *left_ns)
+void generations_probation(struct generations *generations, struct probation_state *state)
 {
+    struct trial_count counts[TRIAL_KINDS];
     uint64_t now_ns = clock_now_ns();
+    *state = (struct probation_state){.generation = 0};
     pthread_mutex_lock(&generations->quick);
-    uint64_t generation = generations->on_probation, end_ns = generations->probation_end_ns;
+    uint64_t end_ns = generations->probation_end_ns;
+    state->generation = generations->on_probation;
+    state->taken_back = generations->taken_back;
+    memcpy(state->why, generations->why, sizeof state->why);
     pthread_mutex_unlock(&generations->quick);
-    *left_ns = end_ns > now_ns ? end_ns - now_ns : 0;
-    return generation;
+    if (state->generation == 0) return;
+    state->left_ns = end_ns > now_ns ? end_ns - now_ns : 0;
+    trials_count(generations->trials, generations->server, state->generation, counts);
+    for (int kind = 0; kind < TRIAL_KINDS; kind++) {
+        uint64_t calls = counts[kind].calls, failed = counts[kind].failed;
+        state->calls += calls > failed ? calls : failed; /* that begin and fail meanwhile */
+        state->failed += failed;
+    }
 }

@@ -31,6 +31,8 @@ struct generations {
     struct options options; /* in force */
     uint64_t on_probation;  /* the generation that is; 0: none */
     uint64_t probation_end_ns; /* on the monotonic clock */
+    uint64_t taken_back;       /* see struct probation_state */
+    char why[PROBATION_WHY_MAX];
 };
 
 /* The source runs as generation 1, with these settings. */
@@ -65,8 +67,8 @@ void generations_forget_refused(struct generations *generations);
  * look again at the latest, on the monotonic clock; and at once when the workers raise the alarm. */
 uint64_t generations_look(struct generations *generations);
 
-/* Any thread; neither waits. The second: the generation that is on probation, and for how long still; 0: none. */
+/* Any thread; neither waits. */
 struct options generations_options(struct generations *generations);
-uint64_t generations_on_probation(struct generations *generations, uint64_t *left_ns);
+void generations_probation(struct generations *generations, struct probation_state *state);
 
 #endif

@@ -71,4 +71,15 @@ enum probation_verdict probation_look(struct probation *probation,
                                       const struct trial_count now[TRIAL_KINDS], uint64_t now_ns);
 void probation_retry(struct probation *probation, uint64_t now_ns);
 
+/* ---- for a person ---- */
+
+enum { PROBATION_WHY_MAX = 400 };
+
+struct probation_state {
+    uint64_t generation;             /* that is on probation; 0: none is, and these are 0, too: */
+    uint64_t left_ns, calls, failed; /* for how long still; what it has done so far */
+    uint64_t taken_back;         /* the generation from which all went back to what runs; 0: none */
+    char why[PROBATION_WHY_MAX]; /* it was: a line, without its end */
+};
+
 #endif

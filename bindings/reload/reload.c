@@ -326,9 +326,9 @@ void reloader_history(struct reloader *reloader,
     history_visit(&reloader->generations.history, visit, context);
 }
 
-uint64_t reloader_probation(struct reloader *reloader, uint64_t *left_ns)
+void reloader_probation(struct reloader *reloader, struct probation_state *state)
 {
-    return generations_on_probation(&reloader->generations, left_ns);
+    generations_probation(&reloader->generations, state);
 }
 
 void reloader_wake(struct reloader *reloader)

@@ -8,6 +8,7 @@
 #define MOONPORT_RELOAD_H
 
 #include "reload/history.h"
+#include "reload/probation.h"
 #include "reload/project.h"
 #include "server.h"
 
@@ -32,8 +33,8 @@ bool reloader_rollback(struct reloader *reloader, enum history_by by, char *text
 /* The settings in force; a reload may change some. From any thread; does not wait. */
 struct options reloader_options(struct reloader *reloader);
 
-/* The generation that is on probation, and for how long still; 0: none. From any thread; does not wait. */
-uint64_t reloader_probation(struct reloader *reloader, uint64_t *left_ns);
+/* How the probation of what runs goes, or went. From any thread; does not wait. */
+void reloader_probation(struct reloader *reloader, struct probation_state *state);
 
 /* The generations and the attempts that were refused, the newest first: see history_visit. From any thread; does not
  * wait. */

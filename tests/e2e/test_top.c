@@ -234,6 +234,27 @@ Test(top, it_reloads_and_rolls_back)
     server_end(&server);
 }
 
+Test(top, it_tells_how_a_probation_goes)
+{
+    struct server server = serve();
+    int client = client_connect(&server);
+    begin_at(&server);
+    script_write(&server, "config.lua", "return { probation = 1000 }\n");
+    script_write(&server, "main.lua", "function on_receive() error('no luck') end\n");
+    tmux_press("R");
+    tmux_expect("generation 2 is on probation for ");
+    tmux_expect(" s more: 0 of 0 calls have failed");
+    client_put_text(client, "packet");
+    tmux_expect(" s more: 1 of 1 calls have failed");
+    for (int i = 0; i < 2; i++) client_put_text(client, "packet");
+    tmux_expect(
+        "generation 2 was taken back: on_receive has failed in 3 of 3 calls of generation 2");
+    tmux_expect_gone("is on probation");
+    close(client);
+    quit();
+    server_end(&server);
+}
+
 Test(top, it_waits_for_a_server_that_ends)
 {
     char directory[256], address[300];

@@ -213,6 +213,26 @@ test("tests that fail refuse a new script, and the line is told", async () => {
   await shows(".result:not(.failed)", /Reload.*tests: 1 passed, 0 failed/s);
 });
 
+test("a generation on probation is told of, and why it was taken back", async () => {
+  const client = await Client.connect(server.port), answer = await client.ask("who");
+  const crowd = await Promise.all([1, 2, 3].map(() => Client.connect(server.port)));
+  server.set("probation = 1000");
+  server.save_answer("bad");
+  await page.click("#reload");
+  await shows("#probation", /^Generation \d+ is on probation for \d+ seconds more \(0 of 0 calls failed\)/);
+  assert.equal(await client.ask("who"), "bad");
+  await shows("#probation", /\(0 of 1 call failed\)/);
+  for (const one of crowd) one.send("fail");
+  await shows("#probation", /^Generation \d+ was taken back: on_receive has failed in 3 of 4 calls.*no such room/);
+  await shows("#generations-list", /rolled back/);
+  assert.equal(await client.ask("who"), answer);
+  for (const one of [client, ...crowd]) one.close();
+  server.set("probation = 0");
+  server.save_answer("first");
+  await page.click("#reload");
+  await until(async () => !(await page.locator("#probation").isVisible()), "no word about it");
+});
+
 test("Stop asks first: Escape leaves it, a yes ends the server", async () => {
   await page.focus("#stop");
   await page.keyboard.press("Enter");

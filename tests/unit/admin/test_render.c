@@ -158,6 +158,14 @@ Test(render, text_of_any_bytes_becomes_visible)
     expect_plain(span_text("\\xff"), "\\x5cxff");
 }
 
+Test(render, text_for_a_person_keeps_its_blanks)
+{
+    char room[64];
+    cr_assert_str_eq(render_shown(span_text("a b\tc:\\d\xff"), room, sizeof room),
+                     "a b\\x09c:\\d\\xff");
+    cr_assert_str_eq(render_shown(span_of("a\0b", 3), room, sizeof room), "a\\x00b");
+}
+
 Test(render, plain_text_ends_where_there_is_no_more_room)
 {
     char room[8];

@@ -224,6 +224,8 @@ Test(top_view, no_size_breaks_it)
     serve(9);
     connect(30);
     snprintf(view.trouble, sizeof view.trouble, "%0300d", 7);
+    snprintf(view.model.now.probation, TOP_NEWS_MAX, "%0300d", 7);
+    snprintf(view.model.now.taken_back, TOP_NEWS_MAX, "%0300d", 7);
     snprintf(view.message, sizeof view.message, "%0400d", 7);
     for (int mode = TOP_OVERVIEW; mode <= TOP_HELP; mode++)
         for (int rows = 1; rows < 42; rows++)
@@ -277,6 +279,31 @@ Test(top_view, says_that_there_is_no_answer)
     shows("no answer for 1 s: it is \\x1b[31mgone, and");
     shows("enough for it");
     cr_assert_eq(style_of("no answer"), TOP_BAD);
+}
+
+Test(top_view, says_how_the_newest_scripts_are_getting_on)
+{
+    cr_assert(top_model_take(&view.model, span_text("uptime 1\n"
+                                                    "probation generation 7 is on probation\n")));
+    draw(80, 24);
+    cr_assert_eq(row_of("generation 7 is on probation"), 1);
+    cr_assert_eq(style_of("generation 7 is on"), TOP_WARN);
+    cr_assert(top_model_take(&view.model, span_text("uptime 2\n"
+                                                    "taken_back a reason \033 that is longer than "
+                                                    "a row of the screen, and goes on behind its "
+                                                    "end, and takes more than two of them, so "
+                                                    "that the end of it has no room and is "
+                                                    "cut off there\n")));
+    draw(80, 24);
+    shows_not("generation 7 is on probation");
+    cr_assert_eq(row_of("a reason \\x1b that"), 1);
+    cr_assert_eq(style_of("a reason"), TOP_BAD);
+    cr_assert_eq(row_of("takes more than two"), 2);
+    shows_not("cut off there");
+    cr_assert_eq(row_of("connections"), 3); /* the gauges follow at once */
+    cr_assert(top_model_take(&view.model, span_text("uptime 3\n")));
+    draw(80, 24);
+    shows_not("a reason");
 }
 
 Test(top_view, says_that_it_drains_and_what_the_filter_is)
