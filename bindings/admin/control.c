@@ -180,6 +180,8 @@ const struct admin_route control_routes[] = {
     {"GET", "/connections", ACCESS_READ, ROUTE_LOOK, show_connections},
     {"GET", "/errors", ACCESS_READ, ROUTE_AT_ONCE, show_errors},
     {"GET", "/log", ACCESS_READ, ROUTE_AT_ONCE, show_log},
+    {"GET", "/profile", ACCESS_READ, ROUTE_LOOK, show_profile},
+    {"POST", "/profile", ACCESS_ACT, ROUTE_LOOK, start_profile},
     {"POST", "/reload", ACCESS_ACT, ROUTE_CHANGE, reload},
     {"POST", "/rollback", ACCESS_ACT, ROUTE_BACK, roll_back},
     {"POST", "/drain", ACCESS_ACT, ROUTE_LOOK, drain},

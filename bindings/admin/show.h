@@ -25,6 +25,14 @@ void show_connections(void *context, const struct admin_request *request,
 void close_connection(void *context, const struct admin_request *request,
                       struct admin_answer *answer);
 
+/* POST /profile?seconds=10&worker=N : takes a profile of all workers, or of that one (profiler.h), and answers at once. 409: one
+ * runs already. */
+void start_profile(void *context, const struct admin_request *request, struct admin_answer *answer);
+
+/* GET /profile?format=text|svg|speedscope : the last one, when it is done. 409: it runs; 404: there was none. As JSON: {
+ * stage: "none" "runs" "done", seconds, worker, left }. */
+void show_profile(void *context, const struct admin_request *request, struct admin_answer *answer);
+
 /* GET /errors : the distinct errors of scripts, the newest first. */
 void show_errors(void *context, const struct admin_request *request, struct admin_answer *answer);
 

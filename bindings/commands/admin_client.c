@@ -245,7 +245,7 @@ static bool is_shown(struct span text, size_t size)
 }
 
 /* Prints text so that a terminal shows it, but does not obey it. */
-static void print(struct span text, FILE *out)
+void admin_client_print(struct span text, FILE *out)
 {
     while (text.size > 0) {
         size_t size = utf8_size(text);
@@ -264,7 +264,7 @@ static int tell(const struct request *request, const struct admin_reply *reply, 
     const char *where = request->question.where;
     switch (reply->status) {
     case 200:
-        print(body, stdout);
+        admin_client_print(body, stdout);
         if (request->question.wants_json) putchar('\n');
         if (fflush(stdout) == 0) return 0;
         error_set(error, ERROR_SYSTEM, "it is done, but that cannot be printed");
@@ -277,7 +277,7 @@ static int tell(const struct request *request, const struct admin_reply *reply, 
                       request->command->name);
             break;
         } /* fall through */
-    default: print(body, stderr); return ERROR_INPUT;
+    default: admin_client_print(body, stderr); return ERROR_INPUT;
     }
     return (int)error->kind;
 }

@@ -2,6 +2,7 @@
 #include "base/settings.h"
 #include "commands/admin_client.h"
 #include "commands/check_command.h"
+#include "commands/profile_command.h"
 #include "commands/serve.h"
 #include "commands/talk.h"
 #include "commands/test_command.h"
@@ -24,6 +25,7 @@ static const struct command {
     {"test", test_main, true, true},
     {"talk", talk_main, true, false},
     {"top", top_main, true, false},
+    {"profile", profile_main, true, false},
     {"reload", admin_client_main, true, false},
     {"rollback", admin_client_main, true, false},
     {"stats", admin_client_main, true, false},
@@ -50,6 +52,7 @@ static int help(FILE *out)
           "To a running server, each with [--admin ADDRESS]; its page is at that address, too:\n"
           "\n"
           "  moonport top                     watch it in this terminal, and act there\n"
+          "  moonport profile                 where Lua's time and memory go: functions, lines\n"
           "  moonport reload | rollback       load its scripts again | go back to the ones before\n"
           "  moonport stats | errors | log    print its figures, its scripts' errors, its log\n"
           "  moonport connections [close ID]  list them, or close one\n"

@@ -89,6 +89,7 @@ static void serve(struct project *project, struct server *server, struct error *
         stop_when_asked(server, reloader, project->program.jobs);
         system_catch_hangup(NULL, NULL);
         if (admin != NULL) admin_close(admin);
+        profiler_close(&control.profiler);
     }
     reloader_close(reloader);
 }

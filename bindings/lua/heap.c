@@ -149,6 +149,34 @@ static void *allocate(void *state, void *old, size_t old_size, size_t new_size)
     return allocate_any(heap, old, old_size, new_size);
 }
 
+/* The same, with somebody who looks on. For a new object Lua 5.4 passes its type as old_size, for other blocks 0. */
+static void *allocate_tapped(void *state, void *old, size_t old_size, size_t new_size)
+{
+    struct heap *heap = state;
+    size_t before = old == NULL ? 0 : old_size;
+    if (old == NULL && old_size != 0) heap->makes_table = old_size == LUA_TTABLE;
+    if (new_size > before) {
+        if (old != NULL) heap->makes_table = false; /* it grows */
+        heap->tapped += new_size - before;
+        if (heap->tapped >= heap->tap_at) heap->tap(heap, new_size - before);
+    }
+    return allocate(state, old, old_size, new_size);
+}
+
+void heap_tap(struct heap *heap, void (*tap)(struct heap *heap, size_t size), uint64_t tap_at)
+{
+    heap->tap = tap;
+    heap->tapped = 0;
+    heap->tap_at = tap_at;
+    heap->makes_table = false;
+    lua_setallocf(heap->L, allocate_tapped, heap);
+}
+
+void heap_untap(struct heap *heap)
+{
+    lua_setallocf(heap->L, allocate, heap);
+}
+
 static bool in_pages(size_t size)
 {
     return !PIECE_ENDS_SEEN && size >= HEAP_PAGED_FROM;

@@ -42,6 +42,12 @@ struct heap {
     size_t kept_bytes; /* not in `used` */
     size_t paged;      /* bytes of blocks that are in whole pages */
     struct trim trim;  /* of the other blocks */
+
+    /* While it is tapped. */
+    void (*tap)(struct heap *heap, size_t size);
+    uint64_t tapped;  /* bytes allocated since the tap was called */
+    uint64_t tap_at;  /* it is called when they are so many */
+    bool makes_table; /* the last object was a table, whose parts come next (Lua 5.4) */
 };
 
 /* Extra bytes for reporting an error, and similar small tasks. */
@@ -52,6 +58,12 @@ lua_State *heap_open(struct heap *heap, size_t limit);
 
 /* Closes the state. */
 void heap_close(struct heap *heap);
+
+/* Calls `tap` before an allocation with which heap->tapped reaches heap->tap_at; `size`: what that one adds to the memory in
+ * use. The tap sets both anew, and may not touch the state beyond looking at its stack. While nothing is tapped, this costs
+ * nothing. */
+void heap_tap(struct heap *heap, void (*tap)(struct heap *heap, size_t size), uint64_t tap_at);
+void heap_untap(struct heap *heap);
 
 /* Is less than a sixteenth left? */
 static inline bool heap_is_full(const struct heap *heap)

@@ -11,6 +11,7 @@
 #define MILLISECOND UINT64_C(1000000)
 #define TICK_NS_MAX (100 * MILLISECOND)
 #define SLOW_TICKS 4                  /* looks while a call becomes slow */
+#define SAMPLE_NS (2 * MILLISECOND)   /* from sample to sample, on average */
 #define STUCK_NS (2000 * MILLISECOND) /* this long over its time: it is told of, then ever rarer */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -69,15 +70,25 @@ static void note_place(struct overtime *mine, lua_State *L, lua_Debug *at)
              at->name != NULL ? at->name : "");
 }
 
-/* It may have been left in a coroutine that the call has gone out of. */
+static void take_sample(struct overtime *mine, lua_State *L)
+{
+    atomic_fetch_and(&mine->raised, (uint8_t)~OVERTIME_SAMPLE);
+    mine->sample(mine, L, atomic_exchange(&mine->sampled_ns, 0));
+}
+
+/* It may have been left in a coroutine that the call has gone out of. Only samples are taken where a function returns: there
+ * nothing may yield, and places are those of instructions. */
 static void on_hook(lua_State *L, lua_Debug *at)
 {
     struct overtime *mine = overtime_of(L);
     uint8_t raised = atomic_load(&mine->raised);
+    bool returns = at->event != LUA_HOOKCOUNT;
     if (raised & OVERTIME_DOOMED) {
-        expire(mine, L, at);
+        if (!returns) expire(mine, L, at);
         return;
     }
+    if (raised & OVERTIME_SAMPLE) take_sample(mine, L);
+    if (returns && (raised & OVERTIME_ASKED)) return;
     lua_sethook(L, NULL, 0, 0);
     if (!(raised & OVERTIME_ASKED)) return;
     note_place(mine, L, at);
@@ -90,9 +101,37 @@ static void set_hook(lua_State *L)
     lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
 }
 
+/* Beside the next instruction's, there is the hook of the return from a C function: so the time in it counts for the line that
+ * has called it, not for the one behind it. In LuaJIT no C function's return has one. Another hook is left alone: that of
+ * the memory limit, or the one of a call that is interrupted. */
+static void set_sample_hook(struct overtime *overtime, lua_State *L)
+{
+    const int mask = COMPAT_HOOK_PER_COROUTINE ? LUA_MASKCOUNT | LUA_MASKRET : LUA_MASKCOUNT;
+    uint8_t raised = atomic_fetch_or(&overtime->raised, (uint8_t)OVERTIME_SAMPLE);
+    lua_Hook present = lua_gethook(L);
+    bool is_free = present == NULL || (present == on_hook && !(raised & OVERTIME_DOOMED));
+    if (is_free) lua_sethook(L, on_hook, mask, 1);
+}
+
+/* Between calls no Lua runs, and there is nothing to sample. */
+static void raise_sample(struct overtime *overtime)
+{
+    uint64_t due_ns = atomic_exchange(&overtime->due_ns, 0);
+    lua_State *L = overtime_running(overtime);
+    if (due_ns == 0 || L == NULL) return;
+    atomic_fetch_add(&overtime->sampled_ns, due_ns);
+    set_sample_hook(overtime, L);
+}
+
+void overtime_ask_sample(struct overtime *overtime)
+{
+    set_sample_hook(overtime, atomic_load(&overtime->running));
+}
+
 static void raise_hook(void *context)
 {
     struct overtime *overtime = context;
+    raise_sample(overtime);
     uint64_t calls = atomic_load(&overtime->calls);
     uint8_t raised = atomic_load(&overtime->raised);
     lua_State *L = atomic_load(&overtime->running);
@@ -113,13 +152,15 @@ void overtime_calm(struct overtime *overtime, lua_State *L)
 {
     uint8_t raised = atomic_exchange(&overtime->raised, 0);
     lua_sethook(L, NULL, 0, 0);
+    if (raised & OVERTIME_SAMPLE)
+        overtime->sample(overtime, NULL, atomic_exchange(&overtime->sampled_ns, 0));
     if (raised & OVERTIME_MARKED) overtime->slow(overtime, (raised & OVERTIME_DOOMED) != 0);
 }
 
 static bool wants_hook(const struct overtime *overtime)
 {
     uint8_t raised = atomic_load_explicit(&overtime->raised, memory_order_relaxed);
-    return (raised & (OVERTIME_DOOMED | OVERTIME_ASKED)) != 0;
+    return (raised & (OVERTIME_DOOMED | OVERTIME_ASKED | OVERTIME_SAMPLE)) != 0;
 }
 
 void overtime_enter(struct overtime *overtime, lua_State *L)
@@ -180,8 +221,26 @@ static void look_at(struct overtime *overtime, uint64_t now)
     tell_stuck(overtime, now - overtime->since_ns);
 }
 
+/* It stands for the time since the one before it, so that it does not matter when this thread gets to it. */
+static void ask_sample(struct overtime *overtime, uint64_t now)
+{
+    if (now >= overtime->sample_until_ns || now <= overtime->asked_ns) return;
+    atomic_fetch_add(&overtime->due_ns, now - overtime->asked_ns);
+    overtime->asked_ns = now;
+    interrupt(overtime->thread);
+}
+
+/* From half to one and a half of the time between samples, so that they do not keep step with what scripts do. The factor and
+ * the summand are those of Knuth's MMIX. */
+static uint64_t sample_tick_ns(void)
+{
+    static uint64_t random;
+    random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return SAMPLE_NS / 2 + (random >> 32) * SAMPLE_NS / (UINT64_C(1) << 32);
+}
+
 /* Often enough for the shortest limit there is now. */
-static uint64_t tick_ns(void)
+static uint64_t tick_ns(uint64_t now)
 {
     uint64_t tick = TICK_NS_MAX;
     for (struct list *node = watched.next; node != &watched; node = node->next) {
@@ -190,6 +249,7 @@ static uint64_t tick_ns(void)
         uint64_t slow_ns = atomic_load(&overtime->slow_ns);
         if (limit_ns > 0 && limit_ns / 8 < tick) tick = limit_ns / 8;
         if (slow_ns > 0 && slow_ns / SLOW_TICKS < tick) tick = slow_ns / SLOW_TICKS;
+        if (now < overtime->sample_until_ns && SAMPLE_NS < tick) tick = sample_tick_ns();
     }
     return tick < MILLISECOND ? MILLISECOND : tick;
 }
@@ -202,12 +262,23 @@ static void *watch(void *unused)
     pthread_mutex_lock(&mutex);
     while (watching && pthread_equal(watcher, pthread_self())) {
         uint64_t now = clock_now_ns();
-        for (struct list *node = watched.next; node != &watched; node = node->next)
+        for (struct list *node = watched.next; node != &watched; node = node->next) {
             look_at(container_of(node, struct overtime, node), now);
-        clock_wait(&changed, &mutex, clock_after_ns(tick_ns()));
+            ask_sample(container_of(node, struct overtime, node), now);
+        }
+        clock_wait(&changed, &mutex, clock_after_ns(tick_ns(now)));
     }
     pthread_mutex_unlock(&mutex);
     return NULL;
+}
+
+void overtime_set_sampling(struct overtime *overtime, uint64_t until_ns)
+{
+    pthread_mutex_lock(&mutex);
+    overtime->asked_ns = clock_now_ns();
+    overtime->sample_until_ns = until_ns;
+    pthread_cond_signal(&changed);
+    pthread_mutex_unlock(&mutex);
 }
 
 bool overtime_open(struct overtime *overtime, uint32_t number)

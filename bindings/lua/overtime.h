@@ -11,6 +11,9 @@
  * One that may become slow gets such a hook, too, once: it notes where the call is, and goes. When the call has ended,
  * its thread is told.
  *
+ * Where calls are can be sampled, too: the watching thread asks for a sample some hundreds of times a second, and the hook
+ * takes it at the next instruction, or when the C function returns that was called by Lua.
+ *
  * What no hook reaches is only told of in the log: a C function that loops by itself (a pattern of
  * the string library), a finalizer, with Lua 5.4 the search for a function through a long chain of __call,
  * and with LuaJIT a loop that it has compiled. */
@@ -53,9 +56,17 @@ struct overtime {
     _Atomic uint64_t not_before_ns; /* of that one */
     char place[OVERTIME_PLACE_MAX];
 
+    /* Takes a sample of the call that runs, which stands for so long; L: where it is, NULL: no hook has reached it before it
+     * ended. On its thread; it may be called for 0 ns, too: see overtime_ask_sample. NULL: none are ever asked for. */
+    void (*sample)(struct overtime *overtime, lua_State *L, uint64_t stands_for_ns);
+    _Atomic uint64_t
+        due_ns; /* what the next sample stands for, if a call runs when it is asked for; */
+    _Atomic uint64_t sampled_ns; /* and of the one that was asked for */
+    uint64_t sample_until_ns;    /* under the watching thread's mutex; 0: none are taken */
+
     /* The watching thread's. */
     struct list node;
-    uint64_t seen, since_ns, told_ns, looked_ns, before_ns;
+    uint64_t seen, since_ns, told_ns, looked_ns, before_ns, asked_ns;
 };
 
 /* In `raised`. */
@@ -63,6 +74,7 @@ enum {
     OVERTIME_DOOMED = 1, /* it is being interrupted; */
     OVERTIME_MARKED = 2, /* it may be slow; */
     OVERTIME_ASKED = 4,  /* and where it is, is not known yet */
+    OVERTIME_SAMPLE = 8, /* a sample of it is to be taken */
 };
 
 /* On the thread whose calls these are; who, limit_name, stuck, slow and directory are set before. False: there is no memory, or no thread to watch them. */
@@ -117,6 +129,19 @@ static inline bool overtime_is_raised(const struct overtime *overtime)
 {
     return (atomic_load_explicit(&overtime->raised, memory_order_relaxed) & OVERTIME_DOOMED) != 0;
 }
+
+/* Its thread: whether a call runs, and in which coroutine. */
+static inline lua_State *overtime_running(const struct overtime *overtime)
+{
+    bool runs = atomic_load_explicit(&overtime->calls, memory_order_relaxed) % 2 != 0;
+    return runs ? atomic_load_explicit(&overtime->running, memory_order_relaxed) : NULL;
+}
+
+/* Its thread: from now on until then (of clock_now_ns) samples are taken; 0: none any more. */
+void overtime_set_sampling(struct overtime *overtime, uint64_t until_ns);
+
+/* Its thread, while a call runs, in an allocation, too: takes a sample at the next instruction. */
+void overtime_ask_sample(struct overtime *overtime);
 
 /* The call goes on in another coroutine; after that one, in the first again. */
 void overtime_enter(struct overtime *overtime, lua_State *L);

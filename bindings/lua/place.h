@@ -19,6 +19,9 @@ static inline bool place_is_ours(const lua_Debug *at)
  * name that Lua gives it. Takes no memory of Lua's. */
 void place_write(char room[PLACE_MAX], const lua_Debug *at, const char *directory);
 
+/* The same without the line, in a room of that size. */
+void place_write_file(char *room, size_t size, const lua_Debug *at, const char *directory);
+
 /* Of the innermost function on the stack of L that is in Lua; "" if there is none. */
 void place_find(char room[PLACE_MAX], lua_State *L, const char *directory);
 

@@ -12,6 +12,8 @@
 #include "lua/lua_text.h"
 #include "lua/overtime.h"
 
+struct profile;
+
 struct state {
     lua_State *L;
     uintptr_t stack_base; /* of its thread; the stack grows down from here */
@@ -34,6 +36,8 @@ struct state {
      * __newindex of metatables of which scripts get only copies. `debug` gives neither away. */
     int hidden;
     lua_CFunction guard;
+
+    struct profile *profile; /* that runs; NULL: none, which is the rule */
 
     int base, closet; /* in the registry; these and all below are environment.h's */
     struct list environments;

@@ -4,6 +4,7 @@
 #include "lua/environment.h"
 #include "lua/library.h"
 #include "lua/lua_warn.h"
+#include "lua/profile.h"
 #include "run/code.h"
 #include "run/failure.h"
 #include "run/handlers.h"
@@ -16,6 +17,7 @@
 
 static void close_runtime(struct runtime *runtime)
 {
+    profile_end(&runtime->state);
     if (runtime->owned != NULL) run_cancel_all(runtime);
     timers_stop_all(&runtime->timers);
     runtime->state.heap.limit = 0; /* closing may take memory too */
@@ -133,6 +135,7 @@ static struct runtime *make_runtime(const struct program *program, struct worker
         .overtime = {.who = "worker",
                      .limit_name = "handler_timeout",
                      .slow = slow_heard,
+                     .sample = profile_sample,
                      .directory = program->plan->source->directory},
     };
     runtime->slow_ns = program->slow_ns;

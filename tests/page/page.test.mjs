@@ -353,6 +353,84 @@ test("it does not ask while it is hidden, and catches up when it is seen", async
   assert.ok(asked > 0);
 });
 
+const evil = '</title><img src=x onerror=alert(1)>&"';
+const busy_script = `local function busy()
+  local text = ("x"):rep(100000)
+  for i = 1, 20000 do local _ = function() end end
+end
+local odd = {}
+odd['${evil}'] = busy
+server.every(0.01, function()
+  odd['${evil}']()
+  busy()
+end)
+function on_receive(conn, line) conn:send(line) end
+`;
+
+test("a profile shows as a flame graph and as tables, is saved, and there is one at a time", async () => {
+  server.save(busy_script);
+  await page.click("#reload");
+  await shows("#generation", /^2$/);
+  await reveal("#profile");
+  assert.equal(await page.locator("#profile-found").isVisible(), false);
+  await page.selectOption("#profile-seconds", "1");
+  await page.click("#profile-start");
+  await shows("#profile-note", /^It runs for /);
+  assert.equal(await page.locator("#profile-start").isDisabled(), true);
+  const post = () => page.evaluate(() =>
+    fetch("profile", { method: "POST", headers: { "X-Moonport": "1" } }).then((answer) => answer.status));
+  assert.equal(await post(), 409);
+  await shows("#profile-note", /^The last one/);
+  assert.match(await text("#profile-text"), /^Profile of 1 s, worker 1, 2\. Calls took .*% of that time/);
+  assert.match(await text("#profile-text"), /share +time +allocated +handler\n +100\.0% .* timer\n/);
+  const titles = await page.locator("#profile-flame title").allTextContents();
+  assert.ok(titles.some((title) => title.startsWith("timer: ")), titles.join("\n"));
+  assert.ok(titles.some((title) => /\(main\.lua:1\): \d/.test(title)), titles.join("\n"));
+  assert.equal(await page.locator("#profile-flame :is(img, script, style)").count(), 0);
+  assert.equal(await page.locator("#profile-start").isEnabled(), true);
+
+  const found = await page.evaluate(async () => {
+    const svg = await fetch("profile?format=svg"), scope = await fetch("profile?format=speedscope");
+    return { type: svg.headers.get("content-type"), svg: await svg.text(), scope: await scope.text() };
+  });
+  assert.equal(found.type, "image/svg+xml");
+  assert.ok(!/<(img|script)/.test(found.svg));
+  const scope = JSON.parse(found.scope);
+  assert.equal(scope.$schema, "https://www.speedscope.app/file-format-schema.json");
+  assert.ok(scope.shared.frames.every((frame) => typeof frame.name === "string"));
+  assert.deepEqual(scope.profiles.map(({ type, unit }) => `${type} ${unit}`), ["sampled nanoseconds", "sampled bytes"]);
+  for (const { samples, weights, startValue, endValue } of scope.profiles) {
+    assert.equal(samples.length, weights.length);
+    assert.ok(samples.flat().every((frame) => Number.isInteger(frame) && frame >= 0 && frame < scope.shared.frames.length));
+    assert.ok(weights.every((weight) => weight > 0));
+    assert.equal(weights.reduce((sum, weight) => sum + weight, 0), endValue - startValue);
+  }
+  for (const [link, name] of [["SVG", "profile.svg"], ["text", "profile.txt"], ["file for", "profile.speedscope.json"]]) {
+    const saved = page.waitForEvent("download");
+    await page.locator("#profile-found a", { hasText: link }).click();
+    assert.equal((await saved).suggestedFilename(), name);
+  }
+  await page.goto(server.origin + "/profile?format=svg");
+  assert.equal(await page.evaluate(() => document.documentElement.localName), "svg");
+  await page.goto(server.origin);
+  await shows("#profile-note", /^The last one/);
+  if (process.env.PICTURES) await take_pictures();
+});
+
+// For people to look at.
+async function take_pictures() {
+  for (const [width, colorScheme] of [[1280, "light"], [1280, "dark"], [400, "light"], [400, "dark"]]) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme });
+    await page.locator("#profile").screenshot({ path: `${process.env.PICTURES}/profile-${width}-${colorScheme}.png` });
+  }
+  await page.goto(server.origin + "/profile?format=svg");
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    await page.screenshot({ path: `${process.env.PICTURES}/svg-${colorScheme}.png` });
+  }
+}
+
 test("it is usable at 400 px, light and dark, and remembers a theme", async () => {
   const crowd = await load(server.port, 3);
   await page.setViewportSize({ width: 400, height: 800 });
