@@ -59,7 +59,8 @@ bool lua_setting_text(lua_State *L, int index, const char *name, char *text, siz
 
 /* ---- framings ---- */
 
-/* Reads the field with the name at -2 and the value at -1. */
+/* Reads the field with the name at -2 and the value at -1. Texts of delimiters may have a NUL in them, which becomes
+ * an escape. */
 static enum framing_fault read_field(lua_State *L, struct frame *frame, struct error *error)
 {
     char value[128];
@@ -73,8 +74,9 @@ static enum framing_fault read_field(lua_State *L, struct frame *frame, struct e
     const char *name = lua_text_plain(L, -2, &room);
     bool known = frame_takes(frame, name), plain = !lua_istable(L, -1);
     size_t size;
-    if (lua_text_is(L, -2, "delimiter") && lua_type(L, -1) == LUA_TSTRING) {
-        const char *bytes = lua_tolstring(L, -1, &size); /* a NUL in it becomes an escape */
+    bool delimiter = lua_text_is(L, -2, "delimiter") || lua_text_is(L, -2, "by");
+    if (delimiter && lua_type(L, -1) == LUA_TSTRING) {
+        const char *bytes = lua_tolstring(L, -1, &size);
         log_plain(span_of(bytes, size), value, sizeof value);
     } else if (!lua_setting_text(L, -1, name, value, sizeof value, error)) {
         struct error inner = *error;
@@ -83,6 +85,33 @@ static enum framing_fault read_field(lua_State *L, struct frame *frame, struct e
     }
     if (frame_set(frame, name, value, error)) return FRAMING_FINE;
     return known ? FRAMING_BAD : FRAMING_UNKNOWN;
+}
+
+/* The elements of the list behind the name: { "delimiter", "\r\n", ";" }. *count: how many there are. */
+static enum framing_fault read_delimiters(lua_State *L, int index, struct frame *frame, int *count,
+                                          struct error *error)
+{
+    enum framing_fault fault = FRAMING_FINE;
+    *count = 0;
+    while (frame->kind == FRAME_DELIMITED && fault == FRAMING_FINE) {
+        size_t size;
+        lua_rawgeti(L, index, *count + 2);
+        if (lua_isnil(L, -1)) {
+            lua_pop(L, 1);
+            break;
+        }
+        if (lua_type(L, -1) != LUA_TSTRING) {
+            error_set(error, ERROR_INPUT, "framing: delimiter %d is a %s, expected text",
+                      *count + 1, luaL_typename(L, -1));
+            fault = FRAMING_UNKNOWN;
+        } else {
+            const char *bytes = lua_tolstring(L, -1, &size);
+            if (!frame_add_delimiter(frame, span_of(bytes, size), error)) fault = FRAMING_BAD;
+        }
+        ++*count;
+        lua_pop(L, 1);
+    }
+    return fault;
 }
 
 static enum framing_fault read_text(lua_State *L, int index, struct frame *frame,
@@ -133,11 +162,19 @@ enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame
     if (named && !frame_set_kind(frame, lua_text_plain(L, -1, &room), error))
         return FRAMING_UNKNOWN;
     lua_pop(L, 1);
+    int delimiters;
+    enum framing_fault fault = read_delimiters(L, index, frame, &delimiters, error);
     lua_pushnil(L);
-    enum framing_fault fault = FRAMING_FINE;
     while (fault == FRAMING_FINE && lua_next(L, index) != 0) {
-        bool kind = lua_type(L, -2) == LUA_TNUMBER && lua_tonumber(L, -2) == 1;
-        if (!kind) fault = read_field(L, frame, error);
+        lua_Number place = lua_type(L, -2) == LUA_TNUMBER ? lua_tonumber(L, -2) : 0;
+        bool listed = place == 1 || (place >= 2 && place <= 1 + delimiters);
+        if (delimiters > 0 && lua_text_is(L, -2, "by")) {
+            error_set(error, ERROR_INPUT,
+                      "framing: the delimiters are a list or by =, and not both");
+            fault = FRAMING_UNKNOWN;
+        } else if (!listed) {
+            fault = read_field(L, frame, error);
+        }
         lua_pop(L, 1);
     }
     return fault;

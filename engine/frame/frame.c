@@ -1,21 +1,37 @@
 #include "frame/frame.h"
 
 #include "base/settings.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 
 static const struct frame_codec *const codecs[] = {
-    [FRAME_LENGTH] = &frame_length_codec,
-    [FRAME_LINE] = &frame_line_codec,
-    [FRAME_FIXED] = &frame_fixed_codec,
-    [FRAME_RAW] = &frame_raw_codec,
+    [FRAME_LENGTH] = &frame_length_codec,       [FRAME_LINE] = &frame_line_codec,
+    [FRAME_FIXED] = &frame_fixed_codec,         [FRAME_RAW] = &frame_raw_codec,
+    [FRAME_DELIMITED] = &frame_delimited_codec, [FRAME_NETSTRING] = &frame_netstring_codec,
+    [FRAME_MQTT] = &frame_mqtt_codec,           [FRAME_HPSOCKET] = &frame_hpsocket_codec,
 };
-enum { KINDS = sizeof codecs / sizeof codecs[0] };
+
+/* Names for settings of the kind FRAME_LENGTH. */
+static const struct {
+    const struct frame_codec *codec;
+    struct frame_length length;
+} lengths[] = {
+    {&frame_erlang_codec, {.size = 4, .big_endian = true}},
+    {&frame_skynet_codec, {.size = 2, .big_endian = true}},
+};
+enum {
+    KINDS = sizeof codecs / sizeof codecs[0],
+    LENGTHS = sizeof lengths / sizeof lengths[0],
+    NAMES = KINDS + LENGTHS
+};
 
 enum {
     IN_LENGTH = 1u << FRAME_LENGTH,
     IN_LINE = 1u << FRAME_LINE,
     IN_FIXED = 1u << FRAME_FIXED,
+    IN_DELIMITED = 1u << FRAME_DELIMITED,
+    IN_HPSOCKET = 1u << FRAME_HPSOCKET,
     IN_ALL = (1u << KINDS) - 1,
 };
 
@@ -27,18 +43,22 @@ static const char *const names[FRAME_SETTINGS] = {
     [FRAME_COUNTS_HEADER] = "counts_header",
     [FRAME_DELIMITER] = "delimiter",
     [FRAME_STRIP] = "strip",
+    [FRAME_BY] = "by",
+    [FRAME_FLAG] = "flag",
     [FRAME_MAX] = "max",
 };
 
 /* The kinds of framing that a setting belongs to. */
-static const uint8_t kinds[FRAME_SETTINGS] = {
+static const uint16_t kinds[FRAME_SETTINGS] = {
     [FRAME_SIZE] = IN_LENGTH | IN_FIXED,
     [FRAME_ORDER] = IN_LENGTH,
     [FRAME_OFFSET] = IN_LENGTH,
     [FRAME_ADJUSTMENT] = IN_LENGTH,
     [FRAME_COUNTS_HEADER] = IN_LENGTH,
     [FRAME_DELIMITER] = IN_LINE,
-    [FRAME_STRIP] = IN_LINE,
+    [FRAME_STRIP] = IN_LINE | IN_DELIMITED,
+    [FRAME_BY] = IN_DELIMITED,
+    [FRAME_FLAG] = IN_HPSOCKET,
     [FRAME_MAX] = IN_ALL,
 };
 
@@ -62,21 +82,36 @@ struct frame frame_default(uint64_t packet_max)
     return frame;
 }
 
+static bool refuse_kind(const char *name, struct error *error)
+{
+    const char *known[NAMES];
+    char list[256];
+    struct text text = text_in(list, sizeof list);
+    for (int i = 0; i < NAMES; i++) {
+        known[i] = i < KINDS ? codecs[i]->name : lengths[i - KINDS].codec->name;
+        text_add(&text, "%s\"%s\"", i == 0 ? "" : i == NAMES - 1 ? " and " : ", ", known[i]);
+    }
+    const char *nearest = settings_nearest(name, known, NAMES);
+    return error_set(error, ERROR_INPUT, "unknown framing \"%s\": there are %s%s%s%s", name, list,
+                     nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+                     nearest != NULL ? "\"?" : "");
+}
+
 bool frame_set_kind(struct frame *frame, const char *name, struct error *error)
 {
-    const char *known[KINDS];
     for (int kind = 0; kind < KINDS; kind++) {
-        known[kind] = codecs[kind]->name;
-        if (strcmp(name, known[kind]) != 0) continue;
+        if (strcmp(name, codecs[kind]->name) != 0) continue;
         set_kind(frame, (enum frame_kind)kind);
         return true;
     }
-    const char *nearest = settings_nearest(name, known, KINDS);
-    return error_set(error, ERROR_INPUT,
-                     "unknown framing \"%s\": there are \"length\", \"line\", \"fixed\" and "
-                     "\"raw\"%s%s%s",
-                     name, nearest != NULL ? "; did you mean \"" : "",
-                     nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+    for (int i = 0; i < LENGTHS; i++) {
+        if (strcmp(name, lengths[i].codec->name) != 0) continue;
+        set_kind(frame, FRAME_LENGTH);
+        frame->codec = lengths[i].codec;
+        frame->length = lengths[i].length;
+        return true;
+    }
+    return refuse_kind(name, error);
 }
 
 static int hex_digit(char character)
@@ -107,18 +142,51 @@ static int unescape(const char *text, uint8_t *byte)
 
 /* The setters return NULL, or a description of the values that are expected. */
 
+/* Reads a delimiter up to `end`, or to the end of the text; *value is where it ends. */
+static const char *read_delimiter(const char **value, char end, uint8_t *bytes, uint8_t *size)
+{
+    const char *text = *value;
+    for (*size = 0; *text != '\0' && *text != end;) {
+        if (*size == FRAME_DELIMITER_MAX) return "at most 8 bytes";
+        int taken = unescape(text, &bytes[(*size)++]);
+        if (taken == 0) return "text, in which \\r \\n \\t \\0 \\\\ and \\xNN are the only escapes";
+        text += taken;
+    }
+    *value = text;
+    return *size == 0 ? "at least 1 byte" : NULL;
+}
+
 static const char *set_delimiter(struct frame_line *line, const char *value)
 {
-    uint8_t bytes[FRAME_DELIMITER_MAX], size = 0;
-    while (*value != '\0') {
-        if (size == FRAME_DELIMITER_MAX) return "at most 8 bytes";
-        int taken = unescape(value, &bytes[size++]);
-        if (taken == 0) return "text, in which \\r \\n \\t \\0 \\\\ and \\xNN are the only escapes";
-        value += taken;
-    }
-    if (size == 0) return "at least 1 byte";
+    uint8_t bytes[FRAME_DELIMITER_MAX], size;
+    const char *expected = read_delimiter(&value, '\0', bytes, &size);
+    if (expected != NULL) return expected;
     memcpy(line->delimiter, bytes, size);
     line->delimiter_size = size;
+    return NULL;
+}
+
+static const char *add_choice(struct frame_delimited *delimited, const uint8_t *bytes, size_t size)
+{
+    if (delimited->count == FRAME_CHOICES_MAX) return "at most 8 delimiters";
+    if (size == 0) return "at least 1 byte";
+    if (size > FRAME_DELIMITER_MAX) return "at most 8 bytes";
+    memcpy(delimited->choices[delimited->count], bytes, size);
+    delimited->sizes[delimited->count++] = (uint8_t)size;
+    return NULL;
+}
+
+static const char *set_by(struct frame_delimited *delimited, const char *value)
+{
+    struct frame_delimited chosen = {.keep = delimited->keep};
+    for (bool more = true; more; value++) {
+        uint8_t bytes[FRAME_DELIMITER_MAX], size;
+        const char *expected = read_delimiter(&value, '|', bytes, &size);
+        if (expected == NULL) expected = add_choice(&chosen, bytes, size);
+        if (expected != NULL) return expected;
+        more = *value == '|';
+    }
+    *delimited = chosen;
     return NULL;
 }
 
@@ -168,9 +236,40 @@ static const char *set_adjustment(struct frame_length *length, const char *value
     return NULL;
 }
 
+/* "361" or "0x169". */
+static bool read_flag(const char *text, int64_t *number)
+{
+    if (text[0] != '0' || (text[1] != 'x' && text[1] != 'X')) return settings_integer(text, number);
+    text += 2;
+    *number = 0;
+    do {
+        int digit = hex_digit(*text);
+        if (digit < 0 || *number > FRAME_FLAG_MAX) return false;
+        *number = *number * 16 + digit;
+    } while (*++text != '\0');
+    return true;
+}
+
+static const char *set_flag(uint16_t *flag, const char *value)
+{
+    int64_t number;
+    if (!read_flag(value, &number) || number < 0 || number > FRAME_FLAG_MAX)
+        return "a number, 0 to 1023";
+    *flag = (uint16_t)number;
+    return NULL;
+}
+
 static const char *set_truth(bool *target, const char *value)
 {
     return settings_truth(value, target) ? NULL : "true or false";
+}
+
+static const char *set_strip(bool *keep, const char *value)
+{
+    bool strip = false;
+    const char *expected = set_truth(&strip, value);
+    if (expected == NULL) *keep = !strip;
+    return expected;
 }
 
 static const char *set_value(struct frame *frame, enum frame_setting setting, const char *value)
@@ -184,12 +283,11 @@ static const char *set_value(struct frame *frame, enum frame_setting setting, co
     case FRAME_ADJUSTMENT: return set_adjustment(&frame->length, value);
     case FRAME_COUNTS_HEADER: return set_truth(&frame->length.counts_header, value);
     case FRAME_DELIMITER: return set_delimiter(&frame->line, value);
-    case FRAME_STRIP: {
-        bool strip = false;
-        const char *expected = set_truth(&strip, value);
-        if (expected == NULL) frame->line.keep = !strip;
-        return expected;
-    }
+    case FRAME_STRIP:
+        return set_strip(frame->kind == FRAME_LINE ? &frame->line.keep : &frame->delimited.keep,
+                         value);
+    case FRAME_BY: return set_by(&frame->delimited, value);
+    case FRAME_FLAG: return set_flag(&frame->flag, value);
     case FRAME_MAX:
         return settings_size(value, &frame->max) && frame->max != 0 ? NULL : "a number of bytes";
     case FRAME_SETTINGS: break;
@@ -210,6 +308,18 @@ bool frame_takes(const struct frame *frame, const char *key)
     return setting < FRAME_SETTINGS && (kinds[setting] & 1u << frame->kind) != 0;
 }
 
+/* Says which kinds of framing the setting belongs to. */
+static bool refuse_setting(const struct frame *frame, int setting, struct error *error)
+{
+    char owners[64];
+    struct text text = text_in(owners, sizeof owners);
+    for (int kind = 0; kind < KINDS; kind++)
+        if ((kinds[setting] & 1u << kind) != 0)
+            text_add(&text, "%s%s", text.used == 0 ? "" : " and ", codecs[kind]->name);
+    return error_set(error, ERROR_INPUT, "%s is a setting of %s framing, this is %s framing",
+                     names[setting], owners, frame->codec->name);
+}
+
 bool frame_set(struct frame *frame, const char *key, const char *value, struct error *error)
 {
     int setting = find_setting(key);
@@ -219,18 +329,23 @@ bool frame_set(struct frame *frame, const char *key, const char *value, struct e
                          nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
                          nearest != NULL ? "\"?" : "");
     }
-    if ((kinds[setting] & 1u << frame->kind) == 0) {
-        const char *owner = kinds[setting] == IN_LENGTH ? "length"
-                            : kinds[setting] == IN_LINE ? "line"
-                                                        : "length and fixed";
-        return error_set(error, ERROR_INPUT, "%s is a setting of %s framing, this is %s framing",
-                         key, owner, frame->codec->name);
-    }
+    if ((kinds[setting] & 1u << frame->kind) == 0) return refuse_setting(frame, setting, error);
     const char *expected = set_value(frame, (enum frame_setting)setting, value);
     if (expected != NULL)
         return error_set(error, ERROR_INPUT, "%s framing: %s is %s, not \"%s\"", frame->codec->name,
                          key, expected, value);
     frame->given |= (uint16_t)(1u << setting);
+    return true;
+}
+
+bool frame_add_delimiter(struct frame *frame, struct span bytes, struct error *error)
+{
+    if (frame->kind != FRAME_DELIMITED) return refuse_setting(frame, FRAME_BY, error);
+    const char *expected = add_choice(&frame->delimited, bytes.data, bytes.size);
+    if (expected != NULL)
+        return error_set(error, ERROR_INPUT, "delimiter framing: delimiter %u: expected %s",
+                         frame->delimited.count + 1u, expected);
+    frame->given |= 1u << FRAME_BY;
     return true;
 }
 
@@ -299,58 +414,11 @@ bool frame_text_is_known(const char *text)
     return true;
 }
 
-static bool same_length(const struct frame_length *one, const struct frame_length *other)
-{
-    return one->size == other->size && one->big_endian == other->big_endian &&
-           one->offset == other->offset && one->adjustment == other->adjustment &&
-           one->counts_header == other->counts_header;
-}
-
-static bool same_line(const struct frame_line *one, const struct frame_line *other)
-{
-    return one->keep == other->keep && one->delimiter_size == other->delimiter_size &&
-           memcmp(one->delimiter, other->delimiter, one->delimiter_size) == 0;
-}
-
-bool frame_is_same(const struct frame *one, const struct frame *other)
-{
-    if (one->kind != other->kind || one->packet_max != other->packet_max) return false;
-    switch (one->kind) {
-    case FRAME_LENGTH: return same_length(&one->length, &other->length);
-    case FRAME_LINE: return same_line(&one->line, &other->line);
-    case FRAME_FIXED: return one->fixed_size == other->fixed_size;
-    default: return true;
-    }
-}
-
 enum frame_verdict frame_peek(const struct frame *frame, struct frame_cursor cursor,
                               struct span input)
 {
     struct frame_cut cut;
     if (frame->kind == FRAME_LENGTH) return frame_length_peek(frame, input);
+    if (frame->kind == FRAME_MQTT) return frame_mqtt_peek(frame, input);
     return frame_next(frame, &cursor, input, &cut);
-}
-
-const char *frame_fault_text(enum frame_fault fault)
-{
-    switch (fault) {
-    case FRAME_NO_FAULT: return "no fault";
-    case FRAME_TOO_BIG: return "the packet is larger than max_packet";
-    case FRAME_TOO_SMALL: return "the length says less than its own header";
-    case FRAME_BAD_LENGTH: return "the length is not a number that can be read";
-    case FRAME_BAD_SIZE: return "the packet's size is not one that this framing carries";
-    }
-    return "unknown fault";
-}
-
-const char *frame_error_text(const struct frame *frame, const struct frame_cut *cut,
-                             char text[FRAME_FAULT_TEXT_MAX])
-{
-    if (frame->kind == FRAME_LINE && cut->fault == FRAME_TOO_BIG)
-        snprintf(text, FRAME_FAULT_TEXT_MAX, "no delimiter within max_packet = %" PRIu64 " bytes",
-                 frame->packet_max);
-    else
-        snprintf(text, FRAME_FAULT_TEXT_MAX, "%s (length %" PRIu64 ", max_packet %" PRIu64 ")",
-                 frame_fault_text(cut->fault), cut->declared, frame->packet_max);
-    return text;
 }

@@ -14,7 +14,16 @@
 
 #include <string.h>
 
-enum frame_kind { FRAME_LENGTH, FRAME_LINE, FRAME_FIXED, FRAME_RAW };
+enum frame_kind {
+    FRAME_LENGTH, /* also by the names "erlang" and "skynet" */
+    FRAME_LINE,
+    FRAME_FIXED,
+    FRAME_RAW,
+    FRAME_DELIMITED,
+    FRAME_NETSTRING,
+    FRAME_MQTT,
+    FRAME_HPSOCKET,
+};
 enum frame_verdict { FRAME_MORE, FRAME_PACKET, FRAME_ERROR };
 
 enum frame_setting {
@@ -25,6 +34,8 @@ enum frame_setting {
     FRAME_COUNTS_HEADER,
     FRAME_DELIMITER,
     FRAME_STRIP,
+    FRAME_BY,
+    FRAME_FLAG,
     FRAME_MAX,
     FRAME_SETTINGS
 };
@@ -34,10 +45,18 @@ enum frame_fault {
     FRAME_TOO_BIG,    /* more than packet_max */
     FRAME_TOO_SMALL,  /* the length is less than that of its own header */
     FRAME_BAD_LENGTH, /* not a number the codec can read: a varint that does not end */
-    FRAME_BAD_SIZE,   /* sending: the packet does not have the fixed size of this framing */
+    FRAME_BAD_SIZE,   /* sending: the packet does not have a size that this framing carries */
+    FRAME_BAD_FLAG,   /* the header's flag is not the one expected */
+    FRAME_BAD_END,    /* the byte after the packet is not the one expected */
 };
 
-enum { FRAME_DELIMITER_MAX = 8, FRAME_HEADER_MAX = 16, FRAME_PARTS_MAX = 4 };
+enum {
+    FRAME_DELIMITER_MAX = 8, /* bytes */
+    FRAME_CHOICES_MAX = 8,   /* delimiters of one framing */
+    FRAME_FLAG_MAX = 1023,   /* of HP-Socket's header */
+    FRAME_HEADER_MAX = 16,   /* bytes */
+    FRAME_PARTS_MAX = 4
+};
 
 /* A length in front of each packet (in the manner of Netty's LengthFieldBasedFrameDecoder):
  *
@@ -72,6 +91,19 @@ struct frame_line {
     bool keep;              /* the delimiter stays on the packet; default false */
 };
 
+/* Bytes up to the first of several delimiters. */
+struct frame_delimited {
+    uint8_t choices[FRAME_CHOICES_MAX][FRAME_DELIMITER_MAX]; /* sent packets end in the first */
+    uint8_t sizes[FRAME_CHOICES_MAX];                        /* bytes of each */
+    uint8_t count;
+    bool keep; /* as in struct frame_line */
+
+    /* Computed by frame_finish. */
+    uint8_t size_min;
+    bool one_first;     /* all begin with the same byte */
+    uint8_t firsts[32]; /* one bit for each byte that a delimiter begins with */
+};
+
 struct frame {
     const struct frame_codec *codec;
     enum frame_kind kind;
@@ -83,6 +115,8 @@ struct frame {
         struct frame_length length;
         struct frame_line line;
         uint32_t fixed_size; /* FRAME_FIXED: bytes of every packet */
+        struct frame_delimited delimited;
+        uint16_t flag; /* FRAME_HPSOCKET: 0 .. 1023; 0: that of received packets is not checked */
     };
 };
 
@@ -97,7 +131,7 @@ struct frame_cut {
     struct span packet;     /* PACKET: inside the input */
     size_t consumed;        /* PACKET: input bytes used, including the header */
     enum frame_fault fault; /* ERROR */
-    uint64_t declared;      /* ERROR: the length that was read, if one was */
+    uint64_t declared;      /* ERROR: the length, flag or byte that was read, if one was */
 };
 
 struct frame_codec {
@@ -162,7 +196,10 @@ static inline void frame_store_plain(uint8_t *room, uint32_t value, struct span 
 /* The same as frame_next, but changes nothing. */
 enum frame_verdict frame_peek(const struct frame *frame, struct frame_cursor cursor,
                               struct span input);
-enum frame_verdict frame_length_peek(const struct frame *frame, struct span input); /* for it */
+
+/* For it: codecs whose `next` moves bytes have these. */
+enum frame_verdict frame_length_peek(const struct frame *frame, struct span input);
+enum frame_verdict frame_mqtt_peek(const struct frame *frame, struct span input);
 
 /* Makes the bytes to send for a packet: *count parts, none of them empty, which lie in `header` (the
  * caller's, of FRAME_HEADER_MAX bytes) or in the packet. `parts` has room for FRAME_PARTS_MAX. */
@@ -176,15 +213,22 @@ static inline enum frame_fault frame_wrap(const struct frame *frame, struct span
  * little-endian, counting itself. */
 struct frame frame_default(uint64_t packet_max);
 
-/* name: "length" "line" "fixed" "raw". Resets all settings made before, except max. */
+/* name: "length" "line" "fixed" "raw" "delimiter" "netstring" "erlang" "skynet" "mqtt" "hpsocket". Resets all
+ * settings made before, except max. */
 bool frame_set_kind(struct frame *frame, const char *name, struct error *error);
 
 /* key and value as in config.lua:
- *   length: size = 1 2 3 4 8 "varint", order = "little" "big", offset, adjustment, counts_header,
- *   line:   delimiter = "text" (the escapes \r \n \t \0 \\ \xNN are read), strip
- *   fixed:  size
- *   all:    max (bytes, or with K M G). An unknown key is an error that names the nearest. */
+ *   length:    size = 1 2 3 4 8 "varint", order = "little" "big", offset, adjustment, counts_header,
+ *   line:      delimiter = "text" (the escapes \r \n \t \0 \\ \xNN are read), strip
+ *   delimiter: by = "text|text" (with these escapes; "|" itself is \x7c), strip
+ *   fixed:     size
+ *   erlang:    size = 1 2 4
+ *   hpsocket:  flag = 0 to 1023, or 0x0 to 0x3ff
+ *   all:       max (bytes, or with K M G). An unknown key is an error that names the nearest. */
 bool frame_set(struct frame *frame, const char *key, const char *value, struct error *error);
+
+/* Only of "delimiter": one delimiter more, as the bytes are, without escapes. */
+bool frame_add_delimiter(struct frame *frame, struct span bytes, struct error *error);
 
 /* frame_takes: whether this kind of framing has a setting with that key. frame_text_is_known: for a text that
  * frame_parse has rejected, whether all names in it are those of a framing and of its settings. */
@@ -198,7 +242,7 @@ bool frame_finish(struct frame *frame, struct error *error);
 /* Parses the form of the command line: "line" or "length,size=2,order=big". Does all of the above. */
 bool frame_parse(struct frame *frame, const char *text, uint64_t packet_max, struct error *error);
 
-/* Whether both cut and wrap alike. Both must be finished. */
+/* Whether both have the same name and cut and wrap alike. Both must be finished. */
 bool frame_is_same(const struct frame *one, const struct frame *other);
 
 /* "the packet is larger than max_packet", ... */
@@ -219,6 +263,10 @@ const char *frame_guess_later(const struct frame *frame);
 const char *frame_bytes_text(struct span bytes, const char *guess, char text[FRAME_BYTES_TEXT_MAX]);
 
 extern const struct frame_codec frame_length_codec, frame_line_codec, frame_fixed_codec,
-    frame_raw_codec;
+    frame_raw_codec, frame_delimited_codec, frame_netstring_codec, frame_mqtt_codec,
+    frame_hpsocket_codec;
+
+/* The codec "length" by other names, which fix its settings. */
+extern const struct frame_codec frame_erlang_codec, frame_skynet_codec;
 
 #endif

@@ -37,6 +37,30 @@ static bool looks_like_text(struct span bytes)
     return bytes.size != 0;
 }
 
+/* Digits, a colon, and a comma where they say. unfinished: whether the bytes may end before it. */
+static bool looks_like_netstring(struct span bytes, bool unfinished)
+{
+    enum { DIGITS_MAX = 9 };
+    size_t digits = 0, length = 0;
+    while (digits < bytes.size && digits < DIGITS_MAX && bytes.data[digits] >= '0' &&
+           bytes.data[digits] <= '9')
+        length = 10 * length + (size_t)(bytes.data[digits++] - '0');
+    if (digits == 0 || digits == bytes.size || bytes.data[digits] != ':') return false;
+    struct span rest = span_skip(bytes, digits + 1);
+    return length < rest.size ? rest.data[length] == ',' : unfinished;
+}
+
+/* CONNECT, the first packet of a client: its type, a length of 1 to 4 bytes, and the protocol's name (3.1.1 and 5.0,
+ * section 3.1). The name of 3.1 was "MQIsdp". */
+static bool looks_like_mqtt(struct span bytes)
+{
+    size_t header = 1;
+    if (bytes.size == 0 || bytes.data[0] != 0x10) return false;
+    while (header < bytes.size && header < 4 && bytes.data[header] >= 0x80) header++;
+    struct span rest = span_skip(bytes, header < bytes.size ? header + 1 : bytes.size);
+    return begins_with(rest, span_of("\0\4MQTT", 6)) || begins_with(rest, span_of("\0\6MQIsdp", 8));
+}
+
 static const char *guess_length(const struct frame_length *length, struct span bytes)
 {
     if (length->size == 0 || bytes.size < length->header_size) return "";
@@ -69,6 +93,13 @@ const char *frame_guess(const struct frame *frame, struct span first_bytes)
     if (begins_with(bytes, span_text("SSH-"))) return "this looks like SSH";
     if (looks_like_proxy(bytes))
         return "this looks like a PROXY protocol header: switch it off in the proxy in front";
+    if (frame->kind != FRAME_MQTT && looks_like_mqtt(bytes))
+        return "this looks like MQTT: framing = \"mqtt\"?";
+    if (frame->kind == FRAME_DELIMITED) return "";
+    if (looks_like_netstring(first_bytes, frame->kind != FRAME_LINE))
+        return frame->kind == FRAME_NETSTRING
+                   ? ""
+                   : "this looks like a netstring: framing = \"netstring\"?";
     if (frame->kind == FRAME_LINE)
         return has_zero(bytes) ? "this does not look like text: framing = \"length\"?" : "";
     if (looks_like_text(bytes)) return "this looks like text: framing = \"line\"?";
@@ -78,9 +109,12 @@ const char *frame_guess(const struct frame *frame, struct span first_bytes)
 /* The cause is in an earlier packet, whose length was misread. */
 const char *frame_guess_later(const struct frame *frame)
 {
+    bool named = frame->codec != &frame_length_codec;
     if (frame->kind != FRAME_LENGTH || frame->length.size == 0) return "";
     return frame->length.counts_header
                ? "perhaps the length before it does not count its header: counts_header = false?"
+           : named
+               ? "perhaps the length before it counts its header, too: that is for length framing"
                : "perhaps the length before it counts its header, too: counts_header = true?";
 }
 

@@ -215,9 +215,9 @@ static bool length_finish(struct frame *frame, struct error *error)
         uint64_t possible = frame->packet_max - (value_max - field_max);
         if (frame_given(frame, FRAME_MAX))
             return error_set(error, ERROR_INPUT,
-                             "length framing: a length of %u bytes cannot express max; at most "
+                             "%s framing: a length of %u bytes cannot express max; at most "
                              "%" PRIu64 " is possible",
-                             length->size, possible);
+                             frame->codec->name, length->size, possible);
         frame->packet_max = possible;
         value_max = field_max;
     }
@@ -229,4 +229,36 @@ static bool length_finish(struct frame *frame, struct error *error)
     return true;
 }
 
+/* Both names below mean a big-endian length that counts only the bytes behind it. */
+static bool finish_named(struct frame *frame, bool size_fits, const char *sizes,
+                         struct error *error)
+{
+    const struct frame_length *length = &frame->length;
+    const char *fixed = !size_fits                ? sizes
+                        : !length->big_endian     ? "order is big"
+                        : length->offset != 0     ? "offset is 0"
+                        : length->adjustment != 0 ? "adjustment is 0"
+                        : length->counts_header   ? "counts_header is false"
+                                                  : NULL;
+    if (fixed != NULL)
+        return error_set(error, ERROR_INPUT, "%s framing: %s; others are for length framing",
+                         frame->codec->name, fixed);
+    return length_finish(frame, error);
+}
+
+/* {packet, 1 | 2 | 4} of Erlang's gen_tcp (inet:setopts/2). */
+static bool erlang_finish(struct frame *frame, struct error *error)
+{
+    uint8_t size = frame->length.size;
+    return finish_named(frame, size == 1 || size == 2 || size == 4, "size is 1, 2 or 4", error);
+}
+
+/* The packets of skynet's gate (its netpack): 2 bytes. */
+static bool skynet_finish(struct frame *frame, struct error *error)
+{
+    return finish_named(frame, frame->length.size == 2, "size is 2", error);
+}
+
 const struct frame_codec frame_length_codec = {"length", length_next, length_wrap, length_finish};
+const struct frame_codec frame_erlang_codec = {"erlang", length_next, length_wrap, erlang_finish};
+const struct frame_codec frame_skynet_codec = {"skynet", length_next, length_wrap, skynet_finish};

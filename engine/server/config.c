@@ -52,7 +52,7 @@ static const struct setting rows[] = {
     {"listen", "ADDRESS", "127.0.0.1:7000", "where to listen; may be given more than once",
      &listen_kind, .offset = 0, .usual = "0.0.0.0:7000"},
     {"framing", "SPEC", "length,size=2,order=big",
-     "how packets are cut: length, line, fixed or raw, with parameters",
+     "how packets are cut: length, line, delimiter, netstring, mqtt ..., with parameters",
      &config_framing_kind, FIELD(frame), .usual = "length,size=4,order=little"},
     {"max_packet", "SIZE", "16M", "the largest packet, both ways",
      &setting_size, FIELD(max_packet), .min = 1, .max = CONFIG_PACKET_MOST},

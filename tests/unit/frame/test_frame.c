@@ -104,7 +104,7 @@ Test(frame, finishing_again_follows_a_new_packet_max)
 
 Test(frame, an_unknown_kind_names_the_known_ones_and_the_nearest)
 {
-    refused("websocket", "\"length\", \"line\", \"fixed\" and \"raw\"");
+    refused("lingth", "there are \"length\", \"line\", \"fixed\", \"raw\"");
     refused("lines", "did you mean \"line\"?");
     refused("", "unknown framing");
 }
@@ -120,7 +120,8 @@ Test(frame, a_setting_of_another_kind_says_whose_it_is)
 {
     refused("line,order=big", "order is a setting of length framing, this is line framing");
     refused("raw,size=4", "size is a setting of length and fixed framing, this is raw framing");
-    refused("length,strip=true", "strip is a setting of line framing, this is length framing");
+    refused("length,strip=true", "strip is a setting of line and delimiter framing, this is "
+                                 "length framing");
 }
 
 Test(frame, a_bad_value_says_what_is_expected)
@@ -222,7 +223,7 @@ Test(frame, a_description_has_a_longest_length)
 
 Test(frame, every_fault_has_a_text)
 {
-    for (int fault = FRAME_NO_FAULT; fault <= FRAME_BAD_SIZE; fault++)
+    for (int fault = FRAME_NO_FAULT; fault <= FRAME_BAD_END; fault++)
         cr_assert_not(strcmp(frame_fault_text((enum frame_fault)fault), "unknown fault") == 0);
     cr_assert_str_eq(frame_fault_text(FRAME_TOO_BIG), "the packet is larger than max_packet");
 }
