@@ -209,17 +209,27 @@ function Conn:framing(spec) end
 ---| "line" # text up to "\n" or "\r\n"
 ---| "fixed" # every packet is exactly `size` bytes long
 ---| "raw" # each piece of the stream is a packet as it arrives
+---| "delimiter" # up to any of several delimiters: `{ "delimiter", "\r\n", "\n" }`
+---| "netstring" # `12:hello world!,`
+---| "erlang" # {packet, 4} of Erlang, or {packet, size}
+---| "skynet" # a length of 2 bytes, big-endian, that counts only what follows
+---| "mqtt" # control packets: the first byte and what follows the remaining length
+---| "hpsocket" # the PACK model of HP-Socket
 
 ---How packets are cut: `{ "length", size = 2, order = "big" }`. As text: "length,size=2,order=big".
 ---@class Framing
 ---@field [1]? FramingName
----@field size? integer|"varint" "length": bytes of the length, 1 2 3 4 8 (4); "fixed": of a packet
+---@field [integer] string "delimiter": what ends a packet, from [2] on; sent ones end in the first
+---@field size? integer|"varint" "length": bytes of the length, 1 2 3 4 8 (4); "erlang": 1 2 4 (4);
+---"fixed": of a packet
 ---@field order? "little"|"big" "length": the byte order of the length ("little")
 ---@field offset? integer "length": bytes before the length, which are part of the packet (0)
 ---@field adjustment? integer "length": a number that is added to the length (0)
 ---@field counts_header? boolean "length": the length counts itself and the bytes before it (true)
 ---@field delimiter? string "line": what ends a packet, at most 8 bytes ("\n", or "\r\n" as well)
----@field strip? boolean "line": the delimiter is not part of the packet (true)
+---@field strip? boolean "line", "delimiter": the delimiter is not part of the packet (true)
+---@field by? string "delimiter": the list as text, "\r\n|\n"
+---@field flag? integer "hpsocket": of the header, 0 to 1023; received ones must have it, or 0 (0)
 ---@field max? integer|string the largest packet, at most `max_packet`: bytes, or "64K", "1M"
 
 -- ---- server ----

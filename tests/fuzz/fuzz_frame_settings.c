@@ -31,7 +31,18 @@ static void format(const struct frame *frame, char *place, size_t size)
         text_add(&text, ",strip=%s", frame->line.keep ? "no" : "yes");
         break;
     case FRAME_FIXED: text_add(&text, ",size=%" PRIu32, frame->fixed_size); break;
-    case FRAME_RAW: break;
+    case FRAME_DELIMITED:
+        for (unsigned i = 0; i < frame->delimited.count; i++) {
+            text_add(&text, i == 0 ? ",by=" : "|");
+            for (unsigned j = 0; j < frame->delimited.sizes[i]; j++)
+                text_add(&text, "\\x%02x", frame->delimited.choices[i][j]);
+        }
+        text_add(&text, ",strip=%s", frame->delimited.keep ? "no" : "yes");
+        break;
+    case FRAME_HPSOCKET: text_add(&text, ",flag=0x%x", frame->flag); break;
+    case FRAME_RAW:
+    case FRAME_NETSTRING:
+    case FRAME_MQTT: break;
     }
     if (frame_given(frame, FRAME_MAX)) text_add(&text, ",max=%" PRIu64, frame->max);
     check(!text.cut);
@@ -46,10 +57,12 @@ static void check_refusal(const struct error *error)
 /* What was read, written out in full, is read as the same. */
 static void check_again(const struct frame *frame, uint64_t packet_max)
 {
-    char text[256];
+    enum { PARSED_MAX = 255 }; /* characters; many delimiters have more when all are escapes */
+    char text[512];
     struct frame again;
     struct error error;
     format(frame, text, sizeof text);
+    if (strlen(text) > PARSED_MAX) return;
     bool fine = frame_parse(&again, text, packet_max, &error);
     if (!fine) fprintf(stderr, "\"%s\": %s\n", text, error.text);
     check(fine);

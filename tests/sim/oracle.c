@@ -53,6 +53,8 @@ static bool is_request(const struct sim_peer *peer, const struct link *link, str
     const struct frame_line *line = &link_frame(link)->line;
     size_t more = 0;
     if (link_frame(link)->kind == FRAME_LINE && line->keep) more = line->delimiter_size;
+    if (link_frame(link)->kind == FRAME_DELIMITED && link_frame(link)->delimited.keep)
+        more = wire_ending(link_frame(link), sent).size;
     return packet.size == sent.size + more && memcmp(packet.data, sent.data, sent.size) == 0;
 }
 

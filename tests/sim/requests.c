@@ -65,7 +65,8 @@ static size_t room_for_filler(struct sim_peer *peer, size_t used)
     if (frame->kind == FRAME_FIXED) return frame->fixed_size > used ? frame->fixed_size - used : 0;
     uint64_t most = frame->packet_max < REQUEST_MAX ? frame->packet_max : REQUEST_MAX;
     if (peer->healthy && most > HEALTHY_MAX) most = HEALTHY_MAX;
-    if (frame->kind == FRAME_LINE) most -= FRAME_DELIMITER_MAX;
+    bool ended = frame->kind == FRAME_LINE || frame->kind == FRAME_DELIMITED;
+    if (ended) most -= FRAME_DELIMITER_MAX;
     if (most <= used) return 0;
     unsigned often = sim_world->swarm.scarce && !peer->healthy ? 150 : 20;
     return draw_chance(&peer->draw, often) ? most - used : draw_size(&peer->draw, most - used) - 1;
@@ -100,7 +101,7 @@ void peer_ask(struct sim_peer *peer)
     *request = (struct peer_request){
         .op = op, .version = sim_world->versions.running, .begin = peer->packets.end, .size = size};
     wire_append_bytes(&peer->packets, span_of(bytes, size));
-    wire_append(&peer->outgoing, &peer->frame, span_of(bytes, size));
+    wire_append_sent(&peer->outgoing, &peer->frame, span_of(bytes, size));
     trace_note("peer %u asks %c%u %s, %zu bytes", peer->number, op, peer->asked, argument, size);
     if (op != 'f') return;
     struct error error;

@@ -1,5 +1,7 @@
 #include "wire.h"
 
+#include <stdio.h>
+
 void wire_append_bytes(struct buffer *buffer, struct span bytes)
 {
     check(buffer_reserve(buffer, bytes.size));
@@ -47,11 +49,70 @@ static void append_line(struct buffer *buffer, const struct frame_line *line, st
     if (!line->keep || !has_it) wire_append_bytes(buffer, delimiter);
 }
 
+struct span wire_ending(const struct frame *frame, struct span packet)
+{
+    const struct frame_delimited *delimited = &frame->delimited;
+    size_t choice = packet.size % delimited->count;
+    return span_of(delimited->choices[choice], delimited->sizes[choice]);
+}
+
+/* The server's packets end in the first delimiter, unless they have one already. */
+static void append_delimited(struct buffer *buffer, const struct frame_delimited *delimited,
+                             struct span packet)
+{
+    bool has_one = false;
+    for (int i = 0; i < delimited->count; i++) {
+        size_t size = delimited->sizes[i];
+        has_one |= packet.size >= size &&
+                   memcmp(packet.data + packet.size - size, delimited->choices[i], size) == 0;
+    }
+    wire_append_bytes(buffer, packet);
+    if (!delimited->keep || !has_one)
+        wire_append_bytes(buffer, span_of(delimited->choices[0], delimited->sizes[0]));
+}
+
+static void append_netstring(struct buffer *buffer, struct span packet)
+{
+    char digits[24];
+    snprintf(digits, sizeof digits, "%llu:", (unsigned long long)packet.size);
+    wire_append_bytes(buffer, span_text(digits));
+    wire_append_bytes(buffer, packet);
+    append_byte(buffer, ',');
+}
+
+static void append_mqtt(struct buffer *buffer, struct span packet)
+{
+    wire_append_bytes(buffer, span_first(packet, 1));
+    append_varint(buffer, packet.size - 1);
+    wire_append_bytes(buffer, span_skip(packet, 1));
+}
+
+static void append_hpsocket(struct buffer *buffer, uint16_t flag, struct span packet)
+{
+    uint64_t header = flag * UINT64_C(4194304) + packet.size;
+    for (int i = 0; i < 4; i++) append_byte(buffer, header >> 8 * i);
+    wire_append_bytes(buffer, packet);
+}
+
+void wire_append_sent(struct buffer *buffer, const struct frame *frame, struct span packet)
+{
+    if (frame->kind != FRAME_DELIMITED) {
+        wire_append(buffer, frame, packet);
+        return;
+    }
+    wire_append_bytes(buffer, packet);
+    wire_append_bytes(buffer, wire_ending(frame, packet));
+}
+
 void wire_append(struct buffer *buffer, const struct frame *frame, struct span packet)
 {
     switch (frame->kind) {
     case FRAME_LENGTH: append_length(buffer, &frame->length, packet); return;
     case FRAME_LINE: append_line(buffer, &frame->line, packet); return;
+    case FRAME_DELIMITED: append_delimited(buffer, &frame->delimited, packet); return;
+    case FRAME_NETSTRING: append_netstring(buffer, packet); return;
+    case FRAME_MQTT: append_mqtt(buffer, packet); return;
+    case FRAME_HPSOCKET: append_hpsocket(buffer, frame->flag, packet); return;
     case FRAME_FIXED:
     case FRAME_RAW: wire_append_bytes(buffer, packet); return;
     }

@@ -8,8 +8,14 @@
 #include "frame/frame.h"
 #include "system/buffer.h"
 
-/* Appends the packet as it goes over the wire. */
+/* Appends the packet as the server sends it. */
 void wire_append(struct buffer *buffer, const struct frame *frame, struct span packet);
+
+/* ... and as clients do, who use all delimiters that they may. */
+void wire_append_sent(struct buffer *buffer, const struct frame *frame, struct span packet);
+
+/* Of FRAME_DELIMITED: the delimiter that a client puts behind this packet. */
+struct span wire_ending(const struct frame *frame, struct span packet);
 
 void wire_append_bytes(struct buffer *buffer, struct span bytes);
 
