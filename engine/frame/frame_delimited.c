@@ -31,9 +31,10 @@ static size_t match(const struct frame_delimited *delimited, struct span bytes, 
     size_t longest = 0;
     *unfinished = false;
     for (unsigned i = 0; i < delimited->count; i++) {
-        size_t size = delimited->sizes[i], have = size < bytes.size ? size : bytes.size;
-        if (memcmp(bytes.data, delimited->choices[i], have) != 0) continue;
-        if (have < size)
+        size_t size = delimited->sizes[i];
+        bool whole = size <= bytes.size;
+        if (memcmp(bytes.data, delimited->choices[i], whole ? size : bytes.size) != 0) continue;
+        if (!whole)
             *unfinished = true;
         else if (size > longest)
             longest = size;

@@ -220,8 +220,7 @@ function Conn:framing(spec) end
 ---@class Framing
 ---@field [1]? FramingName
 ---@field [integer] string "delimiter": what ends a packet, from [2] on; sent ones end in the first
----@field size? integer|"varint" "length": bytes of the length, 1 2 3 4 8 (4); "erlang": 1 2 4 (4);
----"fixed": of a packet
+---@field size? integer|"varint" bytes of the length, 1 2 3 4 8 (4), or of a "fixed" packet
 ---@field order? "little"|"big" "length": the byte order of the length ("little")
 ---@field offset? integer "length": bytes before the length, which are part of the packet (0)
 ---@field adjustment? integer "length": a number that is added to the length (0)

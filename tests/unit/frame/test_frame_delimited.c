@@ -153,7 +153,7 @@ Test(frame_delimited, takes_eight_delimiters_of_eight_bytes)
                                     8);
     cr_assert_eq(frame.delimited.count, 8);
     cr_assert_eq(frame.delimited.size_min, 8);
-    for (char last = '0'; last <= '7'; last++) {
+    for (int last = '0'; last <= '7'; last++) {
         char bytes[9] = "";
         struct frame_cut cut;
         struct frame_cursor cursor;
