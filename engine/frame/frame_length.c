@@ -235,13 +235,13 @@ static bool finish_named(struct frame *frame, bool size_fits, const char *sizes,
 {
     const struct frame_length *length = &frame->length;
     const char *fixed = !size_fits                ? sizes
-                        : !length->big_endian     ? "order is big"
-                        : length->offset != 0     ? "offset is 0"
-                        : length->adjustment != 0 ? "adjustment is 0"
-                        : length->counts_header   ? "counts_header is false"
+                        : !length->big_endian     ? "order must be big"
+                        : length->offset != 0     ? "offset must be 0"
+                        : length->adjustment != 0 ? "adjustment must be 0"
+                        : length->counts_header   ? "counts_header must be false"
                                                   : NULL;
     if (fixed != NULL)
-        return error_set(error, ERROR_INPUT, "%s framing: %s; others are for length framing",
+        return error_set(error, ERROR_INPUT, "%s framing: %s; for another, use length framing",
                          frame->codec->name, fixed);
     return length_finish(frame, error);
 }
@@ -250,13 +250,14 @@ static bool finish_named(struct frame *frame, bool size_fits, const char *sizes,
 static bool erlang_finish(struct frame *frame, struct error *error)
 {
     uint8_t size = frame->length.size;
-    return finish_named(frame, size == 1 || size == 2 || size == 4, "size is 1, 2 or 4", error);
+    return finish_named(frame, size == 1 || size == 2 || size == 4, "size must be 1, 2 or 4",
+                        error);
 }
 
 /* The packets of skynet's gate (its netpack): 2 bytes. */
 static bool skynet_finish(struct frame *frame, struct error *error)
 {
-    return finish_named(frame, frame->length.size == 2, "size is 2", error);
+    return finish_named(frame, frame->length.size == 2, "size must be 2", error);
 }
 
 const struct frame_codec frame_length_codec = {"length", length_next, length_wrap, length_finish};

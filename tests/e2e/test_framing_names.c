@@ -192,7 +192,7 @@ Test(framing, that_is_no_list_of_delimiters_is_told)
         "badframing: delimiter framing needs 1 to 8 delimiters",
         "badframing: delimiter framing: delimiter 1: expected at least 1 byte",
         "badframing: hpsocket framing: flag is a number, 0 to 1023, not \"1024\"",
-        "badframing: erlang framing: order is big; others are for length framing",
+        "badframing: erlang framing: order must be big; for another, use length framing",
     };
     int client = client_connect(&server);
     for (unsigned i = 0; i < sizeof expected / sizeof *expected; i++) {

@@ -61,15 +61,19 @@ Test(frame_names, takes_settings_that_say_what_the_name_says)
 
 Test(frame_names, refuses_settings_that_contradict_the_name)
 {
-    table_refused("erlang,size=3", "erlang framing: size is 1, 2 or 4; others are for length");
-    table_refused("erlang,size=8", "erlang framing: size is 1, 2 or 4; others are for length");
-    table_refused("erlang,size=varint", "erlang framing: size is 1, 2 or 4");
-    table_refused("erlang,order=little", "erlang framing: order is big; others are for length");
-    table_refused("erlang,offset=1", "erlang framing: offset is 0; others are for length");
-    table_refused("erlang,adjustment=1", "erlang framing: adjustment is 0");
-    table_refused("erlang,counts_header=true", "erlang framing: counts_header is false");
-    table_refused("skynet,size=4", "skynet framing: size is 2; others are for length framing");
-    table_refused("skynet,order=little", "skynet framing: order is big");
+    table_refused("erlang,size=3",
+                  "erlang framing: size must be 1, 2 or 4; for another, use length");
+    table_refused("erlang,size=8",
+                  "erlang framing: size must be 1, 2 or 4; for another, use length");
+    table_refused("erlang,size=varint", "erlang framing: size must be 1, 2 or 4");
+    table_refused("erlang,order=little",
+                  "erlang framing: order must be big; for another, use length");
+    table_refused("erlang,offset=1", "erlang framing: offset must be 0; for another, use length");
+    table_refused("erlang,adjustment=1", "erlang framing: adjustment must be 0");
+    table_refused("erlang,counts_header=true", "erlang framing: counts_header must be false");
+    table_refused("skynet,size=4",
+                  "skynet framing: size must be 2; for another, use length framing");
+    table_refused("skynet,order=little", "skynet framing: order must be big");
     table_refused("erlang,size=1,max=256",
                   "erlang framing: a length of 1 bytes cannot express max");
     table_refused("skynet,strip=true", "strip is a setting of line and delimiter framing, this is "
