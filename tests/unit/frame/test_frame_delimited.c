@@ -131,6 +131,8 @@ Test(frame_delimited, takes_each_way_to_name_its_delimiters)
     cr_assert_eq(frame.delimited.sizes[2], 2);
     cr_assert(memcmp(frame.delimited.choices[2], "|,", 2) == 0);
     cr_assert(frame.delimited.keep);
+    struct frame turned = frame_made("delimiter,strip=off,by=\\r\\n|\\n|\\x7c\\x2c", 100);
+    cr_assert(frame_is_same(&frame, &turned));
 
     struct error error;
     struct frame other = frame_default(100);

@@ -25,6 +25,7 @@ Test(frame_guess, knows_a_netstring)
     cr_assert_str_eq(GUESS("line", "0:,"), netstring);
     cr_assert_str_eq(GUESS("length", "999999999:hello"), netstring);
     cr_assert_str_eq(GUESS("erlang", "20:01234567890123456789,"), netstring);
+    cr_assert_str_eq(GUESS("line", "20:01234567890123456789,"), netstring);
     cr_assert_str_eq(GUESS("netstring", "12:hello world!,x"), "");
     cr_assert_str_eq(GUESS("netstring", "hello there"),
                      "this looks like text: framing = \"line\"?");
@@ -37,6 +38,7 @@ Test(frame_guess, takes_no_text_for_a_netstring)
     cr_assert_str_eq(GUESS("line", "12:30"), "");
     cr_assert_str_eq(GUESS("line", "12:30 and so on it goes"), "");
     cr_assert_str_eq(GUESS("length", "12:30 and so on it goes"), text);
+    cr_assert_str_eq(GUESS("length", "20:01234567890123456789;"), text);
     cr_assert_str_eq(GUESS("length", "1234567890:x"), text);
     cr_assert_str_eq(GUESS("length", ":,"), text);
     cr_assert_str_eq(GUESS("length", "12"), text);
