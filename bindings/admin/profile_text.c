@@ -75,7 +75,11 @@ static void add_name(struct writing *writing, uint32_t function, uint32_t line, 
 
 static void add_workers(struct writing *writing, const bool *which, const char *before)
 {
-    const char *between = before;
+    unsigned count = 0;
+    for (uint32_t i = 0; i < CONFIG_WORKERS_MAX; i++) count += which[i];
+    if (count == 0) return;
+    add(writing, "%sworker%s", before, count > 1 ? "s" : "");
+    const char *between = " ";
     for (uint32_t i = 0; i < CONFIG_WORKERS_MAX; i++) {
         if (!which[i]) continue;
         add(writing, "%s%u", between, i + 1);
@@ -88,12 +92,12 @@ static void add_head(struct writing *writing)
     const struct profile_view *view = writing->view;
     char share[AMOUNT_MAX], bytes[AMOUNT_MAX], count[AMOUNT_MAX];
     add(writing, "Profile of %u s", view->seconds);
-    add_workers(writing, view->took, ", worker ");
+    add_workers(writing, view->took, ", ");
     add(writing,
         ". Calls took %s of that time: %" PRIu64 " samples.\nAllocated: %s in about %s pieces.\n",
         amount_share(view->time_ns, view->worker_ns, share), view->sample_count,
         amount_bytes(view->bytes, bytes), amount_count((uint64_t)(view->allocations + 0.5), count));
-    add_workers(writing, view->missing, "Missing, for a call kept it: worker ");
+    add_workers(writing, view->missing, "Missing, for a call kept it: ");
     for (uint32_t i = 0; i < CONFIG_WORKERS_MAX; i++) {
         if (!view->missing[i]) continue;
         add(writing, "\n");

@@ -198,7 +198,7 @@ Test(profile, it_can_be_of_one_worker)
     cr_assert_null(strstr(text, "main.lua:2\n"), "%s", text);
     free(text);
     text = profile(address, WORDS("--seconds", "1"));
-    expect_part(text, "Profile of 1 s, worker 1, 2. ");
+    expect_part(text, "Profile of 1 s, workers 1, 2. ");
     expect_part(text, "main.lua:2\n");
     expect_part(text, "main.lua:3\n");
     free(text);

@@ -381,7 +381,7 @@ test("a profile shows as a flame graph and as tables, is saved, and there is one
     fetch("profile", { method: "POST", headers: { "X-Moonport": "1" } }).then((answer) => answer.status));
   assert.equal(await post(), 409);
   await shows("#profile-note", /^The last one/);
-  assert.match(await text("#profile-text"), /^Profile of 1 s, worker 1, 2\. Calls took .*% of that time/);
+  assert.match(await text("#profile-text"), /^Profile of 1 s, workers 1, 2\. Calls took .*% of that time/);
   assert.match(await text("#profile-text"), /share +time +allocated +handler\n +100\.0% .* timer\n/);
   const titles = await page.locator("#profile-flame title").allTextContents();
   assert.ok(titles.some((title) => title.startsWith("timer: ")), titles.join("\n"));
