@@ -1,5 +1,5 @@
 /* A running server is watched and commanded at its admin address: by the command line, over HTTP, by Prometheus. */
-#include "harness_process.h"
+#include "operate.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define TOKEN "0123456789abcdef-test"
 
 static const char script[] =
     "function on_receive(conn, packet)\n"
@@ -29,26 +27,6 @@ static struct server begin(const char *workers, char address[64])
         .script = script, .admin = true, .flags = {"--workers", workers, "--admin-token", TOKEN}});
     server_admin(&server, address, 64);
     return server;
-}
-
-/* Runs the command, which must succeed; what it prints, to be freed. */
-static char *told(const char *address, const char *const *words)
-{
-    const char *all[16] = {words[0], "--admin", address};
-    char *out, *err;
-    for (int i = 1; words[i] != NULL; i++) all[i + 2] = words[i];
-    int status = program_run(&out, &err, all);
-    cr_assert_eq(status, 0, "%s: status %d, and it said: %s%s", words[0], status, out, err);
-    cr_assert_str_eq(err, "");
-    free(err);
-    return out;
-}
-
-static void expect_told(const char *address, const char *const *words, const char *text)
-{
-    char *out = told(address, words);
-    cr_assert_not_null(strstr(out, text), "%s: \"%s\" should be in: %s", words[0], text, out);
-    free(out);
 }
 
 static void expect_end(int client)

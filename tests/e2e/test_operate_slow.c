@@ -1,5 +1,5 @@
 /* The admin answers, whatever else is connected: to the server, and to itself. */
-#include "harness_process.h"
+#include "operate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,21 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define TOKEN "0123456789abcdef-test"
-
 enum { SLOW = 600, IDLE = 10000, IDLE_ON_WINE = 2000, OTHER_FILES = 100 };
-
-static void expect_told(const char *address, const char *const *words, const char *text)
-{
-    const char *all[16] = {words[0], "--admin", address};
-    char *out, *err;
-    for (int i = 1; words[i] != NULL; i++) all[i + 2] = words[i];
-    int status = program_run(&out, &err, all);
-    cr_assert_eq(status, 0, "%s: status %d, and it said: %s%s", words[0], status, out, err);
-    cr_assert_not_null(strstr(out, text), "%s: \"%s\" should be in: %s", words[0], text, out);
-    free(out);
-    free(err);
-}
 
 /* Of each kind many more than the admin has places for. */
 static void ask_beside_slow_ones(const char *address)

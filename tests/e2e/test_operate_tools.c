@@ -1,5 +1,5 @@
 /* What other programs make of the admin's answers: curl, promtool, Python; and whoever comes from elsewhere. */
-#include "harness_process.h"
+#include "operate.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,34 +12,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TOKEN "0123456789abcdef-test"
-
 static struct server begin(const char *workers, char address[64])
 {
     struct server server = server_begin(&(struct begin){
         .script = ECHO, .admin = true, .flags = {"--workers", workers, "--admin-token", TOKEN}});
     server_admin(&server, address, 64);
     return server;
-}
-
-/* Runs the command, which must succeed; what it prints, to be freed. */
-static char *told(const char *address, const char *const *words)
-{
-    const char *all[16] = {words[0], "--admin", address};
-    char *out, *err;
-    for (int i = 1; words[i] != NULL; i++) all[i + 2] = words[i];
-    int status = program_run(&out, &err, all);
-    cr_assert_eq(status, 0, "%s: status %d, and it said: %s%s", words[0], status, out, err);
-    cr_assert_str_eq(err, "");
-    free(err);
-    return out;
-}
-
-static void expect_told(const char *address, const char *const *words, const char *text)
-{
-    char *out = told(address, words);
-    cr_assert_not_null(strstr(out, text), "%s: \"%s\" should be in: %s", words[0], text, out);
-    free(out);
 }
 
 /* Runs it in a shell, with ADDRESS and TOKEN set; what it prints, to be freed. */
