@@ -21,18 +21,19 @@ static HANDLE open_job(void)
     return job;
 }
 
+/* Of this program, written before the first start: several threads read it. */
+static WCHAR own_path[32768]; /* the longest path there is */
+
 static BOOL start(const char *test, const char *number, PROCESS_INFORMATION *child)
 {
-    static WCHAR program[32768]; /* the longest path there is */
     WCHAR command[512];
     STARTUPINFOW startup = {.cb = sizeof startup,
                             .dwFlags = STARTF_USESTDHANDLES,
                             .hStdInput = GetStdHandle(STD_INPUT_HANDLE),
                             .hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE),
                             .hStdError = GetStdHandle(STD_ERROR_HANDLE)};
-    GetModuleFileNameW(NULL, program, sizeof program / sizeof program[0]);
     swprintf(command, sizeof command / sizeof command[0], L"unit --one %hs %hs", test, number);
-    return CreateProcessW(program, command, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL,
+    return CreateProcessW(own_path, command, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL,
                           &startup, child);
 }
 
@@ -58,12 +59,19 @@ struct shim_ending shim_run(const char *program, const char *test, const char *n
     static HANDLE job;
     PROCESS_INFORMATION child;
     DWORD status = 0;
-    struct shim_ending ending = {.how = SHIM_DIED, .text = "could not be started"};
+    struct shim_ending ending = {.how = SHIM_DIED};
     (void)program; /* the system knows it better */
     pthread_mutex_lock(&mutex);
-    if (job == NULL) job = open_job();
+    if (job == NULL) {
+        GetModuleFileNameW(NULL, own_path, sizeof own_path / sizeof own_path[0]);
+        job = open_job();
+    }
     pthread_mutex_unlock(&mutex);
-    if (!start(test, number, &child)) return ending;
+    if (!start(test, number, &child)) {
+        snprintf(ending.text, sizeof ending.text, "could not be started: error %lu",
+                 GetLastError());
+        return ending;
+    }
     AssignProcessToJobObject(job, child.hProcess);
     ResumeThread(child.hThread);
     if (WaitForSingleObject(child.hProcess, SHIM_WATCHDOG_S * 1000) == WAIT_TIMEOUT) {
