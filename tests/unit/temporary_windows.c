@@ -5,6 +5,8 @@
 #include <string.h>
 #include <windows.h>
 
+enum { TRIES_MAX = 1000 };
+
 /* The tmpfile of msvcrt would write where only an administrator may. */
 FILE *temporary_file(void)
 {
@@ -15,13 +17,19 @@ FILE *temporary_file(void)
     return file < 0 ? NULL : _fdopen(file, "w+b");
 }
 
+/* Each test is a process: its number, and a count for what is left of an earlier one, make a name of its own. */
 bool temporary_directory(char path[TEMPORARY_PATH_MAX])
 {
     char above[MAX_PATH + 1];
     if (GetTempPathA(sizeof above, above) == 0) return false;
-    if (GetTempFileNameA(above, "unit", 0, path) == 0) return false;
-    return DeleteFileA(path) &&
-           CreateDirectoryA(path, NULL); /* of the file only the name is used */
+    for (unsigned count = 0; count < TRIES_MAX; count++) {
+        int size = snprintf(path, TEMPORARY_PATH_MAX, "%sunit-%lu-%u", above,
+                            (unsigned long)GetCurrentProcessId(), count);
+        if (size < 0 || size >= TEMPORARY_PATH_MAX) return false;
+        if (CreateDirectoryA(path, NULL)) return true;
+        if (GetLastError() != ERROR_ALREADY_EXISTS) return false;
+    }
+    return false;
 }
 
 bool temporary_subdirectory(const char *path)
