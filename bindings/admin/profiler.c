@@ -15,7 +15,7 @@ struct part {
     struct profile_take *take;
     struct worker *worker;
     struct wheel_timer timer; /* the end */
-    _Atomic uint8_t stage;    /* enum part_stage; at DONE, the profile is whoever reads it's */
+    _Atomic uint8_t stage;    /* enum part_stage; at DONE, the profile is its reader's */
     _Atomic bool *busy;       /* of its worker */
 };
 

@@ -1,4 +1,4 @@
-/* What other programs make of the admin's answers: curl, promtool, Python; and whoever comes from elsewhere. */
+/* What other programs make of the admin's answers: curl, promtool, Python; and what comes from elsewhere is told. */
 #include "operate.h"
 
 #include <arpa/inet.h>
