@@ -27,6 +27,7 @@ struct survey {
     struct survey_owed *owed;
     struct survey_question question;
     uint32_t workers, from; /* the place that this step begins with */
+    uint64_t begun_ns;      /* the first step */
     size_t room;            /* for rows, in each part */
     struct part parts[];
 };
@@ -107,7 +108,9 @@ static bool lets_through(const struct survey_question *question, const struct su
            is_in(id, question->filter) || is_in(row->state, question->filter);
 }
 
-static struct survey_row describe(const struct worker *worker, const struct link *link)
+/* Ages are those of one moment, whenever the workers come to look: else they would not be in order. */
+static struct survey_row describe(const struct survey *survey, const struct worker *worker,
+                                  const struct link *link)
 {
     struct survey_row row = {
         .id = link_id(link),
@@ -119,8 +122,9 @@ static struct survey_row describe(const struct worker *worker, const struct link
         .waits = link_is_held(link),
         .paused = link_is_paused(link),
     };
-    double age = (double)worker_now(worker) / 1e9 - link_connected_at(link);
+    double age = (double)survey->begun_ns / 1e9 - link_connected_at(link);
     row.age_ns = age > 0 ? (uint64_t)(age * 1e9) : 0;
+    row.idle_ns = least_of(row.idle_ns, row.age_ns);
     link_peer(link, &row.peer);
     return row;
 }
@@ -154,7 +158,7 @@ static void look(void *context, struct worker *worker, void *state)
     for (uint32_t slot = survey->from; slot < end && slot < to; slot++) {
         const struct link *link = worker_at(worker, slot);
         if (link == NULL) continue;
-        struct survey_row row = describe(worker, link);
+        struct survey_row row = describe(survey, worker, link);
         part->total++;
         if (!lets_through(&survey->question, &row)) continue;
         part->matching++;
@@ -195,7 +199,7 @@ static bool take_part(struct survey_answer *answer, const struct survey_question
 }
 
 static struct survey *make_step(uint32_t workers, const struct survey_question *question,
-                                struct survey_owed *owed, uint32_t from)
+                                struct survey_owed *owed, uint32_t from, uint64_t begun_ns)
 {
     size_t room = 2 * (size_t)question->most + 1; /* so that sorting is rare */
     struct survey *survey = calloc(1, sizeof *survey + workers * sizeof survey->parts[0]);
@@ -205,6 +209,7 @@ static struct survey *make_step(uint32_t workers, const struct survey_question *
     survey->question = *question;
     survey->workers = workers;
     survey->from = from;
+    survey->begun_ns = begun_ns;
     survey->room = room < question->step ? room : question->step; /* it never finds more */
     return survey;
 }
@@ -242,11 +247,11 @@ static bool do_steps(struct server *server, const struct survey_question *questi
                      struct survey_owed *owed, bool *ask, struct survey_answer *answer)
 {
     uint32_t workers = server_config(server)->workers;
-    uint64_t end_ns = clock_after_ns(PATIENCE_ALL_NS);
+    uint64_t begun_ns = clock_now_ns(), end_ns = begun_ns + PATIENCE_ALL_NS;
     for (uint32_t from = 0; is_any(ask, workers); from += question->step) {
         uint64_t now_ns = clock_now_ns();
         if (now_ns >= end_ns) break;
-        struct survey *step = make_step(workers, question, owed, from);
+        struct survey *step = make_step(workers, question, owed, from, begun_ns);
         if (step == NULL) return false;
         bool fine = do_step(server, step, ask, answer, least_of(PATIENCE_NS, end_ns - now_ns));
         drop(step);

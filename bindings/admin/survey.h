@@ -28,8 +28,8 @@ struct survey_row {
     uint64_t id;
     struct address peer;
     uint32_t worker, listener; /* from 1 */
-    uint64_t age_ns, idle_ns;
-    uint64_t queued; /* bytes */
+    uint64_t age_ns, idle_ns;  /* age: when the question was asked */
+    uint64_t queued;           /* bytes */
     const char *state;
     bool waits, paused; /* a handler waits; its script has paused it */
 };

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { WORKERS = 2, CLIENTS = 20, STEP = 4 /* so that there are many */ };
 enum { MUCH = 12 }; /* MiB, more than the system takes for a peer that does not read */
@@ -370,6 +371,41 @@ Test(survey, a_worker_that_is_stuck_is_missing_and_the_others_are_not)
     cr_assert_not(test.answer.missing[1]);
     expect_count(&test, CLIENTS, CLIENTS);
     done(&test);
+    finish(&test);
+}
+
+static void *ask_aside(void *test)
+{
+    ask(test);
+    return NULL;
+}
+
+/* One worker looks at once, the other one later. */
+Test(survey, ages_are_those_of_one_moment)
+{
+    struct test test;
+    pthread_t asking;
+    begin(&test);
+    test.question.order = SURVEY_AGE;
+    test.question.descending = true;
+    test.question.step = 64;
+    for (bool told = false; !told; done(&test)) { /* in time */
+        stuck = false;
+        hold_second(&test);
+        cr_assert_eq(pthread_create(&asking, NULL, ask_aside, &test), 0);
+        while (atomic_load(&test.owed.of[1]) == 0 || atomic_load(&test.owed.of[0]) > 0)
+            sched_yield();
+        usleep(50000);
+        pthread_mutex_unlock(&gate);
+        pthread_join(asking, NULL);
+        expect_no_debts(&test);
+        told = !test.answer.missing[1];
+        for (size_t i = 0; told && i < CLIENTS; i++) {
+            const struct survey_row *row = &test.answer.rows[i];
+            cr_assert_eq(row_of(&test, test.clients[i]), row, "row %zu", i);
+            cr_assert(row->idle_ns <= row->age_ns);
+        }
+    }
     finish(&test);
 }
 
