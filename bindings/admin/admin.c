@@ -137,12 +137,15 @@ static void act(struct admin *admin, struct link *link, struct visitor *visitor,
     }
     const struct runner_task task = {
         .request = *request, .context = admin->context, .asker = link_id(link)};
-    visitor->asked = runner_ask(admin->runners[route->thread], &task);
+    struct runner *runner = admin->runners[route->thread];
+    visitor->asked = runner_ask(runner, &task);
     if (visitor->asked) {
         link_hold(link);
         return;
     }
-    answer_refusal(&answer, 503, "too many requests wait: ask again");
+    answer_refusal(&answer, 503,
+                   runner_has_ended(runner) ? "the server is stopping"
+                                            : "too many requests wait: ask again");
     send_answer(link, visitor, &answer);
 }
 

@@ -69,6 +69,14 @@ bool runner_ask(struct runner *runner, const struct runner_task *task)
     return fine;
 }
 
+bool runner_has_ended(struct runner *runner)
+{
+    pthread_mutex_lock(&runner->mutex);
+    bool ended = runner->ends;
+    pthread_mutex_unlock(&runner->mutex);
+    return ended;
+}
+
 void runner_end(struct runner *runner)
 {
     pthread_mutex_lock(&runner->mutex);

@@ -23,6 +23,9 @@ struct runner *runner_open(void (*done)(void *context, const struct runner_task 
 /* False: RUNNER_ASKED_MAX tasks wait already, the runner has ended, or no thread could be started. */
 bool runner_ask(struct runner *runner, const struct runner_task *task);
 
+/* From any thread: runner_end was called. */
+bool runner_has_ended(struct runner *runner);
+
 /* Waits for the task that runs, and its `done`. Tasks that have not begun are dropped. */
 void runner_end(struct runner *runner);
 

@@ -88,6 +88,7 @@ Test(runner, so_many_may_wait_besides_the_one_that_runs)
     await(&desk.begun, 1);
     for (uint64_t i = 0; i < RUNNER_ASKED_MAX; i++) cr_assert(ask(runner, 2 + i));
     cr_assert_not(ask(runner, 99));
+    cr_assert_not(runner_has_ended(runner));
     let_end(1);
     await(&desk.begun, 2);
     cr_assert(ask(runner, 99), "one place is free again");
@@ -131,8 +132,10 @@ Test(runner, takes_nothing_when_it_has_ended)
     let_end(1);
     cr_assert(ask(runner, 1));
     await(&desk.answered, 1);
+    cr_assert_not(runner_has_ended(runner));
     runner_end(runner);
     cr_assert_not(ask(runner, 2));
+    cr_assert(runner_has_ended(runner));
     runner_close(runner);
 }
 
