@@ -20,6 +20,15 @@ static struct server begin_slow(const char *script)
         .flags = {"--workers", "1", "--handler-timeout", "60", "--slow-handler", "0.02"}});
 }
 
+/* The thread that watches may not get to a call before it is over, or not where that is busy: asks again until the log
+ * has this text. */
+static void ask_until_told(const struct server *server, int client, const char *question,
+                           const char *answer, const char *text)
+{
+    do client_ask(client, question, answer);
+    while (server_log_count(server, text) == 0);
+}
+
 Test(slow, a_handler_is_told_of_with_its_place_and_goes_on)
 {
     struct server server = begin_slow(BUSY "local function mill()\n"
@@ -31,10 +40,9 @@ Test(slow, a_handler_is_told_of_with_its_place_and_goes_on)
                                            "  conn:send(what)\n"
                                            "end\n");
     int client = client_connect(&server);
-    client_ask(client, "go", "ground");
+    ask_until_told(&server, client, "go", "ground", " s: it was at main.lua:1 in busy\n");
     server_expect_log(&server, "warn  on_receive (connection ");
     server_expect_log(&server, ", generation 1)" KEPT "1 for ");
-    server_expect_log(&server, " s: it was at main.lua:1 in busy\n");
     client_ask(client, "go", "ground");
     close(client);
     server_end(&server);
@@ -52,39 +60,35 @@ Test(slow, every_call_is_told_of_by_its_name)
                         "  server.post(1, 'x')\n"
                         "  server.after(0, function()\nbusy(0.2) conn:send(packet) end)\n"
                         "end\n");
-    int client = client_connect(&server);
-    client_ask(client, "go", "go");
-    close(client);
-    server_expect_log(&server, "warn  on_call (generation 1)" KEPT);
-    server_expect_log(&server, "warn  on_connect (connection ");
-    server_expect_log(&server, "warn  on_message (generation 1)" KEPT);
-    server_expect_log(&server, "warn  timer (generation 1)" KEPT);
-    server_expect_log(&server, "warn  on_disconnect (connection ");
+    static const char *const told[] = {
+        "warn  on_call (generation 1)" KEPT,    "warn  on_connect (connection ",
+        "warn  on_message (generation 1)" KEPT, "warn  timer (generation 1)" KEPT,
+        "warn  on_disconnect (connection ",
+    };
+    for (size_t i = 0; i < sizeof told / sizeof *told;) {
+        int client = client_connect(&server);
+        client_ask(client, "go", "go");
+        close(client);
+        while (i < sizeof told / sizeof *told && server_log_count(&server, told[i]) > 0) i++;
+    }
     server_end(&server);
 }
 
 Test(slow, of_one_kind_a_line_a_second_is_logged_and_the_next_says_how_many_there_were)
 {
-    enum { CALLS = 20 };
     struct server server = begin_slow("local function busy() local e = os.clock() + 0.06\n"
                                       "  while os.clock() < e do " ROUND "end end\n"
                                       "local function idle() local e = os.clock() + 0.06\n"
                                       "  while os.clock() < e do " ROUND "end end\n"
                                       "function on_receive(conn, packet)\n"
-                                      "  if packet == 'idle' then idle()\n"
-                                      "  elseif packet == 'wait' then server.sleep(1.1)\n"
-                                      "  else busy() end\n"
+                                      "  if packet == 'idle' then idle() else busy() end\n"
                                       "  conn:send(packet)\n"
                                       "end\n");
     int client = client_connect(&server);
-    for (int i = 0; i < CALLS; i++) client_ask(client, "busy", "busy");
-    client_ask(client, "idle", "idle");
-    server_expect_log(&server, ": it was at main.lua:4 in idle\n");
-    client_ask(client, "wait", "wait");
-    client_ask(client, "busy", "busy");
+    ask_until_told(&server, client, "busy", "busy", ": it was at main.lua:2 in busy\n");
+    ask_until_told(&server, client, "idle", "idle", ": it was at main.lua:4 in idle\n");
+    ask_until_told(&server, client, "busy", "busy", " more like it since such a line)\n");
     server_expect_log(&server, ": it was at main.lua:2 in busy (");
-    server_expect_log(&server, " more like it since such a line)\n");
-    cr_assert_lt(server_log_count(&server, "it was at main.lua:2"), CALLS);
     close(client);
     server_end(&server);
 }
@@ -99,8 +103,7 @@ Test(slow, where_no_hook_comes_the_place_is_not_known)
                                       "  end\n"
                                       "end\n");
     int client = client_connect(&server);
-    client_ask(client, "match", "match");
-    server_expect_log(&server, " s: in a C function");
+    ask_until_told(&server, client, "match", "match", " s: in a C function");
     close(client);
     server_end(&server);
 }
@@ -114,8 +117,7 @@ Test(slow, in_coroutines_of_the_scripts_own_the_place_is_theirs)
                                            "  conn:send(packet)\n"
                                            "end\n");
     int client = client_connect(&server);
-    client_ask(client, "go", "go");
-    server_expect_log(&server, ": it was at main.lua:1 in busy\n");
+    ask_until_told(&server, client, "go", "go", ": it was at main.lua:1 in busy\n");
     client_ask(client, "go", "go");
     close(client);
     server_end(&server);
@@ -137,8 +139,8 @@ Test(slow, what_has_been_slow_runs_on_as_before)
              "  conn:send(packet)\n"
              "end\n");
     int client = client_connect(&server);
+    ask_until_told(&server, client, "go", "go", ": it was at main.lua:1 in busy");
     for (int i = 0; i < 3; i++) client_ask(client, "go", "go");
-    server_expect_log(&server, ": it was at main.lua:1 in busy");
     cr_assert_eq(server_log_count(&server, "interrupted"), 0);
     close(client);
     server_end(&server);
@@ -149,7 +151,8 @@ Test(slow, one_that_is_interrupted_is_not_told_of_twice_and_its_time_is_counted)
     struct server server = server_begin(&(struct begin){
         .script = LOOP "function on_receive(conn, packet)\n"
                        "  if packet == 'loop' then loop() end\n"
-                       "  conn:send(('%s'):format(server.stats().handlers.on_receive.max >= 0.2))\n"
+                       "  conn:send(('%d %s'):format(conn.id,\n"
+                       "    server.stats().handlers.on_receive.max >= 0.2))\n"
                        "end\n",
         .flags = {"--workers", "1", "--handler-timeout", "0.3", "--slow-handler", "0.05"}});
     for (int i = 0; i < 3; i++) {
@@ -160,9 +163,17 @@ Test(slow, one_that_is_interrupted_is_not_told_of_twice_and_its_time_is_counted)
         close(client);
     }
     int client = client_connect(&server);
-    client_ask(client, "time", "true");
+    size_t size;
+    client_put_text(client, "time");
+    char *answer = (char *)client_take(client, &size), own[80];
+    cr_assert_not_null(strstr(answer, " true"), "%s", answer);
+    snprintf(own, sizeof own, "(connection %ld, generation 1)" KEPT, strtol(answer, NULL, 10));
+    free(answer);
     close(client);
-    cr_assert_eq(server_log_count(&server, KEPT), 0);
+    server_signal(&server, SIGTERM);
+    cr_assert_eq(server_wait(&server), 0);
+    /* The last one may have been slow: the machine may be busy. */
+    cr_assert_eq(server_log_count(&server, KEPT), server_log_count(&server, own));
     server_end(&server);
 }
 
@@ -181,10 +192,18 @@ Test(slow, a_packet_among_many_is_timed_and_told_of)
         "end\n");
     for (size_t i = 0; i < sizeof many; i++) many[i] = i % SIZE == 0 ? SIZE : 0;
     for (size_t i = 0; i < PACKETS; i++) many[i * SIZE + 4] = i == PACKETS * 3 / 4 ? 's' : 'q';
-    int client = client_connect(&server);
-    client_send(client, many, sizeof many);
-    client_ask(client, "?", "2001 true true");
-    server_expect_log(&server, ": it was at main.lua:1 in busy\n");
+    int client = client_connect(&server), rounds = 0;
+    do { /* as above */
+        char calls[32];
+        size_t size;
+        client_send(client, many, sizeof many);
+        client_put_text(client, "?");
+        char *answer = (char *)client_take(client, &size);
+        snprintf(calls, sizeof calls, "%d ", ++rounds * (PACKETS + 1));
+        cr_assert_eq(strncmp(answer, calls, strlen(calls)), 0, "%snot %s", calls, answer);
+        free(answer);
+    } while (server_log_count(&server, ": it was at main.lua:1 in busy\n") == 0);
+    client_ask_for_part(client, "?", " true true");
     close(client);
     server_end(&server);
 }
@@ -205,14 +224,13 @@ Test(slow, a_reload_changes_it_and_may_turn_it_off)
                  "return { workers = 1, handler_timeout = 60, slow_handler = 0.02 }\n");
     server_expect_log(&server, "settings changed: slow_handler\n");
     server_expect_log(&server, "generation 2 runs");
-    client_ask(client, "go", "go");
-    server_expect_log_count(&server, KEPT, 1);
+    ask_until_told(&server, client, "go", "go", ", generation 2)" KEPT);
     script_write(&server, "config.lua",
                  "return { workers = 1, handler_timeout = 60, slow_handler = 0 }\n");
     server_expect_log(&server, "generation 3 runs");
     client_ask(client, "go", "go");
     client_ask(client, "go", "go");
-    cr_assert_eq(server_log_count(&server, KEPT), 1);
+    cr_assert_eq(server_log_count(&server, ", generation 3)" KEPT), 0);
     close(client);
     server_end(&server);
 }
@@ -220,9 +238,15 @@ Test(slow, a_reload_changes_it_and_may_turn_it_off)
 Test(slow, code_that_takes_long_to_load_is_told_of_in_a_reload)
 {
     struct server server = begin_slow(ECHO);
-    script_write(&server, "main.lua", BUSY "busy(0.2)\n" ECHO);
-    server_expect_log(&server, "warn  main.lua (generation 2)" KEPT);
-    server_expect_log(&server, ": it was at main.lua:1 in busy\n");
+    for (int i = 2; server_log_count(&server, ": it was at main.lua:1 in busy") == 0; i++) {
+        char script[300], runs[40];
+        snprintf(script, sizeof script, "%s-- %d\n", BUSY "busy(0.2)\n" ECHO, i);
+        script_write(&server, "main.lua", script);
+        snprintf(runs, sizeof runs, "generation %d runs", i);
+        server_expect_log(&server, runs);
+    }
+    server_expect_log(&server, "warn  main.lua (generation ");
+    server_expect_log(&server, ")" KEPT);
     server_end(&server);
 }
 
@@ -237,7 +261,9 @@ Test(slow, start_and_stop_may_take_long)
     close(client);
     server_signal(&server, SIGTERM);
     cr_assert_eq(server_wait(&server), 0);
-    cr_assert_eq(server_log_count(&server, KEPT), 0);
+    /* The connection's handler may have been slow: the machine may be busy. */
+    cr_assert_eq(server_log_count(&server, KEPT),
+                 server_log_count(&server, ", generation 1)" KEPT));
     server_end(&server);
 }
 
