@@ -36,6 +36,9 @@ static struct server begin(const char *script, const char *workers, const char *
                                                   "--log", "debug", "--probation", probation}});
 }
 
+/* For those of which something is to fail before the probation is over, and then it is to be over. */
+#define LASTS_A_WHILE "5"
+
 static void load(const struct server *server, const char *script)
 {
     script_write(server, "main.lua", script);
@@ -319,10 +322,15 @@ Test(probation, of_several_bad_ones_in_a_row_none_is_gone_back_to)
 Test(probation, what_has_passed_is_gone_back_to)
 {
     int clients[3];
-    struct server server = begin(SAYS("one"), "2", "0.3");
+    struct server server = server_begin(
+        &(struct begin){.script = SAYS("one"),
+                        .admin = true,
+                        .config = "return { probation = 0.1 }\n",
+                        .flags = {"--workers", "2", "--reload", "signal", "--log", "debug"}});
     connect_all(&server, clients, 3, "one");
     load(&server, SAYS("two"));
     server_expect_log(&server, "generation 2 " PASSED);
+    script_write(&server, "config.lua", "return { probation = 100 }\n");
     load(&server, FAILS);
     put_all(clients, 3, "what?");
     server_expect_log(&server, TAKEN_BACK);
@@ -440,7 +448,7 @@ Test(probation, the_first_generation_has_nothing_to_go_back_to)
 Test(probation, one_peer_that_sends_nonsense_is_not_enough_on_a_busy_server)
 {
     enum { FAILURES = 5 };
-    struct server server = begin(FAILS_AT_TIMES("one"), "1", "1");
+    struct server server = begin(FAILS_AT_TIMES("one"), "1", LASTS_A_WHILE);
     int client = client_connect(&server), other = client_connect(&server);
     load(&server, FAILS_AT_TIMES("two"));
     for (int i = 0; i < 20 * FAILURES; i++) client_ask(other, "what?", "two");
@@ -459,11 +467,11 @@ Test(probation, one_peer_that_sends_nonsense_is_not_enough_on_a_busy_server)
 Test(probation, code_that_fails_as_often_as_the_one_before_stays)
 {
     int clients[10];
-    struct server server = server_begin(
-        &(struct begin){.script = FAILS_AT_TIMES("one"),
-                        .admin = true,
-                        .config = "return { on_error = 'keep', probation = 1, log = 'debug' }\n",
-                        .flags = {"--workers", "2", "--reload", "signal"}});
+    struct server server = server_begin(&(struct begin){
+        .script = FAILS_AT_TIMES("one"),
+        .admin = true,
+        .config = "return { on_error = 'keep', probation = " LASTS_A_WHILE ", log = 'debug' }\n",
+        .flags = {"--workers", "2", "--reload", "signal"}});
     connect_all(&server, clients, 10, "one");
     for (int i = 0; i < 10; i++) put_all(clients, 10, "fail");
     for (int i = 0; i < 10; i++) client_ask(clients[i], "what?", "one");
@@ -503,7 +511,7 @@ Test(probation, timers_that_fail_as_often_as_before_stay)
 
 Test(probation, when_it_is_over_a_failure_closes_again)
 {
-    struct server server = begin(FAILS_AT_TIMES("one"), "1", "0.5");
+    struct server server = begin(FAILS_AT_TIMES("one"), "1", LASTS_A_WHILE);
     int client = client_connect(&server);
     client_ask(client, "what?", "one");
     load(&server, FAILS_AT_TIMES("two"));
@@ -538,7 +546,7 @@ Test(probation, of_0_seconds_is_none)
 Test(probation, a_reload_in_the_middle_begins_anew)
 {
     int clients[2], others[4];
-    struct server server = begin(SAYS("one"), "1", "1");
+    struct server server = begin(SAYS("one"), "1", LASTS_A_WHILE);
     connect_all(&server, clients, 2, "one");
     connect_all(&server, others, 4, "one");
     load(&server, FAILS_AT_TIMES("two"));
