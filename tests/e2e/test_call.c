@@ -113,11 +113,15 @@ Test(call, an_id_is_called_where_its_connection_is)
 /* The work goes on, its result finds nobody; and a call whose caller has gone before it begins does not. */
 Test(call, ends_with_the_connection_of_its_caller)
 {
-    static const char script[] = RUN_PACKETS
-        "on_call = {\n"
-        "  slow = function() server.sleep(0.1) server.log('info', 'worked') return 1 end,\n"
-        "}\n"
-        "function on_disconnect() server.log('info', 'gone') end\n";
+    static const char script[] =
+        RUN_PACKETS "on_call = {\n"
+                    "  slow = function()\n"
+                    "    while not server.shared:get 'go' do server.sleep(0.01) end\n"
+                    "    server.log('info', 'worked')\n"
+                    "    return 1\n"
+                    "  end,\n"
+                    "}\n"
+                    "function on_disconnect() server.log('info', 'gone') end\n";
     int clients[WORKERS];
     struct server server = begin_workers(script, WHICH, clients, WORKERS);
     char code[100];
@@ -133,6 +137,7 @@ Test(call, ends_with_the_connection_of_its_caller)
     cr_assert_eq(client_await_end(clients[0]), CLIENT_EOF);
     close(clients[0]);
     server_expect_log(&server, "gone\n");
+    client_ask(clients[1], "tell(server.shared:set('go', true))", "true");
     server_expect_log(&server, "worked\n");
     client_ask(clients[1], "tell(server.call(1, 'slow'))", "1");
     cr_assert_eq(server_log_count(&server, "goes on\n"), 0);

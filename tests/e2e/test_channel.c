@@ -63,6 +63,7 @@ Test(channel, a_full_one_has_those_wait_who_push)
     client_put_text(clients[0],
                     "server.log('info', 'pushes') tell(server.channel('c', 2):push('three'))");
     server_expect_log(&server, "pushes\n");
+    client_ask(clients[1], "tell(server.call(1, 'none'))", "nil unknown"); /* it waits by now */
     client_ask(clients[1], "local c = server.channel 'c' tell(c:count(), c:pop(), c:count())",
                "2 1 2");
     client_expect(clients[0], "true");
@@ -202,6 +203,8 @@ Test(channel, a_signal_wakes_all_who_wait)
                             "server.log('info', 'waits') tell(server.wait('round begins'))");
         server_expect_log_count(&server, "waits\n", (round + 1) * WORKERS);
         int other = client_connect(&server);
+        client_ask(other, "for i = 1, 3 do server.call(i, 'none') end tell 'all wait by now'",
+                   "all wait by now");
         client_ask(other,
                    round == 0 ? "tell(server.signal('round begins', 7))"
                               : "tell(server.signal 'round begins')",

@@ -197,7 +197,7 @@ Test(job, no_metamethod_keeps_one_that_is_interrupted)
 Test(job, a_thread_that_does_not_return_is_replaced)
 {
     struct server server =
-        begin_with(all, WORDS("--workers", "1", "--jobs", "1", "--job-timeout", "0.05"));
+        begin_with(all, WORDS("--workers", "1", "--jobs", "1", "--job-timeout", "0.5"));
     int client = client_connect(&server);
     int behind = client_connect(&server);
     client_put_text(client, "server.log('info', 'asks') tell(server.job('module', 'stuck'))");

@@ -126,13 +126,15 @@ Test(life, conn_idle_sets_a_limit_for_one_connection)
 Test(life, conn_idle_of_0_is_never)
 {
     struct server server =
-        server_begin(&(struct begin){.script = "function on_receive(conn, packet)\n"
-                                               "  if packet == 'never' then conn:idle(0) end\n"
-                                               "  conn:send(packet)\n"
-                                               "end\n",
+        server_begin(&(struct begin){.script = "function on_connect(conn)\n"
+                                               "  if server.shared:add('kept', true) then\n"
+                                               "    conn:idle(0.2)\n"
+                                               "    conn:idle(0)\n"
+                                               "  end\n"
+                                               "end\n" ECHO,
                                      .config = "return { idle_timeout = 0.2 }"});
     int kept = client_connect(&server);
-    client_ask(kept, "never", "never");
+    client_ask(kept, "hello", "hello");
     for (int i = 0; i < 3; i++) { /* others come and are closed meanwhile */
         int other = client_connect(&server);
         cr_assert_eq(client_await_end(other), CLIENT_EOF);

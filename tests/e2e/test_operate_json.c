@@ -150,7 +150,7 @@ Test(operate_json, metrics_have_a_line_for_each_worker_and_handler_and_listener)
 Test(operate_json, connections_come_in_pages)
 {
     struct server server = begin("2");
-    sleep(1); /* so that they have an age */
+    sleep(2); /* so that they have an age; time in which the worker came late does not count */
     python(
         &server,
         "all = get('/connections.json')\n"

@@ -94,6 +94,7 @@ Test(stuck, connections_of_the_others_are_told_and_closed)
     for (int i = 1; i < CLIENTS; i++) close(clients[i]);
     close(clients[0]);
     server_signal(&server, SIGTERM);
+    server_expect_log(&server, "stopping:");
     server_signal_again(&server, SIGTERM);
     cr_assert_eq(server_wait(&server), INPUT);
     server_end(&server);

