@@ -126,17 +126,49 @@ static void lay_out(struct server *server, const struct begin *begin)
     if (begin->config != NULL) file_write(server->directory, "config.lua", begin->config);
 }
 
+static pid_t start_process(const struct server *server, const struct begin *begin,
+                           const struct command *command)
+{
+    const char *log = begin->log != NULL ? begin->log : server->log_path;
+    const char *out = begin->out != NULL ? begin->out : server->out_path;
+    process_limit_files(begin->files);
+    pid_t pid = process_start(command->words, -1, out, log);
+    process_limit_files(0);
+    return pid;
+}
+
+static bool is_silent(const struct server *server)
+{
+    char *log = server_log(server), *out = server_out(server);
+    bool silent = log[0] == '\0' && out[0] == '\0';
+    free(log);
+    free(out);
+    return silent;
+}
+
+/* Waits until it says something, or ends without a word. */
+static bool was_not_loaded(const struct server *server)
+{
+    uint64_t deadline_ms = now_ms() + (uint64_t)(LOG_PATIENCE_MS * patience());
+    while (is_silent(server) && !process_has_ended(server->pid) && now_ms() < deadline_ms) nap();
+    if (!process_has_ended(server->pid) || !is_silent(server)) return false;
+    int status = process_await(server->pid);
+    cr_assert(process_was_not_loaded(status, "", ""), "it ended without a word: status %d", status);
+    return true;
+}
+
 struct server server_start(const struct begin *begin)
 {
     struct server server = {.pid = 0};
     struct command command = {.count = 0};
     lay_out(&server, begin);
     compose(&command, begin, &server);
-    const char *log = begin->log != NULL ? begin->log : server.log_path;
-    process_limit_files(begin->files);
-    const char *out = begin->out != NULL ? begin->out : server.out_path;
-    server.pid = process_start(command.words, -1, out, log);
-    process_limit_files(0);
+    server.pid = start_process(&server, begin, &command);
+    bool is_heard = on_windows() && begin->log == NULL && begin->out == NULL;
+    for (int i = 0; i < LOADS_MAX && is_heard && was_not_loaded(&server); i++) {
+        fprintf(stderr, "%s was not loaded: it is started again\n", command.words[0]);
+        server.pid = start_process(&server, begin, &command);
+    }
     atexit(show_running);
     *entry_of(0) = server;
     return server;

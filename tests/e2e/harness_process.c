@@ -18,7 +18,6 @@
 
 #define DIRECTORY_OF_THE_RUN "MOONPORT_E2E_DIRECTORY" /* which every test inherits */
 
-enum { LOADS_MAX = 3 };
 enum { END_PATIENCE_MS = 30000, TEST_PATIENCE_S = 60, NOT_TESTED = 77 };
 
 /* ---- files ---- */
@@ -334,8 +333,7 @@ static int run_once(char **out, char **err, const char *input, const char *const
     return status;
 }
 
-/* Wine does not even load one program in some thousands, and says nothing. Ours never fail without a word. */
-static bool was_not_loaded(int status, const char *out, const char *err)
+bool process_was_not_loaded(int status, const char *out, const char *err)
 {
     return on_windows() && status == 1 && out[0] == '\0' && err[0] == '\0';
 }
@@ -348,7 +346,7 @@ int program_run_input(char **out, char **err, const char *input, const char *con
         all[i + 1] = words[i];
     }
     int status = run_once(out, err, input, all);
-    for (int i = 0; i < LOADS_MAX && was_not_loaded(status, *out, *err); i++) {
+    for (int i = 0; i < LOADS_MAX && process_was_not_loaded(status, *out, *err); i++) {
         fprintf(stderr, "%s was not loaded: it is started again\n", all[0]);
         free(*out);
         free(*err);

@@ -35,6 +35,11 @@ bool process_has_ended(pid_t process);
 /* Waits; the exit status, 128 + n after signal n, or -1 if it does not end: then it was killed. */
 int process_await(pid_t process);
 
+/* Wine does not even load one program in some thousands, and says nothing. Ours never fail without a word: that one may
+ * be started again, so often at most. It has ended with this status, and has written this. */
+enum { LOADS_MAX = 3 };
+bool process_was_not_loaded(int status, const char *out, const char *err);
+
 /* What in this log shows that a sanitizer, or a check of our own, found a bug; NULL: nothing. */
 const char *sanitizer_complaint(const char *log);
 
