@@ -73,7 +73,7 @@ Test(on_error, a_call_that_is_interrupted_is_a_failure_like_another)
     struct server server = begin("function on_receive(conn, packet)\n" LOOP("packet == 'loop'") //
                                  "  conn:send(packet)\n"
                                  "end\n",
-                                 "return { on_error = 'keep', handler_timeout = 0.3 }\n");
+                                 "return { on_error = 'keep', handler_timeout = 1 }\n");
     int client = client_connect(&server);
     client_put_text(client, "loop");
     client_ask(client, "one", "one");

@@ -100,9 +100,9 @@ Test(overtime, on_disconnect_and_on_stop_may_loop_too)
 Test(overtime, a_handler_that_sleeps_for_longer_is_not_interrupted)
 {
     struct server server =
-        begin_hasty("function on_connect(conn) server.sleep(0.7) conn:send('connected') end\n"
+        begin_hasty("function on_connect(conn) server.sleep(1.2) conn:send('connected') end\n"
                     "function on_receive(conn, packet)\n"
-                    "  for _ = 1, 8 do server.sleep(0.1) end\n"
+                    "  for _ = 1, 12 do server.sleep(0.1) end\n"
                     "  conn:send(packet)\n"
                     "end\n");
     int client = client_connect(&server);
@@ -153,7 +153,7 @@ Test(overtime, packets_that_come_at_once_have_a_limit_each)
 Test(overtime, what_runs_before_the_first_connection_may_take_its_time)
 {
     struct server server = begin_hasty("local function work()\n"
-                                       "  local until_then = os.clock() + 0.8\n"
+                                       "  local until_then = os.clock() + 1.2\n"
                                        "  while os.clock() < until_then do os.time() end\n"
                                        "end\n"
                                        "work()\n"
