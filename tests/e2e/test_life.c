@@ -288,10 +288,12 @@ Test(life, closes_a_peer_that_lets_its_queue_grow_over_the_hard_mark)
 
 Test(life, closes_a_peer_that_reads_nothing_for_the_idle_limit)
 {
-    static const char script[] =
-        TELLS_THE_END "function on_receive(conn) conn:send(('x'):rep(30 * 2^20)) end\n";
-    struct server server = server_begin(&(struct begin){
-        .script = script, .config = "return { idle_timeout = 0.3, max_packet = '32M' }"});
+    static const char script[] = TELLS_THE_END "function on_receive(conn)\n"
+                                               "  conn:idle(0.3)\n"
+                                               "  conn:send(('x'):rep(30 * 2^20))\n"
+                                               "end\n";
+    struct server server =
+        server_begin(&(struct begin){.script = script, .config = "return { max_packet = '32M' }"});
     int client = client_connect(&server);
     client_put_text(client, "go");
     server_expect_log(&server, "ended slow\n");

@@ -12,7 +12,7 @@ static const char script[] =
     "function on_receive(conn, packet)\n"
     "  local word, text = packet:match('(%a+) ?(.*)')\n"
     "  if word == 'fail' then error('no luck') end\n"
-    "  if word == 'slow' then local begun = os.clock() while os.clock() < begun + 0.05 do end end\n"
+    "  if word == 'slow' then local begun = os.clock() while os.clock() < begun + 0.3 do end end\n"
     "  if word == 'log' then for i = 1, text do server.log('info', 'line ' .. i) end end\n"
     "  if word == 'job' then pcall(server.job, 'module', 'breaks') end\n"
     "  conn:send(packet)\n"
