@@ -152,8 +152,8 @@ int listen_anywhere(uint16_t *port);
 /* Reproducible bytes: the same seed gives the same. */
 void fill_random(uint64_t seed, void *data, size_t size);
 
-/* How many times longer to be patient: 1, or more when the server is built with a sanitizer; the most
- * for the one of threads. */
+/* How many times longer to be patient: 1, or more when the server is built with a sanitizer, or run by Wine; the most
+ * for the sanitizer of threads. */
 enum { THREAD_SANITIZED = 10 };
 int patience(void);
 
