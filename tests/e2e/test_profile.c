@@ -281,8 +281,7 @@ Test(profile, both_generations_count_when_scripts_are_loaded_within_it)
                                       "server.every(0.02, function() before() end)\n" ECHOES,
                                  "1", address);
     expect_part(answer(ask(address, "POST /profile?seconds=6")), " 200 ");
-    usleep(
-        1500000); /* calls of the first have been seen by then, and there is time for the others */
+    sleep(2); /* calls of the first have been seen by then, and there is time for the others */
     script_write(&server, "main.lua",
                  BUSY "\n\n\nlocal function behind() busy(0.01) end\n"
                       "server.every(0.02, function() behind() end)\n" ECHOES);
