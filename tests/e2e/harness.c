@@ -74,8 +74,12 @@ static void add_flag(struct command *command, const char *word, bool plain)
 static bool is_given(const struct begin *begin, const char *setting, const char *flag)
 {
     bool given = begin->config != NULL && strstr(begin->config, setting) != NULL;
-    for (int i = 0; begin->flags[i] != NULL; i++)
-        given = given || strcmp(begin->flags[i], flag) == 0;
+    size_t size = strlen(flag);
+    for (int i = 0; begin->flags[i] != NULL; i++) {
+        const char *word = begin->flags[i];
+        given =
+            given || (strncmp(word, flag, size) == 0 && (word[size] == '\0' || word[size] == '='));
+    }
     return given;
 }
 
@@ -100,6 +104,10 @@ static void compose(struct command *command, const struct begin *begin, const st
         if (begin->example == NULL && !is_given(begin, "handler_timeout", "--handler-timeout")) {
             add_word(command, "--handler-timeout"); /* however slow the machine is */
             add_word(command, "60");
+        }
+        if (begin->example == NULL && !is_given(begin, "idle_timeout", "--idle-timeout")) {
+            add_word(command, "--idle-timeout"); /* as above */
+            add_word(command, "1000");
         }
     }
     add_flag(command, "--backend", begin->echo_in_c);
