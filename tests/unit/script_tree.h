@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { TREE_PATH_MAX = TEMPORARY_PATH_MAX + 512, TREE_PATIENCE_S = 100 };
+enum { TREE_PATH_MAX = TEMPORARY_PATH_MAX + 512, TREE_PATIENCE_S = 500 };
 
 struct tree {
     char above[TEMPORARY_PATH_MAX]; /* has room beside it */

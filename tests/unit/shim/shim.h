@@ -3,7 +3,7 @@
 #define MOONPORT_SHIM_H
 
 #ifndef SHIM_WATCHDOG_S
-#define SHIM_WATCHDOG_S 120 /* what runs longer hangs, however slow the machine is */
+#define SHIM_WATCHDOG_S 600 /* what runs longer hangs, however slow the machine is */
 #endif
 
 /* What a test's process exits with. Having passed is not 0: a test that ends early has not passed. */
