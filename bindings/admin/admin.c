@@ -20,8 +20,7 @@ enum {
         64 << 10, /* bytes sent at once; with more of them unread, no further request is answered */
     MEMORY = 64 << 20,
     ANSWER_MAX = 16 << 20,
-    IDLE_S = 10,
-    REQUEST_S = 10, /* for a request to come whole */
+    PATIENCE_S = 10, /* with who is silent, and for a request to come whole */
     DRAIN_S = 2,
     TRIES = 100,
     TRY_MS = 50,
@@ -49,6 +48,7 @@ struct admin {
     void *context; /* of routes and each_second */
     void (*each_second)(void *context);
     struct wheel_timer timer;
+    uint64_t patience_ns;
     struct runner *runners[ROUTE_THREADS]; /* none for AT_ONCE */
     /* "": the token is in no file. Until then, the thread that opens it has it, and afterwards its own. */
     char token_path[TOKEN_PATH_MAX];
@@ -197,7 +197,7 @@ static void end_late(struct admin *admin)
     for (; link != NULL; link = next) {
         struct visitor *visitor = visitor_of(link);
         next = worker_next(admin->worker, link);
-        bool late = visitor->begun_ns != 0 && now_ns - visitor->begun_ns > REQUEST_S * SECOND;
+        bool late = visitor->begun_ns != 0 && now_ns - visitor->begun_ns > admin->patience_ns;
         if (!late) continue;
         if (link_pending(link) > 0)
             link_abort(link, NULL); /* it does not read its answers, either */
@@ -379,6 +379,11 @@ static void done(void *context, const struct runner_task *task, struct admin_ans
 
 /* ---- opening ---- */
 
+static uint64_t patience_of(const struct admin_setup *setup)
+{
+    return (setup->patience_s != 0 ? setup->patience_s : PATIENCE_S) * SECOND;
+}
+
 static bool configure(struct config *config, const struct admin_setup *setup, struct error *error)
 {
     char text[ADDRESS_TEXT_MAX];
@@ -392,7 +397,7 @@ static bool configure(struct config *config, const struct admin_setup *setup, st
     config->max_packet = PIECE;
     config->memory = MEMORY;
     config->hard_mark = ANSWER_MAX;
-    config->idle_timeout_ns = IDLE_S * SECOND;
+    config->idle_timeout_ns = patience_of(setup);
     config->drain_timeout_ns = DRAIN_S * SECOND;
     config->end_timeout_ns = SETTING_TEN_YEARS; /* after its end, a client is still answered */
     struct config_listener *listener;
@@ -474,6 +479,7 @@ struct admin *admin_open(const struct admin_setup *setup, struct error *error)
     char other[ADDRESS_TEXT_MAX];
     struct admin *admin = calloc(1, sizeof *admin);
     if (admin == NULL) goto failed;
+    admin->patience_ns = patience_of(setup);
     admin->script = (struct script){.context = admin,
                                     .worker_start = start,
                                     .worker_stop = stop,

@@ -3,8 +3,8 @@
  * A small server of its own beside the main one. Its one thread never waits: what takes time runs on another
  * thread, and is answered when that is done. Who may ask for what: access.h. What can be asked: route.h.
  *
- * Bounds, so that nobody keeps others out: a request has HTTP_HEAD_MAX bytes of head, and REQUEST_S seconds to
- * come whole; a silent connection is closed after IDLE_S; of more than SILENT_MAX connections that wait for nothing,
+ * Bounds, so that nobody keeps others out: a request has HTTP_HEAD_MAX bytes of head, and PATIENCE_S seconds to
+ * come whole; a silent connection is closed after as many; of more than SILENT_MAX connections that wait for nothing,
  * the oldest is closed.
  *
  * Owns its server, and nothing of the main one. */
@@ -25,6 +25,7 @@ struct admin_setup {
     const char *token; /* "": one is made, and told in the log */
     const char *names; /* further names of this machine, separated by commas */
     void (*each_second)(void *context); /* on the admin's thread; or NULL */
+    uint32_t patience_s;                /* instead of PATIENCE_S, for tests; or 0 */
 };
 
 /* Listens, writes the token's file, and logs the address. Requests may come before this returns. NULL with an
