@@ -312,7 +312,8 @@ Test(job, may_be_asked_for_at_the_start_and_in_timers)
 /* What is asked for and what is answered is held for 64 MiB at most. */
 Test(job, arguments_that_wait_are_bounded)
 {
-    struct server server = begin_with(all, WORDS("--workers", "1", "--jobs", "1"));
+    struct server server =
+        begin_with(all, WORDS("--workers", "1", "--jobs", "1", "--job-timeout", "1000"));
     int client = client_connect(&server);
     client_ask(
         client,
