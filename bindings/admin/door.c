@@ -1,6 +1,6 @@
 #include "admin/door.h"
 
-#include "base/clock.h"
+#include "frame/http_answer.h"
 #include "frame/http_query.h"
 
 #include <stdio.h>
@@ -79,60 +79,17 @@ bool door_admit(const struct door *door, const struct http_head *head,
 
 /* ---- heads of answers ---- */
 
-static const char *phrase_of(int status)
-{
-    static const struct {
-        int status;
-        const char *phrase;
-    } known[] = {
-        {200, "OK"},
-        {303, "See Other"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {408, "Request Timeout"},
-        {409, "Conflict"},
-        {411, "Length Required"},
-        {413, "Content Too Large"},
-        {414, "URI Too Long"},
-        {417, "Expectation Failed"},
-        {421, "Misdirected Request"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {503, "Service Unavailable"},
-        {505, "HTTP Version Not Supported"},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i].status == status) return known[i].phrase;
-    return "Unknown";
-}
-
-/* As RFC 9110 section 5.6.7 has it, whatever the locale. */
-static void write_date(char *text, size_t size)
-{
-    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    struct tm at = {0};
-    clock_utc_time(time(NULL), &at);
-    snprintf(text, size, "%s, %02d %s %d %02d:%02d:%02d GMT", days[at.tm_wday], at.tm_mday,
-             months[at.tm_mon], at.tm_year + 1900, at.tm_hour, at.tm_min, at.tm_sec);
-}
-
 bool door_write_head(struct buffer *out, const struct admin_answer *answer, bool keeps)
 {
-    char date[40];
+    char date[HTTP_DATE_SIZE];
     int status = answer->status == 0 ? 200 : answer->status;
-    write_date(date, sizeof date);
+    http_date_write((uint64_t)time(NULL), date);
     return buffer_add(out,
                       "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                       "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
                       "X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n"
                       "Cross-Origin-Resource-Policy: same-origin\r\n%s%s\r\n",
-                      status, phrase_of(status), date,
+                      status, http_phrase(status), date,
                       answer->type == NULL ? answer_text : answer->type, buffer_size(&answer->body),
                       answer->fields, keeps ? "" : "Connection: close\r\n");
 }

@@ -40,7 +40,4 @@ static inline uint64_t clock_unix_us(void)
 /* Converts the wall clock's seconds to local date and time. */
 void clock_local_time(time_t seconds, struct tm *parts);
 
-/* The same to date and time of UTC. */
-void clock_utc_time(time_t seconds, struct tm *parts);
-
 #endif

@@ -51,8 +51,3 @@ void clock_local_time(time_t seconds, struct tm *parts)
 {
     localtime_r(&seconds, parts);
 }
-
-void clock_utc_time(time_t seconds, struct tm *parts)
-{
-    gmtime_r(&seconds, parts);
-}

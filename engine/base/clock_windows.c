@@ -47,8 +47,3 @@ void clock_local_time(time_t seconds, struct tm *parts)
 {
     localtime_s(parts, &seconds);
 }
-
-void clock_utc_time(time_t seconds, struct tm *parts)
-{
-    gmtime_s(parts, &seconds);
-}

@@ -1,5 +1,5 @@
 #include "admin/door.h"
-#include "base/clock.h"
+#include "frame/http_answer.h"
 #include "http_try.h"
 
 #include <stdlib.h>
@@ -133,11 +133,10 @@ Test(door, the_head_of_an_answer_has_what_a_browser_and_a_proxy_need)
 
 static bool has_date(const char *head, time_t now)
 {
-    char date[80];
-    struct tm at = {0};
-    clock_utc_time(now, &at);
-    strftime(date, sizeof date, "\r\nDate: %a, %d %b %Y %H:%M:%S GMT\r\n", &at);
-    return strstr(head, date) != NULL;
+    char date[HTTP_DATE_SIZE], line[80];
+    http_date_write((uint64_t)now, date);
+    snprintf(line, sizeof line, "\r\nDate: %s\r\n", date);
+    return strstr(head, line) != NULL;
 }
 
 Test(door, the_head_has_the_date)
