@@ -44,6 +44,13 @@ static bool is_above(const struct place *place, const struct stat *status)
 
 static bool walk_directory(struct walk *walk, size_t end, const struct place *place);
 
+static bool is_wanted(const struct walk *walk, const char *name, bool is_directory)
+{
+    const struct source_visitor *visitor = walk->visitor;
+    if (visitor->wants == NULL) return is_directory || source_has_name(name);
+    return visitor->wants(visitor->context, walk->path, walk->path + walk->names, is_directory);
+}
+
 /* `end` is where the path of its directory ends in walk->path. */
 static bool walk_entry(struct walk *walk, size_t end, const struct place *place, const char *name)
 {
@@ -55,12 +62,14 @@ static bool walk_entry(struct walk *walk, size_t end, const struct place *place,
                          PATH_SIZE - 1, walk->path);
     /* If stat fails it is taken for a file: reading it reports why. */
     bool seen = stat(walk->path, &status) == 0;
-    if (seen && S_ISDIR(status.st_mode)) {
+    bool is_directory = seen && S_ISDIR(status.st_mode);
+    if (!is_wanted(walk, name, is_directory)) return true;
+    if (is_directory) {
         struct place inner = {place, status.st_dev, status.st_ino, place->depth + 1};
         if (place->depth == SOURCE_DEPTH_MAX || is_above(place, &status)) return true;
         return walk_directory(walk, end + (size_t)written, &inner);
     }
-    if ((seen && !S_ISREG(status.st_mode)) || !source_has_name(name)) return true;
+    if (seen && !S_ISREG(status.st_mode)) return true;
     const struct source_visitor *visitor = walk->visitor;
     if (visitor->file == NULL) return true;
     return visitor->file(visitor->context, walk->path, walk->path + walk->names, walk->error);

@@ -60,6 +60,9 @@ void source_changes(const struct source *before, const struct source *after, cha
 
 struct source_visitor {
     void *context;
+    /* Whether a directory is entered, or a file visited; NULL: all directories, and the Lua files. Not asked of hidden
+     * names. */
+    bool (*wants)(void *context, const char *path, const char *name, bool is_directory);
     /* Either may be NULL; false ends the walk, with its error. `enter` is called for each directory, the first
      * included, before it is listed; `file` for each file, with its path and its name in a source. */
     bool (*enter)(void *context, const char *path, struct error *error);
