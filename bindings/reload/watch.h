@@ -1,7 +1,8 @@
 /* watch.h - reports changes to the files below a directory. Each platform has its own.
  *
  * It watches the directories that source_walk enters. Any name in them that appears, disappears or is given to
- * another file counts as a change, and so does every write to a Lua file; reads do not. If the directory is moved
+ * another file counts as a change, and so does every write to a Lua file, or to any file in a directory that it
+ * follows; reads do not. If the directory is moved
  * away, or its path leads to another one, the directory now at the path is watched. Writes to a file outside that
  * a symbolic link makes part of the source are not seen.
  *
@@ -17,6 +18,11 @@ enum watch_event { WATCH_CHANGED, WATCH_WOKEN, WATCH_LATE };
 
 /* directory NULL: watches nothing, only waits to be woken. NULL with an error when it cannot be watched. */
 struct watch *watch_open(const char *directory, struct error *error);
+
+/* From now on every write to a file below this directory counts, whatever the file is called; hidden ones do not. The path
+ * is relative to the watched directory, with / between names: "public". False with an error: no memory, or the directories
+ * cannot be watched. */
+bool watch_follow(struct watch *watch, const char *below, struct error *error);
 
 /* Waits until it is woken, or until something has changed, nothing more has changed for 50 ms (500 ms at most),
  * and no Lua file is half written. A file is half written from the first write until it is closed, and also if it

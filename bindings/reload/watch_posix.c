@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "reload/followed.h"
 #include "reload/settle.h"
 #include "scripts/source.h"
 
@@ -49,6 +50,7 @@ struct watch {
     uint64_t insist_ms;      /* from when on open files are read as they are; UINT64_MAX: not set */
     uint64_t look_ms;        /* when to check where the path leads; UINT64_MAX: never */
     struct settle settle;
+    struct followed followed;
 };
 
 static uint64_t now_ms(void)
@@ -150,22 +152,33 @@ static void forget_links(struct watch *watch)
     }
 }
 
+/* Does a write to the file of this event count? An event without a name is about the target of a link. */
+static bool is_watched(const struct watch *watch, const struct inotify_event *event)
+{
+    if (event->len == 0 || source_has_name(event->name)) return true;
+    return event->name[0] != '.' && followed_knows(&watch->followed, event->wd);
+}
+
 /* Notes what one event says about files being written. An editor that renames over a file has already written all
  * of it. */
 static void note_writing(struct watch *watch, const struct inotify_event *event)
 {
-    bool is_script = event->len == 0 || source_has_name(event->name);
     if ((event->mask & IN_Q_OVERFLOW) != 0)
         end_all_writing(watch); /* their close may be among the lost events */
     else if ((event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | REPLACED |
                              IN_IGNORED)) != 0)
         end_writing(find_writing(watch, event->wd, name_of(event)));
     else if ((event->mask & (IN_MODIFY | IN_CREATE)) != 0 && (event->mask & IN_ISDIR) == 0 &&
-             is_script)
+             is_watched(watch, event))
         begin_writing(watch, event->wd, name_of(event), (event->mask & IN_CREATE) != 0);
 }
 
 /* ---- what is watched ---- */
+
+static bool no_memory(struct error *error)
+{
+    return error_set(error, ERROR_SYSTEM, "no memory to watch for changes");
+}
 
 static bool refused(const char *path, struct error *error)
 {
@@ -184,7 +197,11 @@ static bool add_directory(void *context, const char *path, struct error *error)
     struct watch *watch = context;
     int added = inotify_add_watch(watch->changes, path, WRITTEN | RENAMED | IN_ONLYDIR);
     if (added >= 0) {
-        if (strcmp(path, watch->directory) == 0) watch->first = added;
+        size_t above = strlen(watch->directory);
+        if (path[above] == '\0')
+            watch->first = added;
+        else if (followed_has(&watch->followed, path + above + 1))
+            return followed_note(&watch->followed, added) || no_memory(error);
         return true;
     }
     if (errno == EACCES || errno == ENOENT || errno == ENOTDIR)
@@ -232,16 +249,15 @@ static void find_open(struct watch *watch)
     source_walk(watch->directory, &visitor, &error);
 }
 
-/* Does the event count as a change? A name that is not a Lua file's may be a link to Lua files. An event without
- * a name is about the target of a link. */
-static bool counts(const struct inotify_event *event)
+/* Does the event count as a change? A name that is not a Lua file's may be a link to Lua files. */
+static bool counts(const struct watch *watch, const struct inotify_event *event)
 {
     if ((event->mask & (RENAMED | REPLACED | IN_Q_OVERFLOW)) != 0) return true;
-    return (event->mask & WRITTEN) != 0 && (event->len == 0 || source_has_name(event->name));
+    return (event->mask & WRITTEN) != 0 && is_watched(watch, event);
 }
 
-/* Are there unread events that count? */
-static bool has_unread(int changes)
+/* Are there unread events that count? Which of an old watch's directories were followed is not known any more. */
+static bool has_unread(const struct watch *watch, int changes)
 {
     alignas(struct inotify_event) char events[EVENTS_SIZE];
     const struct inotify_event *event;
@@ -249,7 +265,7 @@ static bool has_unread(int changes)
     while ((size = read(changes, events, sizeof events)) > 0)
         for (ssize_t at = 0; at < size; at += (ssize_t)(sizeof *event + event->len)) {
             event = (const struct inotify_event *)(events + at);
-            if (counts(event)) return true;
+            if (counts(watch, event) || watch->followed.count != 0) return true;
         }
     return false;
 }
@@ -265,6 +281,7 @@ static bool add_anew(struct watch *watch, struct error *error)
     watch->changes = changes;
     watch->first = -1;
     end_all_writing(watch); /* they have the old watch's numbers */
+    followed_forget(&watch->followed);
     /* Done before the watch is added: if the path leads elsewhere in between, the next look sees it. */
     bool known = before >= 0;
     if (stat(watch->directory, &status) == 0) {
@@ -273,7 +290,7 @@ static bool add_anew(struct watch *watch, struct error *error)
         watch->inode = status.st_ino;
     }
     bool fine = add_all(watch, error);
-    if (known && has_unread(before)) {
+    if (known && has_unread(watch, before)) {
         known = false;
         settle_note(&watch->settle, now_ms());
     }
@@ -323,7 +340,7 @@ static bool read_events(struct watch *watch, uint64_t now)
         if ((event->mask & ARRIVED) != 0 && (event->mask & IN_ISDIR) != 0) arrived = true;
         if ((event->mask & (RENAMED | REPLACED | IN_Q_OVERFLOW)) != 0) watch->stale = true;
         note_writing(watch, event);
-        if (!counts(event)) continue;
+        if (!counts(watch, event)) continue;
         changed = true;
         if ((event->mask & (WRITTEN | IN_Q_OVERFLOW)) != 0) watch->written = true;
     }
@@ -393,6 +410,12 @@ bool watch_saw_writing(struct watch *watch)
     return true;
 }
 
+bool watch_follow(struct watch *watch, const char *below, struct error *error)
+{
+    if (!followed_add(&watch->followed, below)) return no_memory(error);
+    return watch->directory == NULL || add_all(watch, error);
+}
+
 void watch_wake(struct watch *watch)
 {
     const uint64_t one = 1;
@@ -423,7 +446,7 @@ struct watch *watch_open(const char *directory, struct error *error)
     goto failed;
 
 no_memory:
-    error_set(error, ERROR_SYSTEM, "no memory to watch for changes");
+    no_memory(error);
 failed:
     if (watch != NULL) watch_close(watch);
     return NULL;
@@ -434,6 +457,7 @@ void watch_close(struct watch *watch)
     if (watch->changes >= 0) close(watch->changes);
     if (watch->wake >= 0) close(watch->wake);
     end_all_writing(watch);
+    followed_close(&watch->followed);
     free(watch->directory);
     free(watch);
 }

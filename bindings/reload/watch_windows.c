@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "reload/followed.h"
 #include "reload/settle.h"
 #include "scripts/source.h"
 
@@ -19,6 +20,7 @@ struct watch {
     uint64_t insist_ms; /* from when on open files are read as they are; UINT64_MAX: not set */
     uint64_t look_ms;   /* when to check where the path leads; UINT64_MAX: never */
     struct settle settle;
+    struct followed followed;
     OVERLAPPED operation; /* always under way while there is a directory */
     DWORD changes[CHANGES_SIZE / sizeof(DWORD)];
 };
@@ -100,9 +102,20 @@ static void look(struct watch *watch, uint64_t now)
 
 /* ---- what has happened ---- */
 
-/* Does the change count? Nothing below a hidden directory does. Of writes, only those to Lua files do. A name
- * that appears or disappears always does: it may be a link to Lua files. */
-static bool counts(const FILE_NOTIFY_INFORMATION *change)
+/* Is the file in a directory that is followed? What is too long for the room is in none. */
+static bool is_followed(const struct watch *watch, const FILE_NOTIFY_INFORMATION *change)
+{
+    char name[1024];
+    int size = WideCharToMultiByte(CP_UTF8, 0, change->FileName,
+                                   (int)(change->FileNameLength / sizeof *change->FileName), name,
+                                   sizeof name - 1, NULL, NULL);
+    name[size] = '\0';
+    return size > 0 && followed_has(&watch->followed, name);
+}
+
+/* Does the change count? Nothing below a hidden directory does. Of writes, only those to Lua files do, and those in
+ * directories that are followed. A name that appears or disappears always does: it may be a link to Lua files. */
+static bool counts(const struct watch *watch, const FILE_NOTIFY_INFORMATION *change)
 {
     const WCHAR *name = change->FileName, *stop = name + change->FileNameLength / sizeof *name;
     for (const WCHAR *at = name; at < stop; at++) {
@@ -111,13 +124,14 @@ static bool counts(const FILE_NOTIFY_INFORMATION *change)
         name = at + 1;
     }
     if (change->Action != FILE_ACTION_MODIFIED) return true;
-    return stop - name > 4 && *name != L'.' && _wcsnicmp(stop - 4, L".lua", 4) == 0;
+    if (*name == L'.') return false;
+    return (stop - name > 4 && _wcsnicmp(stop - 4, L".lua", 4) == 0) || is_followed(watch, change);
 }
 
 static bool any_counts(const struct watch *watch)
 {
     const FILE_NOTIFY_INFORMATION *change = (const void *)watch->changes;
-    while (!counts(change)) {
+    while (!counts(watch, change)) {
         if (change->NextEntryOffset == 0) return false;
         change = (const void *)((const char *)change + change->NextEntryOffset);
     }
@@ -209,6 +223,12 @@ bool watch_saw_writing(struct watch *watch)
     return true;
 }
 
+bool watch_follow(struct watch *watch, const char *below, struct error *error)
+{
+    return followed_add(&watch->followed, below) ||
+           error_set(error, ERROR_SYSTEM, "no memory to watch for changes");
+}
+
 void watch_wake(struct watch *watch)
 {
     check(SetEvent(watch->wake));
@@ -246,6 +266,7 @@ void watch_close(struct watch *watch)
     end(watch);
     if (watch->operation.hEvent != NULL) CloseHandle(watch->operation.hEvent);
     if (watch->wake != NULL) CloseHandle(watch->wake);
+    followed_close(&watch->followed);
     free(watch->path);
     free(watch);
 }
