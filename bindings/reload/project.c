@@ -89,6 +89,7 @@ bool project_open(struct project *project, int count, char **words, bool tests, 
 
 void project_close(struct project *project)
 {
+    sites_close(&project->sites);
     if (!close_shared(&project->program)) return;
     review_close(&project->review);
     if (project->source != NULL) source_drop(project->source);

@@ -4,6 +4,7 @@
 
 #include "reload/command_line.h"
 #include "reload/review.h"
+#include "reload/site.h"
 #include "run/code.h"
 
 struct project {
@@ -14,6 +15,7 @@ struct project {
     struct plan plan;
     struct program program;
     struct script script; /* to start a server with */
+    struct site *sites;   /* what its listeners show; opened before the server starts */
 };
 
 /* words[0] is the command's name. `tests`: test files are reviewed, too. False with an error whose kind is the

@@ -20,6 +20,7 @@ enum { TESTS_MAX = 3 /* in a row, while the files change */ };
 struct reloader {
     const struct command_line *line;
     struct trials *trials;
+    struct site *sites;    /* read again whenever the files are */
     bool watches;          /* the setting `reload`, which a reload cannot change */
     pthread_mutex_t mutex; /* one reload at a time; guards all below */
     struct generations generations;
@@ -73,6 +74,7 @@ static struct source *read_source(struct reloader *reloader, enum look look, enu
         if (source != NULL) source_drop(source);
         return NULL;
     }
+    sites_reread(reloader->sites, reloader->line->directory);
     bool known = strcmp(error.text, reloader->unreadable.text) == 0;
     reloader->unreadable = error;
     if (source != NULL || (known && look != LOOK_ALWAYS)) return source;
@@ -194,12 +196,20 @@ bool reloader_rollback(struct reloader *reloader, enum history_by by, char *text
 
 /* ---- the thread ---- */
 
+static bool follow_sites(const struct reloader *reloader, struct watch *watch, struct error *error)
+{
+    for (const struct site *site = reloader->sites; site != NULL; site = site->next)
+        if (!watch_follow(watch, site->public_dir, error)) return false;
+    return true;
+}
+
 static struct watch *open_watch(const struct reloader *reloader, struct error *error)
 {
     const char *directory = reloader->line->directory;
     if (reloader->watches) {
         struct watch *watch = watch_open(directory, error);
-        if (watch != NULL) return watch;
+        if (watch != NULL && follow_sites(reloader, watch, error)) return watch;
+        if (watch != NULL) watch_close(watch);
         log_line(LOG_WARN, "%s is not watched, use moonport reload: %s", directory, error->text);
     }
     return watch_open(NULL, error);
@@ -292,6 +302,7 @@ struct reloader *reloader_open(struct server *server, const struct project *proj
     }
     reloader->line = line;
     reloader->trials = project->program.trials;
+    reloader->sites = project->sites;
     reloader->watches = options->reload == RELOAD_WATCH;
     pthread_mutex_init(&reloader->mutex, NULL);
     pthread_cond_init(&reloader->changed, NULL);
