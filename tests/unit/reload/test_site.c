@@ -155,22 +155,6 @@ Test(site, all_files_together_have_a_bound)
     tree_end(&tree);
 }
 
-Test(site, there_are_at_most_so_many_files)
-{
-    char name[64];
-    begin();
-    tree_put_directory(&tree, "many");
-    for (int i = 0; i < SITE_FILES_MAX; i++) {
-        snprintf(name, sizeof name, "many/%d", i);
-        tree_put(&tree, name, "");
-    }
-    cr_assert(site_open(&site, tree.path, "many", &error), "%s", error.text);
-    http_site_close(&site);
-    tree_put(&tree, "many/more", "");
-    does_not_open("many", "more than 10000 files");
-    tree_end(&tree);
-}
-
 Test(site, what_is_too_deep_is_left_out)
 {
     char name[200] = "public";

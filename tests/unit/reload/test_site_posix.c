@@ -103,3 +103,22 @@ Test(site_posix, a_file_that_may_not_be_read_is_named)
     cr_assert_not_null(strstr(error.text, "public/in/a: "), "%s", error.text);
     tree_end(&tree);
 }
+
+/* Not under Wine, where it takes minutes to make so many. */
+Test(site_posix, there_are_at_most_so_many_files)
+{
+    char name[64];
+    struct http_site site;
+    begin();
+    tree_put_directory(&tree, "many");
+    for (int i = 0; i < SITE_FILES_MAX; i++) {
+        snprintf(name, sizeof name, "many/%d", i);
+        tree_put(&tree, name, "");
+    }
+    cr_assert(site_open(&site, tree.path, "many", &error), "%s", error.text);
+    http_site_close(&site);
+    tree_put(&tree, "many/more", "");
+    cr_assert_not(site_open(&site, tree.path, "many", &error));
+    cr_assert_not_null(strstr(error.text, "more than 10000 files"), "%s", error.text);
+    tree_end(&tree);
+}
