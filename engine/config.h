@@ -15,14 +15,18 @@ struct filter_source;
 
 enum { CONFIG_LISTENERS_MAX = 32, CONFIG_WORKERS_MAX = 128 };
 
+#define CONFIG_PACKET_MOST (UINT64_C(1) << 30) /* of max_packet; a WSABUF's length has 32 bits */
+
 enum config_on_full { ON_FULL_CLOSE, ON_FULL_REFUSE };
 enum config_on_end { ON_END_FINISH, ON_END_CLOSE };
 
 struct config_listener {
     struct address address;
     struct frame frame; /* complete after config_finish */
-    uint8_t on_full;    /* enum config_on_full: what a send above the hard mark does */
-    uint32_t own;       /* one bit for each setting of its own: config_listener_own */
+    struct frame other; /* if it detects: for peers that do not begin as `frame` says */
+    bool detects;
+    uint8_t on_full; /* enum config_on_full: what a send above the hard mark does */
+    uint32_t own;    /* one bit for each setting of its own: config_listener_own */
     const struct filter_source *filter; /* for its connections; NULL: plain TCP */
 };
 
@@ -38,7 +42,7 @@ struct config {
     uint32_t recv_depth;         /* receives posted at once, and reorder window: 1 2 4 8 16; 4 */
     uint64_t memory;             /* bytes besides the blocks; 0: 512M, or more if needed */
     uint64_t idle_timeout_ns;    /* 0: never; 60 s */
-    uint64_t opening_timeout_ns; /* from the accept to on_connect, with a filter; 10 s */
+    uint64_t opening_timeout_ns; /* from the accept to on_connect, where something comes first; 10 s */
     uint64_t drain_timeout_ns;   /* for flushing, at a close and at the end; 10 s */
     uint64_t end_timeout_ns;     /* a handler or a pause after the peer's end; 0: drain_timeout */
     uint64_t wait_timeout_ns;    /* how long a handler may wait; 0: no limit */
@@ -64,13 +68,17 @@ bool config_set(struct config *config, const char *name, const char *value, stru
 struct config_listener *config_add_listener(struct config *config, const char *address,
                                             struct error *error);
 
-/* The settings of a listener: "framing" and "on_full", by default the server's; and "mode" of a unix socket. (A
+/* The settings of a listener: "framing" and "on_full", by default the server's; "detect", two framings with a ";" between
+ * them, in place of "framing"; and "mode" of a unix socket. (A
  * framing that is given in parts is set with frame_set_kind and frame_set on listener->frame, then
  * config_listener_own.) */
 extern const struct settings config_listener_settings;
 bool config_listener_set(struct config_listener *listener, const char *name, const char *value,
                          struct error *error);
 void config_listener_own(struct config_listener *listener, const char *name);
+
+/* Its frame and its other one are set: it detects which of them a peer has. False: they are not such. */
+bool config_listener_detect(struct config_listener *listener, struct error *error);
 
 /* Fills in defaults (a listener on 0.0.0.0:7000, workers, memory, hard_mark, frames), and checks that the settings
  * fit together. Call it once, last. */

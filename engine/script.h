@@ -42,6 +42,11 @@ struct script {
      * To make later packets wait, call link_hold. */
     void (*received)(void *state, struct link *link, struct span packet);
 
+    /* A packet of a framing that the script measures (frame_set_scripted) begins with this header. Returns its length
+     * in bytes, with the header. What is impossible closes the connection as a bad packet would; so does 0, but for one
+     * that the script has closed. May be NULL if no such framing is set. */
+    uint64_t (*measure)(void *state, struct link *link, int measure, struct span header);
+
     /* The send queue was above the soft mark, or refused a packet, and has drained to the mark. May be NULL. */
     void (*drained)(void *state, struct link *link);
 
@@ -84,6 +89,7 @@ enum send_result {
     SEND_NO_MEMORY, /* "memory": the worker's budget is used up */
     SEND_TOO_BIG,   /* "toobig": larger than max_packet */
     SEND_BAD_SIZE,  /* "badsize": not a size that this framing can carry */
+    SEND_BAD_TEXT,  /* "badtext": sent as text, and not UTF-8 */
 };
 const char *send_result_text(enum send_result result);
 
@@ -107,12 +113,22 @@ enum { LINK_WORD_MAX = 32 }; /* bytes of a reason of the script's own, with a NU
 
 /* ---- one connection ---- */
 
-/* Frames the packet and queues all of it, or nothing. It is sent at the end of the turn. */
+/* Frames the packet and queues all of it, or nothing. It is sent at the end of the turn. link_send: PACKET_PLAIN. */
 enum send_result link_send(struct link *link, struct span packet);
+enum send_result link_send_kind(struct link *link, struct span packet, enum packet_kind kind);
+
+/* In `received`: what the packet is. */
+enum packet_kind link_packet_kind(const struct link *link);
 
 /* In `received`: takes the next packet, if it is complete, as if `received` were called again; the bytes of the
- * packet before become invalid. False: there is none, so return. This saves the cost of a call per packet. */
+ * packet before become invalid. False: there is none, so return. This saves the cost of a call per packet. With a
+ * framing that the script measures it is always false. */
 bool link_next(struct link *link, struct span *packet);
+
+/* In `received`, with the framing "raw", before the handler has waited: the last `size` bytes of the packet are not used.
+ * They are the front of the next one, which is handed on when there are `wanted` bytes in all (size < wanted <= the
+ * largest packet), and is in one piece. False: nothing has changed. */
+bool link_unread(struct link *link, size_t size, size_t wanted);
 
 /* Closes after flushing, within the drain timeout. `word`: the reason for `disconnected`, at most 31 bytes of it;
  * NULL: "script", or the word set by link_set_word. A second call does nothing. */
@@ -123,6 +139,23 @@ void link_abort(struct link *link, const char *word);
 
 /* Like link_close, for a script that failed: the reason is "error". */
 void link_close_failed(struct link *link);
+
+/* The code of a framing that has codes for the end (WebSocket: RFC 6455 section 7.4). link_set_code: to say goodbye with,
+ * in the link_close that follows. link_code, for `disconnected`: the one that was said or heard; 0: there was none. */
+void link_set_code(struct link *link, uint16_t code);
+uint16_t link_code(const struct link *link);
+
+/* In `connected`, or until link_decide: the HTTP request that the connection began with, as it was sent; data NULL: its
+ * framing has none, or the peer has been answered. */
+struct span link_request(const struct link *link);
+
+/* Until then: answers the request, if it is not answered yet; then the connection should be closed. `headers`: more
+ * lines, each with CRLF. SEND_CLOSED: there is none to answer. SEND_TOO_BIG: too many headers. */
+enum send_result link_answer(struct link *link, uint16_t status, const char *headers,
+                             struct span body);
+
+/* Until then: chooses one of the protocols that the request asks for. False: it does not. */
+bool link_choose_protocol(struct link *link, struct span protocol);
 
 /* Sets the word for the link_close or link_abort that follows. It may have any bytes; at most 31 of them are kept,
  * and no incomplete UTF-8 character. */
@@ -166,8 +199,9 @@ bool link_is_paused(const struct link *link); /* by link_pause */
 /* Nanoseconds without receiving until `idle` is called; 0: never. Counts from now. */
 void link_set_idle(struct link *link, uint64_t limit_ns);
 
-/* Sets the framing for the next packets in both directions. The frame must live as long as the worker. */
-void link_set_frame(struct link *link, const struct frame *frame);
+/* Sets the framing for the next packets in both directions. The frame must live as long as the worker. False: no memory
+ * for its session, and nothing has changed. A peer that is to speak WebSocket is greeted first. */
+bool link_set_frame(struct link *link, const struct frame *frame);
 const struct frame *link_frame(const struct link *link);
 
 /* The script's own value; initially NULL. */
@@ -218,7 +252,8 @@ struct link *worker_next_any(const struct worker *worker, const struct link *lin
 /* Sends to a connection of any worker. For a connection of another worker, SEND_OK means that the packet was
  * posted. If it cannot be sent there, that is only logged; if the connection is gone by then, the packet is
  * dropped. */
-enum send_result worker_send(struct worker *worker, uint64_t id, struct span packet);
+enum send_result worker_send(struct worker *worker, uint64_t id, struct span packet,
+                             enum packet_kind kind);
 
 /* Closes a connection of any worker, like link_close with that word (empty: without one). For a connection of
  * another worker, SEND_OK means that the request was posted; if the connection is gone by then, nothing is left to
@@ -227,7 +262,7 @@ enum send_result worker_close_link(struct worker *worker, uint64_t id, struct sp
 
 /* Sends to every open connection of every worker, but not to `except` (may be NULL), nor to connections that wait
  * for link_decide. *count: the number of this worker's connections on which the packet was queued. */
-enum send_result worker_broadcast(struct worker *worker, struct span packet,
+enum send_result worker_broadcast(struct worker *worker, struct span packet, enum packet_kind kind,
                                   const struct link *except, size_t *count);
 
 /* Groups of connections: see group.h; server_group finds them. The caller must hold the group. */
@@ -241,8 +276,8 @@ bool worker_group_remove(struct worker *worker, struct group *group, struct link
 
 /* Like worker_broadcast, but only to the members of the group. */
 enum send_result worker_group_broadcast(struct worker *worker, struct group *group,
-                                        struct span packet, const struct link *except,
-                                        size_t *count);
+                                        struct span packet, enum packet_kind kind,
+                                        const struct link *except, size_t *count);
 
 #define WORKER_ALL UINT32_MAX
 

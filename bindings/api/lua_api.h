@@ -32,11 +32,20 @@ void lua_conn_remove(struct runtime *runtime, struct link *link);
 
 /* ---- lua_conn.c, for functions that take a conn ---- */
 
-/* lua_conn_check returns the conn's link; NULL if it is closed; raises an error if it is no conn. The second
- * returns the link in { except = conn }, which may be missing. The third pushes true, or nil and why it was not
- * sent. */
+/* Returns the conn's link; NULL if it is closed; raises an error if it is no conn. */
 struct link *lua_conn_check(lua_State *L, int index);
-const struct link *lua_conn_check_except(lua_State *L, int index);
+
+/* "text" or "binary", or nothing: PACKET_PLAIN. */
+enum packet_kind lua_conn_check_kind(lua_State *L, int index);
+
+/* The options of a broadcast, all of which may be missing: { except = conn, kind = "text" }. */
+struct lua_broadcast {
+    const struct link *except;
+    enum packet_kind kind;
+};
+struct lua_broadcast lua_conn_check_broadcast(lua_State *L, int index);
+
+/* Pushes true, or nil and why it was not sent. */
 int lua_conn_answer(lua_State *L, enum send_result result);
 
 /* server.close, for lua_call.c. */

@@ -5,6 +5,7 @@
  * "closed". */
 #include "api/lua_conn.h"
 #include "api/lua_framing.h"
+#include "frame/ws_frame.h"
 #include "run/run.h"
 #include "server.h"
 
@@ -91,12 +92,22 @@ static struct span check_packet(lua_State *L, int index)
     return span_of(data, size);
 }
 
-/* send(conn_or_id, packet) */
+enum packet_kind lua_conn_check_kind(lua_State *L, int index)
+{
+    if (lua_isnoneornil(L, index)) return PACKET_PLAIN;
+    if (lua_text_is(L, index, "text")) return PACKET_TEXT;
+    if (!lua_text_is(L, index, "binary"))
+        luaL_argerror(L, index, "expected \"text\" or \"binary\", the kind of the packet");
+    return PACKET_BINARY;
+}
+
+/* send(conn_or_id, packet [, kind]) */
 static int lua_send(lua_State *L)
 {
     uint64_t id = check_conn_or_id(L, 1);
     struct span packet = check_packet(L, 2);
-    return lua_conn_answer(L, worker_send(runtime_of(L)->worker, id, packet));
+    enum packet_kind kind = lua_conn_check_kind(L, 3);
+    return lua_conn_answer(L, worker_send(runtime_of(L)->worker, id, packet, kind));
 }
 
 /* server.close(conn_or_id [, reason]): a connection of any worker */
@@ -112,10 +123,17 @@ __attribute__((noinline)) static int send_to_any(lua_State *L)
 {
     struct link *link = lua_conn_check(L, 1);
     struct span packet = check_packet(L, 2);
-    return lua_conn_answer(L, link == NULL ? SEND_CLOSED : link_send(link, packet));
+    enum packet_kind kind = lua_conn_check_kind(L, 3);
+    return lua_conn_answer(L, link == NULL ? SEND_CLOSED : link_send_kind(link, packet, kind));
 }
 
-/* conn:send(packet). Most calls send to the conn that the handler is about. */
+/* conn:send(packet [, kind]), where the framing has kinds. */
+int lua_conn_send_kind(lua_State *L)
+{
+    return send_to_any(L);
+}
+
+/* conn:send(packet), where it has none. Most calls send to the conn that the handler is about. */
 int lua_conn_send(lua_State *L)
 {
     const struct run *run = runtime_of(L)->current;
@@ -129,29 +147,38 @@ int lua_conn_send(lua_State *L)
     return 1;
 }
 
-const struct link *lua_conn_check_except(lua_State *L, int index)
+struct lua_broadcast lua_conn_check_broadcast(lua_State *L, int index)
 {
-    if (lua_isnoneornil(L, index)) return NULL;
+    struct lua_broadcast options = {.kind = PACKET_PLAIN};
+    if (lua_isnoneornil(L, index)) return options;
     luaL_checktype(L, index, LUA_TTABLE);
     lua_pushnil(L);
-    while (lua_next(L, index) != 0) {
-        if (!lua_text_is(L, -2, "except"))
-            luaL_argerror(L, index, "the only option is { except = conn }");
-        if (!push_id(L, -1)) luaL_argerror(L, index, "expected a conn in { except = conn }");
-        lua_pop(L, 2);
+    for (; lua_next(L, index) != 0; lua_pop(L, 1)) {
+        bool is_except = lua_text_is(L, -2, "except");
+        if (!is_except && !lua_text_is(L, -2, "kind"))
+            luaL_argerror(L, index, "the options are { except = conn, kind = \"text\" }");
+        if (is_except && !push_id(L, -1))
+            luaL_argerror(L, index, "expected a conn in { except = conn }");
+        if (is_except) lua_pop(L, 1);
     }
     lua_getfield(L, index, "except");
-    return lua_isnil(L, -1) ? NULL : lua_conn_check(L, lua_gettop(L));
+    if (!lua_isnil(L, -1)) options.except = lua_conn_check(L, lua_gettop(L));
+    lua_getfield(L, index, "kind");
+    if (!lua_isnil(L, -1) && !lua_text_is(L, -1, "text") && !lua_text_is(L, -1, "binary"))
+        luaL_argerror(L, index, "expected \"text\" or \"binary\" in { kind = }");
+    options.kind = lua_conn_check_kind(L, lua_gettop(L));
+    return options;
 }
 
-/* broadcast(packet [, { except = conn }]) */
+/* broadcast(packet [, { except = conn, kind = "text" }]) */
 static int lua_broadcast(lua_State *L)
 {
     struct worker *worker = runtime_of(L)->worker;
     struct span packet = check_packet(L, 1);
-    const struct link *except = lua_conn_check_except(L, 2);
+    struct lua_broadcast options = lua_conn_check_broadcast(L, 2);
     size_t count;
-    enum send_result result = worker_broadcast(worker, packet, except, &count);
+    enum send_result result =
+        worker_broadcast(worker, packet, options.kind, options.except, &count);
     if (result != SEND_OK) return state_refuse(L, send_result_text(result));
     lua_pushinteger(L, (lua_Integer)count);
     return 1;
@@ -171,9 +198,16 @@ static int end(lua_State *L, void (*how)(struct link *, const char *))
     return 1;
 }
 
-/* conn:close([reason]) */
+/* conn:close([reason [, code]]) */
 static int conn_close(lua_State *L)
 {
+    lua_Integer code = luaL_optinteger(L, 3, 0);
+    bool fine = code == 0 || (code >= 1000 && code <= 4999 && ws_code_is_sendable((uint16_t)code));
+    struct link *link = lua_conn_check(L, 1);
+    luaL_argcheck(L, fine, 3,
+                  "expected a code that WebSocket has for a close: 1000 to 1003, 1007 to 1014, or "
+                  "one of your own from 3000 to 4999");
+    if (link != NULL) link_set_code(link, (uint16_t)code);
     return end(L, link_close);
 }
 
@@ -243,6 +277,20 @@ static const struct frame *keep_framing(struct runtime *runtime, const struct fr
     return runtime->framings[runtime->framing_count++] = kept;
 }
 
+/* The conn at 1 gets the method for its framing, unless a script has put one of its own there. */
+static void set_send(lua_State *L, const struct frame *frame)
+{
+    lua_pushliteral(L, "send");
+    lua_pushvalue(L, -1);
+    lua_rawget(L, 1);
+    lua_CFunction now = lua_tocfunction(L, -1);
+    lua_pop(L, 1);
+    if (now == lua_conn_send || now == lua_conn_send_kind) {
+        lua_conn_push_send(L, frame);
+        lua_rawset(L, 1);
+    }
+}
+
 /* conn:framing(spec): applies from the next packet on, both ways */
 static int conn_framing(lua_State *L)
 {
@@ -251,7 +299,9 @@ static int conn_framing(lua_State *L)
     uint64_t packet_max = server_config(worker_server(runtime_of(L)->worker))->max_packet;
     struct frame frame = frame_default(packet_max);
     const char *code = NULL;
-    enum framing_fault fault = lua_framing_read(L, 2, &frame, &error);
+    bool scripted;
+    enum framing_fault fault = lua_framing_read_scripted(L, 2, &frame, &scripted, &error);
+    if (fault == FRAMING_FINE && !scripted) fault = lua_framing_read(L, 2, &frame, &error);
     if (fault == FRAMING_UNKNOWN) return luaL_argerror(L, 2, error.text);
     if (link == NULL) return state_refuse(L, "closed");
     if (fault != FRAMING_FINE || !frame_finish(&frame, &error)) {
@@ -261,16 +311,32 @@ static int conn_framing(lua_State *L)
     }
     const struct frame *kept = keep_framing(runtime_of(L), &frame, &code);
     if (kept == NULL) return state_refuse(L, code);
-    link_set_frame(link, kept);
+    if (!link_set_frame(link, kept)) return state_refuse(L, "memory");
+    set_send(L, kept);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* conn:unread(n [, wanted]): the last n bytes of the packet come again, when there are `wanted` in all */
+static int conn_unread(lua_State *L)
+{
+    struct link *link = lua_conn_check(L, 1);
+    lua_Integer size = luaL_checkinteger(L, 2), wanted = luaL_optinteger(L, 3, size + 1);
+    luaL_argcheck(L, size >= 0, 2, "expected a number of bytes");
+    luaL_argcheck(L, wanted > size, 3, "expected more bytes than are given back");
+    if (link == NULL) return state_refuse(L, "closed");
+    if ((uint64_t)wanted > link_frame(link)->packet_max) return state_refuse(L, "toobig");
+    if (!link_unread(link, (size_t)size, (size_t)wanted))
+        return luaL_error(L, "conn:unread: only of framing \"raw\", in its on_receive, before that "
+                             "has waited, once, and at most all of the packet");
     lua_pushboolean(L, 1);
     return 1;
 }
 
 const luaL_Reg lua_conn_methods[] = {
-    {"close", conn_close},     {"abort", conn_abort},
-    {"pending", conn_pending}, {"pause", conn_pause},
-    {"resume", conn_resume},   {"idle", conn_idle},
-    {"framing", conn_framing}, {NULL, NULL},
+    {"close", conn_close},     {"abort", conn_abort},   {"pending", conn_pending},
+    {"pause", conn_pause},     {"resume", conn_resume}, {"idle", conn_idle},
+    {"framing", conn_framing}, {"unread", conn_unread}, {NULL, NULL},
 };
 
 const luaL_Reg lua_conn_globals[] = {

@@ -13,6 +13,17 @@ struct link *lua_conn_find_any(lua_State *L, int index);
 
 /* The methods of a conn, except send, which each conn has as a field; and the globals. */
 int lua_conn_send(lua_State *L);
+int lua_conn_send_kind(lua_State *L); /* for connections whose framing has kinds */
 extern const luaL_Reg lua_conn_methods[], lua_conn_globals[];
+
+/* Pushes the method send of a conn with that framing. */
+void lua_conn_push_send(lua_State *L, const struct frame *frame);
+
+/* ---- lua_request.c: the HTTP request that a connection began with ---- */
+
+extern const luaL_Reg lua_request_methods[];
+
+/* conn.request: a table, or nil. */
+int lua_request_push(lua_State *L, const struct link *link);
 
 #endif

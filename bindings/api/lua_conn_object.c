@@ -8,15 +8,16 @@
 #include "api/lua_conn.h"
 #include "server.h"
 
-/* In the registry: the method send, and a list of the listeners' metatables. */
+/* In the registry: the method send, for framings without kinds and with them, and a list of the listeners' metatables. */
 #define CONN_SEND "moonport.conn.send"
+#define CONN_SEND_KIND "moonport.conn.send_kind"
 #define CONN_LISTENERS "moonport.conn.listeners"
 
 /* ---- the fields of a conn ---- */
 
 /* Fields that are not methods: the first is in conn[1]; the others are in the places after it once the link is
  * gone. */
-enum field { FIELD_ID = 1, FIELD_IP, FIELD_PORT, FIELD_CONNECTED_AT, FIELD_DATA };
+enum field { FIELD_ID = 1, FIELD_IP, FIELD_PORT, FIELD_CONNECTED_AT, FIELD_DATA, FIELD_REQUEST };
 
 static void push_field(lua_State *L, const struct link *link, enum field field)
 {
@@ -77,6 +78,7 @@ static int conn_index(lua_State *L)
     int field = (int)lua_tointeger(L, 2);
     struct link *link = lua_conn_find_any(L, 1);
     if (field == FIELD_DATA) return push_data(L, link);
+    if (field == FIELD_REQUEST) return lua_request_push(L, link);
     if (field == FIELD_ID || link == NULL)
         lua_rawgeti(L, 1, field);
     else
@@ -123,19 +125,19 @@ struct addition {
 /* Pushes the methods and fields of all conns of a listener. */
 static void push_methods(struct runtime *runtime, lua_State *L, uint32_t listener)
 {
-    static const char *const fields[] = {[FIELD_ID] = "id",
-                                         [FIELD_IP] = "ip",
-                                         [FIELD_PORT] = "port",
-                                         [FIELD_CONNECTED_AT] = "connected_at",
-                                         [FIELD_DATA] = "data"};
+    static const char *const fields[] = {
+        [FIELD_ID] = "id",     [FIELD_IP] = "ip",
+        [FIELD_PORT] = "port", [FIELD_CONNECTED_AT] = "connected_at",
+        [FIELD_DATA] = "data", [FIELD_REQUEST] = "request"};
     char text[ADDRESS_TEXT_MAX];
     struct address local;
     lua_createtable(L, 0, 16);
     state_register(&runtime->state, L, lua_conn_methods);
+    state_register(&runtime->state, L, lua_request_methods);
     server_address(worker_server(runtime->worker), listener, &local);
     lua_pushstring(L, address_format(&local, text));
     lua_setfield(L, -2, "listener");
-    for (int field = FIELD_ID; field <= FIELD_DATA; field++) {
+    for (int field = FIELD_ID; field <= FIELD_REQUEST; field++) {
         lua_pushinteger(L, field);
         lua_setfield(L, -2, fields[field]);
     }
@@ -167,6 +169,11 @@ static void push_metatable(struct runtime *runtime, lua_State *L, uint32_t liste
     lua_remove(L, -2);
 }
 
+void lua_conn_push_send(lua_State *L, const struct frame *frame)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, frame_has_kinds(frame) ? CONN_SEND_KIND : CONN_SEND);
+}
+
 static int add_conn(lua_State *L)
 {
     const struct addition *addition = lua_touserdata(L, 1);
@@ -176,7 +183,7 @@ static int add_conn(lua_State *L)
     lua_createtable(L, 1, 1);
     lua_pushinteger(L, (lua_Integer)link_id(link));
     lua_rawseti(L, -2, 1);
-    lua_getfield(L, LUA_REGISTRYINDEX, CONN_SEND); /* called most: found without the metatable */
+    lua_conn_push_send(L, link_frame(link)); /* called most: found without the metatable */
     lua_setfield(L, -2, "send");
     push_metatable(runtime, L, link_listener(link));
     lua_setmetatable(L, -2);
@@ -211,7 +218,8 @@ void lua_conn_remove(struct runtime *runtime, struct link *link)
 
 void lua_conn_open(struct runtime *runtime)
 {
-    static const luaL_Reg own[] = {{CONN_SEND, lua_conn_send}, {NULL, NULL}};
+    static const luaL_Reg own[] = {
+        {CONN_SEND, lua_conn_send}, {CONN_SEND_KIND, lua_conn_send_kind}, {NULL, NULL}};
     lua_State *L = runtime->state.L;
     runtime->state.guard = conn_newindex;
     lua_pushvalue(L, LUA_REGISTRYINDEX);

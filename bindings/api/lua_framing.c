@@ -1,5 +1,6 @@
 #include "api/lua_framing.h"
 
+#include "base/text.h"
 #include "lua/lua_text.h"
 
 #include <float.h>
@@ -59,11 +60,34 @@ bool lua_setting_text(lua_State *L, int index, const char *name, char *text, siz
 
 /* ---- framings ---- */
 
-/* Reads the field with the name at -2 and the value at -1. Texts of delimiters may have a NUL in them, which becomes
- * an escape. */
-static enum framing_fault read_field(lua_State *L, struct frame *frame, struct error *error)
+/* Writes the list at -1 as settings that are lists are written: with "|" between its elements. */
+static bool list_text(lua_State *L, const char *name, char *text, size_t size, struct error *error)
 {
-    char value[128];
+    struct text written = text_in(text, size);
+    int count = (int)lua_rawlen(L, -1);
+    for (int i = 1; i <= count; i++) {
+        struct lua_text room;
+        lua_rawgeti(L, -1, i);
+        bool fine = lua_type(L, -1) == LUA_TSTRING;
+        const char *element = fine ? lua_text_plain(L, -1, &room) : "";
+        if (fine && strchr(element, '|') == NULL)
+            text_add(&written, "%s%s", i == 1 ? "" : "|", element);
+        else
+            error_set(error, ERROR_INPUT, "%s: element %d is %s, expected text without \"|\"", name,
+                      i, fine ? element : luaL_typename(L, -1));
+        fine = fine && strchr(element, '|') == NULL;
+        lua_pop(L, 1);
+        if (!fine) return false;
+    }
+    if (written.used + 1 < size) return true;
+    return error_set(error, ERROR_INPUT, "%s: the list is too long, at most %zu bytes in all", name,
+                     size - 1);
+}
+
+/* Texts of delimiters may have a NUL in them, which becomes an escape. */
+enum framing_fault lua_framing_read_field(lua_State *L, struct frame *frame, struct error *error)
+{
+    char value[1024];
     struct lua_text room;
     if (lua_type(L, -2) != LUA_TSTRING) {
         error_set(error, ERROR_INPUT,
@@ -78,6 +102,12 @@ static enum framing_fault read_field(lua_State *L, struct frame *frame, struct e
     if (delimiter && lua_type(L, -1) == LUA_TSTRING) {
         const char *bytes = lua_tolstring(L, -1, &size);
         log_plain(span_of(bytes, size), value, sizeof value);
+    } else if (!plain && frame_takes_list(frame, name)) {
+        struct error inner;
+        if (!list_text(L, name, value, sizeof value, &inner)) {
+            error_set(error, ERROR_INPUT, "framing: %.1900s", inner.text);
+            return FRAMING_UNKNOWN;
+        }
     } else if (!lua_setting_text(L, -1, name, value, sizeof value, error)) {
         struct error inner = *error;
         error_set(error, ERROR_INPUT, "framing: %.1900s", inner.text);
@@ -173,7 +203,7 @@ enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame
                       "framing: the delimiters are a list or by =, and not both");
             fault = FRAMING_UNKNOWN;
         } else if (!listed) {
-            fault = read_field(L, frame, error);
+            fault = lua_framing_read_field(L, frame, error);
         }
         lua_pop(L, 1);
     }

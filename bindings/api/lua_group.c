@@ -89,15 +89,15 @@ static int remove_member(lua_State *L)
     return 1;
 }
 
-/* group:broadcast(packet [, { except = conn }]) */
+/* group:broadcast(packet [, { except = conn, kind = "text" }]) */
 static int broadcast(lua_State *L)
 {
     struct group *group = check_group(L);
     size_t size, count;
     const char *packet = luaL_checklstring(L, 2, &size);
-    const struct link *except = lua_conn_check_except(L, 3);
-    enum send_result result =
-        worker_group_broadcast(runtime_of(L)->worker, group, span_of(packet, size), except, &count);
+    struct lua_broadcast options = lua_conn_check_broadcast(L, 3);
+    enum send_result result = worker_group_broadcast(
+        runtime_of(L)->worker, group, span_of(packet, size), options.kind, options.except, &count);
     if (result != SEND_OK) return lua_conn_answer(L, result);
     lua_pushinteger(L, (lua_Integer)count);
     return 1;

@@ -130,7 +130,7 @@ static void print_packets(struct talk *talk)
             buffer_consume(&talk->received, cut.consumed);
             break;
         case FRAME_MORE: return;
-        case FRAME_ERROR: end_broken(talk, &cut); return;
+        default: end_broken(talk, &cut); return;
         }
     }
 }

@@ -31,10 +31,52 @@ static struct config_listener *add_listener(lua_State *L, struct options *option
     return config_add_listener(&options->config, address, error);
 }
 
+/* detect = { "websocket", { "length", size = 2 } } */
+static bool read_detect(lua_State *L, struct config_listener *listener, struct error *error)
+{
+    struct frame *const frames[] = {&listener->frame, &listener->other};
+    lua_getfield(L, -1, "detect");
+    bool has = !lua_isnil(L, -1);
+    bool listed = lua_istable(L, -1) && lua_rawlen(L, -1) == 2;
+    if (has && !listed)
+        return error_set(error, ERROR_INPUT,
+                         "detect: expected two framings, { \"websocket\", \"length\" }");
+    for (int i = 0; has && i < 2; i++) {
+        lua_rawgeti(L, -1, i + 1);
+        *frames[i] = frame_default(CONFIG_PACKET_MOST);
+        if (lua_framing_read(L, -1, frames[i], error) != FRAMING_FINE) return false;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return !has || config_listener_detect(listener, error);
+}
+
+/* The listener's framing comes first: what else its table has depends on it. */
+static bool read_framing(lua_State *L, struct config_listener *listener, bool *has,
+                         struct error *error)
+{
+    lua_getfield(L, -1, "framing");
+    *has = !lua_isnil(L, -1);
+    bool fine = !*has || !listener->detects ||
+                error_set(error, ERROR_INPUT, "listen: a listener has framing or detect, not both");
+    if (!fine) return false;
+    if (lua_istable(L, -1)) {
+        config_listener_own(listener, "framing");
+        fine = lua_framing_read(L, -1, &listener->frame, error) == FRAMING_FINE;
+    } else if (*has) {
+        char value[1024];
+        fine = lua_setting_text(L, -1, "framing", value, sizeof value, error) &&
+               config_listener_set(listener, "framing", value, error);
+    }
+    lua_pop(L, 1);
+    return fine;
+}
+
 /* Reads one listener from the table on the top of the stack. */
 static bool read_listener(lua_State *L, struct options *options, struct error *error)
 {
     char value[256];
+    bool framed;
     lua_getfield(L, -1, "address");
     if (lua_isnil(L, -1))
         return error_set(error, ERROR_INPUT,
@@ -43,20 +85,25 @@ static bool read_listener(lua_State *L, struct options *options, struct error *e
         return wrong_type(L, "listen: address", "a string such as \"0.0.0.0:7000\"", error);
     struct config_listener *listener = add_listener(L, options, error);
     lua_pop(L, 1);
-    if (listener == NULL) return false;
+    if (listener == NULL || !read_detect(L, listener, error)) return false;
+    if (!read_framing(L, listener, &framed, error)) return false;
+    framed = framed || listener->detects;
     lua_pushnil(L);
-    while (lua_next(L, -2) != 0) {
+    for (; lua_next(L, -2) != 0; lua_pop(L, 1)) {
         struct lua_text room;
         bool named = lua_type(L, -2) == LUA_TSTRING;
         const char *name = named ? lua_text_plain(L, -2, &room) : "[a number]";
-        if (strcmp(name, "framing") == 0 && lua_istable(L, -1)) {
-            config_listener_own(listener, "framing");
-            if (lua_framing_read(L, -1, &listener->frame, error) != FRAMING_FINE) return false;
-        } else if (strcmp(name, "address") != 0) {
-            if (!lua_setting_text(L, -1, name, value, sizeof value, error)) return false;
-            if (!config_listener_set(listener, name, value, error)) return false;
+        if (strcmp(name, "address") == 0 || strcmp(name, "framing") == 0 ||
+            strcmp(name, "detect") == 0)
+            continue;
+        bool ours = settings_find(&config_listener_settings, name) == NULL;
+        if (framed && (frame_takes(&listener->frame, name) ||
+                       (ours && listener->frame.kind == FRAME_WEBSOCKET))) {
+            if (lua_framing_read_field(L, &listener->frame, error) != FRAMING_FINE) return false;
+            continue;
         }
-        lua_pop(L, 1);
+        if (!lua_setting_text(L, -1, name, value, sizeof value, error)) return false;
+        if (!config_listener_set(listener, name, value, error)) return false;
     }
     return true;
 }

@@ -17,7 +17,18 @@ static struct run *driven(lua_State *L)
     return run != NULL && run->L == L ? run : NULL;
 }
 
-static void push_packet(lua_State *L, struct run *run)
+/* Where a closure has the kinds of packets among its upvalues. */
+enum { KIND_UPVALUES = COMPAT_CALLS_WAITING ? 1 : 2 };
+
+/* Values that need no look-up for each packet. */
+static void push_kinds(lua_State *L)
+{
+    lua_pushliteral(L, "text");
+    lua_pushliteral(L, "binary");
+}
+
+/* Pushes the packet, and its kind if its framing tells. Returns how many. */
+static int push_packet(lua_State *L, struct run *run)
 {
     struct runtime *runtime = run->runtime;
     run->reached = false;
@@ -25,6 +36,10 @@ static void push_packet(lua_State *L, struct run *run)
     run->reached = true;
     overtime_again(&runtime->state.overtime, L);
     run_count_packet(runtime);
+    if (!run->has_kinds) return 1;
+    bool is_binary = link_packet_kind(run->link) == PACKET_BINARY;
+    lua_pushvalue(L, lua_upvalueindex(KIND_UPVALUES + is_binary));
+    return 2;
 }
 
 static bool next_packet(struct run *run)
@@ -49,15 +64,15 @@ static int drive(lua_State *L)
     do {
         lua_pushvalue(L, 1);
         lua_pushvalue(L, 2);
-        push_packet(L, run);
-        lua_callk(L, 2, 0, 0, drove);
+        lua_callk(L, 1 + push_packet(L, run), 0, 0, drove);
     } while (next_packet(run));
     return 0;
 }
 
 static void push_drive(struct runtime *runtime)
 {
-    lua_pushcfunction(runtime->state.L, drive);
+    push_kinds(runtime->state.L);
+    lua_pushcclosure(runtime->state.L, drive, 2);
 }
 
 #else
@@ -65,18 +80,17 @@ static void push_drive(struct runtime *runtime)
 static const char drive_text[] =
     "local next_packet = ... "
     "return function(on_receive, conn) "
-    "  local packet = next_packet() "
-    "  while packet do on_receive(conn, packet) packet = next_packet() end "
+    "  local packet, kind = next_packet() "
+    "  while packet do on_receive(conn, packet, kind) packet, kind = next_packet() end "
     "end";
 
-/* next_packet(): a string, or nil. The first packet is already in run->packet. */
+/* next_packet(): a string and its kind, or nil. The first packet is already in run->packet. */
 static int take_packet(lua_State *L)
 {
     struct run *run = driven(L);
     if (run == NULL || run->kind != ON_RECEIVE || run->link == NULL) return 0;
     if (run->reached && !next_packet(run)) return 0;
-    push_packet(L, run);
-    return 1;
+    return push_packet(L, run);
 }
 
 /* The loop is in Lua because a C function of LuaJIT cannot call a function that waits. It is not compiled,
@@ -86,7 +100,8 @@ static void push_drive(struct runtime *runtime)
     lua_State *L = runtime->state.L;
     if (luaL_loadbuffer(L, drive_text, sizeof drive_text - 1, PLACE_OURS) != 0) lua_error(L);
     lua_pushlightuserdata(L, runtime);
-    lua_pushcclosure(L, take_packet, 1);
+    push_kinds(L);
+    lua_pushcclosure(L, take_packet, 3);
     lua_call(L, 1, 1);
     luaJIT_setmode(L, -1, LUAJIT_MODE_FUNC | LUAJIT_MODE_OFF);
 }
@@ -231,8 +246,34 @@ void handlers_received(void *state, struct link *link, struct span packet)
         return;
     }
     run->packet = packet;
+    run->has_kinds = frame_has_kinds(link_frame(link));
     run->reached = false;
     conclude(run, run_call_packets(run, 2), link);
+}
+
+/* length(header), of a framing that a script has set: `measure` is its function in the registry. A failure ends the
+ * connection in any case: where its packets are is not known any more. */
+uint64_t handlers_measure(void *state, struct link *link, int measure, struct span header)
+{
+    struct runtime *runtime = state;
+    lua_State *L = runtime->state.L;
+    struct run *run = run_take(runtime, RUN_LENGTH, link);
+    uint64_t length = 0;
+    if (run == NULL) {
+        link_close_failed(link);
+        return 0;
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, measure);
+    lua_xmove(L, run->L, 1);
+    if (!push_argument(run, link, header)) return 0;
+    enum run_state result = run_call(run, 1);
+    if (result == RUN_DONE && lua_gettop(run->L) > 0) {
+        lua_Number number = lua_tonumber(run->L, 1);
+        if (number >= 1 && number < 0x1p53) length = (uint64_t)number;
+    }
+    run_done(run);
+    if (result != RUN_DONE) link_close_failed(link);
+    return length;
 }
 
 void handlers_drained(void *state, struct link *link)
@@ -262,7 +303,9 @@ void handlers_disconnected(void *state, struct link *link, const char *reason)
     if (!runtime->has[ON_DISCONNECT]) return;
     struct run *run = prepare(runtime, ON_DISCONNECT, link);
     if (run == NULL || !push_argument(run, link, link_reason(link))) return;
-    if (run_call(run, 2) != RUN_WAITS) run_done(run);
+    uint16_t code = link_code(link);
+    if (code != 0) lua_pushinteger(run->L, code);
+    if (run_call(run, code != 0 ? 3 : 2) != RUN_WAITS) run_done(run);
 }
 
 void handlers_released(void *state, struct link *link)

@@ -6,7 +6,7 @@
 
 const char *const run_names[RUN_KINDS] = {
     HANDLER_NAMES,           [RUN_TIMER] = "timer", [RUN_CALL] = "on_call",
-    [RUN_MAIN] = "main.lua", [RUN_TEST] = "test",
+    [RUN_MAIN] = "main.lua", [RUN_TEST] = "test",   [RUN_LENGTH] = "length",
 };
 
 struct meters *meters_open(uint32_t workers)

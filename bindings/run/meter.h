@@ -21,6 +21,7 @@ enum {
     METER_KINDS,
     RUN_MAIN = METER_KINDS, /* main.lua itself: from here on they are not counted */
     RUN_TEST,               /* a function of a test file */
+    RUN_LENGTH,             /* the function of a framing that computes a packet's length */
     RUN_KINDS,
 };
 extern const char *const run_names[RUN_KINDS]; /* "on_receive" "timer" "on_call" ... */

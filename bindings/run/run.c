@@ -319,6 +319,7 @@ static bool may_wait(const struct run *run)
 {
     switch (run->kind) {
     case RUN_MAIN:
+    case RUN_LENGTH:
     case ON_UNLOAD:
     case ON_LOAD:
     case ON_STOP: return false;

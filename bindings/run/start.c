@@ -196,6 +196,7 @@ const struct script lua_script = {
     .worker_stop = stop,
     .connected = handlers_connected,
     .received = handlers_received,
+    .measure = handlers_measure,
     .drained = handlers_drained,
     .idle = handlers_idle,
     .disconnected = handlers_disconnected,

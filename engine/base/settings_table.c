@@ -94,7 +94,8 @@ static bool read_seconds(const struct setting *setting, const char *text, void *
 static void expect_seconds(const struct setting *setting, const char *given, struct text *expected)
 {
     check(setting->max == SETTING_TEN_YEARS);
-    text_add(expected, "seconds from 0 to %" PRIu64 " (ten years)%s", setting->max / 1000000000,
+    text_add(expected, "seconds from %s to %" PRIu64 " (ten years)%s",
+             setting->min == 0 ? "0" : "0.001", setting->max / 1000000000,
              strchr(given, ',') != NULL ? ", a fraction behind a point" : "");
 }
 

@@ -10,6 +10,7 @@ static const struct frame_codec *const codecs[] = {
     [FRAME_FIXED] = &frame_fixed_codec,         [FRAME_RAW] = &frame_raw_codec,
     [FRAME_DELIMITED] = &frame_delimited_codec, [FRAME_NETSTRING] = &frame_netstring_codec,
     [FRAME_MQTT] = &frame_mqtt_codec,           [FRAME_HPSOCKET] = &frame_hpsocket_codec,
+    [FRAME_WEBSOCKET] = &frame_websocket_codec,
 };
 
 /* Names for settings of the kind FRAME_LENGTH. */
@@ -32,6 +33,7 @@ enum {
     IN_FIXED = 1u << FRAME_FIXED,
     IN_DELIMITED = 1u << FRAME_DELIMITED,
     IN_HPSOCKET = 1u << FRAME_HPSOCKET,
+    IN_WEBSOCKET = 1u << FRAME_WEBSOCKET,
     IN_ALL = (1u << KINDS) - 1,
 };
 
@@ -45,6 +47,12 @@ static const char *const names[FRAME_SETTINGS] = {
     [FRAME_STRIP] = "strip",
     [FRAME_BY] = "by",
     [FRAME_FLAG] = "flag",
+    [FRAME_PATH] = "path",
+    [FRAME_ORIGINS] = "origins",
+    [FRAME_PROTOCOLS] = "protocols",
+    [FRAME_PING] = "ping",
+    [FRAME_HEALTHZ] = "healthz",
+    [FRAME_PUBLIC] = "public",
     [FRAME_MAX] = "max",
 };
 
@@ -59,6 +67,12 @@ static const uint16_t kinds[FRAME_SETTINGS] = {
     [FRAME_STRIP] = IN_LINE | IN_DELIMITED,
     [FRAME_BY] = IN_DELIMITED,
     [FRAME_FLAG] = IN_HPSOCKET,
+    [FRAME_PATH] = IN_WEBSOCKET,
+    [FRAME_ORIGINS] = IN_WEBSOCKET,
+    [FRAME_PROTOCOLS] = IN_WEBSOCKET,
+    [FRAME_PING] = IN_WEBSOCKET,
+    [FRAME_HEALTHZ] = IN_WEBSOCKET,
+    [FRAME_PUBLIC] = IN_WEBSOCKET,
     [FRAME_MAX] = IN_ALL,
 };
 
@@ -73,6 +87,7 @@ static void set_kind(struct frame *frame, enum frame_kind kind)
     };
     if (kind == FRAME_LENGTH)
         frame->length = (struct frame_length){.size = 4, .counts_header = true};
+    if (kind == FRAME_WEBSOCKET) frame->websocket = websocket_settings_default();
 }
 
 struct frame frame_default(uint64_t packet_max)
@@ -288,6 +303,12 @@ static const char *set_value(struct frame *frame, enum frame_setting setting, co
                          value);
     case FRAME_BY: return set_by(&frame->delimited, value);
     case FRAME_FLAG: return set_flag(&frame->flag, value);
+    case FRAME_PATH: return websocket_set_path(&frame->websocket, value);
+    case FRAME_ORIGINS: return websocket_set_origins(&frame->websocket, value);
+    case FRAME_PROTOCOLS: return websocket_set_protocols(&frame->websocket, value);
+    case FRAME_PING: return websocket_set_ping(&frame->websocket, value);
+    case FRAME_HEALTHZ: return websocket_set_healthz(&frame->websocket, value);
+    case FRAME_PUBLIC: return websocket_set_public(&frame->websocket, value);
     case FRAME_MAX:
         return settings_size(value, &frame->max) && frame->max != 0 ? NULL : "a number of bytes";
     case FRAME_SETTINGS: break;
@@ -306,6 +327,12 @@ bool frame_takes(const struct frame *frame, const char *key)
 {
     int setting = find_setting(key);
     return setting < FRAME_SETTINGS && (kinds[setting] & 1u << frame->kind) != 0;
+}
+
+bool frame_takes_list(const struct frame *frame, const char *key)
+{
+    int setting = find_setting(key);
+    return frame_takes(frame, key) && (setting == FRAME_ORIGINS || setting == FRAME_PROTOCOLS);
 }
 
 /* Says which kinds of framing the setting belongs to. */
@@ -334,7 +361,7 @@ bool frame_set(struct frame *frame, const char *key, const char *value, struct e
     if (expected != NULL)
         return error_set(error, ERROR_INPUT, "%s framing: %s is %s, not \"%s\"", frame->codec->name,
                          key, expected, value);
-    frame->given |= (uint16_t)(1u << setting);
+    frame->given |= 1u << setting;
     return true;
 }
 
@@ -368,7 +395,7 @@ bool frame_finish(struct frame *frame, struct error *error)
 
 bool frame_parse(struct frame *frame, const char *text, uint64_t packet_max, struct error *error)
 {
-    char copy[256];
+    char copy[1024];
     size_t size = strlen(text);
     if (size >= sizeof copy)
         return error_set(error, ERROR_INPUT,

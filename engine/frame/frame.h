@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "frame/websocket_settings.h"
 
 #include <string.h>
 
@@ -23,8 +24,27 @@ enum frame_kind {
     FRAME_NETSTRING,
     FRAME_MQTT,
     FRAME_HPSOCKET,
+    FRAME_WEBSOCKET,
+    FRAME_SCRIPTED, /* has no name: frame_set_scripted */
 };
-enum frame_verdict { FRAME_MORE, FRAME_PACKET, FRAME_ERROR };
+
+enum frame_verdict {
+    FRAME_MORE,
+    FRAME_PACKET,
+    FRAME_ERROR,
+
+    /* Only of codecs with a session (session.h). */
+    FRAME_CONSUMED, /* bytes were used, and there is no packet in them */
+    FRAME_STARVED,  /* no memory: nothing was used, try again */
+    FRAME_ENDED,    /* the peer will send no more packets */
+};
+
+/* What a packet is, where a framing tells: WebSocket. Other framings send all kinds alike. */
+enum packet_kind {
+    PACKET_PLAIN, /* received: the framing does not tell. To be sent: text if it is UTF-8, or else binary */
+    PACKET_TEXT,
+    PACKET_BINARY,
+};
 
 enum frame_setting {
     FRAME_SIZE,
@@ -36,6 +56,12 @@ enum frame_setting {
     FRAME_STRIP,
     FRAME_BY,
     FRAME_FLAG,
+    FRAME_PATH,
+    FRAME_ORIGINS,
+    FRAME_PROTOCOLS,
+    FRAME_PING,
+    FRAME_HEALTHZ,
+    FRAME_PUBLIC,
     FRAME_MAX,
     FRAME_SETTINGS
 };
@@ -48,6 +74,8 @@ enum frame_fault {
     FRAME_BAD_SIZE,   /* sending: the packet does not have a size that this framing carries */
     FRAME_BAD_FLAG,   /* the header's flag is not the one expected */
     FRAME_BAD_END,    /* the byte after the packet is not the one expected */
+    FRAME_BAD_TEXT,   /* sending: a text that is not UTF-8 */
+    FRAME_PROTOCOL,   /* the peer breaks the protocol: cut->why */
 };
 
 enum {
@@ -55,6 +83,7 @@ enum {
     FRAME_CHOICES_MAX = 8,   /* delimiters of one framing */
     FRAME_FLAG_MAX = 1023,   /* of HP-Socket's header */
     FRAME_HEADER_MAX = 16,   /* bytes */
+    FRAME_SCRIPTED_HEADER_MAX = 256,
     FRAME_PARTS_MAX = 4
 };
 
@@ -104,19 +133,27 @@ struct frame_delimited {
     uint8_t firsts[32]; /* one bit for each byte that a delimiter begins with */
 };
 
+/* A header of a fixed size, from which the script computes the length of the packet that begins with it. */
+struct frame_scripted {
+    uint32_t header_size; /* bytes; 1 .. FRAME_SCRIPTED_HEADER_MAX */
+    int measure;          /* which function of the script does: script.h's `measure` gets it */
+};
+
 struct frame {
     const struct frame_codec *codec;
     enum frame_kind kind;
     bool plain;          /* 4-byte little-endian length at the very front, as in frame_default */
     uint64_t packet_max; /* bytes of a packet, both ways; frame_finish may lower it */
     uint64_t max;        /* the setting "max", if it was set: at most packet_max */
-    uint16_t given;      /* settings that were set by name, as bits: 1 << enum frame_setting */
+    uint32_t given;      /* settings that were set by name, as bits: 1 << enum frame_setting */
     union {
         struct frame_length length;
         struct frame_line line;
         uint32_t fixed_size; /* FRAME_FIXED: bytes of every packet */
         struct frame_delimited delimited;
         uint16_t flag; /* FRAME_HPSOCKET: 0 .. 1023; 0: that of received packets is not checked */
+        struct websocket_settings websocket;
+        struct frame_scripted scripted;
     };
 };
 
@@ -132,6 +169,11 @@ struct frame_cut {
     size_t consumed;        /* PACKET: input bytes used, including the header */
     enum frame_fault fault; /* ERROR */
     uint64_t declared;      /* ERROR: the length, flag or byte that was read, if one was */
+
+    /* Of codecs with a session. */
+    enum packet_kind kind; /* PACKET */
+    uint16_t code;         /* ENDED: the peer's own, or 0; ERROR: to say goodbye with */
+    const char *why;       /* ERROR with FRAME_PROTOCOL: for a person; static */
 };
 
 struct frame_codec {
@@ -141,11 +183,19 @@ struct frame_codec {
     enum frame_fault (*wrap)(const struct frame *frame, struct span packet, uint8_t *header,
                              struct span *parts, int *count);
     bool (*finish)(struct frame *frame, struct error *error); /* frame_finish for its kind */
+    const struct session_codec
+        *sessions; /* NULL: it remembers nothing; else this has next and wrap */
 };
 
 static inline bool frame_given(const struct frame *frame, enum frame_setting setting)
 {
     return (frame->given & 1u << setting) != 0;
+}
+
+/* Whether its packets are texts or binary. */
+static inline bool frame_has_kinds(const struct frame *frame)
+{
+    return frame->codec->sessions != NULL;
 }
 
 /* Cuts the packet at the front of the input, if it is complete. This may move bytes within the packet's part of
@@ -193,7 +243,7 @@ static inline void frame_store_plain(uint8_t *room, uint32_t value, struct span 
     if (packet.size != 0) memcpy(room + FRAME_PLAIN_HEADER, packet.data, packet.size);
 }
 
-/* The same as frame_next, but changes nothing. */
+/* The same as frame_next, but changes nothing. Not for codecs with a session. */
 enum frame_verdict frame_peek(const struct frame *frame, struct frame_cursor cursor,
                               struct span input);
 
@@ -213,8 +263,8 @@ static inline enum frame_fault frame_wrap(const struct frame *frame, struct span
  * little-endian, counting itself. */
 struct frame frame_default(uint64_t packet_max);
 
-/* name: "length" "line" "fixed" "raw" "delimiter" "netstring" "erlang" "skynet" "mqtt" "hpsocket". Resets all
- * settings made before, except max. */
+/* name: "length" "line" "fixed" "raw" "delimiter" "netstring" "erlang" "skynet" "mqtt" "hpsocket" "websocket". Resets
+ * all settings made before, except max. */
 bool frame_set_kind(struct frame *frame, const char *name, struct error *error);
 
 /* key and value as in config.lua:
@@ -224,15 +274,24 @@ bool frame_set_kind(struct frame *frame, const char *name, struct error *error);
  *   fixed:     size
  *   erlang:    size = 1 2 4
  *   hpsocket:  flag = 0 to 1023, or 0x0 to 0x3ff
+ *   websocket: path, origins = "origin|origin", protocols = "name|name", ping (seconds), healthz, public
  *   all:       max (bytes, or with K M G). An unknown key is an error that names the nearest. */
 bool frame_set(struct frame *frame, const char *key, const char *value, struct error *error);
 
 /* Only of "delimiter": one delimiter more, as the bytes are, without escapes. */
 bool frame_add_delimiter(struct frame *frame, struct span bytes, struct error *error);
 
+/* A framing whose packets the script measures. Beside max it has no settings. */
+void frame_set_scripted(struct frame *frame, uint32_t header_size, int measure);
+
+/* For it: cuts the packet at the front of the input, when `length` bytes of it have come. */
+enum frame_verdict frame_cut_measured(const struct frame *frame, struct frame_cursor *cursor,
+                                      struct span input, uint64_t length, struct frame_cut *cut);
+
 /* frame_takes: whether this kind of framing has a setting with that key. frame_text_is_known: for a text that
  * frame_parse has rejected, whether all names in it are those of a framing and of its settings. */
 bool frame_takes(const struct frame *frame, const char *key);
+bool frame_takes_list(const struct frame *frame, const char *key); /* whose elements "|" divides */
 bool frame_text_is_known(const char *text);
 
 /* Checks the frame and makes it usable; an impossible combination is an error that names it.
@@ -264,7 +323,7 @@ const char *frame_bytes_text(struct span bytes, const char *guess, char text[FRA
 
 extern const struct frame_codec frame_length_codec, frame_line_codec, frame_fixed_codec,
     frame_raw_codec, frame_delimited_codec, frame_netstring_codec, frame_mqtt_codec,
-    frame_hpsocket_codec;
+    frame_hpsocket_codec, frame_websocket_codec, frame_scripted_codec;
 
 /* The codec "length" by other names, which fix its settings. */
 extern const struct frame_codec frame_erlang_codec, frame_skynet_codec;

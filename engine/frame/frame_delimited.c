@@ -133,5 +133,7 @@ static bool delimited_finish(struct frame *frame, struct error *error)
     return true;
 }
 
-const struct frame_codec frame_delimited_codec = {"delimiter", delimited_next, delimited_wrap,
-                                                  delimited_finish};
+const struct frame_codec frame_delimited_codec = {.name = "delimiter",
+                                                  .next = delimited_next,
+                                                  .wrap = delimited_wrap,
+                                                  .finish = delimited_finish};

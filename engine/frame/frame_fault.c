@@ -14,6 +14,8 @@ const char *frame_fault_text(enum frame_fault fault)
     case FRAME_BAD_SIZE: return "the packet's size is not one that this framing carries";
     case FRAME_BAD_FLAG: return "the header's flag is not the one expected";
     case FRAME_BAD_END: return "the packet does not end in the byte expected";
+    case FRAME_BAD_TEXT: return "the text is not UTF-8";
+    case FRAME_PROTOCOL: return "the protocol is broken";
     }
     return "unknown fault";
 }
@@ -59,6 +61,14 @@ const char *frame_error_text(const struct frame *frame, const struct frame_cut *
         snprintf(text, FRAME_FAULT_TEXT_MAX,
                  "the flag of the header is %u (0x%x), expected %u (0x%x)", flag, flag, frame->flag,
                  frame->flag);
+    else if (frame->kind == FRAME_SCRIPTED && cut->fault == FRAME_TOO_SMALL)
+        snprintf(text, FRAME_FAULT_TEXT_MAX,
+                 "the script's function `length` says %" PRIu64
+                 ", a packet has at least its header, "
+                 "%" PRIu32 " bytes",
+                 cut->declared, frame->scripted.header_size);
+    else if (cut->fault == FRAME_PROTOCOL)
+        snprintf(text, FRAME_FAULT_TEXT_MAX, "%s", cut->why);
     else
         snprintf(text, FRAME_FAULT_TEXT_MAX, "%s (length %" PRIu64 ", max_packet %" PRIu64 ")",
                  frame_fault_text(cut->fault), cut->declared, frame->packet_max);

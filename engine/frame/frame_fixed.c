@@ -37,7 +37,8 @@ static bool fixed_finish(struct frame *frame, struct error *error)
     return true;
 }
 
-const struct frame_codec frame_fixed_codec = {"fixed", fixed_next, fixed_wrap, fixed_finish};
+const struct frame_codec frame_fixed_codec = {
+    .name = "fixed", .next = fixed_next, .wrap = fixed_wrap, .finish = fixed_finish};
 
 /* Raw: any bytes that have arrived are a packet, so there is never a wait for more. */
 
@@ -68,4 +69,5 @@ static bool raw_finish(struct frame *frame, struct error *error)
     return true;
 }
 
-const struct frame_codec frame_raw_codec = {"raw", raw_next, raw_wrap, raw_finish};
+const struct frame_codec frame_raw_codec = {
+    .name = "raw", .next = raw_next, .wrap = raw_wrap, .finish = raw_finish};

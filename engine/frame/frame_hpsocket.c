@@ -57,5 +57,5 @@ static bool hpsocket_finish(struct frame *frame, struct error *error)
     return frame_limit(frame, LENGTH_MAX, error);
 }
 
-const struct frame_codec frame_hpsocket_codec = {"hpsocket", hpsocket_next, hpsocket_wrap,
-                                                 hpsocket_finish};
+const struct frame_codec frame_hpsocket_codec = {
+    .name = "hpsocket", .next = hpsocket_next, .wrap = hpsocket_wrap, .finish = hpsocket_finish};

@@ -260,6 +260,9 @@ static bool skynet_finish(struct frame *frame, struct error *error)
     return finish_named(frame, frame->length.size == 2, "size must be 2", error);
 }
 
-const struct frame_codec frame_length_codec = {"length", length_next, length_wrap, length_finish};
-const struct frame_codec frame_erlang_codec = {"erlang", length_next, length_wrap, erlang_finish};
-const struct frame_codec frame_skynet_codec = {"skynet", length_next, length_wrap, skynet_finish};
+const struct frame_codec frame_length_codec = {
+    .name = "length", .next = length_next, .wrap = length_wrap, .finish = length_finish};
+const struct frame_codec frame_erlang_codec = {
+    .name = "erlang", .next = length_next, .wrap = length_wrap, .finish = erlang_finish};
+const struct frame_codec frame_skynet_codec = {
+    .name = "skynet", .next = length_next, .wrap = length_wrap, .finish = skynet_finish};

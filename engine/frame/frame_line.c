@@ -100,4 +100,5 @@ static bool line_finish(struct frame *frame, struct error *error)
     return true;
 }
 
-const struct frame_codec frame_line_codec = {"line", line_next, line_wrap, line_finish};
+const struct frame_codec frame_line_codec = {
+    .name = "line", .next = line_next, .wrap = line_wrap, .finish = line_finish};

@@ -94,4 +94,5 @@ static bool mqtt_finish(struct frame *frame, struct error *error)
     return frame_limit(frame, 1 + REST_MAX, error);
 }
 
-const struct frame_codec frame_mqtt_codec = {"mqtt", mqtt_next, mqtt_wrap, mqtt_finish};
+const struct frame_codec frame_mqtt_codec = {
+    .name = "mqtt", .next = mqtt_next, .wrap = mqtt_wrap, .finish = mqtt_finish};

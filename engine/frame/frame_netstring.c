@@ -76,5 +76,7 @@ static bool netstring_finish(struct frame *frame, struct error *error)
     return frame_limit(frame, LENGTH_MAX, error);
 }
 
-const struct frame_codec frame_netstring_codec = {"netstring", netstring_next, netstring_wrap,
-                                                  netstring_finish};
+const struct frame_codec frame_netstring_codec = {.name = "netstring",
+                                                  .next = netstring_next,
+                                                  .wrap = netstring_wrap,
+                                                  .finish = netstring_finish};

@@ -33,6 +33,10 @@ bool frame_is_same(const struct frame *one, const struct frame *other)
     case FRAME_FIXED: return one->fixed_size == other->fixed_size;
     case FRAME_DELIMITED: return same_delimited(&one->delimited, &other->delimited);
     case FRAME_HPSOCKET: return one->flag == other->flag;
+    case FRAME_WEBSOCKET: return websocket_settings_are_same(&one->websocket, &other->websocket);
+    case FRAME_SCRIPTED:
+        return one->scripted.header_size == other->scripted.header_size &&
+               one->scripted.measure == other->scripted.measure;
     default: return true;
     }
 }

@@ -30,6 +30,7 @@ static void settled(struct stream *stream)
     if (link->stage != LINK_UNKNOWN && home->script->released != NULL)
         home->script->released(home->script_state, link);
     link_drop_input(link);
+    link_session_close(link);
     stream_close(stream);
     list_remove(&link->woken);
     address_free(&link->peer);
@@ -72,20 +73,25 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
     };
     link->entry = kept; /* its neighbours point at it */
     address_pack(&origin->peer, &link->peer);
+    if (!link_session_open(link)) goto no_session;
     if (!open_filter(home, origin->filter, &filter)) goto no_filter;
-    if (!stream_open(&link->stream, &home->streams, &owner, origin->handle,
-                     home->streams.window > 1 ? link->early : NULL, filter))
-        goto no_port;
+    const struct stream_origin stream = {.handle = origin->handle,
+                                         .early = home->streams.window > 1 ? link->early : NULL,
+                                         .filter = filter,
+                                         .owner_opens = link->session != NULL};
+    if (!stream_open(&link->stream, &home->streams, &owner, &stream)) goto no_port;
     list_init(&link->starved);
     list_init(&link->woken);
     link_time_init(link);
     group_member_init(&link->groups, &home->streams.budget, home->table.worker);
     counter_add(&home->counters.of_listener[link->listener].opened, 1);
     log_link(link, "opened");
-    if (filter == NULL) {
+    if (link->stream.state == STREAM_OPEN) {
         link_admit(link);
     } else {
-        link_set_deadline(link, home->limits.opening_ns);
+        bool detects = link->session != NULL && origin->other != NULL;
+        if (detects) link->session->other = origin->other;
+        link_set_deadline(link, detects ? LINK_DETECT_MS * WHEEL_TICK_NS : home->limits.opening_ns);
         link_update_receiving(link);
     }
     return link;
@@ -93,6 +99,8 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
 no_port:
     if (filter != NULL) filter->kind->close(filter, &home->streams.budget);
 no_filter:
+    link_session_close(link);
+no_session:
     address_free(&link->peer);
     table_give(&home->table, entry);
 refused:
@@ -169,13 +177,24 @@ const struct frame *link_frame(const struct link *link)
     return link->frame;
 }
 
-void link_set_frame(struct link *link, const struct frame *frame)
+bool link_set_frame(struct link *link, const struct frame *frame)
 {
+    const struct frame *old_frame = link->frame;
+    struct session *old = link->session;
     link->frame = frame;
+    link->session = NULL;
+    if (!link_session_open(link)) {
+        link->frame = old_frame;
+        link->session = old;
+        return false;
+    }
+    if (old != NULL) old->codec->close(old);
+    link->home->unread_link = NULL;
     link->cursor = (struct frame_cursor){0};
     link->cut = LINK_CUT_NONE;
     /* Bytes gathered so far may already hold packets of the new framing. */
     link_wake(link);
+    return true;
 }
 
 void *link_data(const struct link *link)

@@ -1,7 +1,7 @@
 /* link.h - one connection's life: an accepted stream, its framing, its script, and its limits.
  *
  * A link has no state of its own, it uses its stream's (stream.h). While the stream is opening, the script does not
- * know the link. While it is open, the link receives, cuts packets, hands them to the script, and sends. link_end
+ * know the link: a filter shakes hands, and a codec with a session reads what its peer asks for. While it is open, the link receives, cuts packets, hands them to the script, and sends. link_end
  * flushes the queue and closes; link_fail closes at once.
  *
  * The links of one worker share a struct link_home: streams, limits, wheel, script. */
@@ -10,7 +10,7 @@
 
 #include "base/log_limit.h"
 #include "base/wheel.h"
-#include "frame/frame.h"
+#include "frame/session.h"
 #include "link/group.h"
 #include "link/table.h"
 #include "link/words.h"
@@ -41,6 +41,10 @@ enum { GATES_WATCHED = GATES_OF_HANDLERS | GATE_PAUSED | GATE_STARVED };
 enum { GATES_BOUNDED = GATES_OF_HANDLERS | GATE_PAUSED };
 
 enum { LINK_LINGER_MS = 1000, LINK_GAP_MS = 100 };
+
+/* How long a peer may take to show which of two framings it has. After that it has the second, whose server may be the
+ * one that speaks first. */
+enum { LINK_DETECT_MS = 3000 };
 
 /* Indices of listeners are below this. */
 enum { LINK_LISTENERS_MAX = 32 };
@@ -107,9 +111,11 @@ struct link_home {
     struct link_limits limits;
     struct table table;
     struct wheel wheel;
-    uint32_t since_look;   /* work done since the clock was last read, in packets */
-    uint32_t look_every;   /* the clock is read again after so much work, in packets */
-    bool shook;            /* a handshake has made progress in this turn */
+    uint32_t since_look;            /* work done since the clock was last read, in packets */
+    uint32_t look_every;            /* the clock is read again after so much work, in packets */
+    bool shook;                     /* a handshake has made progress in this turn */
+    const struct link *unread_link; /* whose packet of framing "raw" is being handled; or NULL */
+    struct span unread;             /* ... that packet */
     struct list starved;   /* links whose input waits for blocks or memory, longest wait first */
     struct list woken;     /* links whose input goes on when the script has returned */
     uint32_t blocks_low;   /* starving begins below this many free, and ends at twice as many */
@@ -122,7 +128,7 @@ struct link_home {
     struct link_counters counters;
     struct log_limit log_limit; /* for all lines about connections */
     struct wheel_timer log_timer;
-    struct log_seldom of_idle, of_unfinished; /* lines about connections closed so, see link_note */
+    struct log_seldom of_idle, of_unfinished, of_answered; /* lines for link_note */
     _Atomic uint32_t load; /* links in use, and sockets on their way here: for admission */
 };
 
@@ -132,6 +138,9 @@ struct link {
     struct link_home *home;
     const struct frame *frame;
     struct frame_cursor cursor;
+    struct session *session; /* if the framing's codec has them */
+    const void *share;    /* links with the same one share encoded packets; NULL: it shares none */
+    uint8_t packet_kind;  /* enum packet_kind: of the packet that was cut last */
     uint8_t gates;        /* closed gates: enum link_gate, or-ed */
     uint8_t reason;       /* enum link_reason, set when it is no longer open */
     uint8_t stage;        /* enum link_stage */
@@ -152,6 +161,7 @@ struct link {
     struct group_member groups; /* the groups it is in, while it is open */
     void *data;
     uint32_t listener;
+    uint16_t code; /* of a framing that has codes for the end: the one said or heard; 0: none */
     uint8_t word_size;
     char word[LINK_WORD_MAX]; /* the script's own close reason, NUL-terminated; "" if none */
     struct address_packed peer;
@@ -163,6 +173,7 @@ struct link_origin {
     struct address peer;
     uint32_t listener;
     const struct frame *frame;
+    const struct frame *other;          /* of a peer that does not begin as `frame` does; or NULL */
     const struct filter_source *filter; /* NULL: none */
     bool close_when_full;
 };
@@ -202,6 +213,44 @@ bool link_home_may_log(struct link_home *home, enum log_level level, uint64_t pl
                        struct span text);
 void link_home_log_open(struct link_home *home);
 void link_home_log_close(struct link_home *home);
+
+/* ---- link_session.c: the link's session, if it has one ---- */
+
+/* For the link's framing. False: no memory. */
+bool link_session_open(struct link *link);
+void link_session_close(struct link *link);
+
+/* Like frame_next; sends the session's replies. */
+enum frame_verdict link_session_next(struct link *link, struct span input, struct frame_cut *cut);
+
+/* For a link that was not greeted: reads what the peer asks for. CONSUMED: to be served. ERROR: it has its answer, and
+ * the link is to be ended; *why: for the log, or NULL. */
+enum frame_verdict link_session_greet(struct link *link, struct span input, struct frame_cut *cut,
+                                      const char **why);
+
+/* For a link with another framing to choose from. YES: it keeps its own. NO: it has the other one now. */
+enum session_guess link_session_choose(struct link *link, struct span input);
+
+/* Welcomes the peer, if it was greeted and that is still to be done. False: no memory. */
+bool link_session_welcome(struct link *link);
+
+/* Whether packets may be sent: with a session, once the peer was greeted, and until the last word is said. */
+static inline bool link_session_speaks(const struct link *link)
+{
+    const struct session *session = link->session;
+    return session == NULL || (session->is_greeted && !session->is_over);
+}
+
+/* Says goodbye with link->code, or else a code for the reason; or answers a peer that was not welcomed. */
+void link_session_farewell(struct link *link, enum link_reason reason, struct span words);
+
+/* When the peer is to be pinged; UINT64_MAX: never. link_session_ping: it is time. False: the peer has answered none of
+ * several pings. */
+uint64_t link_session_ping_ns(const struct link *link);
+bool link_session_ping(struct link *link);
+
+/* Bytes that the session keeps of a message that was begun so long ago. */
+size_t link_session_held(const struct link *link, uint64_t since_ms);
 
 /* ---- link_gate.c: reasons to take nothing from a link's input ---- */
 
@@ -275,6 +324,10 @@ void link_look_sooner(struct link *link);
 
 /* ---- link_output.c, beside script.h's link_send ---- */
 
+/* Makes the bytes to send for a packet: as frame_wrap, with the link's session. */
+enum send_result link_wrap(struct link *link, struct span packet, enum packet_kind kind,
+                           uint8_t *header, struct span *parts, int *count);
+
 /* Sends an encoded packet, which other connections may share. */
 enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
 
@@ -283,7 +336,7 @@ enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
 /* Hands received packets to the script, as far as the gates allow. */
 void link_pump(struct link *link);
 
-/* Goes on with the handshake of an opening link. True: it is open now. */
+/* Goes on with the opening of a link. True: it is open now. */
 bool link_shake(struct link *link);
 
 /* Whether the input received so far holds another packet. With a filter, true may mean perhaps. */

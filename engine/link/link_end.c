@@ -28,10 +28,18 @@ static void leave(struct link *link, enum link_reason reason)
     group_leave_all(&link->groups);
 }
 
+/* The script's own words for the end. */
+static struct span link_words(const struct link *link)
+{
+    return span_of(link->word, link->word_size);
+}
+
 void link_end(struct link *link, enum link_reason reason)
 {
     const struct link_home *home = link->home;
     if (!stream_is_up(&link->stream)) return;
+    if (link->session != NULL) link_session_farewell(link, reason, link_words(link));
+    if (!stream_is_up(&link->stream)) return; /* it could not be sent */
     leave(link, reason);
     stream_end(&link->stream);
     /* The queue is sent at the end of this turn; even without a drain timeout the deadline is later. */
@@ -93,8 +101,20 @@ void link_close_failed(struct link *link)
 
 struct span link_reason(const struct link *link)
 {
-    if (link->word_size > 0) return span_of(link->word, link->word_size);
+    if (link->word_size > 0) return link_words(link);
     return span_text(link_reason_text(link->reason));
+}
+
+void link_set_code(struct link *link, uint16_t code)
+{
+    if (link->stream.state == STREAM_OPEN) link->code = code;
+}
+
+uint16_t link_code(const struct link *link)
+{
+    enum { CODE_ABNORMAL = 1006 }; /* no farewell was heard (RFC 6455 section 7.1.5) */
+    const struct session *session = link->session;
+    return session != NULL && session->is_open && link->code == 0 ? CODE_ABNORMAL : link->code;
 }
 
 const char *link_reason_text(enum link_reason reason)

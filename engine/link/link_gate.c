@@ -76,6 +76,7 @@ void link_resume(struct link *link)
 
 void link_hold(struct link *link)
 {
+    link->home->unread_link = NULL;
     link_gate_close(link, GATE_HELD);
 }
 

@@ -11,6 +11,8 @@ static void reject(struct link *link, struct span input, const struct frame_cut 
         link->cut ? frame_guess_later(link->frame) : frame_guess(link->frame, input);
     link_log(link, LOG_WARN, "closed: %s; %s", frame_error_text(link->frame, cut, why),
              frame_bytes_text(input, guess, bytes));
+    if (link->session != NULL && cut->fault == FRAME_PROTOCOL)
+        link_session_farewell(link, LINK_FRAMING, span_text(cut->why));
     /* Replies to the packets before the bad one are still sent. */
     link_end(link, cut->fault == FRAME_TOO_BIG ? LINK_OVERSIZE : LINK_FRAMING);
 }
@@ -75,10 +77,73 @@ static inline bool has_plain(const struct link *link, struct span *packet)
            frame_next_plain(link->frame, block_bytes(block_of(inbox->parked.next)), packet);
 }
 
-__attribute__((noinline)) static bool take_any(struct link *link, struct span *packet)
+/* Asks the script once for each packet; the cursor remembers the answer. */
+static enum frame_verdict next_measured(struct link *link, struct span input, struct frame_cut *cut)
+{
+    const struct link_home *home = link->home;
+    const struct frame *frame = link->frame;
+    uint64_t length = link->cursor.wanted;
+    if (length <= frame->scripted.header_size) {
+        if (frame_next(frame, &link->cursor, input, cut) == FRAME_MORE) return FRAME_MORE;
+        length = home->script->measure(home->script_state, link, frame->scripted.measure,
+                                       span_first(input, frame->scripted.header_size));
+        if (!flows(link) || link->frame != frame) return FRAME_CONSUMED;
+    }
+    return frame_cut_measured(frame, &link->cursor, input, length, cut);
+}
+
+static enum frame_verdict next(struct link *link, struct span input, struct frame_cut *cut)
+{
+    if (input.size == 0) return FRAME_MORE;
+    if (link->session != NULL) return link_session_next(link, input, cut);
+    if (input.size < link->cursor.wanted) return FRAME_MORE;
+    if (link->frame->kind == FRAME_SCRIPTED) return next_measured(link, input, cut);
+    return frame_next(link->frame, &link->cursor, input, cut);
+}
+
+static void use(struct link *link, size_t size)
+{
+    link->cursor = (struct frame_cursor){0};
+    link->cut = LINK_CUT_NOW;
+    inbox_use(&link->stream.inbox, &link->home->streams, size);
+}
+
+/* Until the handler has returned or waits, it may give back what it has not used. */
+static void note_unread(struct link *link, struct span packet)
+{
+    bool is_raw = link->frame->kind == FRAME_RAW;
+    link->home->unread_link = is_raw ? link : NULL;
+    link->home->unread = packet;
+}
+
+bool link_unread(struct link *link, size_t size, size_t wanted)
+{
+    struct link_home *home = link->home;
+    if (home->unread_link != link || size > home->unread.size || wanted <= size) return false;
+    if (!stream_is_up(&link->stream) || wanted > link->frame->packet_max) return false;
+    home->unread_link = NULL;
+    if (size == 0) return true;
+    inbox_unuse(&link->stream.inbox, span_skip(home->unread, home->unread.size - size));
+    link->cursor.wanted = wanted;
+    return true;
+}
+
+/* What is neither a packet nor the beginning of one. Whether there may be a packet behind it. */
+static bool pass_over(struct link *link, enum frame_verdict verdict, struct span input,
+                      const struct frame_cut *cut)
+{
+    if (verdict == FRAME_ERROR) reject(link, input, cut);
+    if (verdict == FRAME_STARVED && stream_is_up(&link->stream)) link_starve(link);
+    if (verdict == FRAME_CONSUMED || verdict == FRAME_ENDED) use(link, cut->consumed);
+    if (verdict == FRAME_ENDED) link_end(link, LINK_EOF);
+    return verdict == FRAME_CONSUMED;
+}
+
+__attribute__((noinline)) static bool take_any(struct link *link, struct span *packet, bool called)
 {
     struct link_home *home = link->home;
     struct frame_cut cut;
+    if (called && link->frame->kind == FRAME_SCRIPTED) return false;
     while (flows(link)) {
         inbox_release_front(&link->stream.inbox, &home->streams);
         struct span input = inbox_front(&link->stream.inbox);
@@ -90,29 +155,27 @@ __attribute__((noinline)) static bool take_any(struct link *link, struct span *p
             link_yield(link);
             return false;
         }
-        enum frame_verdict verdict = FRAME_MORE;
-        if (input.size > 0 && input.size >= link->cursor.wanted)
-            verdict = frame_next(link->frame, &link->cursor, input, &cut);
+        enum frame_verdict verdict = next(link, input, &cut);
         if (verdict == FRAME_PACKET) {
-            link->cursor = (struct frame_cursor){0};
-            link->cut = LINK_CUT_NOW;
-            inbox_use(&link->stream.inbox, &home->streams, cut.consumed);
+            use(link, cut.consumed);
             counter_add(&home->counters.packets_received, 1);
             *packet = cut.packet;
+            note_unread(link, cut.packet);
             return true;
         }
-        if (verdict == FRAME_ERROR) reject(link, input, &cut);
-        if (verdict == FRAME_ERROR || !bring_more(link)) return false;
+        bool goes_on =
+            verdict == FRAME_MORE ? bring_more(link) : pass_over(link, verdict, input, &cut);
+        if (!goes_on) return false;
     }
     return false;
 }
 
 /* Takes the next complete packet; its bytes stay valid until the next call. False when there is none,
- * or none may be taken now. */
-static inline bool take_packet(struct link *link, struct span *packet)
+ * or none may be taken now. `called`: by the script, which must not be called in turn. */
+static inline bool take_packet(struct link *link, struct span *packet, bool called)
 {
     struct link_home *home = link->home;
-    if (!has_plain(link, packet)) return take_any(link, packet);
+    if (!has_plain(link, packet)) return take_any(link, packet, called);
     if (link->cut == LINK_CUT_NOW && link_home_turn_is_long(home, 1)) {
         link_yield(link);
         return false;
@@ -127,12 +190,15 @@ bool link_has_packet(const struct link *link)
 {
     struct span input = inbox_front(&link->stream.inbox);
     if (inbox_goes_on(&link->stream.inbox)) return true; /* perhaps */
-    return input.size > 0 && frame_peek(link->frame, link->cursor, input) != FRAME_MORE;
+    if (link->session != NULL)
+        return input.size > 0 && link->session->codec->peek(link->session, link->frame, input);
+    return input.size > 0 && input.size >= link->cursor.wanted &&
+           frame_peek(link->frame, link->cursor, input) != FRAME_MORE;
 }
 
 bool link_next(struct link *link, struct span *packet)
 {
-    return link->stream.reading && take_packet(link, packet);
+    return link->stream.reading && take_packet(link, packet, true);
 }
 
 /* All connections share a few landing blocks: input that cannot be used now moves out of them. */
@@ -195,12 +261,52 @@ static bool must_wait(struct link *link)
     return true;
 }
 
+/* Reads what the peer asks for. True: it is to be served, perhaps with another framing. A new connection does not wait for memory. */
+static bool greet(struct link *link)
+{
+    struct inbox *inbox = &link->stream.inbox;
+    struct stream_home *streams = &link->home->streams;
+    struct frame_cut cut;
+    const char *why = NULL;
+    while (stream_is_up(&link->stream)) {
+        inbox_release_front(inbox, streams);
+        struct span input = inbox_front(inbox);
+        enum session_guess guess = link_session_choose(link, input);
+        enum frame_verdict verdict = FRAME_MORE;
+        if (guess == GUESS_NO) return true;
+        if (guess == GUESS_YES && input.size > 0)
+            verdict = link_session_greet(link, input, &cut, &why);
+        if (verdict == FRAME_CONSUMED) {
+            inbox_use(inbox, streams, cut.consumed);
+            return true;
+        }
+        if (verdict == FRAME_ERROR) {
+            if (why != NULL) link_note(link, &link->home->of_answered, "not served: %s", why);
+            link_end(link, LINK_FRAMING);
+        } else if (verdict == FRAME_MORE && !inbox_has_more(inbox)) {
+            return false;
+        } else if (verdict == FRAME_STARVED || !absorb(link, SIZE_MAX)) {
+            link_fail(link, LINK_MEMORY);
+        }
+    }
+    return false;
+}
+
+/* The link has a session, and its peer has been read. */
+static bool greets(struct link *link)
+{
+    if (link->session == NULL || stream_shakes(&link->stream) || !greet(link)) return false;
+    stream_opened(&link->stream);
+    return true;
+}
+
 bool link_shake(struct link *link)
 {
     if (link->gates != 0 || must_wait(link)) return false;
     link->home->shook = true;
-    stream_shake(&link->stream);
-    if (link->stream.state == STREAM_OPEN) return true;
+    if (stream_shakes(&link->stream)) stream_shake(&link->stream);
+    if (link->stream.state == STREAM_OPEN || greets(link)) return true;
+    if (!stream_is_up(&link->stream)) return false;
     note_filter(link);
     if (link->stream.ended) link_end(link, LINK_EOF);
     link_update_receiving(link);
@@ -212,7 +318,10 @@ static void use_input(struct link *link)
     struct link_home *home = link->home;
     struct span packet;
     link->stream.reading = true;
-    while (take_packet(link, &packet)) home->script->received(home->script_state, link, packet);
+    while (take_packet(link, &packet, false))
+        home->script->received(home->script_state, link, packet);
+    if (link->session != NULL) link->session->codec->rest(link->session);
+    home->unread_link = NULL;
     inbox_release_front(&link->stream.inbox, &home->streams);
     if (link->cut == LINK_CUT_NOW) link->cut = LINK_CUT_BEFORE;
     link->stream.reading = false;

@@ -75,18 +75,40 @@ static inline bool send_plain(struct link *link, struct span packet)
     return true;
 }
 
-__attribute__((noinline)) static enum send_result send_any(struct link *link, struct span packet)
+static enum frame_fault wrap(struct link *link, struct span packet, enum packet_kind kind,
+                             uint8_t *header, struct span *parts, int *count)
+{
+    struct session *session = link->session;
+    if (session == NULL) return frame_wrap(link->frame, packet, header, parts, count);
+    return session->codec->wrap(session, link->frame, packet, kind, header, parts, count);
+}
+
+enum send_result link_wrap(struct link *link, struct span packet, enum packet_kind kind,
+                           uint8_t *header, struct span *parts, int *count)
+{
+    switch (wrap(link, packet, kind, header, parts, count)) {
+    case FRAME_NO_FAULT: return SEND_OK;
+    case FRAME_TOO_BIG: return SEND_TOO_BIG;
+    case FRAME_BAD_TEXT: return SEND_BAD_TEXT;
+    default: return SEND_BAD_SIZE;
+    }
+}
+
+__attribute__((noinline)) static enum send_result send_any(struct link *link, struct span packet,
+                                                           enum packet_kind kind)
 {
     uint8_t header[FRAME_HEADER_MAX];
     struct span parts[FRAME_PARTS_MAX];
     int count = 0;
     size_t size = 0;
     if (link->stream.state != STREAM_OPEN) return SEND_CLOSED;
-    enum frame_fault fault = frame_wrap(link->frame, packet, header, parts, &count);
-    if (fault != FRAME_NO_FAULT) return fault == FRAME_TOO_BIG ? SEND_TOO_BIG : SEND_BAD_SIZE;
+    if (!link_session_speaks(link)) return SEND_CLOSED;
+    if (!link_session_welcome(link)) return refuse(link, SEND_NO_MEMORY);
+    enum send_result result = link_wrap(link, packet, kind, header, parts, &count);
+    if (result != SEND_OK) return result;
     for (int i = 0; i < count; i++) size += parts[i].size;
     if (size == 0) return SEND_OK;
-    enum send_result result = admit(link, size);
+    result = admit(link, size);
     if (result != SEND_OK) return result;
     if (!stream_put(&link->stream, parts, count, size)) return refuse(link, SEND_NO_MEMORY);
     return queued(link);
@@ -94,7 +116,12 @@ __attribute__((noinline)) static enum send_result send_any(struct link *link, st
 
 enum send_result link_send(struct link *link, struct span packet)
 {
-    return send_plain(link, packet) ? SEND_OK : send_any(link, packet);
+    return send_plain(link, packet) ? SEND_OK : send_any(link, packet, PACKET_PLAIN);
+}
+
+enum send_result link_send_kind(struct link *link, struct span packet, enum packet_kind kind)
+{
+    return send_plain(link, packet) ? SEND_OK : send_any(link, packet, kind);
 }
 
 enum send_result link_send_chunk(struct link *link, struct chunk *encoded)
@@ -109,9 +136,13 @@ enum send_result link_send_chunk(struct link *link, struct chunk *encoded)
 const char *send_result_text(enum send_result result)
 {
     static const char *const texts[] = {
-        [SEND_OK] = "ok",          [SEND_CLOSED] = "closed",
-        [SEND_FULL] = "full",      [SEND_NO_MEMORY] = "memory",
-        [SEND_TOO_BIG] = "toobig", [SEND_BAD_SIZE] = "badsize",
+        [SEND_OK] = "ok",
+        [SEND_CLOSED] = "closed",
+        [SEND_FULL] = "full",
+        [SEND_NO_MEMORY] = "memory",
+        [SEND_TOO_BIG] = "toobig",
+        [SEND_BAD_SIZE] = "badsize",
+        [SEND_BAD_TEXT] = "badtext",
     };
     return texts[result];
 }

@@ -26,6 +26,14 @@ static void end_gated(struct link *link)
 /* The deadline of a link that is not open has passed. */
 static void end_late(struct link *link)
 {
+    struct session *session = link->session;
+    if (link->stream.state == STREAM_OPENING && session != NULL && session->other != NULL &&
+        !session->is_silent) {
+        session->is_silent = !stream_shakes(&link->stream);
+        link_set_deadline(link, link->home->limits.opening_ns);
+        link_wake(link);
+        return;
+    }
     if (link->stream.state == STREAM_OPENING) {
         link_log(link, LOG_INFO, "closed: its handshake has not ended within opening_timeout");
         link_fail(link, LINK_TIMEOUT);
@@ -167,6 +175,9 @@ static void on_timer(struct wheel_timer *timer)
         end_gated(link);
     } else if (is_over(link, link->next_ns)) {
         judge_silence(link);
+    } else if (is_over(link, link_session_ping_ns(link)) && !link_session_ping(link)) {
+        link_log(link, LOG_INFO, "closed: it answers no pings");
+        link_end(link, LINK_TIMEOUT);
     }
     link_update_timer(link);
 }

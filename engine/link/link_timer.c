@@ -19,7 +19,7 @@ uint64_t link_gates_due_ns(const struct link *link)
 uint64_t link_due_ns(const struct link *link)
 {
     if (link->stream.state != STREAM_OPEN) return link->next_ns;
-    return least_of(link_gates_due_ns(link), link->next_ns);
+    return least_of(least_of(link_gates_due_ns(link), link->next_ns), link_session_ping_ns(link));
 }
 
 void link_update_timer(struct link *link)

@@ -12,10 +12,10 @@ void link_gate_open(struct link *link, enum link_gate gate)
 void link_decide(struct link *link, enum script_verdict verdict)
 {
     if (!(link->gates & GATE_DECIDING)) return;
-    if (verdict == SCRIPT_YES)
+    if (verdict == SCRIPT_YES && link_session_welcome(link))
         link->stage = LINK_ACCEPTED;
     else
-        link_end(link, LINK_SCRIPT);
+        link_end(link, verdict == SCRIPT_YES ? LINK_MEMORY : LINK_SCRIPT);
     link_gate_open(link, GATE_DECIDING);
 }
 

@@ -142,8 +142,9 @@ static size_t dawdled_memory(const struct link *link)
 {
     const struct inbox *inbox = &link->stream.inbox;
     size_t held = inbox->filter == NULL ? 0 : inbox->filter->held;
-    if (!dawdles(link)) return 0;
-    return held + (inbox->gather.block == NULL ? inbox->gather.capacity : 0);
+    size_t kept = stream_is_up(&link->stream) ? link_session_held(link, PRESSURE_PATIENCE_MS) : 0;
+    if (!dawdles(link)) return kept;
+    return kept + held + (inbox->gather.block == NULL ? inbox->gather.capacity : 0);
 }
 
 /* The first connection whose input waits for blocks or memory; if there is none, the first whose output does. NULL:

@@ -71,6 +71,8 @@ static const struct setting rows[] = {
      &setting_size, FIELD(memory), .max = 1024 * G, .live = true},
     {"idle_timeout", "SECONDS", "60", "a connection that sends nothing for this long is closed; 0: never",
      &setting_seconds, FIELD(idle_timeout_ns), .max = SETTING_TEN_YEARS, .live = true},
+    {"opening_timeout", "SECONDS", "10", "time for a peer's request, before on_connect",
+     &setting_seconds, FIELD(opening_timeout_ns), .min = 1000000, .max = SETTING_TEN_YEARS, .live = true},
     {"drain_timeout", "SECONDS", "10", "time to send what is queued, at a close and at the end",
      &setting_seconds, FIELD(drain_timeout_ns), .max = SETTING_TEN_YEARS, .live = true},
     {"wait_timeout", "SECONDS", "0", "a handler that waits this long ends its connection; 0: never",

@@ -122,6 +122,10 @@ static bool finish_frames(struct config *config, struct error *error)
         if (!frame_finish(&listener->frame, &reason))
             return error_set(error, ERROR_INPUT, "framing of the listener %s: %.1500s",
                              address_format(&listener->address, address), reason.text);
+        listener->other.packet_max = config->max_packet;
+        if (listener->detects && !frame_finish(&listener->other, &reason))
+            return error_set(error, ERROR_INPUT, "detect of the listener %s: %.1500s",
+                             address_format(&listener->address, address), reason.text);
     }
     return true;
 }

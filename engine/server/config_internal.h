@@ -15,8 +15,6 @@
 /* With fewer blocks than this, a worker could not even serve one connection at a time. */
 enum { CONFIG_BLOCKS_RESERVED = 16 };
 
-#define CONFIG_PACKET_MOST G /* a WSABUF's length has 32 bits */
-
 /* Settings that a listener has itself, or else inherits from the server. */
 extern const struct setting_kind config_framing_kind;
 extern const char *const config_on_full_words[];

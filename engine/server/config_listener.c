@@ -20,6 +20,56 @@ static bool same_framing(const struct setting *setting, const void *one, const v
 
 const struct setting_kind config_framing_kind = {.read = read_framing, .same = same_framing};
 
+/* Two framings, of which the first is one that can be told by how a connection begins. The field is the first. */
+static bool read_detect(const struct setting *setting, const char *text, void *field,
+                        struct error *reason)
+{
+    struct config_listener *listener = container_of(field, struct config_listener, frame);
+    char first[1024];
+    const char *end = strchr(text, ';');
+    (void)setting;
+    if (end == NULL || (size_t)(end - text) >= sizeof first)
+        return error_set(reason, ERROR_USAGE, "two framings with a \";\" between them");
+    memcpy(first, text, (size_t)(end - text));
+    first[end - text] = '\0';
+    if (!frame_parse(&listener->frame, first, CONFIG_PACKET_MOST, reason)) return false;
+    if (!frame_parse(&listener->other, end + 1, CONFIG_PACKET_MOST, reason)) return false;
+    return config_listener_detect(listener, reason);
+}
+
+bool config_listener_detect(struct config_listener *listener, struct error *error)
+{
+    if (listener->frame.codec->sessions == NULL || listener->other.codec->sessions != NULL)
+        return error_set(error, ERROR_INPUT,
+                         "detect: \"websocket\" stands first, and behind it another framing; not "
+                         "\"%s\" and \"%s\"",
+                         listener->frame.codec->name, listener->other.codec->name);
+    listener->detects = true;
+    config_listener_own(listener, "framing");
+    config_listener_own(listener, "detect");
+    return true;
+}
+
+static void expect_detect(const struct setting *setting, const char *given, struct text *expected)
+{
+    (void)setting, (void)given;
+    text_add(expected, "two framings with a \";\" between them, of which the first is websocket");
+}
+
+static bool same_detect(const struct setting *setting, const void *one, const void *other)
+{
+    const struct config_listener *before =
+        container_of((void *)(uintptr_t)one, struct config_listener, frame);
+    const struct config_listener *after =
+        container_of((void *)(uintptr_t)other, struct config_listener, frame);
+    (void)setting;
+    if (before->detects != after->detects) return false;
+    return !before->detects || frame_is_same(&before->other, &after->other);
+}
+
+static const struct setting_kind detect_kind = {
+    .read = read_detect, .expect = expect_detect, .same = same_detect};
+
 /* Octal, as chmod takes it: "0660", "660". The field is the listener's address. */
 static bool read_mode(const struct setting *setting, const char *text, void *field,
                       struct error *reason)
@@ -60,6 +110,8 @@ const char *const config_on_full_words[] = {
 static const struct setting rows[] = {
     {"address", "ADDRESS", "127.0.0.1:7000", "where it listens", &setting_address, FIELD(address)},
     {"framing", "SPEC", "line", "how packets are cut", &config_framing_kind, FIELD(frame)},
+    {"detect", "SPEC;SPEC", "websocket;length", "how packets are cut: decided by how a peer begins",
+     &detect_kind, FIELD(frame)},
     {"on_full", "close|refuse", "close", "what a send beyond the hard mark does", &setting_word,
      FIELD(on_full), .max = ON_FULL_REFUSE, .words = config_on_full_words},
     {"mode", "OCTAL", "0660", "who may connect to a unix socket", &mode_kind, FIELD(address),

@@ -28,6 +28,7 @@ struct letter {
     uint64_t id;           /* its meaning depends on the kind */
     struct chunk *packet;  /* NULL: none */
     struct group *group;   /* NULL: none */
+    uint8_t packet_kind;   /* enum packet_kind: of a packet for connections */
     struct budget *budget; /* that the letter itself was taken from; NULL: none */
 };
 

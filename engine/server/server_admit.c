@@ -91,6 +91,7 @@ bool server_admit(struct server *server, uint32_t index, intptr_t handle,
                                  .peer = *peer,
                                  .listener = index,
                                  .frame = &listener->frame,
+                                 .other = listener->detects ? &listener->other : NULL,
                                  .filter = listener->filter,
                                  .close_when_full = listener->on_full == ON_FULL_CLOSE};
     enum server_refusal why;

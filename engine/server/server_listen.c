@@ -29,8 +29,10 @@ static void open_listener(struct server *server, struct server_listener *listene
 void server_log_listener(const struct server *server, uint32_t index, const char *event)
 {
     char text[ADDRESS_TEXT_MAX];
-    log_line(LOG_INFO, "%s %s (%s)", event, address_format(&server->listeners[index].address, text),
-             server->config.listeners[index].frame.codec->name);
+    const struct config_listener *listener = &server->config.listeners[index];
+    log_line(LOG_INFO, "%s %s (%s%s%s)", event,
+             address_format(&server->listeners[index].address, text), listener->frame.codec->name,
+             listener->detects ? " or " : "", listener->detects ? listener->other.codec->name : "");
 }
 
 static void remove_file(const struct address *address)

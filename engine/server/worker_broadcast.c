@@ -5,7 +5,8 @@
 static uint32_t read_broadcast(struct worker *worker, struct letter *letter)
 {
     size_t count;
-    worker_broadcast_here(worker, letter->group, letter_bytes(letter), letter->id, &count);
+    worker_broadcast_here(worker, letter->group, letter_bytes(letter),
+                          (enum packet_kind)letter->packet_kind, letter->id, &count);
     worker_drop_letter(worker, letter);
     return 1 + (uint32_t)count; /* count: the connections that it was queued on */
 }
@@ -20,22 +21,25 @@ static bool concerns(const struct worker *worker, const struct group *group, uin
 }
 
 static enum send_result broadcast_elsewhere(struct worker *worker, struct group *group,
-                                            struct chunk *packet, uint64_t except)
+                                            struct chunk *packet, enum packet_kind kind,
+                                            uint64_t except)
 {
     enum send_result result = SEND_OK;
     for (uint32_t i = 0; i < worker->count; i++) {
         if (!concerns(worker, group, i)) continue;
         struct letter *letter = worker_make_letter(worker, &broadcasted, except, packet, group);
-        if (letter != NULL)
-            worker_post_letter(worker->team[i], letter);
-        else
+        if (letter == NULL) {
             result = SEND_NO_MEMORY;
+            continue;
+        }
+        letter->packet_kind = (uint8_t)kind;
+        worker_post_letter(worker->team[i], letter);
     }
     return result;
 }
 
 static enum send_result broadcast(struct worker *worker, struct group *group, struct span packet,
-                                  const struct link *except, size_t *count)
+                                  enum packet_kind kind, const struct link *except, size_t *count)
 {
     uint64_t except_id = except == NULL ? 0 : except->entry.id;
     struct chunk *chunk = NULL;
@@ -46,29 +50,29 @@ static enum send_result broadcast(struct worker *worker, struct group *group, st
         chunk = worker_copy_packet(worker, packet);
         if (chunk == NULL) return SEND_NO_MEMORY;
     }
-    enum send_result result = worker_broadcast_here(worker, group, packet, except_id, count);
+    enum send_result result = worker_broadcast_here(worker, group, packet, kind, except_id, count);
     if (chunk != NULL) {
-        enum send_result posted = broadcast_elsewhere(worker, group, chunk, except_id);
+        enum send_result posted = broadcast_elsewhere(worker, group, chunk, kind, except_id);
         if (posted != SEND_OK) result = posted;
         chunk_drop(chunk);
     }
     return result;
 }
 
-enum send_result worker_broadcast(struct worker *worker, struct span packet,
+enum send_result worker_broadcast(struct worker *worker, struct span packet, enum packet_kind kind,
                                   const struct link *except, size_t *count)
 {
-    return broadcast(worker, NULL, packet, except, count);
+    return broadcast(worker, NULL, packet, kind, except, count);
 }
 
 /* ---- groups ---- */
 
 enum send_result worker_group_broadcast(struct worker *worker, struct group *group,
-                                        struct span packet, const struct link *except,
-                                        size_t *count)
+                                        struct span packet, enum packet_kind kind,
+                                        const struct link *except, size_t *count)
 {
     check(group != NULL);
-    return broadcast(worker, group, packet, except, count);
+    return broadcast(worker, group, packet, kind, except, count);
 }
 
 enum send_result worker_group_add(struct worker *worker, struct group *group, struct link *link)

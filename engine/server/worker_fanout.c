@@ -4,25 +4,26 @@
 enum { ENCODINGS = 8 };
 struct fanout {
     struct span packet;
+    enum packet_kind kind;
     uint64_t except; /* id of the connection that does not get the packet; 0: none */
     size_t count;    /* connections that it was queued on */
     enum send_result worst;
-    const struct frame *frame[ENCODINGS];
-    struct chunk *chunk[ENCODINGS]; /* the packet with that framing */
+    const void *share[ENCODINGS];   /* of the connections that share one: link->share */
+    struct chunk *chunk[ENCODINGS]; /* the packet for them */
     int encodings;
 };
 
-static enum send_result encode(struct link_home *home, const struct frame *frame,
-                               struct span packet, struct chunk **encoded)
+static enum send_result encode(const struct fanout *fanout, struct link *link,
+                               struct chunk **encoded)
 {
     uint8_t header[FRAME_HEADER_MAX];
     struct span parts[FRAME_PARTS_MAX];
     int count = 0;
     size_t size = 0;
-    enum frame_fault fault = frame_wrap(frame, packet, header, parts, &count);
-    if (fault != FRAME_NO_FAULT) return fault == FRAME_TOO_BIG ? SEND_TOO_BIG : SEND_BAD_SIZE;
+    enum send_result result = link_wrap(link, fanout->packet, fanout->kind, header, parts, &count);
+    if (result != SEND_OK) return result;
     for (int i = 0; i < count; i++) size += parts[i].size;
-    *encoded = chunk_make(&home->streams.budget, size);
+    *encoded = chunk_make(&link->home->streams.budget, size);
     if (*encoded == NULL) return SEND_NO_MEMORY;
     uint8_t *target = (*encoded)->data;
     for (int i = 0; i < count; i++) {
@@ -35,13 +36,13 @@ static enum send_result encode(struct link_home *home, const struct frame *frame
 static enum send_result send_encoded(struct fanout *fanout, struct link *link)
 {
     int i = 0;
-    while (i < fanout->encodings && fanout->frame[i] != link->frame) i++;
-    if (i == ENCODINGS) return link_send(link, fanout->packet); /* no slot left */
+    while (i < fanout->encodings && fanout->share[i] != link->share) i++;
+    if (i == ENCODINGS || link->share == NULL) /* no slot left, or it has an encoding of its own */
+        return link_send_kind(link, fanout->packet, fanout->kind);
     if (i == fanout->encodings) {
-        enum send_result result =
-            encode(link->home, link->frame, fanout->packet, &fanout->chunk[i]);
+        enum send_result result = encode(fanout, link, &fanout->chunk[i]);
         if (result != SEND_OK) return result;
-        fanout->frame[i] = link->frame;
+        fanout->share[i] = link->share;
         fanout->encodings++;
     }
     return link_send_chunk(link, fanout->chunk[i]);
@@ -77,9 +78,10 @@ static void offer_to_group(struct fanout *fanout, struct worker *worker, struct 
 }
 
 enum send_result worker_broadcast_here(struct worker *worker, struct group *group,
-                                       struct span packet, uint64_t except, size_t *count)
+                                       struct span packet, enum packet_kind kind, uint64_t except,
+                                       size_t *count)
 {
-    struct fanout fanout = {.packet = packet, .except = except, .worst = SEND_OK};
+    struct fanout fanout = {.packet = packet, .kind = kind, .except = except, .worst = SEND_OK};
     if (group == NULL)
         offer_to_all(&fanout, worker);
     else

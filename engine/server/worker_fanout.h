@@ -8,6 +8,7 @@
 /* Sends to this worker's connections in the group (NULL: to all), except the one with id `except`. Returns the last
  * failure if the packet was queued nowhere. */
 enum send_result worker_broadcast_here(struct worker *worker, struct group *group,
-                                       struct span packet, uint64_t except, size_t *count);
+                                       struct span packet, enum packet_kind kind, uint64_t except,
+                                       size_t *count);
 
 #endif

@@ -1,9 +1,9 @@
 /* Sends packets to connections of other workers, closes such connections, and posts messages to scripts. */
 #include "server/worker_mail.h"
 
-static void send_to(struct link *link, struct span packet)
+static void send_to(struct link *link, struct span packet, enum packet_kind kind)
 {
-    enum send_result result = link_send(link, packet);
+    enum send_result result = link_send_kind(link, packet, kind);
     if (result != SEND_OK)
         link_log(link, LOG_WARN, "a packet of %zu bytes from another worker was not sent: %s",
                  packet.size, send_result_text(result));
@@ -14,7 +14,7 @@ static void send_to(struct link *link, struct span packet)
 static uint32_t deliver(struct worker *worker, struct letter *letter)
 {
     struct link *link = worker_find(worker, letter->id);
-    if (link != NULL) send_to(link, letter_bytes(letter));
+    if (link != NULL) send_to(link, letter_bytes(letter), (enum packet_kind)letter->packet_kind);
     worker_drop_letter(worker, letter);
     return 1;
 }
@@ -35,27 +35,32 @@ static const struct letter_kind message = {
 
 /* For a connection of another worker. That worker exists. */
 static enum send_result post_packet(struct worker *worker, uint32_t owner,
-                                    const struct letter_kind *kind, uint64_t id, struct span packet)
+                                    const struct letter_kind *kind, uint64_t id, struct span packet,
+                                    enum packet_kind packet_kind)
 {
     if (worker_has_left(worker->team[owner])) return SEND_CLOSED;
     struct chunk *chunk = worker_copy_packet(worker, packet);
     if (chunk == NULL) return SEND_NO_MEMORY;
     struct letter *letter = worker_make_letter(worker, kind, id, chunk, NULL);
-    if (letter != NULL) worker_post_letter(worker->team[owner], letter);
+    if (letter != NULL) {
+        letter->packet_kind = (uint8_t)packet_kind;
+        worker_post_letter(worker->team[owner], letter);
+    }
     chunk_drop(chunk);
     return letter == NULL ? SEND_NO_MEMORY : SEND_OK;
 }
 
-enum send_result worker_send(struct worker *worker, uint64_t id, struct span packet)
+enum send_result worker_send(struct worker *worker, uint64_t id, struct span packet,
+                             enum packet_kind kind)
 {
     uint32_t owner = table_worker_of(id);
     if (owner == worker->index) {
         struct link *link = worker_find(worker, id);
-        return link == NULL ? SEND_CLOSED : link_send(link, packet);
+        return link == NULL ? SEND_CLOSED : link_send_kind(link, packet, kind);
     }
     if (owner >= worker->count) return SEND_CLOSED;
     if (packet.size > worker->home.limits.packet_max) return SEND_TOO_BIG;
-    return post_packet(worker, owner, &sent, id, packet);
+    return post_packet(worker, owner, &sent, id, packet, kind);
 }
 
 static void close_link(struct link *link, struct span word)
@@ -83,7 +88,7 @@ enum send_result worker_close_link(struct worker *worker, uint64_t id, struct sp
         return link == NULL ? SEND_CLOSED : SEND_OK;
     }
     if (owner >= worker->count) return SEND_CLOSED;
-    return post_packet(worker, owner, &closed, id, span_first(word, LINK_WORD_MAX));
+    return post_packet(worker, owner, &closed, id, span_first(word, LINK_WORD_MAX), PACKET_PLAIN);
 }
 
 /* Makes a list of `count` letters with the same message; NULL: no memory for all of them. */

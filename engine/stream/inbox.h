@@ -78,6 +78,16 @@ static inline void inbox_use(struct inbox *inbox, const struct stream_home *home
     }
 }
 
+/* Takes back inbox_use of these bytes, the last of those it was called for; nothing has come or gone since. */
+static inline void inbox_unuse(struct inbox *inbox, struct span bytes)
+{
+    struct gather *gather = &inbox->gather;
+    if (gather->data != NULL && bytes.data + bytes.size == gather->data + gather->begin)
+        gather->begin -= bytes.size;
+    else
+        block_of(inbox->parked.next)->begin -= (uint32_t)bytes.size;
+}
+
 /* Gives the first parked block back; inbox_release_front does so only if all of it has been used. */
 void inbox_unpark(struct inbox *inbox, struct stream_home *home);
 static inline void inbox_release_front(struct inbox *inbox, struct stream_home *home)

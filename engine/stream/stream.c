@@ -16,29 +16,39 @@ static void move(struct stream *stream, enum stream_state next)
 }
 
 bool stream_open(struct stream *stream, struct stream_home *home, const struct stream_owner *owner,
-                 intptr_t handle, struct block **early, struct filter *filter)
+                 const struct stream_origin *origin)
 {
     uint64_t now_ns = stream_now(home);
-    *stream =
-        (struct stream){.home = home, .owner = owner, .received_ns = now_ns, .input_ns = now_ns};
-    if (!port_attach(home->port, &stream->socket, handle)) return false;
+    *stream = (struct stream){.home = home,
+                              .owner = owner,
+                              .received_ns = now_ns,
+                              .input_ns = now_ns,
+                              .owner_opens = origin->owner_opens};
+    if (!port_attach(home->port, &stream->socket, origin->handle)) return false;
     list_init(&stream->touched);
     list_init(&stream->closing);
     inbox_init(&stream->inbox);
     outbox_init(&stream->outbox);
-    reorder_init(&stream->reorder, home->window, early);
-    stream->inbox.filter = filter;
-    move(stream, filter == NULL ? STREAM_OPEN : STREAM_OPENING);
+    reorder_init(&stream->reorder, home->window, origin->early);
+    stream->inbox.filter = origin->filter;
+    move(stream, origin->filter == NULL && !origin->owner_opens ? STREAM_OPEN : STREAM_OPENING);
     return true;
 }
 
 void stream_shake(struct stream *stream)
 {
-    check(stream->state == STREAM_OPENING);
+    check(stream->state == STREAM_OPENING && stream->inbox.filter != NULL);
     struct inbox *inbox = &stream->inbox;
     inbox_shake(inbox, stream->home);
     if (inbox->filter != NULL && inbox->filter->has_wire) stream_touch(stream);
-    if (inbox->filter == NULL || inbox->filter->state == FILTER_OPEN) move(stream, STREAM_OPEN);
+    bool is_done = inbox->filter == NULL || inbox->filter->state == FILTER_OPEN;
+    if (is_done && !stream->owner_opens) move(stream, STREAM_OPEN);
+}
+
+void stream_opened(struct stream *stream)
+{
+    check(stream->owner_opens && !stream_shakes(stream));
+    move(stream, STREAM_OPEN);
 }
 
 static void listen(struct stream *stream)

@@ -2,9 +2,11 @@
  *
  *     free --> opening --> open --stream_end--> flushing --all is sent--> lingering --> closing --> free
  *               |            '---------------stream_break, at any time---------------------^
- *               '-- a filter shakes hands, if there is one: stream_shake
+ *               |-- a filter shakes hands, if there is one: stream_shake
+ *               '-- the owner has something to read and to answer first, if it said so: stream_opened
  *
- * opening    a filter's handshake; the owner has nothing to read yet, but may end the stream.
+ * opening    a filter's handshake; the owner has nothing to read yet, but may end the stream. After it, what the owner
+ *            reads and sends before it opens the stream.
  * open       received bytes go to the inbox, in order; bytes put into the outbox are sent.
  * flushing   the queue is being sent; input is discarded.
  * lingering  our side is shut down. The peer gets some time to end its side: closing the socket while there is unread
@@ -60,6 +62,7 @@ struct stream {
     bool ending;           /* the peer has ended its stream; bytes may still be in the system */
     bool reading;          /* the owner is using bytes of the inbox, which must stay */
     bool listens, watches; /* as set by stream_listen */
+    bool owner_opens;      /* as set by stream_open */
     struct inbox inbox;
     struct outbox outbox;
     struct list touched, closing; /* nodes in the home's lists */
@@ -83,14 +86,30 @@ static inline struct stream *stream_of(struct port_socket *socket)
     return container_of(socket, struct stream, socket);
 }
 
-/* Takes over a connected socket and a filter (or NULL). `early`: stream_window slots for reordering, which must live as
- * long as the stream. False: the port cannot take the socket; the caller still owns both. */
-bool stream_open(struct stream *stream, struct stream_home *home, const struct stream_owner *owner,
-                 intptr_t handle, struct block **early, struct filter *filter);
+struct stream_origin {
+    intptr_t handle;      /* a connected socket */
+    struct block **early; /* stream_window slots for reordering, which live as long as the stream */
+    struct filter *filter; /* or NULL */
+    bool owner_opens;      /* it is opening until stream_opened, with a filter or without one */
+};
 
-/* For an opening stream: continues the handshake with the bytes received. The stream is then open, or still opening; or
- * the filter is over, and the owner should end the stream. */
+/* Takes over the socket and the filter. False: the port cannot take the socket; the caller still owns both. */
+bool stream_open(struct stream *stream, struct stream_home *home, const struct stream_owner *owner,
+                 const struct stream_origin *origin);
+
+/* Whether the handshake of a filter goes on, so that the owner may not read or send yet. */
+static inline bool stream_shakes(const struct stream *stream)
+{
+    const struct filter *filter = stream->inbox.filter;
+    return stream->state == STREAM_OPENING && filter != NULL && filter->state == FILTER_OPENING;
+}
+
+/* While stream_shakes: continues the handshake with the bytes received. When that is done, the stream is open, unless
+ * the owner opens it. The filter may be over instead, and then the owner should end the stream. */
 void stream_shake(struct stream *stream);
+
+/* For an opening stream that the owner opens, when it does not shake hands any more. */
+void stream_opened(struct stream *stream);
 
 /* Whether the filter will yield no more bytes: then the peer's stream has ended too. */
 static inline bool stream_filter_is_over(const struct stream *stream)

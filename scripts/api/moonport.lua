@@ -51,8 +51,13 @@
 ---since
 ---* `toobig`: the packet is larger than `max_packet`
 ---* `badsize`: the framing cannot carry a packet of this size
+---* `badtext`: it was to be sent as text, and is not UTF-8
 ---* `memory`: `memory` is used up
----@alias SendError "closed"|"full"|"toobig"|"badsize"|"memory"
+---@alias SendError "closed"|"full"|"toobig"|"badsize"|"badtext"|"memory"
+
+---What a packet is, where the framing tells: "websocket". Others send both alike. Without a kind, a
+---packet is sent as text if it is UTF-8, and as binary if not.
+---@alias PacketKind "text"|"binary"
 
 -- ---- handlers: globals of main.lua, or fields of the table that it returns ----
 
@@ -72,7 +77,8 @@ function on_connect(conn) end
 ---of this connection wait.
 ---@param conn Conn
 ---@param packet string
-function on_receive(conn, packet) end
+---@param kind? PacketKind
+function on_receive(conn, packet, kind) end
 
 ---The send queue was above `soft_mark`, or refused a packet, and is below the mark again.
 ---@param conn Conn
@@ -89,7 +95,8 @@ function on_idle(conn, seconds) end
 ---returns nil, "closed".
 ---@param conn Conn
 ---@param reason Reason
-function on_disconnect(conn, reason) end
+---@param code? integer of a WebSocket: the code that was heard or said (1000, 1001 ...); 1006: none
+function on_disconnect(conn, reason, code) end
 
 ---A value that a worker, perhaps this one, has posted with `server.post`.
 ---@param value any a copy
@@ -121,9 +128,10 @@ function on_stop() end
 ---means that the packet is on its way there.
 ---@param to Conn|integer a connection, or the id of one, of any worker
 ---@param packet string
+---@param kind? PacketKind
 ---@return true? sent
 ---@return SendError? code
-function send(to, packet) end
+function send(to, packet, kind) end
 
 ---Sends a packet to every connection of every worker.
 ---@param packet string
@@ -134,6 +142,7 @@ function broadcast(packet, options) end
 
 ---@class BroadcastOptions
 ---@field except? Conn the connection that does not get it
+---@field kind? PacketKind
 
 -- ---- a connection ----
 
@@ -146,21 +155,24 @@ function broadcast(packet, options) end
 ---@field listener string where it arrived: "127.0.0.1:7000"
 ---@field data table the script's own; it survives reloads. No other field can be assigned
 ---@field connected_at number seconds, on the clock of `server.now`
+---@field request Request? of a WebSocket, in on_connect: what it asks for; later nil
 local Conn = {}
 
 ---Frames a packet and queues it: all of it, or nothing.
 ---@param packet string
+---@param kind? PacketKind
 ---@return true? sent
 ---@return SendError? code
-function Conn:send(packet) end
+function Conn:send(packet, kind) end
 
 ---Closes it when its queue is flushed, after `drain_timeout` at the latest. No more packets are
 ---received.
 ---@param reason? string what on_disconnect is told, 31 bytes of it, the rest is cut; "script" if
 ---missing
+---@param code? integer of a WebSocket: 1000 to 1003, 1007 to 1014, 3000 to 4999 (1000)
 ---@return true? closed
 ---@return "closed"? code it has ended already
-function Conn:close(reason) end
+function Conn:close(reason, code) end
 
 ---Closes it at once; what is queued is lost.
 ---@param reason? string what on_disconnect is told, 31 bytes of it, the rest is cut; "script" if
@@ -196,11 +208,48 @@ function Conn:idle(seconds) end
 ---error; a value that does not fit is `badframing`. `full`: it would be the 65th different framing
 ---of this
 ---worker.
----@param spec Framing|FramingName|string
+---@param spec Framing|FramingInLua|FramingName|string
 ---@return true? set
 ---@return "closed"|"badframing"|"full"|"memory"? code
 ---@return string? why
 function Conn:framing(spec) end
+
+---With the framing "raw", in its on_receive before that has slept: the last n bytes of the packet
+---were not used. They are the front of the next packet, which comes as one string when there are
+---`wanted` bytes in all.
+---@param n integer
+---@param wanted? integer (n + 1)
+---@return true? given_back
+---@return "closed"|"toobig"? code `wanted` is more than `max_packet`
+function Conn:unread(n, wanted) end
+
+---Answers the request of a WebSocket with something else, and closes. Only in on_connect, or as
+---long as it sleeps, and before anything is sent.
+---@param status integer 403, 404, 503 ...
+---@param text? string
+---@param headers? table<string, string> { ["Retry-After"] = "5" }
+---@return true? refused
+---@return "closed"|"answered"|"memory"|"toobig"? code
+function Conn:refuse(status, text, headers) end
+
+---Chooses one of the protocols that the request of a WebSocket asks for. By default it is the first
+---one that is in the setting `protocols`, or none. Only in on_connect.
+---@param name string
+---@return true? chosen
+---@return "closed"|"answered"|"notasked"? code
+function Conn:protocol(name) end
+
+---The HTTP request that a WebSocket begins with. Each read of `conn.request` makes it anew.
+---@class Request
+---@field method string "GET"
+---@field target string as it was sent: "/chat?room=a%20b"
+---@field path string decoded: "/chat"
+---@field query table<string, string> decoded; of a name that is there twice, the first
+---@field headers table<string, string> by names in lower case; several of a name joined by ", "
+---@field cookies table<string, string>
+---@field host string "example.com:7000"
+---@field origin string? the page's: "https://example.com"; programs send none
+---@field protocols string[] that it asks for
 
 -- ---- framing ----
 
@@ -215,6 +264,7 @@ function Conn:framing(spec) end
 ---| "skynet" # a length of 2 bytes, big-endian, that counts only what follows
 ---| "mqtt" # control packets: the first byte and what follows the remaining length
 ---| "hpsocket" # the PACK model of HP-Socket
+---| "websocket" # messages of browsers, after their handshake in HTTP
 
 ---How packets are cut: `{ "length", size = 2, order = "big" }`. As text: "length,size=2,order=big".
 ---@class Framing
@@ -230,6 +280,21 @@ function Conn:framing(spec) end
 ---@field by? string "delimiter": the list as text, "\r\n|\n"
 ---@field flag? integer "hpsocket": of the header, 0 to 1023; received ones must have it, or 0 (0)
 ---@field max? integer|string the largest packet, at most `max_packet`: bytes, or "64K", "1M"
+---@field path? string "websocket": where it is; other paths get 404 (any path)
+---@field origins? string|string[] "websocket": pages that may connect (all): "https://example.com"
+---@field protocols? string|string[] "websocket": those that it speaks (none)
+---@field ping? integer "websocket": seconds of silence until a peer is pinged; 0: never (30)
+---@field public? string "websocket": a directory of files that it serves over HTTP, too
+---@field healthz? boolean "websocket": GET /healthz gets 200 (false)
+
+---A framing in Lua, only for `conn:framing`: `length` gets the first `header` bytes of a packet and
+---returns the length of the whole packet. It cannot sleep. The packets are handed on as they come,
+---and sent as they are. Of these functions a worker keeps 64, so define them once, outside of
+---handlers.
+---@class FramingInLua
+---@field header integer bytes, 1 to 256
+---@field length fun(header: string): integer
+---@field max? integer the largest packet, at most `max_packet`
 
 -- ---- server ----
 
@@ -661,6 +726,7 @@ function Timer:cancel() end
 ---@field recv_depth? 1|2|4|8|16 receives posted at once per connection, on Windows (4)
 ---@field memory? integer|string * for large packets and long queues, beyond the blocks ("512M")
 ---@field idle_timeout? number * seconds without a packet until on_idle; 0: never (60)
+---@field opening_timeout? number * seconds for what comes before on_connect (10)
 ---@field drain_timeout? number * seconds to send what is queued, at a close and at a stop (10)
 ---@field wait_timeout? number * seconds a handler may sleep, then its connection is closed (0)
 ---@field on_end? "finish"|"close" * may a handler that sleeps when its peer ends finish? ("finish")
@@ -689,6 +755,13 @@ function Timer:cancel() end
 ---@class Listener
 ---@field address string "0.0.0.0:7000"; "[::]:7000" is IPv6 only; "unix:/run/x.sock"
 ---@field framing? Framing|FramingName|string by default the server's
+---@field detect? (Framing|FramingName|string)[] { "websocket", "length" }: as a peer begins
+---@field path? string this and what follows: of its framing "websocket", as in Framing
+---@field origins? string|string[]
+---@field protocols? string|string[]
+---@field ping? integer
+---@field public? string
+---@field healthz? boolean
 ---@field on_full? "close"|"refuse" by default the server's
 ---@field mode? string|integer of a unix socket, octal: "0660"; by default the umask's
 

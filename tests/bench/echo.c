@@ -14,7 +14,7 @@ static void broadcast(void *state, struct link *link, struct span packet)
 {
     size_t count;
     (void)link;
-    worker_broadcast(state, packet, NULL, &count);
+    worker_broadcast(state, packet, PACKET_PLAIN, NULL, &count);
 }
 
 static int fail(const struct error *error)

@@ -86,7 +86,8 @@ static void begin(struct span *input)
     veil_source_init(&veils, fuzz_byte(input));
     struct filter *filter = veils.source.open(&veils.source, &home.budget);
     has_settled = false;
-    check(stream_open(&stream, &home, &owner, memory_peer_handle(&peer), NULL, filter));
+    const struct stream_origin origin = {.handle = memory_peer_handle(&peer), .filter = filter};
+    check(stream_open(&stream, &home, &owner, &origin));
     stream_listen(&stream, true, false);
 }
 

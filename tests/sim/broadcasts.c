@@ -61,14 +61,16 @@ static void count_sent(const struct worker *worker, const struct group *group)
 }
 
 enum send_result __real_worker_broadcast(struct worker *worker, struct span packet,
-                                         const struct link *except, size_t *count);
+                                         enum packet_kind kind, const struct link *except,
+                                         size_t *count);
 enum send_result __wrap_worker_broadcast(struct worker *worker, struct span packet,
-                                         const struct link *except, size_t *count)
+                                         enum packet_kind kind, const struct link *except,
+                                         size_t *count)
 {
     expect(worker, NULL, packet, except == NULL ? 0 : except->entry.id);
     count_sent(worker, NULL);
     sim_world->broadcasts.begins = true;
-    enum send_result result = __real_worker_broadcast(worker, packet, except, count);
+    enum send_result result = __real_worker_broadcast(worker, packet, kind, except, count);
     sim_world->broadcasts.begins = false;
     promise_offered(worker, result);
     if (result == SEND_NO_MEMORY) sim_world->broadcasts.unsure = true;
@@ -76,16 +78,17 @@ enum send_result __wrap_worker_broadcast(struct worker *worker, struct span pack
 }
 
 enum send_result __real_worker_group_broadcast(struct worker *worker, struct group *group,
-                                               struct span packet, const struct link *except,
-                                               size_t *count);
+                                               struct span packet, enum packet_kind kind,
+                                               const struct link *except, size_t *count);
 enum send_result __wrap_worker_group_broadcast(struct worker *worker, struct group *group,
-                                               struct span packet, const struct link *except,
-                                               size_t *count)
+                                               struct span packet, enum packet_kind kind,
+                                               const struct link *except, size_t *count)
 {
     expect(worker, group, packet, except == NULL ? 0 : except->entry.id);
     count_sent(worker, group);
     sim_world->broadcasts.begins = true;
-    enum send_result result = __real_worker_group_broadcast(worker, group, packet, except, count);
+    enum send_result result =
+        __real_worker_group_broadcast(worker, group, packet, kind, except, count);
     sim_world->broadcasts.begins = false;
     promise_offered(worker, result);
     if (result == SEND_NO_MEMORY) sim_world->broadcasts.unsure = true;
@@ -94,17 +97,20 @@ enum send_result __wrap_worker_group_broadcast(struct worker *worker, struct gro
 
 /* For the worker where it begins, of which the two above know, and for others. */
 enum send_result __real_worker_broadcast_here(struct worker *worker, struct group *group,
-                                              struct span packet, uint64_t except, size_t *count);
+                                              struct span packet, enum packet_kind kind,
+                                              uint64_t except, size_t *count);
 enum send_result __wrap_worker_broadcast_here(struct worker *worker, struct group *group,
-                                              struct span packet, uint64_t except, size_t *count)
+                                              struct span packet, enum packet_kind kind,
+                                              uint64_t except, size_t *count)
 {
     if (sim_world->broadcasts.begins) {
         sim_world->broadcasts.begins = false;
-        return __real_worker_broadcast_here(worker, group, packet, except, count);
+        return __real_worker_broadcast_here(worker, group, packet, kind, except, count);
     }
     expect(worker, group, packet, except);
     sim_world->broadcasts.heard++;
-    enum send_result result = __real_worker_broadcast_here(worker, group, packet, except, count);
+    enum send_result result =
+        __real_worker_broadcast_here(worker, group, packet, kind, except, count);
     promise_offered(worker, result);
     return result;
 }

@@ -291,14 +291,14 @@ void __wrap_link_decide_idle(struct link *link, enum script_verdict verdict)
     __real_link_decide_idle(link, verdict);
 }
 
-void __real_link_set_frame(struct link *link, const struct frame *frame);
-void __wrap_link_set_frame(struct link *link, const struct frame *frame)
+bool __real_link_set_frame(struct link *link, const struct frame *frame);
+bool __wrap_link_set_frame(struct link *link, const struct frame *frame)
 {
     struct sim_peer *peer = peer_at(link);
     promise(peer->change_count < REQUESTS_MAX, "peer %u: too many framings", peer->number);
     peer->changes[peer->change_count].at = peer->queued;
     peer->changes[peer->change_count++].frame = *frame;
-    __real_link_set_frame(link, frame);
+    return __real_link_set_frame(link, frame);
 }
 
 /* An answer that could not be queued, of which the script was told. */

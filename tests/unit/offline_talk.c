@@ -79,7 +79,7 @@ static void received(void *state, struct link *link, struct span packet)
         cr_assert_eq(link_send(link, span_text("never sent")), SEND_OK);
         link_abort(link, NULL);
     } else if (is(packet, "all")) {
-        cr_assert_eq(worker_broadcast(seen->worker, packet, link, &count), SEND_OK);
+        cr_assert_eq(worker_broadcast(seen->worker, packet, PACKET_PLAIN, link, &count), SEND_OK);
     } else if (is(packet, "line")) {
         link_set_frame(link, line_frame());
     } else if (is(packet, "stop")) {

@@ -86,9 +86,11 @@ Test(frame_names, suggests_the_name_that_was_meant)
     table_refused("erlan", "did you mean \"erlang\"?");
     table_refused("sky-net", "did you mean \"skynet\"?");
     table_refused("netstrings", "did you mean \"netstring\"?");
+    table_refused("web-socket", "did you mean \"websocket\"?");
     table_refused("hp-socket", "did you mean \"hpsocket\"?");
     table_refused("MQTT", "there are \"length\", \"line\", \"fixed\", \"raw\", \"delimiter\", "
-                          "\"netstring\", \"mqtt\", \"hpsocket\", \"erlang\" and \"skynet\"");
+                          "\"netstring\", \"mqtt\", \"hpsocket\", \"websocket\", \"erlang\" and "
+                          "\"skynet\"");
 }
 
 Test(frame_names, knows_the_names_in_a_text_that_was_refused)

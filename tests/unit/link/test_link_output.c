@@ -48,7 +48,8 @@ static void say_much_to_all(struct link *link)
     size_t count;
     (void)link;
     for (int i = 0; i < MANY; i++) {
-        cr_assert_eq(worker_broadcast(desk.worker, packet_of(SIZE), NULL, &count), SEND_OK);
+        cr_assert_eq(worker_broadcast(desk.worker, packet_of(SIZE), PACKET_PLAIN, NULL, &count),
+                     SEND_OK);
         cr_assert_eq(count, (size_t)desk.connected, "packet %d", i);
     }
 }
@@ -243,10 +244,12 @@ Test(link_output, what_is_said_to_all_is_said_when_one_hears_it)
     offline_set_deaf(full, true);
     offline_set_deaf(other, true);
     fill(desk.links[0]);
-    cr_assert_eq(worker_broadcast(desk.worker, packet_of(SIZE), NULL, &count), SEND_OK);
+    cr_assert_eq(worker_broadcast(desk.worker, packet_of(SIZE), PACKET_PLAIN, NULL, &count),
+                 SEND_OK);
     cr_assert_eq(count, 1);
     fill(desk.links[1]);
-    cr_assert_eq(worker_broadcast(desk.worker, packet_of(SIZE), NULL, &count), SEND_FULL);
+    cr_assert_eq(worker_broadcast(desk.worker, packet_of(SIZE), PACKET_PLAIN, NULL, &count),
+                 SEND_FULL);
     cr_assert_eq(count, 0);
     offline_close(offline);
 }

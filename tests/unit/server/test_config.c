@@ -120,6 +120,7 @@ Test(config, a_bad_value_is_refused_with_what_is_expected_and_an_example)
     refused("idle_timeout", "1m", "seconds from 0 to 315360000 (ten years), for example 60");
     refused("on_full", "drop", "one of close|refuse");
     refused("backend", "kqueue", "one of auto|uring|epoll|iocp");
+    refused("opening_timeout", "0", "seconds from 0.001 to 315360000 (ten years), for example 10");
     refused("idle_timeout", "-1", "seconds from 0 to");
     refused("idle_timeout", "inf", "seconds from 0 to");
     refused("idle_timeout", "20,5", "(ten years), a fraction behind a point, for example");

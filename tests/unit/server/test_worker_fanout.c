@@ -44,7 +44,8 @@ static void received(void *state, struct link *link, struct span packet)
         link_abort(link, NULL);
         cr_assert_eq(worker_group_add(worker, room, link), SEND_CLOSED);
     } else {
-        cr_assert_eq(worker_group_broadcast(worker, room, packet, link, &count), SEND_OK);
+        cr_assert_eq(worker_group_broadcast(worker, room, packet, PACKET_PLAIN, link, &count),
+                     SEND_OK);
     }
 }
 
@@ -170,7 +171,9 @@ static void say_news(void *context, struct worker *worker, void *state)
     (void)context;
     (void)state;
     if (worker_index(worker) != 0) return;
-    cr_assert_eq(worker_group_broadcast(worker, room, span_text("news"), NULL, &count), SEND_OK);
+    cr_assert_eq(
+        worker_group_broadcast(worker, room, span_text("news"), PACKET_PLAIN, NULL, &count),
+        SEND_OK);
     queued += count;
     cr_assert_eq(worker_post(worker, WORKER_ALL, span_text("said")), SEND_OK);
 }
@@ -214,7 +217,7 @@ static void flood(void *context, struct worker *worker, void *state)
     if (worker_index(worker) != 0) return;
     while (group_count_on(room, 0) > 0) {
         enum send_result result =
-            worker_group_broadcast(worker, room, span_of(bytes, BYTES), NULL, &count);
+            worker_group_broadcast(worker, room, span_of(bytes, BYTES), PACKET_PLAIN, NULL, &count);
         cr_assert(result == SEND_OK || result == SEND_FULL);
         cr_assert_eq(group_count_on(room, 0), count, "who is full is closed, and has left");
     }

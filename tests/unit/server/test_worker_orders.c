@@ -251,7 +251,8 @@ static void send_to_readers_client(void *context, struct worker *worker, void *s
     (void)context;
     (void)state;
     if (worker_index(worker) == SPEAKER)
-        cr_assert_eq(worker_send(worker, reader_id, span_of("from afar", 9)), SEND_OK);
+        cr_assert_eq(worker_send(worker, reader_id, span_of("from afar", 9), PACKET_PLAIN),
+                     SEND_OK);
 }
 
 Test(worker_orders, what_was_sent_to_a_connection_before_the_end_still_goes_out)
@@ -275,8 +276,10 @@ static void send_the_largest_and_more(void *context, struct worker *worker, void
     static const uint8_t bytes[PACKET_MOST + 1];
     (void)context, (void)state;
     if (worker_index(worker) != SPEAKER) return;
-    cr_assert_eq(worker_send(worker, reader_id, span_of(bytes, PACKET_MOST + 1)), SEND_TOO_BIG);
-    cr_assert_eq(worker_send(worker, reader_id, span_of(bytes, PACKET_MOST)), SEND_OK);
+    cr_assert_eq(worker_send(worker, reader_id, span_of(bytes, PACKET_MOST + 1), PACKET_PLAIN),
+                 SEND_TOO_BIG);
+    cr_assert_eq(worker_send(worker, reader_id, span_of(bytes, PACKET_MOST), PACKET_PLAIN),
+                 SEND_OK);
 }
 
 Test(worker_orders, a_packet_for_another_worker_that_is_too_large_is_refused_at_once)

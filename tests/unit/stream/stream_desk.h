@@ -90,8 +90,9 @@ static inline void desk_open_with(struct desk *desk, const struct filter_source 
     memory_peer_open(&desk->peer, home->port);
     struct filter *filter = source == NULL ? NULL : source->open(source, &home->budget);
     cr_assert_eq(filter == NULL, source == NULL);
-    cr_assert(
-        stream_open(&desk->stream, home, &owner, memory_peer_handle(&desk->peer), NULL, filter));
+    const struct stream_origin origin = {.handle = memory_peer_handle(&desk->peer),
+                                         .filter = filter};
+    cr_assert(stream_open(&desk->stream, home, &owner, &origin));
     desk_listen(desk);
 }
 
