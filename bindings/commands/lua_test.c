@@ -1,13 +1,11 @@
 #include "commands/lua_test.h"
 
+#include "api/lua_api.h"
 #include "base/settings.h"
 #include "commands/test_equal.h"
-#include "link/table.h"
 #include "server.h"
 
 #include <string.h>
-
-#define CLIENT_META "moonport.test.client"
 
 static struct testing *testing_of(lua_State *L)
 {
@@ -46,18 +44,18 @@ static struct test_client *check_client(lua_State *L)
 }
 
 /* The client can send only if it has not closed the connection itself. */
-static int ask_to_send(lua_State *L, enum test_act act)
+static const struct test_client *check_sends(lua_State *L)
 {
     const struct test_client *client = check_client(L);
     luaL_checkstring(L, 2);
-    lua_settop(L, 2);
-    if (client->finished) return luaL_error(L, "this client has closed its connection before");
-    return ask(L, act);
+    if (client->finished) luaL_error(L, "this client has closed its connection before");
+    return client;
 }
 
 static void check_options(lua_State *L)
 {
-    static const char *const names[] = {"ip", "port", "listener"};
+    static const char *const names[] = {"ip",      "port",      "listener", "path",
+                                        "headers", "protocols", "origin"};
     enum { NAMES = sizeof names / sizeof *names };
     lua_pushnil(L);
     for (; lua_next(L, 1) != 0; lua_pop(L, 1)) {
@@ -69,12 +67,61 @@ static void check_options(lua_State *L)
         if (known) continue;
         const char *meant = settings_nearest(name, names, NAMES);
         luaL_error(L, "test.connect knows no %s: %s%s%s", name,
-                   meant == NULL ? "there are ip, port and listener" : "did you mean ",
+                   meant == NULL ? "there are ip, port, listener, path, headers, protocols and "
+                                   "origin"
+                                 : "did you mean ",
                    meant == NULL ? "" : meant, meant == NULL ? "" : "?");
     }
 }
 
-/* test.connect([{ ip =, port =, listener = }]) -> conn */
+/* Pushes one of the options, which is a string or nil. */
+static void push_option(lua_State *L, const char *name)
+{
+    lua_getfield(L, 1, name);
+    if (!lua_isnil(L, -1) && !lua_isstring(L, -1))
+        luaL_error(L, "test.connect: %s: expected a string", name);
+}
+
+/* { "a", "b" } as "a, b"; a string as it is. */
+static void push_protocols(lua_State *L)
+{
+    lua_getfield(L, 1, "protocols");
+    if (!lua_istable(L, -1)) {
+        lua_pop(L, 1);
+        push_option(L, "protocols");
+        return;
+    }
+    lua_pushliteral(L, "");
+    int count = (int)lua_rawlen(L, -2);
+    for (int i = 1; i <= count; i++) {
+        if (i > 1) lua_pushliteral(L, ", ");
+        lua_rawgeti(L, i > 1 ? -3 : -2, i);
+        if (!lua_isstring(L, -1)) luaL_error(L, "test.connect: protocols: expected strings");
+        lua_concat(L, i > 1 ? 3 : 2);
+    }
+    lua_remove(L, -2);
+}
+
+/* { Cookie = "a=1" } as lines. */
+static void push_headers(lua_State *L)
+{
+    lua_getfield(L, 1, "headers");
+    if (lua_isnil(L, -1)) return;
+    if (!lua_istable(L, -1)) luaL_error(L, "test.connect: headers: expected a table");
+    lua_pushliteral(L, "");
+    lua_pushnil(L);
+    while (lua_next(L, -3) != 0) { /* table, lines, name, value */
+        if (lua_type(L, -2) != LUA_TSTRING || !lua_isstring(L, -1))
+            luaL_error(L, "test.connect: headers: expected names and strings");
+        lua_pushfstring(L, "%s%s: %s\r\n", lua_tostring(L, -3), lua_tostring(L, -2),
+                        lua_tostring(L, -1));
+        lua_replace(L, -4);
+        lua_pop(L, 1);
+    }
+    lua_remove(L, -2);
+}
+
+/* test.connect([{ ip =, port =, listener =, path =, origin =, protocols =, headers = }]) -> conn */
 static int test_connect(lua_State *L)
 {
     struct testing *testing = testing_of(L);
@@ -92,27 +139,49 @@ static int test_connect(lua_State *L)
     luaL_argcheck(L, lua_isnil(L, 3) || lua_isnumber(L, 3), 1, "port: expected a number");
     luaL_argcheck(L, lua_isnil(L, 4) || lua_isnumber(L, 4), 1,
                   "listener: expected its number in `listen`");
+    push_option(L, "path");
+    push_option(L, "origin");
+    push_protocols(L);
+    push_headers(L);
     if (testing->client_count == TEST_CLIENTS_MAX)
         return luaL_error(L, "more than %d connections in one test", TEST_CLIENTS_MAX);
     return ask(L, ACT_CONNECT);
 }
 
-/* conn:receive(packet): the client sends the packet, and the server does all that follows */
+/* conn:receive(packet [, kind]): the client sends the packet, and the server does all that follows */
 static int client_receive(lua_State *L)
 {
-    return ask_to_send(L, ACT_RECEIVE);
+    bool is_open = check_sends(L)->end.is_open;
+    lua_settop(L, 3);
+    if (!is_open) return luaL_error(L, "the server has not let this client in");
+    enum packet_kind kind = lua_conn_check_kind(L, 3);
+    lua_pushinteger(L, kind);
+    lua_replace(L, 3);
+    return ask(L, ACT_RECEIVE);
 }
 
 /* conn:receive_bytes(bytes): the same with bytes as they are on the wire */
 static int client_receive_bytes(lua_State *L)
 {
-    return ask_to_send(L, ACT_BYTES);
+    check_sends(L);
+    lua_settop(L, 2);
+    return ask(L, ACT_BYTES);
 }
 
-/* conn:close(): the client will send no more */
+/* conn:close([code [, reason]]): the client will send no more */
 static int client_close(lua_State *L)
 {
-    check_client(L);
+    const struct test_client *client = check_client(L);
+    lua_settop(L, 3);
+    lua_Integer code = luaL_optinteger(L, 2, WS_NO_CODE);
+    luaL_optstring(L, 3, "");
+    bool has_code = !lua_isnil(L, 2);
+    luaL_argcheck(L, !has_code || (code >= 1000 && code <= 4999 && ws_code_is_sendable((uint16_t)code)),
+                  2, "expected a code that a close frame may have, such as 1000");
+    luaL_argcheck(L, !has_code || client_end_is_websocket(&client->end), 2,
+                  "only a WebSocket closes with a code");
+    lua_pushinteger(L, code);
+    lua_replace(L, 2);
     return ask(L, ACT_FINISH);
 }
 
@@ -142,10 +211,13 @@ static int test_advance(lua_State *L)
     return ask(L, ACT_ADVANCE);
 }
 
-/* conn:take() -> the packets in conn.sent, and empties it */
+/* conn:take() -> the packets in conn.sent and their kinds, and empties both */
 static int client_take(lua_State *L)
 {
-    check_client(L);
+    if (client_end_is_websocket(&check_client(L)->end)) {
+        lua_newtable(L);
+        lua_setfield(L, 1, "kinds");
+    }
     lua_getfield(L, 1, "sent");
     lua_newtable(L);
     lua_setfield(L, 1, "sent");
@@ -237,7 +309,7 @@ void lua_test_push(struct testing *testing, lua_State *L)
         {"job", test_job},
         {NULL, NULL},
     };
-    luaL_newmetatable(L, CLIENT_META);
+    luaL_newmetatable(L, TEST_CLIENT_META);
     lua_newtable(L);
     add_functions(testing, L, methods);
     lua_setfield(L, -2, "__index");
@@ -249,73 +321,11 @@ void lua_test_push(struct testing *testing, lua_State *L)
     lua_setmetatable(L, -2);
 }
 
-/* Puts packets that are complete into `sent`, the table on the top of the stack. */
-static void take_packets(lua_State *L, struct test_client *client)
-{
-    const struct frame *frame = offline_frame(client->peer);
-    if (frame != client->frame) client->cursor = (struct frame_cursor){0};
-    client->frame = frame;
-    for (;;) {
-        struct span bytes = offline_received(client->peer);
-        struct frame_cut cut;
-        if (bytes.size == 0) return;
-        if (frame_next(frame, &client->cursor, bytes, &cut) != FRAME_PACKET) return;
-        lua_pushlstring(L, (const char *)cut.packet.data, cut.packet.size);
-        lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
-        client->cursor = (struct frame_cursor){0};
-        offline_take(client->peer, cut.consumed);
-    }
-}
-
-static void update_client(lua_State *L, struct test_client *client)
-{
-    lua_rawgeti(L, LUA_REGISTRYINDEX, client->table);
-    lua_getfield(L, -1, "sent");
-    if (lua_istable(L, -1)) take_packets(L, client);
-    lua_pop(L, 1);
-    lua_pushboolean(L, offline_ended(client->peer));
-    lua_setfield(L, -2, "closed");
-    lua_pop(L, 1);
-}
-
-static int update(lua_State *L)
-{
-    struct testing *testing = lua_touserdata(L, 1);
-    for (int i = 0; i < testing->client_count; i++) update_client(L, &testing->clients[i]);
-    return 0;
-}
-
 bool lua_test_update(struct testing *testing, struct error *error)
 {
-    return state_try(&testing->runtime->state, update, testing, error);
-}
-
-/* Makes the table of the newest client. */
-static int make_client(lua_State *L)
-{
-    struct testing *testing = lua_touserdata(L, 1);
-    struct test_client *client = &testing->clients[testing->client_count - 1];
-    uint64_t id = offline_peer_id(client->peer);
-    const struct link *link = worker_find(testing->runtime->worker, id);
-    lua_createtable(L, 1, 5);
-    lua_pushinteger(L, testing->client_count);
-    lua_rawseti(L, -2, 1);
-    lua_pushinteger(L, (lua_Integer)table_worker_of(id) + 1);
-    lua_setfield(L, -2, "worker");
-    lua_pushinteger(L, (lua_Integer)id);
-    lua_setfield(L, -2, "id");
-    lua_newtable(L);
-    lua_setfield(L, -2, "sent");
-    if (link != NULL) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, testing->runtime->conns);
-        lua_rawgeti(L, -1, (int)link_slot(link) + 1);
-        lua_setfield(L, -3, "conn");
-        lua_pop(L, 1);
-    }
-    luaL_getmetatable(L, CLIENT_META);
-    lua_setmetatable(L, -2);
-    client->table = luaL_ref(L, LUA_REGISTRYINDEX);
-    return 0;
+    for (int i = 0; i < testing->client_count; i++)
+        if (!test_client_update(&testing->clients[i], error)) return false;
+    return true;
 }
 
 /* ---- doing ---- */
@@ -336,37 +346,28 @@ static bool connect_client(struct testing *testing, struct error *error)
     struct address address;
     bool given = !lua_isnil(L, 2) || !lua_isnil(L, 3);
     uint32_t listener = lua_isnil(L, 4) ? 0 : (uint32_t)lua_tointeger(L, 4) - 1;
-    struct address where;
-    if (!server_address(worker_server(testing->runtime->worker), listener, &where))
-        return error_set(error, ERROR_INPUT, "test.connect: there is no listener %u", listener + 1);
+    struct websocket_asking asking = {
+        .target = lua_tostring(L, 5),
+        .origin = lua_tostring(L, 6),
+        .protocols = lua_tostring(L, 7),
+        .headers = lua_tostring(L, 8),
+    };
     if (given && !read_address(L, &address, error)) return false;
-    struct offline_peer *peer =
-        offline_connect(testing->offline, listener, given ? &address : NULL);
-    if (peer == NULL)
-        return error_set(error, ERROR_INPUT,
-                         "test.connect: the server takes no more connections (max_connections)");
-    testing->clients[testing->client_count++] = (struct test_client){.peer = peer};
-    return state_try(&testing->runtime->state, make_client, testing, error);
+    struct test_client *client = &testing->clients[testing->client_count];
+    *client = (struct test_client){.runtime = testing->runtime};
+    testing->client_count++;
+    bool fine = test_client_open(client, testing->client_count, testing->offline, listener,
+                                 given ? &address : NULL, &asking, error);
+    if (!fine) test_client_close(client);
+    if (!fine) testing->client_count--;
+    return fine;
 }
 
 static struct span string_at(lua_State *L, int index)
 {
-    size_t size;
+    size_t size = 0;
     const char *data = lua_tolstring(L, index, &size);
     return span_of(data, size);
-}
-
-static bool send_packet(struct test_client *client, struct span packet, struct error *error)
-{
-    uint8_t header[FRAME_HEADER_MAX];
-    struct span parts[FRAME_PARTS_MAX];
-    int count = 0;
-    enum frame_fault fault = frame_wrap(offline_frame(client->peer), packet, header, parts, &count);
-    if (fault != FRAME_NO_FAULT)
-        return error_set(error, ERROR_INPUT, "conn:receive: %s", frame_fault_text(fault));
-    bool fine = true;
-    for (int i = 0; i < count; i++) fine = fine && offline_send(client->peer, parts[i]);
-    return fine || error_set(error, ERROR_SYSTEM, "conn:receive: no memory");
 }
 
 static struct test_client *client_at(struct testing *testing)
@@ -385,14 +386,14 @@ static bool act(struct testing *testing, struct error *error)
         return offline_advance(testing->offline, (uint64_t)(lua_tonumber(L, 1) * 1e9));
     struct test_client *client = client_at(testing);
     switch (testing->act) {
-    case ACT_RECEIVE: return send_packet(client, string_at(L, 2), error);
+    case ACT_RECEIVE:
+        return test_client_send(client, string_at(L, 2), (enum packet_kind)lua_tointeger(L, 3),
+                                error);
     case ACT_BYTES:
         return offline_send(client->peer, string_at(L, 2)) ||
                error_set(error, ERROR_SYSTEM, "conn:receive_bytes: no memory");
     case ACT_FINISH:
-        client->finished = true;
-        offline_finish(client->peer);
-        return true;
+        return test_client_finish(client, (uint16_t)lua_tointeger(L, 2), string_at(L, 3), error);
     case ACT_RESET:
         client->finished = true;
         offline_reset(client->peer);

@@ -5,18 +5,9 @@
 #ifndef MOONPORT_LUA_TEST_H
 #define MOONPORT_LUA_TEST_H
 
-#include "run/runtime.h"
-#include "server/offline.h"
+#include "commands/test_client.h"
 
 enum { TEST_CLIENTS_MAX = 4096, TEST_WORKERS_MAX = 16, TEST_NAME_MAX = 128 };
-
-struct test_client {
-    struct offline_peer *peer;
-    int table;                 /* in the registry: the test's conn */
-    const struct frame *frame; /* that the cursor belongs to */
-    struct frame_cursor cursor;
-    bool finished; /* the client has closed or reset the connection itself */
-};
 
 enum test_act {
     ACT_NONE,

@@ -123,6 +123,7 @@ bool test_file_run(struct project *project, const struct source_file *file, int 
     bool fine = testing->offline != NULL;
     if (fine) {
         fine = run_file(testing, project, file, error);
+        for (int i = 0; i < testing->client_count; i++) test_client_close(&testing->clients[i]);
         offline_close(testing->offline);
     }
     fine = tell_witness(testing, fine, error);

@@ -94,13 +94,16 @@ static void begin(struct http_head *head)
     head->why = NULL;
 }
 
+static const struct http_head_kind request = {read_request_line, check_host};
+
 /* A line that has ended. */
-static const char *read_line(struct http_head *head, struct span line, size_t end)
+static const char *read_line(struct http_head *head, const struct http_head_kind *kind,
+                             struct span line, size_t end)
 {
-    if (head->method.data == NULL) return read_request_line(head, line);
+    if (head->method.data == NULL) return kind->read_first(head, line);
     if (line.size != 0) return read_field(head, line);
     head->size = end;
-    return check_host(head);
+    return kind->check_all(head);
 }
 
 static enum http_verdict refuse(struct http_head *head, const char *why)
@@ -110,13 +113,14 @@ static enum http_verdict refuse(struct http_head *head, const char *why)
 }
 
 /* What is wrong is found in the order of the bytes: it is the same however they come. */
-static enum http_verdict read_lines(struct http_head *head, struct span bytes)
+static enum http_verdict read_lines(struct http_head *head, const struct http_head_kind *kind,
+                                    struct span bytes)
 {
     size_t line = bytes.size >= 2 && memcmp(bytes.data, "\r\n", 2) == 0 ? 2 : 0;
     for (size_t at = line; at < bytes.size; at++) {
         const char *why = byte_fault(bytes, at);
         if (why == NULL && bytes.data[at] == '\n') {
-            why = read_line(head, span_of(bytes.data + line, at - 1 - line), at + 1);
+            why = read_line(head, kind, span_of(bytes.data + line, at - 1 - line), at + 1);
             line = at + 1;
         }
         if (why != NULL) return refuse(head, why);
@@ -137,7 +141,8 @@ static enum http_verdict read_rest(struct http_head *head, struct span bytes)
     return HTTP_MORE;
 }
 
-enum http_verdict http_head_read(struct http_head *head, struct span input)
+enum http_verdict http_head_read_as(struct http_head *head, const struct http_head_kind *kind,
+                                    struct span input)
 {
     struct span bytes = span_first(input, HTTP_HEAD_MAX);
     check(head->scanned <= bytes.size);
@@ -146,10 +151,16 @@ enum http_verdict http_head_read(struct http_head *head, struct span input)
 
     struct span fresh = span_skip(bytes, head->scanned);
     bool ends_line = http_span_until(fresh, '\n') < fresh.size;
-    enum http_verdict verdict =
-        ends_line || bytes.size == HTTP_HEAD_MAX ? read_lines(head, bytes) : read_rest(head, bytes);
+    enum http_verdict verdict = ends_line || bytes.size == HTTP_HEAD_MAX
+                                    ? read_lines(head, kind, bytes)
+                                    : read_rest(head, bytes);
     /* Whoever passes refused bytes again must hear the same: they stay unread. */
     if (verdict == HTTP_MORE) head->scanned = bytes.size;
     if (verdict == HTTP_HEAD) head->scanned = 0;
     return verdict;
+}
+
+enum http_verdict http_head_read(struct http_head *head, struct span input)
+{
+    return http_head_read_as(head, &request, input);
 }

@@ -72,6 +72,15 @@ enum http_verdict http_head_read(struct http_head *head, struct span input);
 /* Reads the target of a head that has method and target, for http_head_read; the rest is as there. */
 const char *http_target_read(struct http_head *head);
 
+/* For heads that differ in their first line and in what they must have (http_reply.h). Both functions return why they
+ * refuse, or NULL. The first must leave something in `method`: by that it is known that the line was read. */
+struct http_head_kind {
+    const char *(*read_first)(struct http_head *head, struct span line);
+    const char *(*check_all)(struct http_head *head);
+};
+enum http_verdict http_head_read_as(struct http_head *head, const struct http_head_kind *kind,
+                                    struct span input);
+
 /* ---- what a head says; all of these ask for one that was read with HEAD ---- */
 
 /* The value of the first field of that name, in any case; data NULL: there is none. */

@@ -1,13 +1,12 @@
 #include "frame/websocket_greet.h"
 
 #include "base/base64.h"
-#include "base/sha1.h"
 #include "base/text.h"
 #include "frame/http_path.h"
 #include "frame/http_site.h"
 #include "frame/http_text.h"
+#include "frame/websocket_key.h"
 
-enum { KEY_BYTES = 16, KEY_TEXT = BASE64_SIZE(KEY_BYTES) };
 
 static const char upgrade[] = "Upgrade: websocket\r\n";
 static const char upgrade_version[] = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
@@ -105,7 +104,7 @@ static bool knows_expectation(const struct http_head *head)
 
 static bool has_key(struct greeting *greeting)
 {
-    uint8_t bytes[KEY_BYTES];
+    uint8_t bytes[WEBSOCKET_KEY_BYTES];
     greeting->key = http_head_field(&greeting->head, "sec-websocket-key");
     return http_head_count(&greeting->head, "sec-websocket-key") == 1 &&
            base64_decode(greeting->key, bytes, sizeof bytes);
@@ -270,18 +269,6 @@ bool websocket_offers(const struct http_head *head, struct span protocol)
     return false;
 }
 
-/* RFC 6455 section 4.2.2-5, step 4. */
-static void write_accept(struct span key, char accept[BASE64_SIZE(SHA1_SIZE) + 1])
-{
-    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    uint8_t text[KEY_TEXT + sizeof guid], digest[SHA1_SIZE];
-    check(key.size == KEY_TEXT);
-    memcpy(text, key.data, key.size);
-    memcpy(text + key.size, guid, sizeof guid - 1);
-    sha1(span_of(text, key.size + sizeof guid - 1), digest);
-    base64_encode(span_of(digest, sizeof digest), accept);
-}
-
 static void add_field(struct text *text, const char *name, struct span value)
 {
     if (value.size == 0) return;
@@ -291,10 +278,10 @@ static void add_field(struct text *text, const char *name, struct span value)
 size_t websocket_welcome(const struct greeting *greeting, struct span protocol,
                          struct span extensions, const char *headers, char *room, size_t size)
 {
-    char accept[BASE64_SIZE(SHA1_SIZE) + 1];
+    char accept[WEBSOCKET_ACCEPT_SIZE + 1];
     if (size == 0) return 0;
     struct text text = text_in(room, size);
-    write_accept(greeting->key, accept);
+    websocket_key_accept(greeting->key, accept);
     if (greeting->continues) text_add(&text, "HTTP/1.1 100 Continue\r\n\r\n");
     text_add(&text,
              "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

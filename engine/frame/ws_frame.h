@@ -49,6 +49,7 @@ enum {
     WS_INTERNAL_ERROR = 1011,
     WS_RESTART = 1012,
     WS_TRY_LATER = 1013,
+    WS_BAD_GATEWAY = 1014,
 };
 
 enum ws_verdict { WS_MORE, WS_HEADER, WS_BAD };

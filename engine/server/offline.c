@@ -17,6 +17,7 @@ struct offline {
     uint32_t count; /* of the team */
     struct list peers;
     struct list forgotten; /* peers to be freed when their connections are gone */
+    uint32_t readers;      /* peers with one */
     uint32_t connects;     /* ever made: determines the clients' port numbers */
     bool told_drain, told_abort;
     uint32_t ended_count;
@@ -29,6 +30,10 @@ struct offline_peer {
     struct list node; /* in peers or in forgotten */
     uint64_t id;
     const struct frame *frame; /* the listener's; when the connection is gone, its last one */
+    void (*read)(struct offline_peer *peer, void *context);
+    void *context; /* of read */
+    size_t seen;   /* bytes that are there and were when it was called last */
+    bool seen_end; /* ... and whether the server had ended */
 };
 
 static struct offline_peer *peer_of(struct memory_peer *memory)
@@ -98,10 +103,28 @@ static void free_forgotten(struct offline *offline)
     }
 }
 
+/* False if no peer has anything to read. */
+static bool read_peers(struct offline *offline)
+{
+    bool any = false;
+    if (offline->readers == 0) return false;
+    for (struct list *node = offline->peers.next; node != &offline->peers; node = node->next) {
+        struct offline_peer *peer = peer_in(node);
+        size_t size = memory_peer_received(&peer->memory).size;
+        bool ended = peer->memory.shut;
+        if (peer->read == NULL || (size == peer->seen && ended == peer->seen_end)) continue;
+        peer->read(peer, peer->context);
+        peer->seen = memory_peer_received(&peer->memory).size;
+        peer->seen_end = ended;
+        any = true;
+    }
+    return any;
+}
+
 bool offline_run(struct offline *offline)
 {
     int turns = 0;
-    while (turns < TURNS_MAX && step(offline)) turns++;
+    while (turns < TURNS_MAX && (step(offline) || read_peers(offline))) turns++;
     free_forgotten(offline);
     return turns < TURNS_MAX;
 }
@@ -350,6 +373,7 @@ struct offline_peer *offline_connect(struct offline *offline, uint32_t index,
 
 void offline_peer_free(struct offline_peer *peer)
 {
+    offline_set_reader(peer, NULL, NULL);
     list_remove(&peer->node);
     if (peer->memory.closed) {
         free_peer(peer);
@@ -383,6 +407,14 @@ struct span offline_received(const struct offline_peer *peer)
 void offline_take(struct offline_peer *peer, size_t size)
 {
     memory_peer_take(&peer->memory, size);
+}
+
+void offline_set_reader(struct offline_peer *peer,
+                        void (*read)(struct offline_peer *peer, void *context), void *context)
+{
+    peer->offline->readers += (read != NULL) - (peer->read != NULL);
+    peer->read = read;
+    peer->context = context;
 }
 
 void offline_finish(struct offline_peer *peer)

@@ -75,6 +75,12 @@ bool offline_send(struct offline_peer *peer, struct span bytes);
 struct span offline_received(const struct offline_peer *peer);
 void offline_take(struct offline_peer *peer, size_t size);
 
+/* `read` is called in offline_run, once nothing else is left to do and bytes are there that were not at its last call, or the
+ * server has ended: a client that answers by itself, as WebSocket's do to pings. It may call offline_received, _take, _send,
+ * _finish and _reset for this peer. NULL: nobody is called. */
+void offline_set_reader(struct offline_peer *peer,
+                        void (*read)(struct offline_peer *peer, void *context), void *context);
+
 void offline_finish(struct offline_peer *peer); /* the client will send no more */
 void offline_reset(struct offline_peer *peer);  /* the client resets the connection */
 

@@ -794,6 +794,10 @@ function test.job(name, fn) end
 ---@field ip? string the address it comes from (127.0.0.1)
 ---@field port? integer (50000)
 ---@field listener? integer the number of the listener in `listen` (1)
+---@field path? string of a WebSocket, with its query ("/", or the listener's)
+---@field headers? table<string, string> more of the request of a WebSocket
+---@field protocols? string|string[] that a WebSocket asks for, the best first
+---@field origin? string of the page that opens a WebSocket (none)
 
 ---Advances the clock, and everything due happens: timers, server.sleep, on_idle.
 ---@param seconds number
@@ -815,18 +819,27 @@ function test.error() end
 ---@field worker integer whose it is
 ---@field sent string[] the packets that the server has sent it
 ---@field closed boolean the server has closed the connection
+---@field kinds? ("text"|"binary")[] of a WebSocket: what each of `sent` is
+---@field protocol? string of a WebSocket: that the server has chosen
+---@field refused? integer of a WebSocket: the status with which it was refused
+---@field refused_text? string the first line of the text that came with it, or its words
+---@field close_code? integer of a WebSocket: with which the server has closed; 1005: with none
+---@field close_reason? string and its words
 local TestConn = {}
 
 ---The client sends a packet; the server receives it.
 ---@param packet string
-function TestConn:receive(packet) end
+---@param kind? "text"|"binary" of a message of a WebSocket; by default text if it is UTF-8
+function TestConn:receive(packet, kind) end
 
 ---The client sends bytes as they are, perhaps half a packet.
 ---@param bytes string
 function TestConn:receive_bytes(bytes) end
 
----The client closes its sending side.
-function TestConn:close() end
+---The client closes its sending side; that of a WebSocket says goodbye.
+---@param code? integer of a WebSocket: 1000, 3000 to 4999 and others; by default none
+---@param reason? string
+function TestConn:close(code, reason) end
 
 ---The client resets the connection.
 function TestConn:reset() end
