@@ -1,7 +1,7 @@
 -- premake5.lua - the build, for premake5 and for the premake4 that Debian has. `./dev build` runs
 -- it and make; by hand it is:
 --
---     premake5 [--lua=lua5.4|luajit] [--sanitize=address|thread|fuzzer] gmake
+--     premake5 [--lua=lua5.4|luajit] [--sanitize=address|thread|fuzzer] [--zlib=no] gmake
 --     make -C build/lua5.4 config=release moonport
 --
 -- Makefiles go to build/<lua>[-<sanitize>], what they make to build/<lua>-<config>[-<sanitize>]:
@@ -33,7 +33,15 @@ newoption {
   },
 }
 
+newoption {
+  trigger = "zlib",
+  value = "yes|no",
+  description = "Whether WebSockets can be compressed, which takes zlib",
+  allowed = { { "yes", "They can (default)" }, { "no", "They cannot" } },
+}
+
 local lua = _OPTIONS["lua"] or "lua5.4"
+local zlib = _OPTIONS["zlib"] ~= "no"
 local sanitize = _OPTIONS["sanitize"]
 local fuzzing = sanitize == "fuzzer"
 local suffix = sanitize and "-" .. sanitize or ""
@@ -96,6 +104,9 @@ end
 local editing = not windows and find_package({ "libedit" })
 local drawing = not windows and find_package({ "ncursesw" })
 
+-- For Windows it comes with mingw, in the compiler's own directories.
+local compressing = zlib and not windows and package({ "zlib" })
+
 local function links_found(found)
   if not found then return end
   linkoptions(found.link)
@@ -112,6 +123,8 @@ local others = windows and { "_posix%.c$", "/port_epoll%.c$", "/port_uring[_a-z]
   or { "_windows%.c$", "/port_iocp[_a-z]*%.c$" }
 
 table.insert(others, editing and "/talk_plain_posix%.c$" or "/talk_edit_posix%.c$")
+table.insert(others, zlib and "/deflate_none%.c$" or "/deflate_zlib%.c$")
+if not zlib then table.insert(others, "/test_[a-z_]*deflate%.c$") end
 table.insert(others, drawing and "/top_plain_posix%.c$" or "/top_screen_posix%.c$")
 
 local function sources(patterns)
@@ -132,6 +145,7 @@ open_workspace "moonport"
   language "C"
   includedirs { "engine", "bindings" }
   defines { "_GNU_SOURCE" }
+  if compressing then buildoptions(compressing.compile) end
   buildoptions {
     "-std=gnu11", "-g", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wno-sign-conversion",
   }
@@ -197,6 +211,10 @@ local function open_project(name, made, patterns)
 end
 
 local system_libraries = windows and { "ws2_32", "mswsock" } or { "uring", "dl", "m", "pthread" }
+if zlib then
+  if compressing then linkoptions(compressing.link) end
+  for _, name in ipairs(compressing and compressing.libraries or { "z" }) do table.insert(system_libraries, name) end
+end
 
 open_project("engine", "StaticLib", { "engine/**.h", "engine/**.c" })
 

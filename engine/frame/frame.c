@@ -53,6 +53,9 @@ static const char *const names[FRAME_SETTINGS] = {
     [FRAME_PING] = "ping",
     [FRAME_HEALTHZ] = "healthz",
     [FRAME_PUBLIC] = "public",
+    [FRAME_COMPRESS] = "compress",
+    [FRAME_COMPRESS_LEVEL] = "compress_level",
+    [FRAME_COMPRESS_WINDOW] = "compress_window",
     [FRAME_MAX] = "max",
 };
 
@@ -73,6 +76,9 @@ static const uint16_t kinds[FRAME_SETTINGS] = {
     [FRAME_PING] = IN_WEBSOCKET,
     [FRAME_HEALTHZ] = IN_WEBSOCKET,
     [FRAME_PUBLIC] = IN_WEBSOCKET,
+    [FRAME_COMPRESS] = IN_WEBSOCKET,
+    [FRAME_COMPRESS_LEVEL] = IN_WEBSOCKET,
+    [FRAME_COMPRESS_WINDOW] = IN_WEBSOCKET,
     [FRAME_MAX] = IN_ALL,
 };
 
@@ -309,6 +315,9 @@ static const char *set_value(struct frame *frame, enum frame_setting setting, co
     case FRAME_PING: return websocket_set_ping(&frame->websocket, value);
     case FRAME_HEALTHZ: return websocket_set_healthz(&frame->websocket, value);
     case FRAME_PUBLIC: return websocket_set_public(&frame->websocket, value);
+    case FRAME_COMPRESS: return websocket_set_compress(&frame->websocket, value);
+    case FRAME_COMPRESS_LEVEL: return websocket_set_compress_level(&frame->websocket, value);
+    case FRAME_COMPRESS_WINDOW: return websocket_set_compress_window(&frame->websocket, value);
     case FRAME_MAX:
         return settings_size(value, &frame->max) && frame->max != 0 ? NULL : "a number of bytes";
     case FRAME_SETTINGS: break;

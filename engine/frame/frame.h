@@ -62,6 +62,9 @@ enum frame_setting {
     FRAME_PING,
     FRAME_HEALTHZ,
     FRAME_PUBLIC,
+    FRAME_COMPRESS,
+    FRAME_COMPRESS_LEVEL,
+    FRAME_COMPRESS_WINDOW,
     FRAME_MAX,
     FRAME_SETTINGS
 };
@@ -274,7 +277,8 @@ bool frame_set_kind(struct frame *frame, const char *name, struct error *error);
  *   fixed:     size
  *   erlang:    size = 1 2 4
  *   hpsocket:  flag = 0 to 1023, or 0x0 to 0x3ff
- *   websocket: path, origins = "origin|origin", protocols = "name|name", ping (seconds), healthz, public
+ *   websocket: path, origins = "origin|origin", protocols = "name|name", ping (seconds), healthz, public,
+ *              compress = "true" "false" "takeover", compress_level = 1 to 9, compress_window = 9 to 15 (bits)
  *   all:       max (bytes, or with K M G). An unknown key is an error that names the nearest. */
 bool frame_set(struct frame *frame, const char *key, const char *value, struct error *error);
 

@@ -20,9 +20,15 @@ enum {
     SESSION_HEAD_MAX = 4096,    /* bytes in front of the body of an answer */
 };
 
+struct deflate_shared;
+
 struct session {
     const struct session_codec *codec;
     struct budget *budget;
+
+    /* From the owner, before the peer is greeted: where the sessions of one worker keep what they share; NULL before the
+     * first of them, and after the last. The budget is the same for all. NULL: nothing is shared, nor compressed. */
+    struct deflate_shared **shared;
     uint64_t pinged_ns; /* for the owner: when the peer was last pinged; 0: never */
     uint64_t ping_ns;   /* for the owner: when it is to be pinged; UINT64_MAX: never */
     uint64_t held_ns;   /* for the owner: since when `held` is not 0 */
@@ -85,10 +91,15 @@ struct session_codec {
     /* The packet of the last `next` is not used any more. */
     void (*rest)(struct session *session);
 
-    /* Like frame_wrap, for a packet of a kind. */
+    /* Like frame_wrap, for a packet of a kind. The parts may lie in memory that is shared by the sessions of a worker:
+     * they are valid until `wrapped`, which must be called next, of all that may be called for any of them. */
     enum frame_fault (*wrap)(struct session *session, const struct frame *frame, struct span packet,
                              enum packet_kind kind, uint8_t *header, struct span *parts,
                              int *count);
+
+    /* After each `wrap` without a fault: the parts are not used any more. sent: they will reach the peer, before all that
+     * is wrapped later; or else they never will. */
+    void (*wrapped)(struct session *session, bool sent);
 
     /* Connections for which this is the same may share what `wrap` makes for one of them. NULL: it is its own. */
     const void *(*share)(const struct session *session, const struct frame *frame);

@@ -3,8 +3,8 @@
 #include "base/piece.h"
 #include "frame/http_files.h"
 #include "frame/http_text.h"
+#include "frame/websocket_deflate.h"
 #include "frame/websocket_greet.h"
-#include "frame/websocket_session.h"
 
 enum { PAGED_FROM = 8192 };
 
@@ -87,11 +87,13 @@ size_t websocket_session_welcome(struct session *session, const struct frame *fr
 {
     struct websocket_session *own = of(session);
     struct greeting greeting;
+    char extension[DEFLATE_ANSWER_MAX];
     greeting.head.scanned = 0;
     enum greet_verdict verdict = websocket_greet(&greeting, &frame->websocket, head_of(own));
     check(verdict == GREET_WEBSOCKET);
-    size_t size = websocket_welcome(&greeting, own->protocol, (struct span){0}, "", room,
-                                    SESSION_WELCOME_MAX);
+    bool agreed = websocket_agree(own, frame, &greeting.head, extension);
+    size_t size = websocket_welcome(&greeting, own->protocol, span_text(agreed ? extension : ""),
+                                    "", room, SESSION_WELCOME_MAX);
     check(size > 0);
     websocket_drop_head(own);
     return size;

@@ -1,10 +1,13 @@
 /* websocket_session.h - what the codec "websocket" remembers of one connection. Its beginning, in HTTP, is in
- * websocket_request.c; its messages are in websocket.c. */
+ * websocket_request.c; its messages are in websocket.c, their memory in websocket_message.c, and compressed ones in
+ * websocket_deflate.c. */
 #ifndef MOONPORT_WEBSOCKET_SESSION_H
 #define MOONPORT_WEBSOCKET_SESSION_H
 
 #include "base/list.h"
+#include "base/utf8_check.h"
 #include "frame/session.h"
+#include "frame/ws_frame.h"
 
 struct websocket_session {
     struct session session;
@@ -17,12 +20,15 @@ struct websocket_session {
     struct http_files *files; /* held for an answer that sends one of them; or NULL */
 
     /* The message that was begun. */
-    uint8_t *message; /* its bytes so far: `size` of session.held */
-    size_t size;
+    uint8_t *message; /* its bytes so far: `size` of `capacity`, which counts in session.held */
+    size_t size, capacity;
     size_t done; /* bytes of the payload at the front of the input that were unmasked */
     uint16_t fragments;
     uint8_t opcode; /* 0: none was begun */
     uint8_t utf8;   /* of utf8_check, between two pieces of a text */
+    bool is_compressed;
+
+    struct websocket_deflate *deflate; /* once permessage-deflate was agreed on; else NULL */
 };
 
 extern const struct session_codec websocket_session_codec;
@@ -42,5 +48,35 @@ bool websocket_session_answer(struct session *session, uint16_t status, const ch
                               struct span body, struct session_answer *answer);
 
 void websocket_drop_head(struct websocket_session *own);
+
+/* ---- websocket_message.c: what is kept of a message ---- */
+
+void websocket_drop_message(struct websocket_session *own);
+
+/* Makes room for so many more bytes behind own->size, or as many as make `most` in all; at least for one, if that is
+ * not there yet. False: no memory. */
+bool websocket_reserve(struct websocket_session *own, size_t more, uint64_t most);
+
+/* There must be no more than `most` bytes in all. */
+bool websocket_append(struct websocket_session *own, struct span bytes, uint64_t most);
+
+/* ---- verdicts ---- */
+
+static inline enum frame_verdict websocket_fail(struct frame_cut *cut, uint16_t code,
+                                                const char *why)
+{
+    cut->fault = FRAME_PROTOCOL;
+    cut->code = code;
+    cut->why = why;
+    return FRAME_ERROR;
+}
+
+static inline enum frame_verdict websocket_too_big(struct frame_cut *cut, uint64_t size)
+{
+    cut->fault = FRAME_TOO_BIG;
+    cut->code = WS_TOO_BIG;
+    cut->declared = size;
+    return FRAME_ERROR;
+}
 
 #endif

@@ -1,13 +1,16 @@
 #include "frame/websocket_settings.h"
 
 #include "base/settings.h"
+#include "frame/deflate.h"
 #include "frame/http_origin.h"
 #include "frame/http_path.h"
 #include "frame/http_text.h"
 
 struct websocket_settings websocket_settings_default(void)
 {
-    return (struct websocket_settings){.ping_s = WEBSOCKET_PING_S};
+    return (struct websocket_settings){.ping_s = WEBSOCKET_PING_S,
+                                       .compress_level = WEBSOCKET_LEVEL,
+                                       .compress_window = WEBSOCKET_WINDOW};
 }
 
 /* Copies what was found right; the rest of the room is zeroed. */
@@ -92,6 +95,38 @@ const char *websocket_set_healthz(struct websocket_settings *settings, const cha
     return settings_truth(text, &settings->healthz) ? NULL : "true or false";
 }
 
+const char *websocket_set_compress(struct websocket_settings *settings, const char *text)
+{
+    bool compress = false, takeover = strcmp(text, "takeover") == 0;
+    if (!takeover && !settings_truth(text, &compress)) return "true, false or takeover";
+    if ((takeover || compress) && !deflate_is_there())
+        return "false, for this program is built without zlib";
+    settings->compress = takeover   ? WEBSOCKET_TAKEOVER
+                         : compress ? WEBSOCKET_COMPRESS
+                                    : WEBSOCKET_PLAIN;
+    return NULL;
+}
+
+static bool set_number(uint8_t *target, const char *text, uint8_t least, uint8_t most)
+{
+    int64_t number;
+    if (!settings_integer(text, &number) || number < least || number > most) return false;
+    *target = (uint8_t)number;
+    return true;
+}
+
+const char *websocket_set_compress_level(struct websocket_settings *settings, const char *text)
+{
+    bool is_set = set_number(&settings->compress_level, text, DEFLATE_LEVEL_MIN, DEFLATE_LEVEL_MAX);
+    return is_set ? NULL : "a number, 1 (fast) to 9 (small)";
+}
+
+const char *websocket_set_compress_window(struct websocket_settings *settings, const char *text)
+{
+    bool is_set = set_number(&settings->compress_window, text, DEFLATE_BITS_MIN, DEFLATE_BITS_MAX);
+    return is_set ? NULL : "a number of bits, 9 to 15";
+}
+
 /* Names with one "/" between them, none of which is hidden, or leads up. */
 static bool is_below(struct span text)
 {
@@ -119,7 +154,9 @@ bool websocket_settings_are_same(const struct websocket_settings *one,
     return strcmp(one->path, other->path) == 0 && strcmp(one->origins, other->origins) == 0 &&
            strcmp(one->protocols, other->protocols) == 0 &&
            strcmp(one->public_dir, other->public_dir) == 0 && one->ping_s == other->ping_s &&
-           one->healthz == other->healthz;
+           one->healthz == other->healthz && one->compress == other->compress &&
+           one->compress_level == other->compress_level &&
+           one->compress_window == other->compress_window;
 }
 
 /* ---- what they let happen ---- */

@@ -14,7 +14,13 @@ enum {
     WEBSOCKET_PUBLIC_MAX = 255,
     WEBSOCKET_PING_S = 30,
     WEBSOCKET_PING_S_MAX = 24 * 3600,
+    WEBSOCKET_LEVEL = 1,   /* of compression: more costs time, and saves little of a message */
+    WEBSOCKET_WINDOW = 12, /* bits: a connection that keeps contexts costs 50 KiB, and not 300 */
 };
+
+/* Messages go as they are; are compressed (RFC 7692), each by itself; or refer to earlier ones, which takes memory for
+ * each connection. */
+enum websocket_compress { WEBSOCKET_PLAIN, WEBSOCKET_COMPRESS, WEBSOCKET_TAKEOVER };
 
 struct http_site;
 
@@ -26,10 +32,13 @@ struct websocket_settings {
     char public_dir[WEBSOCKET_PUBLIC_MAX + 1];   /* of static files; "": none */
     uint32_t ping_s;                             /* seconds; 0: no pings */
     bool healthz;                                /* /healthz is answered */
+    uint8_t compress;                            /* enum websocket_compress */
+    uint8_t compress_level;                      /* 1 to 9 */
+    uint8_t compress_window;                     /* bits, 9 to 15 */
     struct http_site *site;                      /* those files; NULL: none. Not a setting */
 };
 
-/* Any path, any origin, no protocol, a ping each WEBSOCKET_PING_S. */
+/* Any path, any origin, no protocol, a ping each WEBSOCKET_PING_S, no compression. */
 struct websocket_settings websocket_settings_default(void);
 
 /* The setters return NULL, or a description of the values that are expected; then nothing has changed. "" is the
@@ -48,6 +57,11 @@ const char *websocket_set_protocols(struct websocket_settings *settings, const c
 const char *websocket_set_ping(struct websocket_settings *settings, const char *text);
 
 const char *websocket_set_healthz(struct websocket_settings *settings, const char *text);
+
+/* "false", "true", "takeover". All but the first takes a program that is built with zlib. */
+const char *websocket_set_compress(struct websocket_settings *settings, const char *text);
+const char *websocket_set_compress_level(struct websocket_settings *settings, const char *text);
+const char *websocket_set_compress_window(struct websocket_settings *settings, const char *text);
 
 /* "public", "web/public": a directory below that of the scripts, with / between names on all systems. "." is none: it has
  * the scripts in it; nor is one whose name begins with a dot. */

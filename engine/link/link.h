@@ -129,7 +129,8 @@ struct link_home {
     struct log_limit log_limit; /* for all lines about connections */
     struct wheel_timer log_timer;
     struct log_seldom of_idle, of_unfinished, of_answered; /* lines for link_note */
-    _Atomic uint32_t load; /* links in use, and sockets on their way here: for admission */
+    struct deflate_shared *deflate; /* of sessions that compress; NULL: there are none */
+    _Atomic uint32_t load;          /* links in use, and sockets on their way here: for admission */
 };
 
 struct link {
@@ -324,9 +325,11 @@ void link_look_sooner(struct link *link);
 
 /* ---- link_output.c, beside script.h's link_send ---- */
 
-/* Makes the bytes to send for a packet: as frame_wrap, with the link's session. */
+/* Makes the bytes to send for a packet: as frame_wrap, with the link's session. If that is SEND_OK, link_wrapped must
+ * follow before anything else is done with any link: the parts are not used any more, and were queued, or not. */
 enum send_result link_wrap(struct link *link, struct span packet, enum packet_kind kind,
                            uint8_t *header, struct span *parts, int *count);
+void link_wrapped(struct link *link, bool queued);
 
 /* Sends an encoded packet, which other connections may share. */
 enum send_result link_send_chunk(struct link *link, struct chunk *encoded);

@@ -94,24 +94,39 @@ enum send_result link_wrap(struct link *link, struct span packet, enum packet_ki
     }
 }
 
+void link_wrapped(struct link *link, bool queued)
+{
+    if (link->session != NULL) link->session->codec->wrapped(link->session, queued);
+}
+
+/* Queues all of it or nothing. */
+static enum send_result queue_parts(struct link *link, const struct span *parts, int count)
+{
+    size_t size = 0;
+    for (int i = 0; i < count; i++) size += parts[i].size;
+    if (size == 0) return SEND_OK;
+    enum send_result result = admit(link, size);
+    if (result != SEND_OK) return result;
+    if (!stream_put(&link->stream, parts, count, size)) return refuse(link, SEND_NO_MEMORY);
+    return queued(link);
+}
+
 __attribute__((noinline)) static enum send_result send_any(struct link *link, struct span packet,
                                                            enum packet_kind kind)
 {
     uint8_t header[FRAME_HEADER_MAX];
     struct span parts[FRAME_PARTS_MAX];
     int count = 0;
-    size_t size = 0;
     if (link->stream.state != STREAM_OPEN) return SEND_CLOSED;
     if (!link_session_speaks(link)) return SEND_CLOSED;
     if (!link_session_welcome(link)) return refuse(link, SEND_NO_MEMORY);
+    /* A packet that is compressed and then refused costs the context: not to be begun. */
+    if (link->share == NULL && link->drain == LINK_DRAIN_REFUSING) return SEND_FULL;
     enum send_result result = link_wrap(link, packet, kind, header, parts, &count);
     if (result != SEND_OK) return result;
-    for (int i = 0; i < count; i++) size += parts[i].size;
-    if (size == 0) return SEND_OK;
-    result = admit(link, size);
-    if (result != SEND_OK) return result;
-    if (!stream_put(&link->stream, parts, count, size)) return refuse(link, SEND_NO_MEMORY);
-    return queued(link);
+    result = queue_parts(link, parts, count);
+    link_wrapped(link, result == SEND_OK);
+    return result;
 }
 
 enum send_result link_send(struct link *link, struct span packet)

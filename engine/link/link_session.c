@@ -17,6 +17,7 @@ bool link_session_open(struct link *link)
     link->session = codec->open(link->frame, &link->home->streams.budget);
     if (link->session == NULL) return false;
     link->session->ping_ns = UINT64_MAX;
+    link->session->shared = &link->home->deflate;
     link->share = NULL;
     return true;
 }

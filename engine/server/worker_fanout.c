@@ -24,13 +24,11 @@ static enum send_result encode(const struct fanout *fanout, struct link *link,
     if (result != SEND_OK) return result;
     for (int i = 0; i < count; i++) size += parts[i].size;
     *encoded = chunk_make(&link->home->streams.budget, size);
-    if (*encoded == NULL) return SEND_NO_MEMORY;
-    uint8_t *target = (*encoded)->data;
-    for (int i = 0; i < count; i++) {
-        memcpy(target, parts[i].data, parts[i].size);
-        target += parts[i].size;
-    }
-    return SEND_OK;
+    size_t at = 0;
+    for (int i = 0; *encoded != NULL && i < count; at += parts[i++].size)
+        memcpy((*encoded)->data + at, parts[i].data, parts[i].size);
+    link_wrapped(link, *encoded != NULL);
+    return *encoded != NULL ? SEND_OK : SEND_NO_MEMORY;
 }
 
 static enum send_result send_encoded(struct fanout *fanout, struct link *link)
