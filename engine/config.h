@@ -33,23 +33,24 @@ struct config_listener {
 struct config {
     struct config_listener listeners[CONFIG_LISTENERS_MAX];
     uint32_t listener_count;
-    struct frame frame;          /* "framing": for listeners without their own */
-    uint64_t max_packet;         /* bytes; 16M */
-    uint32_t workers;            /* 0: one per processor; config_finish sets the number */
-    uint32_t max_connections;    /* 3000 */
-    uint32_t blocks;             /* 10000 */
-    uint32_t block_size;         /* data bytes of a block; 2048 */
-    uint32_t recv_depth;         /* receives posted at once, and reorder window: 1 2 4 8 16; 4 */
-    uint64_t memory;             /* bytes besides the blocks; 0: 512M, or more if needed */
-    uint64_t idle_timeout_ns;    /* 0: never; 60 s */
-    uint64_t opening_timeout_ns; /* from the accept to on_connect, where something comes first; 10 s */
-    uint64_t drain_timeout_ns;   /* for flushing, at a close and at the end; 10 s */
-    uint64_t end_timeout_ns;     /* a handler or a pause after the peer's end; 0: drain_timeout */
-    uint64_t wait_timeout_ns;    /* how long a handler may wait; 0: no limit */
-    uint64_t soft_mark;          /* bytes queued on a connection; above, reading pauses; 64K */
-    uint64_t hard_mark;          /* bytes queued on a connection; above, sends are refused;
+    struct frame frame;       /* "framing": for listeners without their own */
+    uint64_t max_packet;      /* bytes; 16M */
+    uint32_t workers;         /* 0: one per processor; config_finish sets the number */
+    uint32_t max_connections; /* 3000 */
+    uint32_t blocks;          /* 10000 */
+    uint32_t block_size;      /* data bytes of a block; 2048 */
+    uint32_t recv_depth;      /* receives posted at once, and reorder window: 1 2 4 8 16; 4 */
+    uint64_t memory;          /* bytes besides the blocks; 0: 512M, or more if needed */
+    uint64_t idle_timeout_ns; /* 0: never; 60 s */
+    uint64_t
+        opening_timeout_ns; /* from the accept to on_connect, where something comes first; 10 s */
+    uint64_t drain_timeout_ns; /* for flushing, at a close and at the end; 10 s */
+    uint64_t end_timeout_ns;   /* a handler or a pause after the peer's end; 0: drain_timeout */
+    uint64_t wait_timeout_ns;  /* how long a handler may wait; 0: no limit */
+    uint64_t soft_mark;        /* bytes queued on a connection; above, reading pauses; 64K */
+    uint64_t hard_mark;        /* bytes queued on a connection; above, sends are refused;
                                     0: twice max_packet, at least 4M */
-    uint8_t on_full;             /* enum config_on_full; close */
+    uint8_t on_full;           /* enum config_on_full; close */
     uint8_t on_end;   /* enum config_on_end: for a waiting handler whose peer ends; finish */
     uint8_t backend;  /* enum port_backend; auto */
     uint8_t log;      /* enum log_level; info */

@@ -200,7 +200,8 @@ bool link_is_paused(const struct link *link); /* by link_pause */
 void link_set_idle(struct link *link, uint64_t limit_ns);
 
 /* Sets the framing for the next packets in both directions. The frame must live as long as the worker. False: no memory
- * for its session, and nothing has changed. A peer that is to speak WebSocket is greeted first. */
+ * for its session, and nothing has changed. A peer that is to speak WebSocket is greeted first. The bytes of the packet
+ * that `received` has been given become invalid. */
 bool link_set_frame(struct link *link, const struct frame *frame);
 const struct frame *link_frame(const struct link *link);
 

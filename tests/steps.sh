@@ -247,9 +247,9 @@ databases() {
     echo lua-sql-sqlite3 lua-sql-postgres lua-cjson postgresql
 }
 
-# Whose parsers the admin's answers are held against.
+# Whose parsers the admin's answers are held against, and who speaks WebSocket.
 strict_clients() {
-    echo curl python3 prometheus
+    echo curl python3 prometheus python3-websockets python3-wsproto python3-aiohttp
 }
 
 # What it does not run without, or not all of it: that is said, and the other steps go on.
@@ -281,7 +281,7 @@ prepare_packages() { # STEP...
 wish_for_databases() {
     export RUNLEVEL=1
     # shellcheck disable=SC2046 # words
-    obtain $(databases) $(strict_clients) || echo 'going on without databases, or promtool'
+    obtain $(databases) $(strict_clients) || echo 'going on without databases, promtool, or clients in Python'
     unset RUNLEVEL
 }
 

@@ -30,9 +30,9 @@ enum client_verdict {
     CLIENT_USED,    /* something that concerns nobody */
     CLIENT_OPENED,  /* the handshake is over: news->answer.protocol */
     CLIENT_REFUSED, /* by the server, in the handshake: news->answer. It is over */
-    CLIENT_CLOSED,  /* the server has said goodbye: news->code, news->packet is its reason. It is over */
-    CLIENT_BROKEN,  /* the server breaks the framing: news->cut, or news->answer.why. A WebSocket is over */
-    CLIENT_FAILED,  /* no memory, or no random numbers. It is over */
+    CLIENT_CLOSED, /* the server has said goodbye: news->code, news->packet is its reason. It is over */
+    CLIENT_BROKEN, /* the server breaks the framing: news->cut, or news->answer.why. A WebSocket is over */
+    CLIENT_FAILED, /* no memory, or no random numbers. It is over */
 };
 
 /* What lies in it lies in the input. */

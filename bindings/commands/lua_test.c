@@ -176,8 +176,9 @@ static int client_close(lua_State *L)
     lua_Integer code = luaL_optinteger(L, 2, WS_NO_CODE);
     luaL_optstring(L, 3, "");
     bool has_code = !lua_isnil(L, 2);
-    luaL_argcheck(L, !has_code || (code >= 1000 && code <= 4999 && ws_code_is_sendable((uint16_t)code)),
-                  2, "expected a code that a close frame may have, such as 1000");
+    luaL_argcheck(
+        L, !has_code || (code >= 1000 && code <= 4999 && ws_code_is_sendable((uint16_t)code)), 2,
+        "expected a code that a close frame may have, such as 1000");
     luaL_argcheck(L, !has_code || client_end_is_websocket(&client->end), 2,
                   "only a WebSocket closes with a code");
     lua_pushinteger(L, code);

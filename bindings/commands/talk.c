@@ -329,8 +329,9 @@ static int patience_ms(const struct talk *talk)
 static void end_patience(struct talk *talk)
 {
     if (!talk->server.is_open) {
-        fprintf(stderr, "moonport: no answer to the handshake came within %d seconds: is it a "
-                        "WebSocket?\n",
+        fprintf(stderr,
+                "moonport: no answer to the handshake came within %d seconds: is it a "
+                "WebSocket?\n",
                 ANSWER_MS / 1000);
         end(talk, ERROR_SYSTEM);
         return;

@@ -85,9 +85,8 @@ static int find_option(const char *word, size_t size)
 static bool take_address(struct request *request, const char *word, struct error *error)
 {
     if (request->address != NULL)
-        return error_set(error, ERROR_USAGE,
-                         "talk: one address is enough, but there are %s and %s", request->address,
-                         word);
+        return error_set(error, ERROR_USAGE, "talk: one address is enough, but there are %s and %s",
+                         request->address, word);
     request->address = word;
     return true;
 }
@@ -154,12 +153,12 @@ static bool prepare_websocket(struct talk_words *read, const struct request *req
                               uint64_t packet_max, struct error *error)
 {
     if (request->values[FRAMING] != NULL)
-        return error_set(error, ERROR_USAGE, "talk: ws:// is a framing of its own: leave out "
-                                             "--framing");
+        return error_set(error, ERROR_USAGE,
+                         "talk: ws:// is a framing of its own: leave out "
+                         "--framing");
     if (!talk_url_read(request->address, &read->url, error)) return false;
-    read->asking = (struct websocket_asking){.host = read->url.host,
-                                             .target = read->url.target,
-                                             .protocols = request->values[PROTOCOL]};
+    read->asking = (struct websocket_asking){
+        .host = read->url.host, .target = read->url.target, .protocols = request->values[PROTOCOL]};
     if (!read_header(read, request->values[HEADER], error)) return false;
     return frame_parse(&read->frame, "websocket", packet_max, error) &&
            address_parse(read->url.address, &read->address, error);
@@ -176,7 +175,8 @@ static bool prepare(struct talk_words *read, const struct request *request, uint
     if (!frame_parse(&read->frame, framing == NULL ? "length" : framing, packet_max, error))
         return false;
     if (read->frame.kind == FRAME_WEBSOCKET)
-        return error_set(error, ERROR_USAGE, "talk: to a WebSocket it is: moonport talk ws://%.200s/",
+        return error_set(error, ERROR_USAGE,
+                         "talk: to a WebSocket it is: moonport talk ws://%.200s/",
                          request->address);
     return address_parse(request->address, &read->address, error);
 }

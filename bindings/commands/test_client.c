@@ -116,9 +116,9 @@ bool test_client_update(struct test_client *client, struct error *error)
 {
     if (client->failed) return error_set(error, ERROR_SYSTEM, "no memory for a client");
     if (!state_try(&client->runtime->state, take, client, error)) return false;
-    return client->why == NULL || error_set(error, ERROR_INPUT,
-                                            "a client does not understand the server: %s",
-                                            client->why);
+    return client->why == NULL ||
+           error_set(error, ERROR_INPUT, "a client does not understand the server: %s",
+                     client->why);
 }
 
 /* In offline_run: an error is found by the next update. */
@@ -206,8 +206,7 @@ bool test_client_open(struct test_client *client, int number, struct offline *of
         return false;
     offline_run(offline); /* on_connect */
     if (!state_try(&client->runtime->state, make_table, &making, error)) return false;
-    if (client_end_is_websocket(&client->end))
-        offline_set_reader(client->peer, read_peer, client);
+    if (client_end_is_websocket(&client->end)) offline_set_reader(client->peer, read_peer, client);
     return true;
 }
 

@@ -62,10 +62,25 @@ bool project_renew_shared(struct project *project, struct error *error)
     return open_shared(project, error);
 }
 
+/* Reads what listeners show beside their WebSockets. */
+static bool open_sites(struct project *project, struct error *error)
+{
+    struct config *config = &project->options.config;
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        struct frame *frame = &config->listeners[i].frame;
+        if (frame->kind != FRAME_WEBSOCKET || frame->websocket.public_dir[0] == '\0') continue;
+        struct site *site = sites_open(&project->sites, project->line.directory,
+                                       frame->websocket.public_dir, error);
+        if (site == NULL) return false;
+        frame->websocket.site = &site->http;
+    }
+    return true;
+}
+
 bool project_open(struct project *project, int count, char **words, bool tests, struct error *error)
 {
     *project = (struct project){.source = NULL};
-    if (!read_all(project, count, words, tests, error)) return false;
+    if (!read_all(project, count, words, tests, error) || !open_sites(project, error)) return false;
     const struct options *options = &project->options;
     project->plan = (struct plan){
         .source = project->source,

@@ -37,9 +37,9 @@ size_t websocket_client_ask(struct websocket_client *client, const struct websoc
     char key[WEBSOCKET_KEY_SIZE + 1];
     const char *protocols = asking->protocols == NULL ? "" : asking->protocols;
     *client = (struct websocket_client){.message_max = message_max};
-    bool fits = strlen(protocols) <= WEBSOCKET_PROTOCOLS_MAX && is_plain(asking->host, false) && is_target(asking->target) &&
-                is_plain(asking->origin, false) && is_plain(asking->protocols, false) &&
-                is_plain(asking->headers, true);
+    bool fits = strlen(protocols) <= WEBSOCKET_PROTOCOLS_MAX && is_plain(asking->host, false) &&
+                is_target(asking->target) && is_plain(asking->origin, false) &&
+                is_plain(asking->protocols, false) && is_plain(asking->headers, true);
     if (!fits || size == 0) return 0;
     strcpy(client->protocols, protocols);
     size_t key_size = base64_encode(span_of(random, WEBSOCKET_KEY_BYTES), key);
@@ -67,8 +67,7 @@ static bool is_asked(const char *protocols, struct span protocol)
 {
     struct span list = span_text(protocols), element;
     while (http_list_next(&list, &element))
-        if (element.size == protocol.size &&
-            memcmp(element.data, protocol.data, element.size) == 0)
+        if (element.size == protocol.size && memcmp(element.data, protocol.data, element.size) == 0)
             return true;
     return false;
 }
@@ -119,8 +118,8 @@ static bool read_line(const struct http_head *head, struct span body, bool ended
     *line = span_first(body, http_span_until(body, '\n'));
     bool whole = ended || line->size < body.size || body.size == size;
     if (!whole && body.size < WEBSOCKET_TOLD_MAX) return false;
-    while (line->size != 0 && (line->data[line->size - 1] == '\r' ||
-                               http_is_blank(line->data[line->size - 1])))
+    while (line->size != 0 &&
+           (line->data[line->size - 1] == '\r' || http_is_blank(line->data[line->size - 1])))
         line->size--;
     *line = span_cut_text(*line, WEBSOCKET_TOLD_MAX);
     return true;
@@ -151,8 +150,7 @@ enum websocket_answered websocket_client_answer(const struct websocket_client *c
             return ended ? bad(answer, "the connection ended before an answer") : WEBSOCKET_MORE;
         if (verdict != HTTP_HEAD) return bad(answer, reply.head.why);
         answer->status = reply.status;
-        if (reply.status == 101)
-            return accept(client, &reply.head, size + reply.head.size, answer);
+        if (reply.status == 101) return accept(client, &reply.head, size + reply.head.size, answer);
         if (reply.status >= 200)
             return refuse(&reply, span_skip(rest, reply.head.size), ended, answer);
     }
@@ -294,8 +292,8 @@ enum frame_verdict websocket_client_next(struct websocket_client *client, struct
     const char *why = verdict == WS_BAD ? header->why : judge(client, header);
     if (why != NULL) return fail(client, &look, WS_PROTOCOL_ERROR, why);
     bool is_data = (header->opcode & WS_CONTROL) == 0;
-    if (is_data && (header->size > client->message_max ||
-                    client->held > client->message_max - header->size)) {
+    if (is_data &&
+        (header->size > client->message_max || client->held > client->message_max - header->size)) {
         cut->declared = client->held + header->size;
         return fail(client, &look, WS_TOO_BIG, NULL);
     }

@@ -7,7 +7,6 @@
 #include "frame/http_text.h"
 #include "frame/websocket_key.h"
 
-
 static const char upgrade[] = "Upgrade: websocket\r\n";
 static const char upgrade_version[] = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
 

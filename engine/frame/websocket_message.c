@@ -13,16 +13,9 @@ void websocket_drop_message(struct websocket_session *own)
     own->capacity = own->size = 0;
 }
 
-/* Doubles, so that few bytes at a time do not cost a copy each. */
-bool websocket_reserve(struct websocket_session *own, size_t more, uint64_t most)
+static bool grow_to(struct websocket_session *own, size_t size)
 {
     struct session *session = &own->session;
-    size_t size = own->capacity;
-    size_t wanted = own->size + more > most ? (size_t)most : own->size + more;
-    if (own->message != NULL && wanted <= size) return true;
-    if (size < MESSAGE_MIN) size = MESSAGE_MIN;
-    while (size < wanted) size *= 2;
-    if (size > most) size = (size_t)most;
     uint8_t *grown = own->message == NULL ? piece_take(session->budget, size, 0, PAGED_FROM)
                                           : piece_grow(session->budget, own->message, own->capacity,
                                                        size, 0, PAGED_FROM);
@@ -31,6 +24,18 @@ bool websocket_reserve(struct websocket_session *own, size_t more, uint64_t most
     own->message = grown;
     own->capacity = size;
     return true;
+}
+
+/* Doubles, so that few bytes at a time do not cost a copy each; takes what is needed when the budget is nearly used up. */
+bool websocket_reserve(struct websocket_session *own, size_t more, uint64_t most)
+{
+    size_t size = own->capacity;
+    size_t wanted = own->size + more > most ? (size_t)most : own->size + more;
+    if (own->message != NULL && wanted <= size) return true;
+    if (size < MESSAGE_MIN) size = MESSAGE_MIN;
+    while (size < wanted) size *= 2;
+    if (size > most) size = (size_t)most;
+    return grow_to(own, size) || grow_to(own, wanted > 0 ? wanted : 1);
 }
 
 bool websocket_append(struct websocket_session *own, struct span bytes, uint64_t most)

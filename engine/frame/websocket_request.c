@@ -23,6 +23,7 @@ void websocket_drop_head(struct websocket_session *own)
     if (own->head != NULL) piece_give(own->session.budget, own->head, own->head_size, PAGED_FROM);
     if (own->files != NULL) http_files_drop(own->files);
     own->head = NULL;
+    own->head_size = 0;
     own->files = NULL;
     own->protocol = (struct span){0};
 }
@@ -67,10 +68,11 @@ enum frame_verdict websocket_session_greet(struct session *session, const struct
 {
     struct websocket_session *own = of(session);
     struct greeting greeting;
-    greeting.head.scanned = own->scanned;
+    greeting.head.scanned = own->scanned <= input.size ? own->scanned : 0;
     switch (websocket_greet(&greeting, &frame->websocket, input)) {
     case GREET_MORE: own->scanned = greeting.head.scanned; return FRAME_MORE;
     case GREET_ANSWER:
+        websocket_drop_head(own); /* of an answer that could not be sent before */
         own->files = greeting.files;
         answer->why = greeting.is_worth_a_line ? greeting.why : NULL;
         write_answer(&greeting.answer, answer);

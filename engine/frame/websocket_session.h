@@ -13,8 +13,9 @@ struct websocket_session {
     struct session session;
 
     /* The beginning. */
-    size_t scanned; /* bytes of the head that were read before it was complete */
-    char *head;     /* of the request, from when it is greeted until it is welcome; or NULL */
+    size_t
+        scanned; /* bytes of the head that were read before it was complete; they may have become fewer */
+    char *head; /* of the request, from when it is greeted until it is welcome; or NULL */
     size_t head_size;
     struct span protocol;     /* chosen: inside the head; size 0: none */
     struct http_files *files; /* held for an answer that sends one of them; or NULL */
@@ -66,6 +67,7 @@ static inline enum frame_verdict websocket_fail(struct frame_cut *cut, uint16_t 
                                                 const char *why)
 {
     cut->fault = FRAME_PROTOCOL;
+    cut->declared = 0;
     cut->code = code;
     cut->why = why;
     return FRAME_ERROR;

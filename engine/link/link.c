@@ -182,10 +182,8 @@ bool link_set_frame(struct link *link, const struct frame *frame)
     const struct frame *old_frame = link->frame;
     struct session *old = link->session;
     link->frame = frame;
-    link->session = NULL;
     if (!link_session_open(link)) {
         link->frame = old_frame;
-        link->session = old;
         return false;
     }
     if (old != NULL) old->codec->close(old);

@@ -217,7 +217,7 @@ void link_home_log_close(struct link_home *home);
 
 /* ---- link_session.c: the link's session, if it has one ---- */
 
-/* For the link's framing. False: no memory. */
+/* For the link's framing. False: no memory, and the session is as it was. The caller closes one that was there. */
 bool link_session_open(struct link *link);
 void link_session_close(struct link *link);
 

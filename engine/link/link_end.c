@@ -114,7 +114,8 @@ uint16_t link_code(const struct link *link)
 {
     enum { CODE_ABNORMAL = 1006 }; /* no farewell was heard (RFC 6455 section 7.1.5) */
     const struct session *session = link->session;
-    return session != NULL && session->is_open && link->code == 0 ? CODE_ABNORMAL : link->code;
+    if (session == NULL || !session->is_open) return 0;
+    return session->is_over ? link->code : CODE_ABNORMAL;
 }
 
 const char *link_reason_text(enum link_reason reason)

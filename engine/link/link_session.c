@@ -12,13 +12,16 @@ static const struct session_codec *codec_of(const struct link *link)
 bool link_session_open(struct link *link)
 {
     const struct session_codec *codec = link->frame->codec->sessions;
-    link->share = link->frame;
-    if (codec == NULL) return true;
-    link->session = codec->open(link->frame, &link->home->streams.budget);
-    if (link->session == NULL) return false;
-    link->session->ping_ns = UINT64_MAX;
-    link->session->shared = &link->home->deflate;
-    link->share = NULL;
+    struct session *session = NULL;
+    if (codec != NULL) {
+        session = codec->open(link->frame, &link->home->streams.budget);
+        if (session == NULL) return false;
+        session->ping_ns = UINT64_MAX;
+        session->shared = &link->home->deflate;
+    }
+    link->session = session;
+    link->share = session == NULL ? link->frame : NULL;
+    link->packet_kind = PACKET_PLAIN;
     return true;
 }
 
@@ -59,6 +62,14 @@ static void ping_later(struct link *link)
 
 /* ---- the beginning ---- */
 
+/* It was greeted, and is neither welcome nor answered yet. */
+static bool is_asked(const struct link *link)
+{
+    const struct session *session = link->session;
+    if (session == NULL || !stream_is_up(&link->stream)) return false;
+    return session->is_greeted && !session->is_open && !session->is_over;
+}
+
 static bool send_answer(struct link *link, const struct session_answer *answer)
 {
     struct span parts[2] = {span_of(answer->head, answer->head_size), answer->body};
@@ -83,7 +94,7 @@ bool link_session_welcome(struct link *link)
 {
     struct session *session = link->session;
     char room[SESSION_WELCOME_MAX];
-    if (session == NULL || session->is_open || session->is_over) return true;
+    if (!is_asked(link)) return true;
     struct span part = span_of(room, codec_of(link)->welcome(session, link->frame, room));
     if (!put(link, &part, 1)) return false;
     session->is_open = true;
@@ -111,13 +122,6 @@ enum session_guess link_session_choose(struct link *link, struct span input)
         link_set_deadline(link, link->home->limits.opening_ns);
     }
     return result;
-}
-
-static bool is_asked(const struct link *link)
-{
-    const struct session *session = link->session;
-    if (session == NULL || !stream_is_up(&link->stream)) return false;
-    return session->is_greeted && !session->is_open && !session->is_over;
 }
 
 enum send_result link_answer(struct link *link, uint16_t status, const char *headers,
@@ -151,10 +155,12 @@ static enum frame_verdict greet_late(struct link *link, struct span input, struc
         cut->why = why == NULL ? "it asks for something else than a WebSocket" : why;
         cut->code = 0;
     }
-    if (verdict == FRAME_CONSUMED && !link_session_welcome(link)) return FRAME_STARVED;
+    /* It does not wait for memory, as no new connection does: nothing would come of it that ends the waiting. */
+    if (verdict == FRAME_CONSUMED && !link_session_welcome(link)) link_fail(link, LINK_MEMORY);
     return verdict;
 }
 
+/* Since when the session has kept the message that it keeps now. */
 static void note_held(struct link *link, size_t before)
 {
     struct session *session = link->session;
@@ -165,9 +171,9 @@ enum frame_verdict link_session_next(struct link *link, struct span input, struc
 {
     struct session *session = link->session;
     struct session_reply bytes = {.size = 0};
-    size_t held = session->held;
     if (!session->is_greeted) return greet_late(link, input, cut);
-    if (!link_session_welcome(link)) return FRAME_STARVED;
+    if (session->held > 0) codec_of(link)->rest(session); /* what is kept now is of this message */
+    size_t held = session->held;
     enum frame_verdict verdict =
         codec_of(link)->next(session, link->frame, &link->cursor, input, cut, &bytes);
     note_held(link, held);

@@ -124,11 +124,17 @@ static size_t unread_blocks(const struct link *link)
     return count > 1 ? count : 0;
 }
 
-/* The peer began a packet long ago and has not finished it, though no gate of ours is closed and the script has not
- * paused it. Starved connections are excluded: they wait in line themselves. */
+/* It depends on the peer alone whether a packet ends: no gate of ours is closed, and the script has not paused it.
+ * Starved connections are excluded: they wait in line themselves. */
+static bool may_go_on(const struct link *link)
+{
+    return stream_is_up(&link->stream) && !(link->gates & (GATES_OF_OURS | GATE_PAUSED));
+}
+
+/* The peer began a packet long ago and has not finished it, though it might have. */
 static bool dawdles(const struct link *link)
 {
-    return stream_is_up(&link->stream) && !(link->gates & (GATES_OF_OURS | GATE_PAUSED)) &&
+    return may_go_on(link) &&
            is_over(link->home, link->stream.inbox.gathered_ns, PRESSURE_PATIENCE_MS);
 }
 
@@ -142,7 +148,7 @@ static size_t dawdled_memory(const struct link *link)
 {
     const struct inbox *inbox = &link->stream.inbox;
     size_t held = inbox->filter == NULL ? 0 : inbox->filter->held;
-    size_t kept = stream_is_up(&link->stream) ? link_session_held(link, PRESSURE_PATIENCE_MS) : 0;
+    size_t kept = may_go_on(link) ? link_session_held(link, PRESSURE_PATIENCE_MS) : 0;
     if (!dawdles(link)) return kept;
     return kept + held + (inbox->gather.block == NULL ? inbox->gather.capacity : 0);
 }
@@ -178,7 +184,8 @@ static void close_somebody(struct link_home *home, struct link *first)
                  hoarder->stream.outbox.pending);
         link_fail(hoarder, LINK_SLOW);
     } else if (dawdler != NULL) {
-        size_t size = gather_bytes(&dawdler->stream.inbox.gather).size;
+        size_t size =
+            gather_bytes(&dawdler->stream.inbox.gather).size + link_session_held(dawdler, 0);
         link_log(dawdler, LOG_WARN,
                  "closed: unfinished packet, %zu byte%s so far, and other connections need the %s",
                  size, size == 1 ? "" : "s", starving ? "block" : "memory");

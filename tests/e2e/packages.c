@@ -28,6 +28,14 @@ void need_module(const char *module, const char *package)
     if (!found) cr_skip_test("NOT TESTED: there is no %s here", package);
 }
 
+void need_python(const char *module, const char *package)
+{
+    char line[200];
+    snprintf(line, sizeof line, PYTHON " -c 'import %s'", module);
+    if (process_shell(line, "/dev/null") != 0)
+        cr_skip_test("NOT TESTED: there is no %s here", package);
+}
+
 /* ---- PostgreSQL ---- */
 
 /* The directory of its programs; false: there is none. */

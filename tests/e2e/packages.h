@@ -1,5 +1,5 @@
-/* packages.h - what scripts use of this system's packages: modules in C, and a database server. A test that
- * cannot have it is skipped, and says so. */
+/* packages.h - what tests use of this system's packages: modules in C, a database server, and clients in Python. A test
+ * that cannot have it is skipped, and says so. */
 #ifndef MOONPORT_E2E_PACKAGES_H
 #define MOONPORT_E2E_PACKAGES_H
 
@@ -7,6 +7,10 @@
 
 /* Skips the test unless the program can load it. */
 void need_module(const char *module, const char *package);
+
+/* Debian's Python has its modules, others have not. Skips the test unless it can load this one. */
+#define PYTHON "/usr/bin/python3"
+void need_python(const char *module, const char *package);
 
 /* A PostgreSQL of its own, on a unix socket in a fresh directory. */
 struct postgres {

@@ -1,8 +1,9 @@
 /* moonport test: clients of listeners that speak WebSocket. */
 #include "offline_try.h"
 
-#define WEBSOCKET "return { listen = { { address = '127.0.0.1:7000', framing = 'websocket' },\n" \
-                  "  { address = '127.0.0.1:7002', framing = 'line' } } }\n"
+#define WEBSOCKET \
+    "return { listen = { { address = '127.0.0.1:7000', framing = 'websocket' },\n" \
+    "  { address = '127.0.0.1:7002', framing = 'line' } } }\n"
 
 #define SERVES \
     "function on_connect(conn)\n" \
@@ -23,28 +24,29 @@
 
 Test(offline_websocket, messages_go_both_ways_with_their_kinds)
 {
-    offline_pass(SERVES, WEBSOCKET,
-                 "test(\"messages\", function()\n"
-                 "  local ann = test.connect()\n"
-                 "  test.equal(ann.refused, nil)\n"
-                 "  test.equal(ann.closed, false)\n"
-                 "  ann:receive('hello')\n"
-                 "  ann:receive('\\xff')\n"
-                 "  ann:receive('as bytes', 'binary')\n"
-                 "  ann:receive('', 'text')\n"
-                 "  test.equal(ann.sent, { 'text hello', 'binary \\xff', 'binary as bytes', 'text ' })\n"
-                 "  test.equal(ann.kinds, { 'text', 'binary', 'binary', 'text' })\n"
-                 "  test.equal(#ann:take(), 4)\n"
-                 "  test.equal(ann.kinds, {})\n"
-                 "  ann:receive_bytes('\\x81\\x82\\0\\0\\0\\0hi')\n"
-                 "  test.equal(ann.sent, { 'text hi' })\n"
-                 "end)\n"
-                 "test(\"lines\", function()\n"
-                 "  local bob = test.connect({ listener = 2 })\n"
-                 "  test.equal(bob.kinds, nil)\n"
-                 "  bob:receive('hello')\n"
-                 "  test.equal(bob.sent, { 'nil hello' })\n"
-                 "end)\n");
+    offline_pass(
+        SERVES, WEBSOCKET,
+        "test(\"messages\", function()\n"
+        "  local ann = test.connect()\n"
+        "  test.equal(ann.refused, nil)\n"
+        "  test.equal(ann.closed, false)\n"
+        "  ann:receive('hello')\n"
+        "  ann:receive('\\xff')\n"
+        "  ann:receive('as bytes', 'binary')\n"
+        "  ann:receive('', 'text')\n"
+        "  test.equal(ann.sent, { 'text hello', 'binary \\xff', 'binary as bytes', 'text ' })\n"
+        "  test.equal(ann.kinds, { 'text', 'binary', 'binary', 'text' })\n"
+        "  test.equal(#ann:take(), 4)\n"
+        "  test.equal(ann.kinds, {})\n"
+        "  ann:receive_bytes('\\x81\\x82\\0\\0\\0\\0hi')\n"
+        "  test.equal(ann.sent, { 'text hi' })\n"
+        "end)\n"
+        "test(\"lines\", function()\n"
+        "  local bob = test.connect({ listener = 2 })\n"
+        "  test.equal(bob.kinds, nil)\n"
+        "  bob:receive('hello')\n"
+        "  test.equal(bob.sent, { 'nil hello' })\n"
+        "end)\n");
 }
 
 Test(offline_websocket, what_is_asked_for_arrives)

@@ -41,9 +41,9 @@ Test(http_reply, has_a_status_and_perhaps_a_reason)
 Test(http_reply, is_refused_without_a_status)
 {
     static const char *const lines[] = {
-        "HTTP/1.1\r\n",      "HTTP/1.1 \r\n",        "HTTP/1.1 20\r\n",     "HTTP/2.0 200 OK\r\n",
-        "HTTP/1.1\t200 OK\r\n", "http/1.1 200 OK\r\n", "HTTP/1. 200 OK\r\n", "SSH-2.0-OpenSSH_9\r\n",
-        "\r\n\r\n",
+        "HTTP/1.1\r\n",        "HTTP/1.1 \r\n",         "HTTP/1.1 20\r\n",
+        "HTTP/2.0 200 OK\r\n", "HTTP/1.1\t200 OK\r\n",  "http/1.1 200 OK\r\n",
+        "HTTP/1. 200 OK\r\n",  "SSH-2.0-OpenSSH_9\r\n", "\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         refuses(lines[i], "does not begin with HTTP/1.1 and a status");

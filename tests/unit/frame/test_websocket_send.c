@@ -228,3 +228,18 @@ Test(websocket_send, a_message_holds_no_more_than_it_may)
     cr_assert_eq(session->held, 100);
     end();
 }
+
+/* Twice as much as before is not there, but as much as is needed. */
+Test(websocket_send, a_message_takes_what_it_needs_when_memory_is_short)
+{
+    begin("websocket", 1000);
+    cr_assert_eq(receives("b-:x*250"), FRAME_CONSUMED);
+    cr_assert_eq(session->held, 256);
+    budget.limit = budget_used(&budget) + 100;
+    cr_assert_eq(receives("c-:x*50"), FRAME_CONSUMED);
+    cr_assert_eq(session->held, 300);
+    cr_assert_eq(receives("c-:x*100"), FRAME_STARVED);
+    budget.limit = WS_BIG;
+    cr_assert_eq(receives("c:x*100"), FRAME_PACKET);
+    end();
+}

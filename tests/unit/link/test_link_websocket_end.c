@@ -155,6 +155,7 @@ Test(link_websocket_end, or_a_code_and_words_of_its_own)
 Test(link_websocket_end, an_abort_says_nothing)
 {
     begin();
+    link_set_code(desk.links[0], 4001);
     link_abort(desk.links[0], "gone");
     cr_assert(offline_run(desk.offline));
     hears(peer, "");
@@ -250,8 +251,10 @@ Test(link_websocket_end, other_framings_have_no_code)
     peer = desk_connect(0);
     tell_text(peer, "hello\n");
     saw("-:hello");
-    offline_finish(peer);
+    link_set_code(desk.links[0], 4001);
+    link_close(desk.links[0], "bye");
     cr_assert(offline_run(desk.offline));
-    ended_as("eof", 0);
+    hears_text(peer, "");
+    ended_as("bye", 0);
     desk_end();
 }

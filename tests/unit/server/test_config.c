@@ -96,7 +96,7 @@ Test(config, every_name_is_listed_with_an_example_that_is_accepted)
         set(&config, row->name, row->example);
         finish(&config);
     }
-    cr_assert_eq(count, 18);
+    cr_assert_eq(count, 19);
 }
 
 Test(config, a_bad_value_is_refused_with_what_is_expected_and_an_example)
@@ -353,7 +353,7 @@ Test(config, a_bad_listener_is_refused)
     cr_assert_not(config_listener_set(listener, "onfull", "close", &error));
     says(&error, "did you mean \"on_full\"?");
     cr_assert_not(config_listener_set(listener, "colour", "red", &error));
-    says(&error, "there are address, framing, on_full, mode");
+    says(&error, "there are address, framing, detect, on_full, mode");
     cr_assert_not(config_listener_set(listener, "on_full", "drop", &error));
     says(&error, "one of close|refuse");
     cr_assert_not(config_listener_set(listener, "framing", "lines", &error));

@@ -47,11 +47,11 @@ static struct config with(const char *name, const char *value)
 Test(config_compare, each_setting_that_differs_is_named_and_no_other)
 {
     static const char *const changes[][2] = {
-        {"workers", "3"},       {"max_connections", "17"}, {"blocks", "2000"},
-        {"block_size", "4096"}, {"recv_depth", "8"},       {"memory", "600M"},
-        {"idle_timeout", "7"},  {"drain_timeout", "7"},    {"soft_mark", "32K"},
-        {"opening_timeout", "7"},
-        {"hard_mark", "40M"},   {"backend", "epoll"},      {"log", "debug"},
+        {"workers", "3"},         {"max_connections", "17"}, {"blocks", "2000"},
+        {"block_size", "4096"},   {"recv_depth", "8"},       {"memory", "600M"},
+        {"idle_timeout", "7"},    {"drain_timeout", "7"},    {"soft_mark", "32K"},
+        {"opening_timeout", "7"}, {"hard_mark", "40M"},      {"backend", "epoll"},
+        {"log", "debug"},
     };
     const struct config before = with(NULL, NULL);
     expect_told(&before, &before, "");

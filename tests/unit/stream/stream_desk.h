@@ -65,7 +65,8 @@ static inline void desk_settled(struct stream *stream)
     stream_close(stream);
 }
 
-static inline void desk_open_with(struct desk *desk, const struct filter_source *source)
+static inline void desk_open_as(struct desk *desk, const struct filter_source *source,
+                                bool owner_opens)
 {
     static const struct stream_owner owner = {
         .arrived = desk_arrived,
@@ -90,10 +91,15 @@ static inline void desk_open_with(struct desk *desk, const struct filter_source 
     memory_peer_open(&desk->peer, home->port);
     struct filter *filter = source == NULL ? NULL : source->open(source, &home->budget);
     cr_assert_eq(filter == NULL, source == NULL);
-    const struct stream_origin origin = {.handle = memory_peer_handle(&desk->peer),
-                                         .filter = filter};
+    const struct stream_origin origin = {
+        .handle = memory_peer_handle(&desk->peer), .filter = filter, .owner_opens = owner_opens};
     cr_assert(stream_open(&desk->stream, home, &owner, &origin));
     desk_listen(desk);
+}
+
+static inline void desk_open_with(struct desk *desk, const struct filter_source *source)
+{
+    desk_open_as(desk, source, false);
 }
 
 static inline void desk_open(struct desk *desk)
