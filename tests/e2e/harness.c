@@ -85,7 +85,8 @@ static bool is_given(const struct begin *begin, const char *setting, const char 
 
 static void compose(struct command *command, const struct begin *begin, const struct server *server)
 {
-    bool configured = begin->config != NULL && strstr(begin->config, "listen") != NULL;
+    bool configured = begin->directory != NULL ||
+                      (begin->config != NULL && strstr(begin->config, "listen") != NULL);
     const char *listen = begin->listen != NULL ? begin->listen : "127.0.0.1:0";
     if (begin->echo_in_c) {
         add_word(command, getenv("MOONPORT_ECHO"));
@@ -125,6 +126,10 @@ static void lay_out(struct server *server, const struct begin *begin)
     if (begin->example != NULL) {
         snprintf(server->directory, sizeof server->directory, "%s/%s", getenv("MOONPORT_SCRIPTS"),
                  begin->example);
+        return;
+    }
+    if (begin->directory != NULL) {
+        snprintf(server->directory, sizeof server->directory, "%s", begin->directory);
         return;
     }
     snprintf(server->directory, sizeof server->directory, "%s/script", base);

@@ -19,6 +19,7 @@
 struct begin {
     const char *script;    /* main.lua as text, written to a fresh directory; or */
     const char *example;   /* a directory of MOONPORT_SCRIPTS: "chat" */
+    const char *directory; /* one that the test has made, whose config.lua says where to listen */
     const char *module;    /* module.lua beside it, as text */
     const char *config;    /* config.lua as text */
     const char *flags[32]; /* more of the command line: "--workers", "2", ..., NULL at the end */

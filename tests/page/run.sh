@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh [NODE'S FLAGS] - the admin's page, in a browser, on the server $MOONPORT_PROGRAM.
+# run.sh [NODE'S FLAGS] - the admin's page and that of scripts/webchat, in a browser, on the server $MOONPORT_PROGRAM.
 #
 # Needs node (18 or later), npm and Chromium ($CHROMIUM, or the one in the path): without them it says so, and ends
 # with status 77. What drives the browser comes from npm, pinned by package-lock.json, and goes to build/page.
@@ -34,7 +34,7 @@ if ! cmp -s "$here/package-lock.json" "$out/installed"; then
     cp "$here/package-lock.json" "$out/installed"
 fi
 
-node --test --test-reporter=tap "$@" "$here/page.test.mjs" >"$out/page.tap"
+node --test --test-reporter=tap "$@" "$here/page.test.mjs" "$here/webchat.test.mjs" >"$out/page.tap"
 status=$?
 grep -E '^ *(not ok|ok) ' "$out/page.tap"
 [ "$status" -eq 0 ] || cat "$out/page.tap"

@@ -19,7 +19,7 @@ export async function until(what, words) {
   }
 }
 
-async function free_port() {
+export async function free_port() {
   const server = net.createServer().listen(0, "127.0.0.1");
   await new Promise((done) => server.on("listening", done));
   const { port } = server.address();
