@@ -242,9 +242,9 @@ packages_of() { # STEP
     esac
 }
 
-# What the guide's examples of databases use.
+# What the guide's examples use, or are used by.
 databases() {
-    echo lua-sql-sqlite3 lua-sql-postgres lua-cjson postgresql
+    echo lua-sql-sqlite3 lua-sql-postgres lua-cjson postgresql redis-tools
 }
 
 # Whose parsers the admin's answers are held against, and who speaks WebSocket.

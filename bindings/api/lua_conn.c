@@ -5,11 +5,10 @@
  * "closed". */
 #include "api/lua_conn.h"
 #include "api/lua_framing.h"
+#include "api/lua_framing_kept.h"
 #include "frame/ws_frame.h"
 #include "run/run.h"
 #include "server.h"
-
-#include <stdlib.h>
 
 #define ID_END 9007199254740992.0 /* 2^53 */
 
@@ -262,19 +261,9 @@ static int conn_idle(lua_State *L)
     return 1;
 }
 
-/* The runtime's own copy of a framing. It is made once and kept for good, because connections point at it. NULL
- * with a code: it cannot be kept. */
-static const struct frame *keep_framing(struct runtime *runtime, const struct frame *frame,
-                                        const char **code)
+void lua_conn_push_send(lua_State *L, const struct frame *frame)
 {
-    for (int i = 0; i < runtime->framing_count; i++)
-        if (frame_is_same(runtime->framings[i], frame)) return runtime->framings[i];
-    int most = (int)(sizeof runtime->framings / sizeof *runtime->framings);
-    struct frame *kept = runtime->framing_count < most ? malloc(sizeof *kept) : NULL;
-    *code = runtime->framing_count < most ? "memory" : "full";
-    if (kept == NULL) return NULL;
-    *kept = *frame;
-    return runtime->framings[runtime->framing_count++] = kept;
+    lua_getfield(L, LUA_REGISTRYINDEX, frame_has_kinds(frame) ? CONN_SEND_KIND : CONN_SEND);
 }
 
 /* The conn at 1 gets the method for its framing, unless a script has put one of its own there. */
@@ -303,13 +292,17 @@ static int conn_framing(lua_State *L)
     enum framing_fault fault = lua_framing_read_scripted(L, 2, &frame, &scripted, &error);
     if (fault == FRAMING_FINE && !scripted) fault = lua_framing_read(L, 2, &frame, &error);
     if (fault == FRAMING_UNKNOWN) return luaL_argerror(L, 2, error.text);
-    if (link == NULL) return state_refuse(L, "closed");
+    if (link == NULL) {
+        lua_framing_drop(runtime_of(L), &frame);
+        return state_refuse(L, "closed");
+    }
     if (fault != FRAMING_FINE || !frame_finish(&frame, &error)) {
+        lua_framing_drop(runtime_of(L), &frame);
         state_refuse(L, "badframing");
         lua_pushstring(L, error.text);
         return 3;
     }
-    const struct frame *kept = keep_framing(runtime_of(L), &frame, &code);
+    const struct frame *kept = lua_framing_keep(runtime_of(L), &frame, &code);
     if (kept == NULL) return state_refuse(L, code);
     if (!link_set_frame(link, kept)) return state_refuse(L, "memory");
     set_send(L, kept);

@@ -16,7 +16,11 @@ int lua_conn_send(lua_State *L);
 int lua_conn_send_kind(lua_State *L); /* for connections whose framing has kinds */
 extern const luaL_Reg lua_conn_methods[], lua_conn_globals[];
 
-/* Pushes the method send of a conn with that framing. */
+/* In the registry: the method send, for framings without kinds and with them. */
+#define CONN_SEND "moonport.conn.send"
+#define CONN_SEND_KIND "moonport.conn.send_kind"
+
+/* Pushes the one of a conn with that framing. */
 void lua_conn_push_send(lua_State *L, const struct frame *frame);
 
 /* ---- lua_request.c: the HTTP request that a connection began with ---- */

@@ -8,9 +8,7 @@
 #include "api/lua_conn.h"
 #include "server.h"
 
-/* In the registry: the method send, for framings without kinds and with them, and a list of the listeners' metatables. */
-#define CONN_SEND "moonport.conn.send"
-#define CONN_SEND_KIND "moonport.conn.send_kind"
+/* In the registry: a list of the listeners' metatables. */
 #define CONN_LISTENERS "moonport.conn.listeners"
 
 /* ---- the fields of a conn ---- */
@@ -167,11 +165,6 @@ static void push_metatable(struct runtime *runtime, lua_State *L, uint32_t liste
         lua_rawseti(L, -3, index);
     }
     lua_remove(L, -2);
-}
-
-void lua_conn_push_send(lua_State *L, const struct frame *frame)
-{
-    lua_getfield(L, LUA_REGISTRYINDEX, frame_has_kinds(frame) ? CONN_SEND_KIND : CONN_SEND);
 }
 
 static int add_conn(lua_State *L)

@@ -22,6 +22,9 @@ enum framing_fault lua_framing_read(lua_State *L, int index, struct frame *frame
 enum framing_fault lua_framing_read_scripted(lua_State *L, int index, struct frame *frame,
                                              bool *found, struct error *error);
 
+/* That function is not called any more: the garbage collector may have it. */
+void lua_framing_forget(lua_State *L, int measure);
+
 /* Sets one of its settings from the value at -1, with its name at -2: a plain value, or a list of texts where the setting
  * is one. */
 enum framing_fault lua_framing_read_field(lua_State *L, struct frame *frame, struct error *error);

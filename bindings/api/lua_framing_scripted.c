@@ -3,7 +3,7 @@
 
 #include "lua/lua_text.h"
 
-/* In the registry: function -> its place there. The functions stay for good, as the framings do that name them. */
+/* In the registry: function -> its place there. The functions stay until they are forgotten. */
 #define LENGTHS "moonport.framing.lengths"
 
 /* The place of the function on the top of the stack. */
@@ -30,6 +30,16 @@ static int place_of(lua_State *L)
     int place = (int)lua_tointeger(L, -1);
     lua_pop(L, 2);
     return place;
+}
+
+void lua_framing_forget(lua_State *L, int measure)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, LENGTHS);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, measure);
+    lua_pushnil(L);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+    luaL_unref(L, LUA_REGISTRYINDEX, measure);
 }
 
 static enum framing_fault refuse(struct error *error, const char *what)

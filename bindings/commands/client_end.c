@@ -78,9 +78,15 @@ static enum client_verdict next_message(struct client_end *end, struct span inpu
     }
 }
 
+/* Of a framing in Lua, only the server knows where packets end: what has come is one. */
 static enum client_verdict next_packet(struct client_end *end, struct span input,
                                        struct client_news *news)
 {
+    if (end->frame->kind == FRAME_SCRIPTED) {
+        news->packet = input;
+        news->consumed = input.size;
+        return input.size > 0 ? CLIENT_PACKET : CLIENT_MORE;
+    }
     switch (frame_next(end->frame, &end->cursor, input, &news->cut)) {
     case FRAME_PACKET:
         end->cursor = (struct frame_cursor){0};

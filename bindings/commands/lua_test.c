@@ -359,9 +359,10 @@ static bool connect_client(struct testing *testing, struct error *error)
     testing->client_count++;
     bool fine = test_client_open(client, testing->client_count, testing->offline, listener,
                                  given ? &address : NULL, &asking, error);
-    if (!fine) test_client_close(client);
-    if (!fine) testing->client_count--;
-    return fine;
+    if (fine) return true;
+    test_client_close(client);
+    testing->client_count--;
+    return false;
 }
 
 static struct span string_at(lua_State *L, int index)

@@ -237,6 +237,7 @@ bool test_client_send(struct test_client *client, struct span packet, enum packe
 bool test_client_finish(struct test_client *client, uint16_t code, struct span reason,
                         struct error *error)
 {
+    client_end_set_frame(&client->end, offline_frame(client->peer));
     bool says_so = client_end_is_websocket(&client->end) && client->end.is_open;
     client->finished = true;
     if (!says_so) {

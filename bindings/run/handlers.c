@@ -270,6 +270,7 @@ uint64_t handlers_measure(void *state, struct link *link, int measure, struct sp
     if (result == RUN_DONE && lua_gettop(run->L) > 0) {
         lua_Number number = lua_tonumber(run->L, 1);
         if (number >= 1 && number < 0x1p53) length = (uint64_t)number;
+        if ((lua_Number)length != number) length = 0;
     }
     run_done(run);
     if (result != RUN_DONE) link_close_failed(link);

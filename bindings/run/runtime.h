@@ -54,8 +54,9 @@ struct runtime {
     struct list *owned;         /* worker_slots heads: see runtime_owned */
     struct list timers;         /* of struct timer, the running ones */
     struct list groups;         /* groups that scripts hold: lua_group.c */
-    struct frame *framings[64]; /* made by conn:framing; kept for good */
+    struct frame *framings[64]; /* made by conn:framing: lua_framing_kept.c */
     int framing_count;
+    uint64_t framings_swept; /* the generation in which those that nobody has were last dropped */
     struct wheel_timer failures_told; /* runs while something is held back in the log */
     uint64_t full_ns; /* the turn in which Lua's memory stayed full after a collection */
 };

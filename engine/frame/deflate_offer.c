@@ -62,7 +62,7 @@ static bool take(struct span *text, uint8_t byte)
 static uint8_t read_bits(struct span value)
 {
     static const char *const numbers[] = {"8", "9", "10", "11", "12", "13", "14", "15"};
-    for (uint8_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (http_is(value, numbers[i])) return (uint8_t)(8 + i);
     return 0;
 }

@@ -165,8 +165,10 @@ static enum frame_verdict next(struct session *session, const struct frame *fram
     struct ws_header header;
     rest(session);
     enum ws_verdict verdict = ws_header_read(&header, input);
-    if (verdict == WS_MORE) cursor->wanted = header.header_size;
-    if (verdict == WS_MORE) return FRAME_MORE;
+    if (verdict == WS_MORE) {
+        cursor->wanted = header.header_size;
+        return FRAME_MORE;
+    }
     const char *why = verdict == WS_BAD ? header.why : judge(own, &header);
     if (why != NULL) return websocket_fail(cut, WS_PROTOCOL_ERROR, why);
     if (is_too_big(own, frame, &header, cut)) return FRAME_ERROR;
@@ -307,5 +309,23 @@ static bool finish(struct frame *frame, struct error *error)
     return true;
 }
 
-const struct frame_codec frame_websocket_codec = {
-    .name = "websocket", .finish = finish, .sessions = &websocket_session_codec};
+/* Without a session: whoever is no server cannot speak it. */
+static enum frame_verdict next_alone(const struct frame *frame, struct frame_cursor *cursor,
+                                     struct span input, struct frame_cut *cut)
+{
+    (void)frame, (void)cursor, (void)input;
+    return websocket_fail(cut, 0, "only a server speaks this framing");
+}
+
+static enum frame_fault wrap_alone(const struct frame *frame, struct span packet, uint8_t *header,
+                                   struct span *parts, int *count)
+{
+    (void)frame, (void)packet, (void)header, (void)parts, (void)count;
+    return FRAME_BAD_SIZE;
+}
+
+const struct frame_codec frame_websocket_codec = {.name = "websocket",
+                                                  .next = next_alone,
+                                                  .wrap = wrap_alone,
+                                                  .finish = finish,
+                                                  .sessions = &websocket_session_codec};

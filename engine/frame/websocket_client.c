@@ -41,7 +41,7 @@ size_t websocket_client_ask(struct websocket_client *client, const struct websoc
                 is_target(asking->target) && is_plain(asking->origin, false) &&
                 is_plain(asking->protocols, false) && is_plain(asking->headers, true);
     if (!fits || size == 0) return 0;
-    strcpy(client->protocols, protocols);
+    memcpy(client->protocols, protocols, strlen(protocols) + 1);
     size_t key_size = base64_encode(span_of(random, WEBSOCKET_KEY_BYTES), key);
     websocket_key_accept(span_of(key, key_size), client->accept);
     struct text text = text_in(room, size);

@@ -58,7 +58,7 @@ static bool keep_head(struct websocket_session *own, struct span head, struct sp
 static bool write_answer(const struct http_answer *from, struct session_answer *answer)
 {
     answer->head_size = http_answer_write(from, answer->head, sizeof answer->head);
-    answer->body = from->without_body ? (struct span){0} : from->body;
+    answer->body = from->without_body ? span_of(NULL, 0) : from->body;
     return answer->head_size > 0;
 }
 

@@ -90,8 +90,9 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
         link_admit(link);
     } else {
         bool detects = link->session != NULL && origin->other != NULL;
+        bool is_soon = detects && filter == NULL; /* a filter's own handshake comes first */
         if (detects) link->session->other = origin->other;
-        link_set_deadline(link, detects ? LINK_DETECT_MS * WHEEL_TICK_NS : home->limits.opening_ns);
+        link_set_deadline(link, is_soon ? LINK_DETECT_MS * WHEEL_TICK_NS : home->limits.opening_ns);
         link_update_receiving(link);
     }
     return link;

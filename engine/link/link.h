@@ -221,7 +221,7 @@ void link_home_log_close(struct link_home *home);
 bool link_session_open(struct link *link);
 void link_session_close(struct link *link);
 
-/* Like frame_next; sends the session's replies. */
+/* Like frame_next; sends the session's replies. With CONSUMED the peer may have to be welcomed. */
 enum frame_verdict link_session_next(struct link *link, struct span input, struct frame_cut *cut);
 
 /* For a link that was not greeted: reads what the peer asks for. CONSUMED: to be served. ERROR: it has its answer, and
@@ -245,9 +245,13 @@ static inline bool link_session_speaks(const struct link *link)
 /* Says goodbye with link->code, or else a code for the reason; or answers a peer that was not welcomed. */
 void link_session_farewell(struct link *link, enum link_reason reason, struct span words);
 
-/* When the peer is to be pinged; UINT64_MAX: never. link_session_ping: it is time. False: the peer has answered none of
- * several pings. */
-uint64_t link_session_ping_ns(const struct link *link);
+/* When the peer is to be pinged; UINT64_MAX: never. */
+static inline uint64_t link_session_ping_ns(const struct link *link)
+{
+    return link->session == NULL ? UINT64_MAX : link->session->ping_ns;
+}
+
+/* It is time to ping the peer. False: it has answered none of several pings. */
 bool link_session_ping(struct link *link);
 
 /* Bytes that the session keeps of a message that was begun so long ago. */

@@ -23,6 +23,17 @@ static bool absorb(struct link *link, size_t size)
     return stream_absorb(&link->stream, size, link->cursor.wanted);
 }
 
+/* How many bytes the gather takes for a packet that lacks `missing` ones: only those, so that later packets can be used
+ * without a copy. Of "raw", which has no later packets, as many as it has room for, or a block of them if it has to
+ * grow: what was given back is not to come again for each byte that follows it. */
+static size_t to_take(const struct link *link, size_t missing)
+{
+    const struct gather *gather = &link->stream.inbox.gather;
+    size_t room = gather->capacity - (gather->end - gather->begin);
+    if (link->frame->kind != FRAME_RAW) return missing;
+    return missing <= room ? room : SIZE_MAX;
+}
+
 /* The packet at the front is not complete: appends more bytes to it, if there are any. */
 static bool bring_more(struct link *link)
 {
@@ -35,8 +46,7 @@ static bool bring_more(struct link *link)
         link_starve(link);
         return false;
     }
-    /* Takes only what completes this packet, so that later ones can be used without a copy. */
-    if (absorb(link, known ? wanted - have : SIZE_MAX)) return true;
+    if (absorb(link, known ? to_take(link, wanted - have) : SIZE_MAX)) return true;
     link_starve(link);
     return false;
 }
@@ -87,7 +97,8 @@ static enum frame_verdict next_measured(struct link *link, struct span input, st
         if (frame_next(frame, &link->cursor, input, cut) == FRAME_MORE) return FRAME_MORE;
         length = home->script->measure(home->script_state, link, frame->scripted.measure,
                                        span_first(input, frame->scripted.header_size));
-        if (!flows(link) || link->frame != frame) return FRAME_CONSUMED;
+        if (!flows(link) || link->frame != frame || frame->kind != FRAME_SCRIPTED)
+            return FRAME_CONSUMED; /* the script has done something to the link */
     }
     return frame_cut_measured(frame, &link->cursor, input, length, cut);
 }
@@ -122,8 +133,8 @@ bool link_unread(struct link *link, size_t size, size_t wanted)
     if (home->unread_link != link || size > home->unread.size || wanted <= size) return false;
     if (!stream_is_up(&link->stream) || wanted > link->frame->packet_max) return false;
     home->unread_link = NULL;
-    if (size == 0) return true;
-    inbox_unuse(&link->stream.inbox, span_skip(home->unread, home->unread.size - size));
+    if (size > 0)
+        inbox_unuse(&link->stream.inbox, span_skip(home->unread, home->unread.size - size));
     link->cursor.wanted = wanted;
     return true;
 }
@@ -135,6 +146,8 @@ static bool pass_over(struct link *link, enum frame_verdict verdict, struct span
     if (verdict == FRAME_ERROR) reject(link, input, cut);
     if (verdict == FRAME_STARVED && stream_is_up(&link->stream)) link_starve(link);
     if (verdict == FRAME_CONSUMED || verdict == FRAME_ENDED) use(link, cut->consumed);
+    /* A peer greeted late does not wait for memory, as no new connection does: nothing of it would end the waiting. */
+    if (verdict == FRAME_CONSUMED && !link_session_welcome(link)) link_fail(link, LINK_MEMORY);
     if (verdict == FRAME_ENDED) link_end(link, LINK_EOF);
     return verdict == FRAME_CONSUMED;
 }
@@ -143,6 +156,7 @@ __attribute__((noinline)) static bool take_any(struct link *link, struct span *p
 {
     struct link_home *home = link->home;
     struct frame_cut cut;
+    home->unread_link = NULL; /* the last packet's bytes go now */
     if (called && link->frame->kind == FRAME_SCRIPTED) return false;
     while (flows(link)) {
         inbox_release_front(&link->stream.inbox, &home->streams);
@@ -271,9 +285,11 @@ static bool greet(struct link *link)
     while (stream_is_up(&link->stream)) {
         inbox_release_front(inbox, streams);
         struct span input = inbox_front(inbox);
+        bool detects = link->session->other != NULL;
         enum session_guess guess = link_session_choose(link, input);
         enum frame_verdict verdict = FRAME_MORE;
         if (guess == GUESS_NO) return true;
+        if (guess == GUESS_YES && detects) link_set_deadline(link, link->home->limits.opening_ns);
         if (guess == GUESS_YES && input.size > 0)
             verdict = link_session_greet(link, input, &cut, &why);
         if (verdict == FRAME_CONSUMED) {

@@ -103,10 +103,12 @@ bool link_session_welcome(struct link *link)
     return true;
 }
 
+/* A peer that says no more than this, for some time or ever, asks for nothing. */
 static enum session_guess guess(const struct link *link, struct span input)
 {
     enum session_guess guess = input.size == 0 ? GUESS_PERHAPS : codec_of(link)->recognize(input);
-    return guess == GUESS_PERHAPS && link->session->is_silent ? GUESS_NO : guess;
+    bool is_all = link->session->is_silent || link->stream.ended;
+    return guess == GUESS_PERHAPS && is_all ? GUESS_NO : guess;
 }
 
 enum session_guess link_session_choose(struct link *link, struct span input)
@@ -117,9 +119,8 @@ enum session_guess link_session_choose(struct link *link, struct span input)
         link_session_close(link);
         link->frame = other;
         link->share = other;
-    } else if (result == GUESS_YES && other != NULL) {
+    } else if (result == GUESS_YES) {
         link->session->other = NULL;
-        link_set_deadline(link, link->home->limits.opening_ns);
     }
     return result;
 }
@@ -145,7 +146,8 @@ bool link_choose_protocol(struct link *link, struct span protocol)
 
 /* ---- packets ---- */
 
-/* The framing was set on an open connection: whatever the peer asks for, the script has decided. */
+/* The framing was set on an open connection: whatever the peer asks for, the script has decided. Whoever uses the bytes
+ * welcomes the peer. */
 static enum frame_verdict greet_late(struct link *link, struct span input, struct frame_cut *cut)
 {
     const char *why;
@@ -155,8 +157,6 @@ static enum frame_verdict greet_late(struct link *link, struct span input, struc
         cut->why = why == NULL ? "it asks for something else than a WebSocket" : why;
         cut->code = 0;
     }
-    /* It does not wait for memory, as no new connection does: nothing would come of it that ends the waiting. */
-    if (verdict == FRAME_CONSUMED && !link_session_welcome(link)) link_fail(link, LINK_MEMORY);
     return verdict;
 }
 
@@ -198,11 +198,6 @@ size_t link_session_held(const struct link *link, uint64_t since_ms)
 }
 
 /* ---- pings ---- */
-
-uint64_t link_session_ping_ns(const struct link *link)
-{
-    return link->session == NULL ? UINT64_MAX : link->session->ping_ns;
-}
 
 /* A peer that has sent anything since it was pinged is there. One that is not listened to, for a gate is closed, cannot
  * be heard. */

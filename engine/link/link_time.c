@@ -28,8 +28,8 @@ static void end_late(struct link *link)
 {
     struct session *session = link->session;
     if (link->stream.state == STREAM_OPENING && session != NULL && session->other != NULL &&
-        !session->is_silent) {
-        session->is_silent = !stream_shakes(&link->stream);
+        !session->is_silent && !stream_shakes(&link->stream)) {
+        session->is_silent = true;
         link_set_deadline(link, link->home->limits.opening_ns);
         link_wake(link);
         return;

@@ -20,14 +20,10 @@ static bool same_framing(const struct setting *setting, const void *one, const v
 
 const struct setting_kind config_framing_kind = {.read = read_framing, .same = same_framing};
 
-/* Two framings, of which the first is one that can be told by how a connection begins. The field is the first. */
-static bool read_detect(const struct setting *setting, const char *text, void *field,
-                        struct error *reason)
+static bool read_two(struct config_listener *listener, const char *text, struct error *reason)
 {
-    struct config_listener *listener = container_of(field, struct config_listener, frame);
     char first[1024];
     const char *end = strchr(text, ';');
-    (void)setting;
     if (end == NULL || (size_t)(end - text) >= sizeof first)
         return error_set(reason, ERROR_USAGE, "two framings with a \";\" between them");
     memcpy(first, text, (size_t)(end - text));
@@ -35,6 +31,19 @@ static bool read_detect(const struct setting *setting, const char *text, void *f
     if (!frame_parse(&listener->frame, first, CONFIG_PACKET_MOST, reason)) return false;
     if (!frame_parse(&listener->other, end + 1, CONFIG_PACKET_MOST, reason)) return false;
     return config_listener_detect(listener, reason);
+}
+
+/* Two framings, of which the first is one that can be told by how a connection begins. The field is the first. */
+static bool read_detect(const struct setting *setting, const char *text, void *field,
+                        struct error *reason)
+{
+    struct config_listener *listener = container_of(field, struct config_listener, frame);
+    const struct frame frame = listener->frame, other = listener->other;
+    (void)setting;
+    if (read_two(listener, text, reason)) return true;
+    listener->frame = frame;
+    listener->other = other;
+    return false;
 }
 
 bool config_listener_detect(struct config_listener *listener, struct error *error)

@@ -30,6 +30,7 @@ struct offline_peer {
     struct list node; /* in peers or in forgotten */
     uint64_t id;
     const struct frame *frame; /* the listener's; when the connection is gone, its last one */
+    struct frame last;         /* a copy of that, if it is another: the script may drop its own */
     void (*read)(struct offline_peer *peer, void *context);
     void *context; /* of read */
     size_t seen;   /* bytes that are there and were when it was called last */
@@ -329,7 +330,11 @@ static void note_attached(struct memory_peer *memory)
 
 static void note_detaching(struct memory_peer *memory)
 {
-    peer_of(memory)->frame = link_frame(link_of(stream_of(memory->socket)));
+    struct offline_peer *peer = peer_of(memory);
+    const struct frame *frame = link_frame(link_of(stream_of(memory->socket)));
+    if (frame == peer->frame) return;
+    peer->last = *frame;
+    peer->frame = &peer->last;
 }
 
 /* The address of a client on the same machine. */

@@ -205,9 +205,8 @@ function Conn:idle(seconds) end
 
 ---Sets a framing of its own from the next packet on, in both directions. Unknown names in a spec
 ---raise an
----error; a value that does not fit is `badframing`. `full`: it would be the 65th different framing
----of this
----worker.
+---error; a value that does not fit is `badframing`. `full`: the connections of this worker
+---have 64 different framings already.
 ---@param spec Framing|FramingInLua|FramingName|string
 ---@return true? set
 ---@return "closed"|"badframing"|"full"|"memory"? code
@@ -290,7 +289,7 @@ function Conn:protocol(name) end
 ---A framing in Lua, only for `conn:framing`: `length` gets the first `header` bytes of a packet and
 ---returns the length of the whole packet. It cannot sleep. The packets are handed on as they come,
 ---and sent as they are. Of these functions a worker keeps 64, so define them once, outside of
----handlers.
+---handlers. A connection has the function it was given, over reloads too.
 ---@class FramingInLua
 ---@field header integer bytes, 1 to 256
 ---@field length fun(header: string): integer
@@ -817,7 +816,7 @@ function test.error() end
 ---@field id integer as conn.id
 ---@field conn Conn? that handlers are given; nil: it was refused, or is another worker's
 ---@field worker integer whose it is
----@field sent string[] the packets that the server has sent it
+---@field sent string[] the packets that the server has sent it; of a framing in Lua, what came at once is one
 ---@field closed boolean the server has closed the connection
 ---@field kinds? ("text"|"binary")[] of a WebSocket: what each of `sent` is
 ---@field protocol? string of a WebSocket: that the server has chosen

@@ -1,5 +1,6 @@
--- webchat: rooms in which browsers and terminals meet. Browsers get JSON, terminals get lines; what they
--- send is the same: words, or a command such as /name Ann. Who is where is in server.shared, for all workers.
+-- webchat: rooms in which browsers and terminals meet. Browsers get JSON, terminals get lines; what
+-- they send is the same: words, or a command such as /name Ann. Who is where is in server.shared,
+-- for all workers.
 --
 --     name:ann       the id of the connection that has this name
 --     in:tea:ann     "Ann", who is in the room "tea"
@@ -21,7 +22,8 @@ local function line_of(event)
   if kind == "left" then return "* " .. name .. " left" end
   if kind == "renamed" then return "* " .. name .. " is now " .. event.to end
   if kind == "room" then
-    return ("* you are %s in %s, with %d: %s"):format(name, event.room, event.count, table.concat(event.people, ", "))
+    local people = table.concat(event.people, ", ")
+    return ("* you are %s in %s, with %d: %s"):format(name, event.room, event.count, people)
   end
   if kind == "rooms" then return "* rooms: " .. table.concat(event.rooms, ", ") end
   return "* " .. event.text
@@ -167,7 +169,8 @@ local commands = {
 -- A bucket that PER_SECOND drops fall into: each message takes one out.
 local function may_send(conn)
   local data, now = conn.data, server.now()
-  data.drops = math.min(AT_ONCE, (data.drops or AT_ONCE) + (now - (data.sent_at or now)) * PER_SECOND)
+  local fallen = (now - (data.sent_at or now)) * PER_SECOND
+  data.drops = math.min(AT_ONCE, (data.drops or AT_ONCE) + fallen)
   data.sent_at = now
   if data.drops >= 1 then
     data.drops, data.ignored = data.drops - 1, 0
@@ -190,7 +193,9 @@ function on_connect(conn)
   data.name = wanted and claim(conn, wanted) and wanted or claim_guest(conn)
   if not data.name then return false end -- server.shared is full
   enter(conn, query.room and room_of(query.room) or "lobby")
-  if wanted and data.name ~= wanted then note(conn, "somebody is called " .. wanted .. " already") end
+  if wanted and data.name ~= wanted then
+    note(conn, "somebody is called " .. wanted .. " already")
+  end
   if not data.is_browser then note(conn, HELP) end
 end
 

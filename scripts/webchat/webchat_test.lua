@@ -3,7 +3,8 @@
 local BROWSER, TERMINAL = 1, 2 -- in config.lua
 
 local function connect(listener, query)
-  return test.connect({ listener = listener, path = listener == BROWSER and "/chat" .. (query or "") or nil })
+  local path = listener == BROWSER and "/chat" .. (query or "") or nil
+  return test.connect({ listener = listener, path = path })
 end
 
 -- The last thing that somebody was told.
@@ -39,7 +40,8 @@ test("a name belongs to one", function()
   ann:receive("/name Anna")
   bob:receive("/name ann")
   test.equal(last(ann), "* guest-2 is now ann")
-  test.equal(last(connect(BROWSER, "?name=Anna")), '{"kind":"note","text":"somebody is called Anna already"}')
+  local eve = connect(BROWSER, "?name=Anna")
+  test.equal(last(eve), '{"kind":"note","text":"somebody is called Anna already"}')
   ann:close()
   test.equal(connect(BROWSER, "?name=Anna").sent[2], nil)
 end)

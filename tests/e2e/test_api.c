@@ -224,13 +224,22 @@ Test(api, what_tests_call_is_annotated)
 {
     static char script[SCRIPT_SIZE];
     char *out, *err;
-    compose(script, "function on_receive() end\n");
+    compose(script, "function on_connect(conn)\n"
+                    "  if conn.request.path == '/no' then return false end\n"
+                    "  conn:protocol('v1')\n"
+                    "end\n"
+                    "function on_receive() end\n");
     char *directory = directory_make(
-        "main.lua", script, "api_test.lua",
+        "main.lua", script, "config.lua",
+        "return { listen = { { address = '127.0.0.1:7000', framing = 'websocket' } } }\n",
+        "api_test.lua",
         "test('test', function() test.equal(compare('test', test), 'the same') end)\n"
         "test('TestConn', function()\n"
-        "  local conn = test.connect()\n"
-        "  test.equal(compare('TestConn', all_of(conn, methods_of(conn))), 'the same')\n"
+        "  local conn = test.connect({ protocols = 'v1' })\n"
+        "  local refused = test.connect({ path = '/no' })\n"
+        "  conn:close(1000)\n"
+        "  local all = all_of(conn, refused, methods_of(conn))\n"
+        "  test.equal(compare('TestConn', all), 'the same')\n"
         "end)\n",
         NULL);
     int status = program_run(&out, &err, WORDS("test", directory));

@@ -42,6 +42,14 @@ static const struct conversation conversations[] = {
      "3> {1} no\n1< no\n1> {1} me\n1< me\n1> 12345 you\n1< nobody heard that: closed\n1> hello\n"
      "1< write a number and a text\n"},
     {"lines", 2, "1> hello\n1< 5 characters\n"},
+    {"a Redis of three commands", 2,
+     "1> *1\r\n1> $4\r\n1> PING\r\n1< +PONG\r\n1> *3\r\n1> $3\r\n1> set\r\n1> $3\r\n"
+     "1> tea\r\n1> $4\r\n1> 2.50\r\n1< +OK\r\n2> *2\r\n2> $3\r\n2> GET\r\n2> $3\r\n"
+     "2> tea\r\n2< $4\r\n2< 2.50\r\n1> *2\r\n1> $3\r\n1> GET\r\n1> $1\r\n1> x\r\n1< $-1\r\n"
+     "1> *1\r\n1> $2\r\n1> NO\r\n1< -ERR unknown command\r\n1> hello\r\n"
+     "1< -ERR that is no command, or too large\r\n1.\n"},
+    {"a header of four digits", 1,
+     "1> 0006hello\n1< 0006HELLO\n1> 0001a0003xy\n1< 0001A0003XY\n1> no size\n1.\n"},
     {"a long list", 1, "1> 3\n1< line 1\n1< line 2\n1< line 3\n1> 20000\n1~ line 20000\n"},
     {"a quiz", 1, "1> start\n1< 6 times 7? You have five seconds\n1> 41\n1> 42\n1< right\n"},
     {"a countdown", 1, "1> 3\n1> 1\n2> 0\n2< go\n1< 3\n1< 2\n1< 1\n1< go\n1< 1\n1< go\n"},
@@ -226,7 +234,7 @@ static const struct conversation *find_conversation(const char *title)
 
 struct talk {
     struct server *server;
-    bool lines; /* its packets are lines */
+    bool lines; /* its packets are lines, or it takes any bytes */
     int clients[CLIENTS];
     struct variable {
         char name[16], value[64];
@@ -393,6 +401,9 @@ static void expect_fine(const struct example *example, const char *command, cons
     free(err);
 }
 
+/* What is done with the server, if not the conversation. */
+static void (*instead)(const struct server *server);
+
 static void try_out(const struct example *example)
 {
     char base[200], directory[256], workers[8];
@@ -414,9 +425,13 @@ static void try_out(const struct example *example)
     snprintf(workers, sizeof workers, "%d", conversation->workers);
     struct server server =
         server_begin(&(struct begin){.example = "guide", .flags = {"--workers", workers}});
-    struct talk talk = {.server = &server,
-                        .lines = config != NULL && strstr(config->text, "\"line\"") != NULL};
-    hold_conversation(&talk, conversation);
+    bool lines = config != NULL && (strstr(config->text, "\"line\"") != NULL ||
+                                    strstr(config->text, "\"raw\"") != NULL);
+    struct talk talk = {.server = &server, .lines = lines};
+    if (instead != NULL)
+        instead(&server);
+    else
+        hold_conversation(&talk, conversation);
     server_end(&server);
     tree_remove(base);
 }
@@ -490,6 +505,46 @@ Test(guide, databases_and_other_workers)
 Test(guide, visits_in_sqlite)
 {
     try_one("visits");
+}
+
+static void expect_printed(const struct server *server, const char *command, const char *printed)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/said", server->directory);
+    int status = process_shell(command, path);
+    char *said = file_read(path);
+    cr_assert_eq(status, 0, "%s: %s", command, said);
+    cr_assert_str_eq(said, printed, "%s", command);
+    free(said);
+}
+
+static void talk_redis(const struct server *server)
+{
+    static const char *const steps[][2] = {{"ping", "PONG\n"},
+                                           {"ping hello", "hello\n"},
+                                           {"set tea 2.50", "OK\n"},
+                                           {"get tea", "2.50\n"},
+                                           {"get cake", "\n"},
+                                           {"--raw set 'a b' ''", "OK\n"},
+                                           {"strlen", "ERR unknown command\n\n"}};
+    char command[256];
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        snprintf(command, sizeof command, "redis-cli -p %u %s", server->port, steps[i][0]);
+        expect_printed(server, command, steps[i][1]);
+    }
+    snprintf(command, sizeof command,
+             "head -c 900000 /dev/zero | tr '\\0' x | redis-cli -p %u -x set large", server->port);
+    expect_printed(server, command, "OK\n");
+    snprintf(command, sizeof command, "redis-cli -p %u get large | wc -c", server->port);
+    expect_printed(server, command, "900001\n");
+}
+
+Test(guide, redis_clients)
+{
+    if (!process_is_there("redis-cli")) cr_skip_test("NOT TESTED: redis-tools is not installed");
+    wanted = "a Redis of three commands";
+    instead = talk_redis;
+    go_through(0, try_out_wanted);
 }
 
 Test(guide, visits_in_postgresql)

@@ -151,7 +151,7 @@ static void expect_of(const char *bytes, size_t size, int status, const char *sa
     tree_remove(directory);
 }
 
-#define EXPECT_OF(bytes, status, said) expect_of(bytes, sizeof bytes - 1, status, said)
+#define EXPECT_OF(bytes, status, said) expect_of(bytes, sizeof(bytes) - 1, status, said)
 
 Test(talk_websocket, a_server_that_is_none_is_told)
 {

@@ -387,8 +387,10 @@ static struct span make_stream(struct span input)
                                                                                   : size));
         for (size_t i = 0; i < extra; i++)
             stream.data[stream.size++] = (uint8_t)(size >> 8 * (extra - 1 - i));
-        if (masked) memcpy(stream.data + stream.size, mask.data, 4);
-        if (masked) stream.size += 4;
+        if (masked) {
+            memcpy(stream.data + stream.size, mask.data, 4);
+            stream.size += 4;
+        }
         for (size_t i = 0; i < payload.size; i++)
             stream.data[stream.size++] = payload.data[i] ^ (masked ? mask.data[i % 4] : 0);
     }

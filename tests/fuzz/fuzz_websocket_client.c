@@ -59,8 +59,8 @@ static void read_answer(struct span stream, struct pieces pieces)
 
 /* All that the client has said of a stream. */
 struct trace {
-    uint8_t *bytes;
     size_t size;
+    uint8_t bytes[ROOM];
 };
 
 static void trace_add(struct trace *trace, struct span bytes)
@@ -126,8 +126,7 @@ static void read_frames(struct span stream, struct pieces pieces, struct trace *
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static uint8_t one[ROOM], other[ROOM];
-    struct trace whole = {one, 0}, split = {other, 0};
+    static struct trace whole, split;
     struct span input = span_of(data, size);
     struct pieces pieces = pieces_take(&input), at_once = {.next = 0};
     bool frames = fuzz_byte(&input) != 0;
@@ -136,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_answer(input, pieces);
         return 0;
     }
+    whole.size = split.size = 0;
     read_frames(input, at_once, &whole);
     read_frames(input, pieces, &split);
     check(fuzz_same(span_of(whole.bytes, whole.size), span_of(split.bytes, split.size)));

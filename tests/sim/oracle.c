@@ -117,9 +117,21 @@ static void hand_on(const struct link *link, struct span packet)
         take_request(peer, link, packet);
 }
 
+/* Now and then the script of a "raw" connection uses only a part of what has come, and wants more than the rest. */
+static void give_back(struct link *link, struct span *packet)
+{
+    struct sim_peer *peer = peer_at(link);
+    size_t handed = peer->handed_bytes + packet->size;
+    if (!peer->raw || handed >= peer->packets.end || !draw_chance(&peer->draw, 200)) return;
+    size_t size = (size_t)draw_below(&peer->draw, packet->size);
+    size_t more = (size_t)draw_size(&peer->draw, peer->packets.end - handed);
+    if (link_unread(link, size, size + more)) packet->size -= size;
+}
+
 static void received(void *state, struct link *link, struct span packet)
 {
     may_call(state, link);
+    give_back(link, &packet);
     hand_on(link, packet);
     world_take_time(sim_world, worker_index(worker_of(link)));
     lua_script.received(state, link, packet);
@@ -246,6 +258,7 @@ bool __wrap_link_next(struct link *link, struct span *packet)
 {
     if (!__real_link_next(link, packet)) return false;
     promise(link_is_open(link), "peer %u: a packet, and it is being closed", peer_at(link)->number);
+    give_back(link, packet);
     hand_on(link, *packet);
     return true;
 }

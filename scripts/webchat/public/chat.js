@@ -206,7 +206,7 @@ function closed(code, reason) {
 function tick() {
   const left_s = Math.ceil((retry_at - Date.now()) / 1000);
   if (left_s <= 0) connect();
-  else show_state("waiting", "offline", `again in ${left_s} s`);
+  else show_state("waiting", "offline", `· again in ${left_s} s`);
 }
 
 function is_open() {

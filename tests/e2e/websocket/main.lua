@@ -3,8 +3,9 @@ local ends = {}
 
 local function fields(request)
   return table.concat({
-    request.method, request.target, request.path, request.query.a or "-", request.query["b c"] or "-",
-    request.host, request.origin or "-", request.headers["x-test"] or "-", request.cookies.color or "-",
+    request.method, request.target, request.path, request.query.a or "-",
+    request.query["b c"] or "-", request.host, request.origin or "-",
+    request.headers["x-test"] or "-", request.cookies.color or "-",
     table.concat(request.protocols, "+"),
   }, "|")
 end

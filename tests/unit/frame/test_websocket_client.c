@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#define TEXT(literal) span_of(literal, sizeof literal - 1)
+#define TEXT(literal) span_of(literal, sizeof(literal) - 1)
 
 /* The key of section 1.3 is "the sample nonce", whose answer is known. */
 static const uint8_t nonce[] = "the sample nonce", mask[4] = {0x37, 0xfa, 0x21, 0x3d};
@@ -201,6 +201,7 @@ Test(websocket_client, is_refused_by_a_status_and_the_first_line_of_a_plain_text
             "Not you.");
     refused("HTTP/1.1 403 Forbidden\r\n" PLAIN "Content-Length: 4\r\n\r\nno\nx", 403, "no");
     refused("HTTP/1.1 403 No\r\n" PLAIN "Content-Length: 3\r\n\r\nyes", 403, "yes");
+    refused("HTTP/1.1 403 No\r\n" PLAIN "Content-Length: 3\r\n\r\nyesterday", 403, "yes");
     refused("HTTP/1.1 403 No\r\n" PLAIN "Content-Length: 0\r\n\r\n", 403, "No");
     refused("HTTP/1.1 403 No\r\n" PLAIN "Transfer-Encoding: chunked\r\n\r\n4\r\nwhy?\r\n", 403,
             "why?");

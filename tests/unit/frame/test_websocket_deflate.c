@@ -125,7 +125,7 @@ static void add(struct stream_of *stream, uint8_t first, struct span payload)
     stream->size += size + payload.size;
 }
 
-enum { FIN = 0x80, RSV1 = WS_RSV1 };
+enum { FIN = 0x80, RSV1 = WS_RSV1, LAST = FIN /* a continuation */ };
 
 struct got {
     enum frame_verdict verdict;
@@ -298,7 +298,7 @@ Test(websocket_deflate, a_message_in_fragments)
             add(&stream, RSV1 | WS_TEXT, span_first(packed, at));
             add(&stream, FIN | WS_PING, span_text("here?"));
             add(&stream, WS_CONTINUATION, span_text(""));
-            add(&stream, FIN | WS_CONTINUATION, span_skip(packed, at));
+            add(&stream, LAST, span_skip(packed, at));
             struct got got = feed_split(&talk, &stream, stream.size * at / size);
             expect_message(&got, message, PACKET_TEXT);
             cr_assert_eq(got.replies, 1);
@@ -320,7 +320,7 @@ Test(websocket_deflate, a_message_that_is_not_compressed)
             add(&stream, FIN | RSV1 | WS_TEXT, pack(&talk, message));
             add(&stream, FIN | WS_TEXT, span_text("plain"));
             add(&stream, WS_TEXT, span_text("pla"));
-            add(&stream, FIN | WS_CONTINUATION, span_text("in"));
+            add(&stream, LAST, span_text("in"));
             struct got got = feed(&talk, &stream);
             expect_message(&got, span_text("plain"), PACKET_TEXT);
             cr_assert_eq(got.packets, 3);
@@ -342,7 +342,7 @@ Test(websocket_deflate, two_connections_do_not_see_each_other)
             struct span message = text_of(sizeof copy), packed = pack(&one, message);
             memcpy(copy, message.data, sizeof copy);
             add(&first, RSV1 | WS_TEXT, span_first(packed, packed.size / 2));
-            add(&last, FIN | WS_CONTINUATION, span_skip(packed, packed.size / 2));
+            add(&last, LAST, span_skip(packed, packed.size / 2));
             cr_assert_eq(feed(&one, &first).verdict, FRAME_CONSUMED);
             message = text_of(700);
             add(&between, FIN | RSV1 | WS_TEXT, pack(&other, message));
@@ -359,6 +359,22 @@ Test(websocket_deflate, two_connections_do_not_see_each_other)
     }
 }
 
+/* 7.1.1.2: a client that was told to keep no context, and does. */
+Test(websocket_deflate, nothing_is_left_of_the_last_message)
+{
+    struct stream_of stream = {0};
+    set_framing(framings[0], MESSAGE_MAX);
+    struct talk talk = begin(OFFER);
+    add(&stream, FIN | RSV1 | WS_TEXT, span_of("\xf2\x48\xcd\xc9\xc9\x07\x00", 7));
+    struct got got = feed(&talk, &stream);
+    expect_message(&got, span_text("Hello"), PACKET_TEXT);
+    free(stream.bytes);
+    stream = (struct stream_of){0};
+    add(&stream, FIN | RSV1 | WS_TEXT, span_of("\xf2\x00\x11\x00\x00", 5));
+    expect_error(&talk, &stream, WS_NOT_VALID);
+    end_last(&talk);
+}
+
 /* 6: the bit stands in the first frame of a message, and only if that was agreed on. */
 Test(websocket_deflate, the_bit_where_it_may_not_be)
 {
@@ -370,8 +386,8 @@ Test(websocket_deflate, the_bit_where_it_may_not_be)
         {"websocket,compress=true", 0, FIN | RSV1 | WS_PING},
         {"websocket,compress=true", 0, FIN | RSV1 | WS_PONG},
         {"websocket,compress=true", 0, FIN | RSV1 | WS_CLOSE},
-        {"websocket,compress=true", WS_TEXT, FIN | RSV1 | WS_CONTINUATION},
-        {"websocket,compress=true", RSV1 | WS_TEXT, FIN | RSV1 | WS_CONTINUATION},
+        {"websocket,compress=true", WS_TEXT, LAST | RSV1},
+        {"websocket,compress=true", RSV1 | WS_TEXT, LAST | RSV1},
         {"websocket,compress=true", RSV1 | WS_TEXT, FIN | RSV1 | WS_TEXT},
         {"websocket,compress=true", 0, FIN | WS_RSV2 | WS_TEXT},
         {"websocket,compress=true", 0, FIN | WS_RSV3 | WS_TEXT},
@@ -428,7 +444,7 @@ Test(websocket_deflate, a_text_is_checked_over_fragments)
             struct span packed = pack(&talk, text);
             size_t first = at < packed.size ? at : packed.size;
             add(&stream, RSV1 | WS_TEXT, span_first(packed, first));
-            add(&stream, FIN | WS_CONTINUATION, span_skip(packed, first));
+            add(&stream, LAST, span_skip(packed, first));
             struct got got = feed(&talk, &stream);
             expect_message(&got, text, PACKET_TEXT);
             free(stream.bytes);
@@ -526,6 +542,15 @@ Test(websocket_deflate, without_memory_nothing_is_agreed_on)
     }
 }
 
+/* So that little comes, much is in it, and characters are cut wherever memory runs out. */
+static struct span repeated_text(size_t size)
+{
+    struct span text = text_of(size);
+    for (size_t i = 0; i + 3 <= size; i += 3)
+        if (i % 100 != 0) memcpy(text.data + i, "\xe6\xbc\xa2", 3);
+    return text;
+}
+
 /* Each growth of a message that there is no memory for; then there is, and the same bytes are looked at again. Meanwhile
  * somebody else uses the inflater that all share. */
 static void starve(const char *framing, bool in_fragments)
@@ -537,11 +562,11 @@ static void starve(const char *framing, bool in_fragments)
     for (size_t more = 0; more < 70000; more += more < 2000 ? 100 : 3000) {
         struct stream_of stream = {0}, between = {0};
         uint8_t copy[15000];
-        struct span message = text_of(sizeof copy), packed = pack(&talk, message);
+        struct span message = repeated_text(sizeof copy), packed = pack(&talk, message);
         memcpy(copy, message.data, sizeof copy);
         size_t first = in_fragments ? packed.size / 3 : packed.size;
         add(&stream, (in_fragments ? 0 : FIN) | RSV1 | WS_TEXT, span_first(packed, first));
-        if (in_fragments) add(&stream, FIN | WS_CONTINUATION, span_skip(packed, first));
+        if (in_fragments) add(&stream, LAST, span_skip(packed, first));
         struct frame_cursor cursor = {0};
         struct session_reply reply = {.size = 0};
         struct frame_cut cut;
@@ -778,6 +803,32 @@ Test(websocket_deflate, those_with_one_window_and_no_context_share)
     struct talk *all[] = {&one, &other, &narrow};
     for (int i = 0; i < 3; i++) end(all[i]);
     end_last(&plain);
+}
+
+/* Who has a smaller window gets what it can inflate with it, whoever else is there. */
+Test(websocket_deflate, a_window_is_not_larger_than_was_agreed_on)
+{
+    uint8_t out[100];
+    struct ws_header header;
+    set_framing(framings[0], LARGEST);
+    struct talk wide = begin(OFFER), narrow = begin(OFFER "; server_max_window_bits=9");
+    struct inflater *inflater = inflater_open(&of_client, 9);
+    struct span packet = text_of(3000);
+    memcpy(packet.data + 1500, packet.data, 1500);
+    wrap(&wide, packet, true);
+    struct span bytes = wrap(&narrow, packet, true);
+    cr_assert_eq(ws_header_read(&header, bytes), WS_HEADER);
+    cr_assert_eq(header.reserved, RSV1);
+    bytes = span_skip(bytes, header.header_size);
+    for (size_t at = 0; at < packet.size; at += sizeof out) {
+        struct span room = span_of(out, sizeof out);
+        cr_assert(inflater_run(inflater, &bytes, &room));
+        cr_assert(memcmp(out, packet.data + at, sizeof out - room.size) == 0);
+        cr_assert_eq(room.size, 0);
+    }
+    inflater_close(inflater);
+    end(&wide);
+    end_last(&narrow);
 }
 
 Test(websocket_deflate, those_with_a_context_share_nothing)

@@ -8,15 +8,15 @@
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
 static struct budget budget = {.limit = WS_BIG};
-static struct frame frame;
+static struct frame spoken;
 static struct session *session;
-static struct frame_cut cut;
+static struct frame_cut said;
 static struct session_answer answer;
 
 static void begin(const char *framing)
 {
-    frame = frame_made(framing, 1000);
-    session = frame.codec->sessions->open(&frame, &budget);
+    spoken = frame_made(framing, 1000);
+    session = spoken.codec->sessions->open(&spoken, &budget);
     cr_assert_not_null(session);
 }
 
@@ -30,7 +30,7 @@ static enum frame_verdict greet(struct span bytes)
 {
     uint8_t *copy = exact_copy(bytes);
     enum frame_verdict verdict =
-        session->codec->greet(session, &frame, span_of(copy, bytes.size), &cut, &answer);
+        session->codec->greet(session, &spoken, span_of(copy, bytes.size), &said, &answer);
     free(copy);
     return verdict;
 }
@@ -46,9 +46,9 @@ Test(websocket_request, is_kept_until_the_peer_is_welcome)
     begin("websocket");
     cr_assert_eq(request().size, 0);
     cr_assert_eq(greet(span_text(REQUEST "\x81")), FRAME_CONSUMED);
-    cr_assert_eq(cut.consumed, strlen(REQUEST));
+    cr_assert_eq(said.consumed, strlen(REQUEST));
     cr_assert(same_bytes(request(), span_text(REQUEST)));
-    size_t size = session->codec->welcome(session, &frame, room);
+    size_t size = session->codec->welcome(session, &spoken, room);
     cr_assert(size > 0 && size < sizeof room);
     cr_assert(strncmp(room, "HTTP/1.1 101 ", 13) == 0);
     cr_assert_eq(request().size, 0);
@@ -163,7 +163,7 @@ Test(websocket_request, of_a_file_holds_it)
     http_site_open(&site);
     http_site_put(&site, files);
     begin("websocket,public=public");
-    frame.websocket.site = &site;
+    spoken.websocket.site = &site;
     for (int i = 0; i < 3; i++)
         cr_assert_eq(greet(span_text("GET / HTTP/1.1\r\nHost: a\r\n\r\n")), FRAME_ERROR);
     http_site_close(&site);
@@ -180,13 +180,13 @@ Test(websocket_request, of_a_file_holds_it)
 
 static bool choose(const char *name)
 {
-    return session->codec->choose(session, &frame, span_text(name));
+    return session->codec->choose(session, &spoken, span_text(name));
 }
 
 static void is_welcomed_with(const char *line)
 {
     char room[SESSION_WELCOME_MAX + 1];
-    size_t size = session->codec->welcome(session, &frame, room);
+    size_t size = session->codec->welcome(session, &spoken, room);
     room[size] = '\0';
     const char *found = strstr(room, "Sec-WebSocket-Protocol");
     cr_assert_eq(found != NULL, line != NULL);

@@ -4,13 +4,13 @@
 
 /* One session without a client. */
 static struct budget budget = {.limit = WS_BIG};
-static struct frame frame;
+static struct frame spoken;
 static struct session *session;
 
 static void begin(const char *framing, uint64_t packet_max)
 {
-    frame = frame_made(framing, packet_max);
-    session = frame.codec->sessions->open(&frame, &budget);
+    spoken = frame_made(framing, packet_max);
+    session = spoken.codec->sessions->open(&spoken, &budget);
     cr_assert_not_null(session);
 }
 
@@ -26,7 +26,7 @@ static void sends(struct span packet, enum packet_kind kind, struct span header)
     uint8_t room[FRAME_HEADER_MAX];
     struct span parts[FRAME_PARTS_MAX];
     int count = 0;
-    cr_assert_eq(session->codec->wrap(session, &frame, packet, kind, room, parts, &count),
+    cr_assert_eq(session->codec->wrap(session, &spoken, packet, kind, room, parts, &count),
                  FRAME_NO_FAULT);
     cr_assert_eq(count, packet.size > 0 ? 2 : 1);
     cr_assert(same_bytes(parts[0], header), "%zu bytes: another header", packet.size);
@@ -38,7 +38,7 @@ static void refuses(struct span packet, enum packet_kind kind, enum frame_fault 
     uint8_t room[FRAME_HEADER_MAX];
     struct span parts[FRAME_PARTS_MAX];
     int count = 0;
-    cr_assert_eq(session->codec->wrap(session, &frame, packet, kind, room, parts, &count), fault);
+    cr_assert_eq(session->codec->wrap(session, &spoken, packet, kind, room, parts, &count), fault);
 }
 
 #define HEADER(bytes) span_of(bytes, sizeof(bytes) - 1)
@@ -108,10 +108,10 @@ Test(websocket_send, nothing_larger_than_a_packet_may_be)
 Test(websocket_send, connections_of_one_framing_share_what_is_sent)
 {
     begin("websocket", 100);
-    struct session *other = frame.codec->sessions->open(&frame, &budget);
+    struct session *other = spoken.codec->sessions->open(&spoken, &budget);
     cr_assert_not_null(other);
-    cr_assert_not_null(session->codec->share(session, &frame));
-    cr_assert_eq(session->codec->share(session, &frame), other->codec->share(other, &frame));
+    cr_assert_not_null(session->codec->share(session, &spoken));
+    cr_assert_eq(session->codec->share(session, &spoken), other->codec->share(other, &spoken));
     other->codec->close(other);
     end();
 }
@@ -120,7 +120,7 @@ Test(websocket_send, a_ping_is_empty)
 {
     struct session_reply reply = {.size = 0};
     begin("websocket", 100);
-    session->codec->ping(&frame, &reply);
+    session->codec->ping(&spoken, &reply);
     cr_assert(same_bytes(span_of(reply.bytes, reply.size), HEADER("\x89\x00")));
     end();
 }
@@ -128,20 +128,20 @@ Test(websocket_send, a_ping_is_empty)
 Test(websocket_send, pings_are_as_far_apart_as_is_set)
 {
     begin("websocket", 100);
-    cr_assert_eq(session->codec->ping_after_ns(&frame), UINT64_C(30000000000));
+    cr_assert_eq(session->codec->ping_after_ns(&spoken), UINT64_C(30000000000));
     end();
     begin("websocket,ping=5", 100);
-    cr_assert_eq(session->codec->ping_after_ns(&frame), UINT64_C(5000000000));
+    cr_assert_eq(session->codec->ping_after_ns(&spoken), UINT64_C(5000000000));
     end();
     begin("websocket,ping=0", 100);
-    cr_assert_eq(session->codec->ping_after_ns(&frame), 0);
+    cr_assert_eq(session->codec->ping_after_ns(&spoken), 0);
     end();
 }
 
 static void says_goodbye(uint16_t code, struct span words, struct span bytes)
 {
     struct session_reply reply = {.size = 0};
-    session->codec->farewell(&frame, code, words, &reply);
+    session->codec->farewell(&spoken, code, words, &reply);
     cr_assert(same_bytes(span_of(reply.bytes, reply.size), bytes), "%u: other bytes", code);
 }
 
@@ -162,12 +162,12 @@ Test(websocket_send, words_of_a_farewell_are_cut_between_characters)
     struct session_reply reply = {.size = 0};
     begin("websocket", 100);
     for (size_t i = 0; i < sizeof words; i += 2) memcpy(words + i, "\xc3\xa4", 2);
-    session->codec->farewell(&frame, 1000, span_of(words, sizeof words), &reply);
+    session->codec->farewell(&spoken, 1000, span_of(words, sizeof words), &reply);
     cr_assert_eq(reply.size, 2 + 2 + 122);
     cr_assert_eq(reply.bytes[1], 124);
-    session->codec->farewell(&frame, 1000, span_of(words, 124), &reply);
+    session->codec->farewell(&spoken, 1000, span_of(words, 124), &reply);
     cr_assert_eq(reply.bytes[1], 124);
-    session->codec->farewell(&frame, 1000, span_of(words, 122), &reply);
+    session->codec->farewell(&spoken, 1000, span_of(words, 122), &reply);
     cr_assert_eq(reply.bytes[1], 124);
     end();
 }
@@ -177,8 +177,8 @@ Test(websocket_send, words_of_a_farewell_are_cut_between_characters)
 Test(websocket_send, no_session_without_memory)
 {
     struct budget none = {.limit = 16};
-    frame = frame_made("websocket", 100);
-    cr_assert_null(frame.codec->sessions->open(&frame, &none));
+    spoken = frame_made("websocket", 100);
+    cr_assert_null(spoken.codec->sessions->open(&spoken, &none));
     cr_assert_eq(budget_used(&none), 0);
 }
 
@@ -189,7 +189,7 @@ static enum frame_verdict receives(const char *notation)
     struct frame_cursor cursor = {0};
     struct frame_cut cut;
     ws_write(&text, notation);
-    return session->codec->next(session, &frame, &cursor, span_of(text.bytes, text.size), &cut,
+    return session->codec->next(session, &spoken, &cursor, span_of(text.bytes, text.size), &cut,
                                 &reply);
 }
 
@@ -242,4 +242,19 @@ Test(websocket_send, a_message_takes_what_it_needs_when_memory_is_short)
     budget.limit = WS_BIG;
     cr_assert_eq(receives("c:x*100"), FRAME_PACKET);
     end();
+}
+
+/* As clients of other framings do. */
+Test(websocket_send, nobody_speaks_it_without_a_session)
+{
+    struct frame frame = frame_made("websocket", 100);
+    uint8_t room[FRAME_HEADER_MAX];
+    struct span parts[FRAME_PARTS_MAX];
+    int count;
+    struct frame_cursor cursor = {0};
+    struct frame_cut cut = {0};
+    cr_assert_eq(frame_peek(&frame, cursor, span_text("x")), FRAME_ERROR);
+    cr_assert_eq(frame_next(&frame, &cursor, span_text("x"), &cut), FRAME_ERROR);
+    cr_assert_eq(cut.fault, FRAME_PROTOCOL);
+    cr_assert_eq(frame_wrap(&frame, span_text("x"), room, parts, &count), FRAME_BAD_SIZE);
 }

@@ -1,22 +1,22 @@
-/* How a WebSocket ends: which code the peer hears, and which one the script. */
+/* How a WebSocket ends: which code the client hears, and which one the script. */
 #include "websocket_desk.h"
 
-static struct offline_peer *peer;
+static struct offline_peer *client;
 
 static void begin(void)
 {
     desk_begin();
-    peer = desk_join(0);
+    client = desk_join(0);
 }
 
-/* ---- ended by the peer ---- */
+/* ---- ended by the client ---- */
 
 static void peer_ends(const char *frames, const char *heard, uint16_t code)
 {
     begin();
-    tell(peer, frames);
-    hears(peer, heard);
-    cr_assert(offline_ended(peer));
+    tell(client, frames);
+    hears(client, heard);
+    cr_assert(offline_ended(client));
     ended_as("eof", code);
     desk_end();
 }
@@ -44,9 +44,9 @@ Test(link_websocket_end, a_close_in_the_middle_of_a_message_is_one)
 Test(link_websocket_end, a_stream_that_ends_without_a_close_is_1006)
 {
     begin();
-    offline_finish(peer);
+    offline_finish(client);
     cr_assert(offline_run(desk.offline));
-    hears(peer, "");
+    hears(client, "");
     ended_as("eof", 1006);
     desk_end();
 }
@@ -54,10 +54,10 @@ Test(link_websocket_end, a_stream_that_ends_without_a_close_is_1006)
 Test(link_websocket_end, an_unfinished_message_is_1006)
 {
     begin();
-    tell(peer, "t-:begun c=9:mess");
-    offline_finish(peer);
+    tell(client, "t-:begun c=9:mess");
+    offline_finish(client);
     cr_assert(offline_run(desk.offline));
-    hears(peer, "");
+    hears(client, "");
     saw("");
     ended_as("eof", 1006);
     desk_end();
@@ -66,7 +66,7 @@ Test(link_websocket_end, an_unfinished_message_is_1006)
 Test(link_websocket_end, a_reset_is_1006)
 {
     begin();
-    offline_reset(peer);
+    offline_reset(client);
     cr_assert(offline_run(desk.offline));
     ended_as("reset", 1006);
     desk_end();
@@ -78,8 +78,8 @@ Test(link_websocket_end, a_peer_that_answers_our_close_is_told_no_more)
     begin();
     link_close(desk.links[0], "bye");
     cr_assert(offline_run(desk.offline));
-    tell(peer, "x.4000: t:late p:late");
-    hears(peer, "x.1000:bye");
+    tell(client, "x.4000: t:late p:late");
+    hears(client, "x.1000:bye");
     ended_as("bye", 1000);
     desk_end();
 }
@@ -89,9 +89,9 @@ Test(link_websocket_end, a_peer_that_answers_our_close_is_told_no_more)
 static void breaks(const char *frames, const char *heard, const char *reason, uint16_t code)
 {
     begin();
-    tell(peer, frames);
-    hears(peer, heard);
-    cr_assert(offline_ended(peer));
+    tell(client, frames);
+    hears(client, heard);
+    cr_assert(offline_ended(client));
     ended_as(reason, code);
     desk_end();
 }
@@ -133,7 +133,7 @@ Test(link_websocket_end, a_script_that_closes_says_1000)
     begin();
     link_close(desk.links[0], NULL);
     cr_assert(offline_run(desk.offline));
-    hears(peer, "x.1000:");
+    hears(client, "x.1000:");
     ended_as("script", 1000);
     desk_end();
 }
@@ -147,7 +147,7 @@ Test(link_websocket_end, or_a_code_and_words_of_its_own)
     link_close(desk.links[0], "again");
     link_set_code(desk.links[0], 4002);
     cr_assert(offline_run(desk.offline));
-    hears(peer, "t:last x.4001:k\xc3\xa4se");
+    hears(client, "t:last x.4001:k\xc3\xa4se");
     ended_as("k\xc3\xa4se", 4001);
     desk_end();
 }
@@ -158,7 +158,7 @@ Test(link_websocket_end, an_abort_says_nothing)
     link_set_code(desk.links[0], 4001);
     link_abort(desk.links[0], "gone");
     cr_assert(offline_run(desk.offline));
-    hears(peer, "");
+    hears(client, "");
     ended_as("gone", 1006);
     desk_end();
 }
@@ -168,7 +168,7 @@ Test(link_websocket_end, a_script_that_fails_says_1011)
     begin();
     link_close_failed(desk.links[0]);
     cr_assert(offline_run(desk.offline));
-    hears(peer, "x.1011:");
+    hears(client, "x.1011:");
     ended_as("error", 1011);
     desk_end();
 }
@@ -183,8 +183,8 @@ Test(link_websocket_end, frames_behind_it_are_not_looked_at)
 {
     begin();
     desk.on_packet = close_within;
-    tell(peer, "t:1 t:2 p:3 x.1001: t!:");
-    hears(peer, "x.1000:asked");
+    tell(client, "t:1 t:2 p:3 x.1001: t!:");
+    hears(client, "x.1000:asked");
     saw("t:1");
     ended_as("asked", 1000);
     desk_end();
@@ -197,7 +197,7 @@ Test(link_websocket_end, an_end_of_the_server_says_1001)
     begin();
     server_drain(worker_server(desk.worker));
     cr_assert(offline_run(desk.offline));
-    hears(peer, "x.1001:");
+    hears(client, "x.1001:");
     ended_as("shutdown", 1001);
     desk_end();
 }
@@ -206,10 +206,10 @@ Test(link_websocket_end, a_handler_that_waits_too_long_says_1008)
 {
     desk_open((const char *const[]){"idle_timeout", "0", "wait_timeout", "5", NULL},
               (const char *const[]){"websocket", NULL});
-    peer = desk_join(0);
+    client = desk_join(0);
     link_hold(desk.links[0]);
     cr_assert(offline_advance(desk.offline, 6 * SECOND));
-    hears(peer, "x.1008:");
+    hears(client, "x.1008:");
     ended_as("idle", 1008);
     desk_end();
 }
@@ -219,22 +219,22 @@ Test(link_websocket_end, a_decision_that_takes_too_long_is_an_answer)
     desk_open((const char *const[]){"idle_timeout", "0", "wait_timeout", "5", NULL},
               (const char *const[]){"websocket", NULL});
     desk.verdict = SCRIPT_WAIT;
-    peer = desk_connect(0);
-    tell_text(peer, REQUEST);
+    client = desk_connect(0);
+    tell_text(client, REQUEST);
     cr_assert(offline_advance(desk.offline, 6 * SECOND));
-    hears_http(peer, "HTTP/1.1 403 ", "");
+    hears_http(client, "HTTP/1.1 403 ", "");
     desk_end();
 }
 
-/* A peer that does not read gets no farewell, and is closed at once. */
+/* A client that does not read gets no farewell, and is closed at once. */
 Test(link_websocket_end, a_peer_that_is_slow_is_1006)
 {
     static char bytes[3000];
     desk_open((const char *const[]){"max_packet", "4000", "soft_mark", "4K", "hard_mark", "8K",
                                     "idle_timeout", "0", NULL},
               (const char *const[]){"websocket", NULL});
-    peer = desk_join(0);
-    offline_set_deaf(peer, true);
+    client = desk_join(0);
+    offline_set_deaf(client, true);
     cr_assert_eq(link_send(desk.links[0], span_of(bytes, sizeof bytes)), SEND_OK);
     cr_assert_eq(link_send(desk.links[0], span_of(bytes, sizeof bytes)), SEND_OK);
     cr_assert_eq(link_send(desk.links[0], span_of(bytes, sizeof bytes)), SEND_FULL);
@@ -248,13 +248,13 @@ Test(link_websocket_end, a_peer_that_is_slow_is_1006)
 Test(link_websocket_end, other_framings_have_no_code)
 {
     desk_open((const char *const[]){NULL}, (const char *const[]){"line", NULL});
-    peer = desk_connect(0);
-    tell_text(peer, "hello\n");
+    client = desk_connect(0);
+    tell_text(client, "hello\n");
     saw("-:hello");
     link_set_code(desk.links[0], 4001);
     link_close(desk.links[0], "bye");
     cr_assert(offline_run(desk.offline));
-    hears_text(peer, "");
+    hears_text(client, "");
     ended_as("bye", 0);
     desk_end();
 }

@@ -27,6 +27,7 @@ static struct {
     enum script_verdict verdict; /* of `connected` */
     void (*on_connect)(struct link *link);
     void (*on_packet)(struct link *link, struct span packet);
+    uint64_t (*on_measure)(struct link *link, struct span header);
     struct ws_run seen; /* its trace: all packets, with their kinds */
     char reason[32];    /* of the last end */
     uint16_t code;
@@ -34,6 +35,7 @@ static struct {
     void (*on_timer)(void);
     struct block *stolen[DESK_BLOCKS_MAX];
     size_t stolen_count;
+    const struct filter_source *filter; /* of all listeners; or NULL */
 } desk = {.verdict = SCRIPT_YES};
 
 static void desk_fire(struct wheel_timer *timer)
@@ -69,6 +71,12 @@ static void desk_received(void *state, struct link *link, struct span packet)
     if (desk.on_packet != NULL) desk.on_packet(link, packet);
 }
 
+static uint64_t desk_measure(void *state, struct link *link, int measure, struct span header)
+{
+    (void)state, (void)measure;
+    return desk.on_measure(link, header);
+}
+
 static void desk_disconnected(void *state, struct link *link, const char *reason)
 {
     (void)state;
@@ -87,10 +95,11 @@ static const struct script desk_script = {.context = &desk,
                                           .worker_start = desk_start,
                                           .connected = desk_connected,
                                           .received = desk_received,
+                                          .measure = desk_measure,
                                           .disconnected = desk_disconnected,
                                           .released = desk_released};
 
-/* Settings: name, value, ..., NULL. Listeners: framings, NULL; the first has index 0. */
+/* Settings: name, value, ..., NULL. Listeners: framings, NULL; the first has index 0. One with a ";" detects which. */
 static void desk_open(const char *const *settings, const char *const *framings)
 {
     struct config config = fresh();
@@ -102,8 +111,9 @@ static void desk_open(const char *const *settings, const char *const *framings)
         snprintf(address, sizeof address, "127.0.0.1:%d", 7000 + i);
         struct config_listener *listener = config_add_listener(&config, address, &error);
         cr_assert_not_null(listener, "%s", error.text);
-        cr_assert(frame_parse(&listener->frame, framings[i], WS_BIG, &error), "%s", error.text);
-        config_listener_own(listener, "framing");
+        listener->filter = desk.filter;
+        const char *name = strchr(framings[i], ';') == NULL ? "framing" : "detect";
+        cr_assert(config_listener_set(listener, name, framings[i], &error), "%s", error.text);
     }
     finish(&config);
     desk.offline = offline_open(&config, &desk_script, &error);

@@ -341,6 +341,49 @@ Test(config, an_error_in_a_listeners_framing_says_which_listener)
     unfinished(&config, "framing of the listener [::1]:2: ");
 }
 
+Test(config, a_listener_may_detect_which_of_two_framings_a_peer_has)
+{
+    struct config config = fresh();
+    struct error error = {0};
+    set(&config, "max_packet", "1M");
+    struct config_listener *listener = add(&config, "7000");
+    cr_assert(config_listener_set(listener, "detect", "websocket,path=/a;length,size=2", &error),
+              "%s", error.text);
+    finish(&config);
+    listener = &config.listeners[0];
+    cr_assert(listener->detects);
+    cr_assert_eq(listener->frame.kind, FRAME_WEBSOCKET);
+    cr_assert_eq(listener->other.kind, FRAME_LENGTH);
+    cr_assert_eq(listener->other.length.size, 2);
+    cr_assert_eq(listener->frame.packet_max, 1 * MB);
+    cr_assert(listener->other.packet_max <= 65535, "what its length field can say");
+}
+
+Test(config, two_framings_that_cannot_be_told_apart_are_refused)
+{
+    static const char *const wrong[] = {"websocket",
+                                        "line;length",
+                                        "length;websocket",
+                                        "websocket;websocket",
+                                        "websocket;tine",
+                                        "websocket,max=9;tine",
+                                        "socket;line",
+                                        ";",
+                                        ""};
+    struct config config = fresh();
+    struct error error = {0};
+    struct config_listener *listener = add(&config, "7000");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const struct config before = config;
+        cr_assert_not(config_listener_set(listener, "detect", wrong[i], &error), "%s", wrong[i]);
+        cr_assert_eq(memcmp(&config, &before, sizeof config), 0, "%s has changed something",
+                     wrong[i]);
+        if (i == 0) says(&error, "two framings with a \";\" between them");
+    }
+    cr_assert(config_listener_set(listener, "detect", "websocket;line,max=32M", &error));
+    unfinished(&config, "detect of the listener 0.0.0.0:7000: ");
+}
+
 Test(config, a_bad_listener_is_refused)
 {
     struct config config = fresh();

@@ -88,6 +88,30 @@ Test(config_compare, listeners_differ_by_number_address_framing_and_policy)
     expect_told(&before, &after, "listen,");
 }
 
+static struct config detecting(const char *detect)
+{
+    struct error error;
+    struct config config = fresh();
+    struct config_listener *listener = listen_on(&config, "127.0.0.1:7000");
+    set(&config, "workers", "2");
+    const char *name = strchr(detect, ';') == NULL ? "framing" : "detect";
+    cr_assert(config_listener_set(listener, name, detect, &error), "%s", error.text);
+    finish(&config);
+    return config;
+}
+
+Test(config_compare, listeners_differ_by_what_they_detect)
+{
+    static const char *const others[] = {"websocket", "websocket;raw", "websocket;line,strip=false",
+                                         "websocket,ping=7;line"};
+    const struct config before = detecting("websocket;line"), again = detecting("websocket;line");
+    expect_told(&before, &again, "");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const struct config after = detecting(others[i]);
+        expect_told(&before, &after, "listen,");
+    }
+}
+
 Test(config_compare, what_takes_a_restart_is_not_taken_over)
 {
     const struct setting *row;
