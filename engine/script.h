@@ -86,10 +86,11 @@ enum send_result {
     SEND_OK,
     SEND_CLOSED, /* "closed": the connection no longer exists */
     SEND_FULL,   /* "full": above the hard mark; or one was refused, and it has not drained since */
-    SEND_NO_MEMORY, /* "memory": the worker's budget is used up */
-    SEND_TOO_BIG,   /* "toobig": larger than max_packet */
-    SEND_BAD_SIZE,  /* "badsize": not a size that this framing can carry */
-    SEND_BAD_TEXT,  /* "badtext": sent as text, and not UTF-8 */
+    SEND_NO_MEMORY,  /* "memory": the worker's budget is used up */
+    SEND_TOO_BIG,    /* "toobig": larger than max_packet */
+    SEND_BAD_SIZE,   /* "badsize": not a size that this framing can carry */
+    SEND_BAD_TEXT,   /* "badtext": sent as text, and not UTF-8 */
+    SEND_NO_PACKETS, /* "nopackets": the framing sends none (HTTP: link_respond) */
 };
 const char *send_result_text(enum send_result result);
 
@@ -146,7 +147,8 @@ void link_set_code(struct link *link, uint16_t code);
 uint16_t link_code(const struct link *link);
 
 /* In `connected`, or until link_decide: the HTTP request that the connection began with, as it was sent; data NULL: its
- * framing has none, or the peer has been answered. */
+ * framing has none, or the peer has been answered. Of framing "http": the head of the request that was handed to
+ * `received`, until it is answered. */
 struct span link_request(const struct link *link);
 
 /* Until then: answers the request, if it is not answered yet; then the connection should be closed. `headers`: more
@@ -156,6 +158,19 @@ enum send_result link_answer(struct link *link, uint16_t status, const char *hea
 
 /* Until then: chooses one of the protocols that the request asks for. False: it does not. */
 bool link_choose_protocol(struct link *link, struct span protocol);
+
+/* Of framing "http", where packets are the bodies of requests: whether the one that `received` got last is not answered
+ * yet. Until it is, no other is handed on. */
+bool link_awaits_answer(const struct link *link);
+
+/* Answers it. `headers`: as for link_answer, with the Content-Type. If the peer does not go on, the connection is closed.
+ * SEND_CLOSED: there is no request to answer. SEND_TOO_BIG: the body is larger than max_packet, or the headers are too
+ * long. After SEND_FULL and SEND_NO_MEMORY the request can still be answered. */
+enum send_result link_respond(struct link *link, uint16_t status, const char *headers,
+                              struct span body);
+
+/* For a script that has failed: answers it with 500, if it is not answered yet, and does not close. */
+void link_respond_failed(struct link *link);
 
 /* Sets the word for the link_close or link_abort that follows. It may have any bytes; at most 31 of them are kept,
  * and no incomplete UTF-8 character. */

@@ -28,6 +28,7 @@ const struct api lua_api = {
     .close = close,
     .add_conn = lua_conn_add,
     .remove_conn = lua_conn_remove,
+    .push_request = lua_request_push_asked,
     .message_generation = lua_message_generation,
     .push_message = lua_message_push,
 };

@@ -21,6 +21,7 @@ void lua_shared_open(struct state *state, struct shared *shared);
 void lua_message_open(struct runtime *runtime);
 uint64_t lua_message_generation(struct span bytes);
 bool lua_message_push(struct runtime *runtime, lua_State *to, struct span bytes);
+void lua_request_push_asked(lua_State *L, const struct link *link);
 void lua_channel_open(struct runtime *runtime);
 void lua_channel_close(struct runtime *runtime);
 void lua_call_open(struct runtime *runtime);

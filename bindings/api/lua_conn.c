@@ -263,7 +263,7 @@ static int conn_idle(lua_State *L)
 
 void lua_conn_push_send(lua_State *L, const struct frame *frame)
 {
-    lua_getfield(L, LUA_REGISTRYINDEX, frame_has_kinds(frame) ? CONN_SEND_KIND : CONN_SEND);
+    lua_getfield(L, LUA_REGISTRYINDEX, frame_has_sessions(frame) ? CONN_SEND_KIND : CONN_SEND);
 }
 
 /* The conn at 1 gets the method for its framing, unless a script has put one of its own there. */

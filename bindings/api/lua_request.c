@@ -1,5 +1,6 @@
-/* The HTTP request that a connection began with, while on_connect decides about it: conn.request, conn:refuse and
- * conn:protocol. */
+/* Requests of HTTP and their answers: the one that a WebSocket begins with, while on_connect decides about it (conn.request,
+ * conn:refuse and conn:protocol), and those of framing "http" (on_receive's request and conn:respond). */
+#include "api/lua_api.h"
 #include "api/lua_conn.h"
 #include "frame/http_head.h"
 #include "frame/http_text.h"
@@ -153,6 +154,13 @@ int lua_request_push(lua_State *L, const struct link *link)
     return 1;
 }
 
+void lua_request_push_asked(lua_State *L, const struct link *link)
+{
+    lua_request_push(L, link);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "body");
+}
+
 /* ---- answers ---- */
 
 enum { HEADERS_MAX = 3072, STATUS_MIN = 200, STATUS_MAX = 599 };
@@ -169,12 +177,34 @@ static bool fits_value(uint8_t byte)
     return byte == '\t' || (byte >= ' ' && byte != 0x7f);
 }
 
-/* Lines that the answer has by itself. */
-static bool is_ours(struct span name)
+/* Which fields an answer has by itself. */
+struct answer_kind {
+    bool (*is_ours)(struct span name);
+    const char *expected;
+};
+
+static bool is_of_each(struct span name)
 {
     return http_is_like(name, "content-length") || http_is_like(name, "connection") ||
-           http_is_like(name, "transfer-encoding") || http_is_like(name, "content-type");
+           http_is_like(name, "transfer-encoding");
 }
+
+static bool is_of_refusal(struct span name)
+{
+    return is_of_each(name) || http_is_like(name, "content-type");
+}
+
+static bool is_of_response(struct span name)
+{
+    return is_of_each(name) || http_is_like(name, "date");
+}
+
+static const struct answer_kind refusal = {
+    is_of_refusal, "expected headers such as { [\"Retry-After\"] = \"5\" }; Content-Length, "
+                   "Content-Type, Connection and Transfer-Encoding are set by the server"};
+static const struct answer_kind response = {
+    is_of_response, "expected headers such as { [\"Retry-After\"] = \"5\" }; Content-Length, "
+                    "Date, Connection and Transfer-Encoding are set by the server"};
 
 static struct span text_at(lua_State *L, int index)
 {
@@ -183,54 +213,107 @@ static struct span text_at(lua_State *L, int index)
     return span_of(bytes, bytes == NULL ? 0 : size);
 }
 
-/* Pushes the lines of { name = value, ... } as one text. */
-static void push_lines(lua_State *L, int index)
+/* With the lines so far, a name and a value on the top: adds a line, and takes the value off. */
+static void add_line(lua_State *L, int index)
+{
+    if (!lua_isstring(L, -1) || !is_plain(text_at(L, -1), fits_value))
+        luaL_argerror(L, index, "a header's value is one line of text, or a list of such");
+    lua_pushvalue(L, -3);
+    lua_pushvalue(L, -3);
+    lua_pushliteral(L, ": ");
+    lua_pushvalue(L, -4);
+    lua_pushliteral(L, "\r\n");
+    lua_concat(L, 5);
+    lua_replace(L, -4);
+    lua_pop(L, 1);
+}
+
+static void add_lines(lua_State *L, int index)
+{
+    int list = lua_gettop(L), count = (int)lua_rawlen(L, list);
+    for (int i = 1; i <= count; i++) {
+        lua_pushvalue(L, list - 2);
+        lua_pushvalue(L, list - 1);
+        lua_rawgeti(L, list, i);
+        add_line(L, index);
+        lua_pop(L, 1);
+        lua_replace(L, list - 2);
+    }
+    lua_pop(L, 1);
+}
+
+/* Pushes the lines of { name = value, ... } as one text; a value that is a list makes a line of each. *typed: there is a
+ * Content-Type. */
+static void push_lines(lua_State *L, int index, const struct answer_kind *kind, bool *typed)
 {
     luaL_checktype(L, index, LUA_TTABLE);
     lua_pushliteral(L, "");
     lua_pushnil(L);
     while (lua_next(L, index) != 0) {
-        bool named = lua_type(L, -2) == LUA_TSTRING && lua_isstring(L, -1);
+        bool named = lua_type(L, -2) == LUA_TSTRING;
         struct span name = named ? text_at(L, -2) : (struct span){0};
-        if (!named || name.size == 0 || !is_plain(name, http_is_token) || is_ours(name))
-            luaL_argerror(L, index,
-                          "expected headers such as { [\"Retry-After\"] = \"5\" }; Content-Length, "
-                          "Content-Type, Connection and Transfer-Encoding are set by the server");
-        if (!is_plain(text_at(L, -1), fits_value))
-            luaL_argerror(L, index, "a header's value is one line of text");
-        lua_pushvalue(L, -3); /* the lines so far */
-        lua_pushvalue(L, -3);
-        lua_pushliteral(L, ": ");
-        lua_pushvalue(L, -4);
-        lua_pushliteral(L, "\r\n");
-        lua_concat(L, 5);
-        lua_replace(L, -4);
-        lua_pop(L, 1);
+        if (!named || name.size == 0 || !is_plain(name, http_is_token) || kind->is_ours(name))
+            luaL_argerror(L, index, kind->expected);
+        if (http_is_like(name, "content-type")) *typed = true;
+        if (lua_istable(L, -1))
+            add_lines(L, index);
+        else
+            add_line(L, index);
     }
+}
+
+static uint16_t check_status(lua_State *L, int index)
+{
+    lua_Integer status = luaL_checkinteger(L, index);
+    luaL_argcheck(L, status >= STATUS_MIN && status <= STATUS_MAX, index,
+                  "expected a status of HTTP, 200 to 599");
+    return (uint16_t)status;
+}
+
+/* The lines of the headers at that index, which may be missing; they stay on the stack. */
+static const char *check_headers(lua_State *L, int index, const struct answer_kind *kind,
+                                 bool *typed)
+{
+    if (lua_isnoneornil(L, index)) return "";
+    push_lines(L, index, kind, typed);
+    luaL_argcheck(L, lua_rawlen(L, -1) <= HEADERS_MAX, index, "at most 3072 bytes of headers");
+    return lua_tostring(L, -1);
 }
 
 /* conn:refuse(status [, text [, headers]]): answers the request, and closes */
 static int conn_refuse(lua_State *L)
 {
     struct link *link = lua_conn_check(L, 1);
-    lua_Integer status = luaL_checkinteger(L, 2);
+    uint16_t status = check_status(L, 2);
     size_t size = 0;
+    bool typed;
     const char *text = luaL_optlstring(L, 3, "", &size);
-    const char *headers = "";
-    luaL_argcheck(L, status >= STATUS_MIN && status <= STATUS_MAX, 2,
-                  "expected a status of HTTP, 200 to 599");
-    if (!lua_isnoneornil(L, 4)) {
-        push_lines(L, 4);
-        headers = lua_tostring(L, -1);
-    }
-    luaL_argcheck(L, strlen(headers) <= HEADERS_MAX, 4, "at most 3072 bytes of headers");
+    const char *headers = check_headers(L, 4, &refusal, &typed);
     if (link == NULL) return state_refuse(L, "closed");
-    enum send_result result = link_answer(link, (uint16_t)status, headers, span_of(text, size));
+    enum send_result result = link_answer(link, status, headers, span_of(text, size));
     if (result == SEND_CLOSED) return state_refuse(L, "answered");
     if (result != SEND_OK) return lua_conn_answer(L, result);
     link_close(link, NULL);
     lua_pushboolean(L, 1);
     return 1;
+}
+
+/* conn:respond(status [, headers [, body]]): answers the request of framing "http" that is not answered yet */
+static int conn_respond(lua_State *L)
+{
+    struct link *link = lua_conn_check(L, 1);
+    uint16_t status = check_status(L, 2);
+    size_t size = 0;
+    bool typed = false;
+    const char *body = luaL_optlstring(L, 4, "", &size);
+    const char *headers = check_headers(L, 3, &response, &typed);
+    if (!typed && size > 0) {
+        lua_pushfstring(L, "Content-Type: text/plain; charset=utf-8\r\n%s", headers);
+        headers = lua_tostring(L, -1);
+    }
+    if (link == NULL) return state_refuse(L, "closed");
+    if (!link_awaits_answer(link)) return state_refuse(L, "answered");
+    return lua_conn_answer(L, link_respond(link, status, headers, span_of(body, size)));
 }
 
 /* conn:protocol(name): the one of the request's protocols that is spoken */
@@ -247,4 +330,4 @@ static int conn_protocol(lua_State *L)
 }
 
 const luaL_Reg lua_request_methods[] = {
-    {"refuse", conn_refuse}, {"protocol", conn_protocol}, {NULL, NULL}};
+    {"refuse", conn_refuse}, {"respond", conn_respond}, {"protocol", conn_protocol}, {NULL, NULL}};

@@ -7,6 +7,16 @@ bool client_end_is_websocket(const struct client_end *end)
     return end->frame->kind == FRAME_WEBSOCKET;
 }
 
+/* A client of HTTP gets the bytes as they come, and sends them as they are. */
+static const struct frame *frame_of(struct client_end *end, const struct frame *frame)
+{
+    if (frame->kind != FRAME_HTTP) return frame;
+    struct error ignored;
+    end->bytes = frame_default(frame->packet_max);
+    check(frame_set_kind(&end->bytes, "raw", &ignored) && frame_finish(&end->bytes, &ignored));
+    return &end->bytes;
+}
+
 /* ---- the beginning ---- */
 
 bool client_end_open(struct client_end *end, const struct frame *frame,
@@ -15,7 +25,8 @@ bool client_end_open(struct client_end *end, const struct frame *frame,
                      struct error *error)
 {
     uint8_t key[WEBSOCKET_KEY_BYTES];
-    *end = (struct client_end){.frame = frame, .random = random};
+    *end = (struct client_end){.served = frame, .random = random};
+    end->frame = frame_of(end, frame);
     end->is_open = !client_end_is_websocket(end);
     if (end->is_open) return true;
     if (!random(key, sizeof key))
@@ -49,9 +60,10 @@ static enum client_verdict read_answer(struct client_end *end, struct span input
 
 void client_end_set_frame(struct client_end *end, const struct frame *frame)
 {
-    if (frame == end->frame) return;
+    if (frame == end->served) return;
     if (frame->kind == FRAME_WEBSOCKET) end->is_over = true;
-    end->frame = frame;
+    end->served = frame;
+    end->frame = frame_of(end, frame);
     end->cursor = (struct frame_cursor){0};
 }
 

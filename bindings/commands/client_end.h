@@ -7,6 +7,8 @@
  *     client_end_wrap     a packet to be sent
  *     client_end_close    says goodbye, where the framing has a word for it
  *
+ * Of HTTP it knows nothing: both ways there are bytes as they are.
+ *
  * For `moonport talk` and for test.connect of tests. */
 #ifndef MOONPORT_CLIENT_END_H
 #define MOONPORT_CLIENT_END_H
@@ -16,7 +18,9 @@
 
 /* Nothing is to be set or changed by others. */
 struct client_end {
-    const struct frame *frame; /* how packets are cut */
+    const struct frame *served; /* the server's framing */
+    const struct frame *frame;  /* how packets are cut: that, or `bytes` */
+    struct frame bytes;         /* "raw", where the server has "http" */
     struct frame_cursor cursor;
     bool (*random)(void *bytes, size_t size); /* false: the system has no random numbers */
     bool is_open;                             /* packets may go both ways */

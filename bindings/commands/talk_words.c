@@ -178,6 +178,10 @@ static bool prepare(struct talk_words *read, const struct request *request, uint
         return error_set(error, ERROR_USAGE,
                          "talk: to a WebSocket it is: moonport talk ws://%.200s/",
                          request->address);
+    if (read->frame.kind == FRAME_HTTP)
+        return error_set(error, ERROR_USAGE,
+                         "talk: for HTTP there are other clients: curl -i http://%.200s/",
+                         request->address);
     return address_parse(request->address, &read->address, error);
 }
 

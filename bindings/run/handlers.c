@@ -27,6 +27,19 @@ static void push_kinds(lua_State *L)
     lua_pushliteral(L, "binary");
 }
 
+/* The packet is on the top, and its framing makes more of it: pushes its kind, or puts a request in its place. Returns how
+ * many they are. */
+__attribute__((noinline)) static int push_more(lua_State *L, const struct run *run)
+{
+    if (link_frame(run->link)->kind == FRAME_HTTP) {
+        run->runtime->program->api->push_request(L, run->link);
+        return 1;
+    }
+    bool is_binary = link_packet_kind(run->link) == PACKET_BINARY;
+    lua_pushvalue(L, lua_upvalueindex(KIND_UPVALUES + is_binary));
+    return 2;
+}
+
 /* Pushes the packet, and its kind if its framing tells. Returns how many. */
 static int push_packet(lua_State *L, struct run *run)
 {
@@ -36,10 +49,7 @@ static int push_packet(lua_State *L, struct run *run)
     run->reached = true;
     overtime_again(&runtime->state.overtime, L);
     run_count_packet(runtime);
-    if (!run->has_kinds) return 1;
-    bool is_binary = link_packet_kind(run->link) == PACKET_BINARY;
-    lua_pushvalue(L, lua_upvalueindex(KIND_UPVALUES + is_binary));
-    return 2;
+    return run->has_more ? push_more(L, run) : 1;
 }
 
 static bool next_packet(struct run *run)
@@ -187,6 +197,15 @@ static void finish_idle(struct run *run, enum run_state state)
         link_decide_idle(link, answer(run, state));
 }
 
+/* on_receive or on_drain has failed. */
+static void fail(struct link *link, bool ends)
+{
+    if (ends)
+        link_close_failed(link);
+    else
+        link_respond_failed(link);
+}
+
 /* The same for on_receive and on_drain. */
 static void finish_held(struct run *run, enum run_state state)
 {
@@ -195,7 +214,7 @@ static void finish_held(struct run *run, enum run_state state)
     bool ends = state == RUN_FAILED && !keeps_failed(runtime, run);
     run_done(run);
     if (state == RUN_ENDED) return;
-    if (ends) link_close_failed(link);
+    if (state == RUN_FAILED) fail(link, ends);
     if (!has_waiting(runtime, link)) link_release(link);
 }
 
@@ -220,7 +239,7 @@ static void conclude(struct run *run, enum run_state state, struct link *link)
     }
     bool ends = state == RUN_FAILED && !keeps_failed(run->runtime, run);
     run_done(run);
-    if (ends) link_close_failed(link);
+    if (state == RUN_FAILED) fail(link, ends);
 }
 
 /* Adds a string to the arguments. If that fails, finishes the run, closes the connection and returns false. */
@@ -239,14 +258,17 @@ static bool push_argument(struct run *run, struct link *link, struct span bytes)
 void handlers_received(void *state, struct link *link, struct span packet)
 {
     struct runtime *runtime = state;
-    if (!runtime->has[ON_RECEIVE]) return;
+    if (!runtime->has[ON_RECEIVE]) {
+        link_respond_failed(link);
+        return;
+    }
     struct run *run = prepare(runtime, ON_RECEIVE, link);
     if (run == NULL) { /* a packet of its stream is lost */
-        if (!keeps_failed(runtime, NULL)) link_close_failed(link);
+        fail(link, !keeps_failed(runtime, NULL));
         return;
     }
     run->packet = packet;
-    run->has_kinds = frame_has_kinds(link_frame(link));
+    run->has_more = frame_has_sessions(link_frame(link));
     run->reached = false;
     conclude(run, run_call_packets(run, 2), link);
 }

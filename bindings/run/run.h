@@ -34,7 +34,7 @@ struct run {
     uint8_t kind;        /* see run_names */
     bool interrupted;    /* its last call was interrupted */
     bool reached;        /* its function was called */
-    bool has_kinds;      /* of on_receive: its framing tells what a packet is */
+    bool has_more;       /* of on_receive: its framing makes more of packets than bytes */
     bool on_trial;       /* its code was, when it began */
     uint64_t generation; /* of the code that it runs */
     uint64_t begun_ns;   /* but of on_receive: when it was last called or went on */

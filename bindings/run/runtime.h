@@ -71,6 +71,9 @@ struct api {
     bool (*add_conn)(struct runtime *runtime, struct link *link);
     void (*remove_conn)(struct runtime *runtime, struct link *link);
 
+    /* In on_receive, with the body of an HTTP request on the top: puts the request in its place, with that body. */
+    void (*push_request)(lua_State *L, const struct link *link);
+
     /* The generation of the code that posted a message. push_message pushes its value on the coroutine `to`;
      * false: there is no memory, and the error is left on the main state. */
     uint64_t (*message_generation)(struct span bytes);

@@ -10,7 +10,7 @@ static const struct frame_codec *const codecs[] = {
     [FRAME_FIXED] = &frame_fixed_codec,         [FRAME_RAW] = &frame_raw_codec,
     [FRAME_DELIMITED] = &frame_delimited_codec, [FRAME_NETSTRING] = &frame_netstring_codec,
     [FRAME_MQTT] = &frame_mqtt_codec,           [FRAME_HPSOCKET] = &frame_hpsocket_codec,
-    [FRAME_WEBSOCKET] = &frame_websocket_codec,
+    [FRAME_WEBSOCKET] = &frame_websocket_codec, [FRAME_HTTP] = &frame_http_codec,
 };
 
 /* Names for settings of the kind FRAME_LENGTH. */

@@ -25,6 +25,7 @@ enum frame_kind {
     FRAME_MQTT,
     FRAME_HPSOCKET,
     FRAME_WEBSOCKET,
+    FRAME_HTTP,
     FRAME_SCRIPTED, /* has no name: frame_set_scripted */
 };
 
@@ -195,8 +196,8 @@ static inline bool frame_given(const struct frame *frame, enum frame_setting set
     return (frame->given & 1u << setting) != 0;
 }
 
-/* Whether its packets are texts or binary. */
-static inline bool frame_has_kinds(const struct frame *frame)
+/* Whether its packets are more than bytes: texts or binary, or requests. */
+static inline bool frame_has_sessions(const struct frame *frame)
 {
     return frame->codec->sessions != NULL;
 }
@@ -266,8 +267,8 @@ static inline enum frame_fault frame_wrap(const struct frame *frame, struct span
  * little-endian, counting itself. */
 struct frame frame_default(uint64_t packet_max);
 
-/* name: "length" "line" "fixed" "raw" "delimiter" "netstring" "erlang" "skynet" "mqtt" "hpsocket" "websocket". Resets
- * all settings made before, except max. */
+/* name: "length" "line" "fixed" "raw" "delimiter" "netstring" "erlang" "skynet" "mqtt" "hpsocket" "websocket" "http".
+ * Resets all settings made before, except max. */
 bool frame_set_kind(struct frame *frame, const char *name, struct error *error);
 
 /* key and value as in config.lua:
@@ -327,7 +328,7 @@ const char *frame_bytes_text(struct span bytes, const char *guess, char text[FRA
 
 extern const struct frame_codec frame_length_codec, frame_line_codec, frame_fixed_codec,
     frame_raw_codec, frame_delimited_codec, frame_netstring_codec, frame_mqtt_codec,
-    frame_hpsocket_codec, frame_websocket_codec, frame_scripted_codec;
+    frame_hpsocket_codec, frame_websocket_codec, frame_http_codec, frame_scripted_codec;
 
 /* The codec "length" by other names, which fix its settings. */
 extern const struct frame_codec frame_erlang_codec, frame_skynet_codec;

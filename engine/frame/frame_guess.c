@@ -88,7 +88,8 @@ static bool has_zero(struct span bytes)
 const char *frame_guess(const struct frame *frame, struct span first_bytes)
 {
     struct span bytes = span_first(first_bytes, BYTES_SHOWN);
-    if (looks_like_http(bytes)) return "this looks like HTTP";
+    bool is_http = frame->kind == FRAME_HTTP;
+    if (looks_like_http(bytes)) return is_http ? "" : "this looks like HTTP";
     if (begins_with(bytes, span_text("\x16\x03"))) return "this looks like TLS";
     if (begins_with(bytes, span_text("SSH-"))) return "this looks like SSH";
     if (looks_like_proxy(bytes))
@@ -102,7 +103,7 @@ const char *frame_guess(const struct frame *frame, struct span first_bytes)
                    : "this looks like a netstring: framing = \"netstring\"?";
     if (frame->kind == FRAME_LINE)
         return has_zero(bytes) ? "this does not look like text: framing = \"length\"?" : "";
-    if (looks_like_text(bytes)) return "this looks like text: framing = \"line\"?";
+    if (!is_http && looks_like_text(bytes)) return "this looks like text: framing = \"line\"?";
     return frame->kind == FRAME_LENGTH ? guess_length(&frame->length, bytes) : "";
 }
 

@@ -1,4 +1,4 @@
-/* session.h - what a codec remembers of one connection, for codecs that must remember something (WebSocket). Bytes in,
+/* session.h - what a codec remembers of one connection, for codecs that must remember something (WebSocket, HTTP). Bytes in,
  * bytes out: a session knows no socket, no clock and no script. All its memory is taken from the budget that it was
  * opened with.
  *
@@ -6,6 +6,10 @@
  *     welcome, or answer     the script has decided: yes, or no
  *     next, wrap, ping ...   packets both ways
  *     farewell               the last bytes of our side, with a reason
+ *
+ * or, where each packet is a request that is answered before the next one is cut:
+ *
+ *     next, respond, next, respond ...
  *
  * The framing (struct frame) is shared and constant; what concerns one connection is here. Threads: one at a time. */
 #ifndef MOONPORT_SESSION_H
@@ -41,6 +45,11 @@ struct session {
     bool is_over;    /* nothing more is to be said: a farewell or an answer was */
     bool is_silent;  /* for the owner: has sent too little for too long to tell its framing */
     uint8_t pings;   /* for the owner: how many were sent since the peer was last heard */
+
+    /* Of a codec that responds. */
+    bool awaits;    /* the last packet is a request that has no response yet: the owner ends this */
+    bool is_midway; /* part of a request has come */
+    uint16_t fault; /* after ERROR: the status to respond with */
 };
 
 /* Whether a connection begins as one of the codec does. */
@@ -60,6 +69,19 @@ struct session_answer {
     const char *why;  /* for the log; NULL: nothing worth a line */
 };
 
+/* What a request is answered with. */
+struct session_response {
+    uint16_t status;
+    const char *headers; /* lines, each with its end */
+    struct span
+        body; /* is left out where there is none: to HEAD, and with the statuses 204 and 304 */
+    uint64_t date_s; /* seconds since 1970 */
+    bool ends;       /* the connection closes behind it */
+};
+
+/* Functions that a codec has no use for are NULL. A codec without `greet` has sessions that are greeted and open from the
+ * start, and neither welcome, request nor choose, nor answer, of a peer that is not welcome; one without `wrap` sends no
+ * packets. */
 struct session_codec {
     /* NULL: no memory. */
     struct session *(*open)(const struct frame *frame, struct budget *budget);
@@ -112,7 +134,8 @@ struct session_codec {
     void (*farewell)(const struct frame *frame, uint16_t code, struct span words,
                      struct session_reply *reply);
 
-    /* What the peer has asked for when it was greeted, as it was sent; until it is welcomed. */
+    /* What the peer has asked for when it was greeted, as it was sent; until it is welcomed. Of a codec that responds: the
+     * head of the request that awaits its response. */
     struct span (*request)(const struct session *session);
 
     /* Chooses one of the protocols that it has asked for. False: it has not, or the name is too long to be answered. */
@@ -122,6 +145,11 @@ struct session_codec {
      * is left out where the status has none (204, 304). False: they are too many. */
     bool (*answer)(struct session *session, uint16_t status, const char *headers, struct span body,
                    struct session_answer *answer);
+
+    /* Makes the response to the request that awaits one; or, when none does, to what was no request (fault). *ends: the
+     * connection has to close behind it. False: too many headers. */
+    bool (*respond)(struct session *session, const struct session_response *response,
+                    struct session_answer *answer, bool *ends);
 };
 
 #endif

@@ -75,10 +75,11 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
     address_pack(&origin->peer, &link->peer);
     if (!link_session_open(link)) goto no_session;
     if (!open_filter(home, origin->filter, &filter)) goto no_filter;
+    const bool greets = link->session != NULL && !link->session->is_greeted;
     const struct stream_origin stream = {.handle = origin->handle,
                                          .early = home->streams.window > 1 ? link->early : NULL,
                                          .filter = filter,
-                                         .owner_opens = link->session != NULL};
+                                         .owner_opens = greets};
     if (!stream_open(&link->stream, &home->streams, &owner, &stream)) goto no_port;
     list_init(&link->starved);
     list_init(&link->woken);
@@ -89,7 +90,7 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
     if (link->stream.state == STREAM_OPEN) {
         link_admit(link);
     } else {
-        bool detects = link->session != NULL && origin->other != NULL;
+        bool detects = greets && origin->other != NULL;
         bool is_soon = detects && filter == NULL; /* a filter's own handshake comes first */
         if (detects) link->session->other = origin->other;
         link_set_deadline(link, is_soon ? LINK_DETECT_MS * WHEEL_TICK_NS : home->limits.opening_ns);
@@ -188,6 +189,7 @@ bool link_set_frame(struct link *link, const struct frame *frame)
         return false;
     }
     if (old != NULL) old->codec->close(old);
+    link->gates &= (uint8_t)~GATE_ASKED;
     link->home->unread_link = NULL;
     link->cursor = (struct frame_cursor){0};
     link->cut = LINK_CUT_NONE;

@@ -25,20 +25,22 @@ enum link_gate {
     GATE_SLOW = 8,     /* more than soft_mark is queued: the peer reads too slowly */
     GATE_STARVED = 16, /* the worker has no blocks or memory for the link */
     GATE_TURN = 32,    /* the worker's turn has taken long: the link goes on in the next one */
+    GATE_ASKED = 64,   /* a request is not answered */
 };
 
-/* While one of these is closed, silence is our doing and does not count as idle time. GATE_PAUSED is
- * not among them: the idle limit must end a paused connection whose peer has gone away. */
+/* While one of these is closed, silence is our doing and does not count as idle time. GATE_PAUSED and
+ * GATE_ASKED are not among them: the idle limit must end a paused connection whose peer has gone away, and one whose
+ * request nobody answers. */
 enum { GATES_OF_OURS = GATE_DECIDING | GATE_HELD | GATE_STARVED | GATE_TURN };
 
 /* Closed while a handler waits. */
 enum { GATES_OF_HANDLERS = GATE_DECIDING | GATE_HELD };
 
 /* While one of these is closed, nothing is received, so the port watches for the peer's end. */
-enum { GATES_WATCHED = GATES_OF_HANDLERS | GATE_PAUSED | GATE_STARVED };
+enum { GATES_WATCHED = GATES_OF_HANDLERS | GATE_PAUSED | GATE_STARVED | GATE_ASKED };
 
 /* After the peer has ended its stream, these may stay closed for at most end_ns. */
-enum { GATES_BOUNDED = GATES_OF_HANDLERS | GATE_PAUSED };
+enum { GATES_BOUNDED = GATES_OF_HANDLERS | GATE_PAUSED | GATE_ASKED };
 
 enum { LINK_LINGER_MS = 1000, LINK_GAP_MS = 100 };
 
@@ -242,6 +244,12 @@ static inline bool link_session_speaks(const struct link *link)
     return session == NULL || (session->is_greeted && !session->is_over);
 }
 
+/* Whether there are packets to be sent with its framing at all. */
+static inline bool link_takes_packets(const struct link *link)
+{
+    return link->session == NULL || link->session->codec->wrap != NULL;
+}
+
 /* Says goodbye with link->code, or else a code for the reason; or answers a peer that was not welcomed. */
 void link_session_farewell(struct link *link, enum link_reason reason, struct span words);
 
@@ -334,6 +342,9 @@ void link_look_sooner(struct link *link);
 enum send_result link_wrap(struct link *link, struct span packet, enum packet_kind kind,
                            uint8_t *header, struct span *parts, int *count);
 void link_wrapped(struct link *link, bool queued);
+
+/* Queues all of the bytes or nothing, as link_send does with those of a packet. The link is open. */
+enum send_result link_queue_parts(struct link *link, const struct span *parts, int count);
 
 /* Sends an encoded packet, which other connections may share. */
 enum send_result link_send_chunk(struct link *link, struct chunk *encoded);

@@ -114,7 +114,8 @@ uint16_t link_code(const struct link *link)
 {
     enum { CODE_ABNORMAL = 1006 }; /* no farewell was heard (RFC 6455 section 7.1.5) */
     const struct session *session = link->session;
-    if (session == NULL || !session->is_open) return 0;
+    bool has_codes = session != NULL && session->codec->farewell != NULL;
+    if (!has_codes || !session->is_open) return 0;
     return session->is_over ? link->code : CODE_ABNORMAL;
 }
 

@@ -19,11 +19,13 @@ void link_gate_close(struct link *link, enum link_gate gate)
     link_update_receiving(link);
 }
 
-/* While a gate of ours was closed the peer could not be heard: its silence counts from now. */
+/* While a gate of ours was closed the peer could not be heard: its silence counts from now. So does that of one that has
+ * just been answered. */
 void link_note_open(struct link *link, enum link_gate gate)
 {
     link->gates &= (uint8_t)~gate;
-    if (gate & (GATES_OF_OURS | GATE_SLOW)) link->stream.received_ns = link_home_now(link->home);
+    if (gate & (GATES_OF_OURS | GATE_SLOW | GATE_ASKED))
+        link->stream.received_ns = link_home_now(link->home);
 }
 
 void link_starve(struct link *link)

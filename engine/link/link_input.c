@@ -308,10 +308,10 @@ static bool greet(struct link *link)
     return false;
 }
 
-/* The link has a session, and its peer has been read. */
+/* The link has a session that greets, and its peer has been read. */
 static bool greets(struct link *link)
 {
-    if (link->session == NULL || stream_shakes(&link->stream) || !greet(link)) return false;
+    if (!link->stream.owner_opens || stream_shakes(&link->stream) || !greet(link)) return false;
     stream_opened(&link->stream);
     return true;
 }

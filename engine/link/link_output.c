@@ -99,8 +99,7 @@ void link_wrapped(struct link *link, bool queued)
     if (link->session != NULL) link->session->codec->wrapped(link->session, queued);
 }
 
-/* Queues all of it or nothing. */
-static enum send_result queue_parts(struct link *link, const struct span *parts, int count)
+enum send_result link_queue_parts(struct link *link, const struct span *parts, int count)
 {
     size_t size = 0;
     for (int i = 0; i < count; i++) size += parts[i].size;
@@ -119,12 +118,13 @@ __attribute__((noinline)) static enum send_result send_any(struct link *link, st
     int count = 0;
     if (link->stream.state != STREAM_OPEN) return SEND_CLOSED;
     if (!link_session_speaks(link)) return SEND_CLOSED;
+    if (!link_takes_packets(link)) return SEND_NO_PACKETS;
     if (!link_session_welcome(link)) return refuse(link, SEND_NO_MEMORY);
     /* A packet that is compressed and then refused costs the context: not to be begun. */
     if (link->share == NULL && link->drain == LINK_DRAIN_REFUSING) return SEND_FULL;
     enum send_result result = link_wrap(link, packet, kind, header, parts, &count);
     if (result != SEND_OK) return result;
-    result = queue_parts(link, parts, count);
+    result = link_queue_parts(link, parts, count);
     link_wrapped(link, result == SEND_OK);
     return result;
 }
@@ -158,6 +158,7 @@ const char *send_result_text(enum send_result result)
         [SEND_TOO_BIG] = "toobig",
         [SEND_BAD_SIZE] = "badsize",
         [SEND_BAD_TEXT] = "badtext",
+        [SEND_NO_PACKETS] = "nopackets",
     };
     return texts[result];
 }

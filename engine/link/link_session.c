@@ -2,6 +2,8 @@
  * what the session has to say by itself. */
 #include "link/link.h"
 
+#include "base/clock.h"
+
 enum { PINGS_UNANSWERED_MAX = 2 };
 
 static const struct session_codec *codec_of(const struct link *link)
@@ -125,6 +127,11 @@ enum session_guess link_session_choose(struct link *link, struct span input)
     return result;
 }
 
+bool link_awaits_answer(const struct link *link)
+{
+    return link->session != NULL && link->session->awaits && stream_is_up(&link->stream);
+}
+
 enum send_result link_answer(struct link *link, uint16_t status, const char *headers,
                              struct span body)
 {
@@ -136,7 +143,8 @@ enum send_result link_answer(struct link *link, uint16_t status, const char *hea
 
 struct span link_request(const struct link *link)
 {
-    return is_asked(link) ? codec_of(link)->request(link->session) : (struct span){NULL, 0};
+    bool has = is_asked(link) || link_awaits_answer(link);
+    return has ? codec_of(link)->request(link->session) : (struct span){NULL, 0};
 }
 
 bool link_choose_protocol(struct link *link, struct span protocol)
@@ -167,6 +175,13 @@ static void note_held(struct link *link, size_t before)
     if (before == 0 && session->held > 0) session->held_ns = link_home_now(link->home);
 }
 
+/* The script is called next, and receiving updated after it. */
+static void note_asked(struct link *link)
+{
+    link->gates |= GATE_ASKED;
+    link->gated_ns = link_home_now(link->home);
+}
+
 enum frame_verdict link_session_next(struct link *link, struct span input, struct frame_cut *cut)
 {
     struct session *session = link->session;
@@ -179,6 +194,7 @@ enum frame_verdict link_session_next(struct link *link, struct span input, struc
     note_held(link, held);
     reply(link, &bytes);
     if (verdict == FRAME_PACKET) link->packet_kind = (uint8_t)cut->kind;
+    if (verdict == FRAME_PACKET && session->awaits) note_asked(link);
     if (verdict == FRAME_ENDED) session->is_over = true;
     if (verdict == FRAME_ENDED || verdict == FRAME_ERROR) link->code = cut->code;
     return verdict;
@@ -253,13 +269,45 @@ static void answer_no(struct link *link, enum link_reason reason)
         link_answer(link, 403, "", span_text("You may not connect here.\n"));
 }
 
+/* Which answer a peer is owed when the connection ends; 0: none. */
+static uint16_t last_status(const struct link *link, enum link_reason reason)
+{
+    const struct session *session = link->session;
+    if (session->fault != 0) return session->fault;
+    if (reason == LINK_EOF) return 0;
+    if (session->awaits) return reason == LINK_ERROR ? 500 : 503;
+    if (session->is_midway && (reason == LINK_IDLE || reason == LINK_TIMEOUT)) return 408;
+    return session->is_midway && reason != LINK_SCRIPT ? 503 : 0;
+}
+
+static void answer_last(struct link *link, enum link_reason reason)
+{
+    struct session *session = link->session;
+    if (session->is_over) return;
+    struct session_response response = {.status = last_status(link, reason),
+                                        .headers = "",
+                                        .date_s = clock_unix_us() / 1000000,
+                                        .ends = true};
+    struct session_answer answer;
+    bool ends;
+    session->is_over = true;
+    if (response.status == 0) return;
+    if (response.status == 503) response.headers = "Retry-After: 1\r\n";
+    if (!session->codec->respond(session, &response, &answer, &ends)) return;
+    struct span part = span_of(answer.head, answer.head_size);
+    if (stream_put(&link->stream, &part, 1, part.size)) stream_touch(&link->stream);
+    session->awaits = false;
+}
+
 /* A peer that has ended its stream without a farewell gets none. */
 void link_session_farewell(struct link *link, enum link_reason reason, struct span words)
 {
     struct session *session = link->session;
     struct session_reply bytes = {.size = 0};
     if (is_asked(link)) answer_no(link, reason);
-    if (session == NULL || !session->is_open || session->is_over || reason == LINK_EOF) return;
+    if (session == NULL || !session->is_open || session->is_over) return;
+    if (codec_of(link)->respond != NULL) answer_last(link, reason);
+    if (session->is_over || reason == LINK_EOF) return;
     session->is_over = true;
     if (link->code == 0) link->code = code_for(reason);
     codec_of(link)->farewell(link->frame, link->code, words, &bytes);

@@ -18,7 +18,9 @@ static void end_gated(struct link *link)
     } else {
         link_log(link, LOG_INFO,
                  "closed: its peer has ended the stream, and %s: drain_timeout is over",
-                 link->gates & GATES_OF_HANDLERS ? "its handler waits" : "it is paused");
+                 link->gates & GATES_OF_HANDLERS ? "its handler waits"
+                 : link->gates & GATE_PAUSED     ? "it is paused"
+                                                 : "its request is not answered");
         link_end(link, LINK_EOF);
     }
 }

@@ -124,11 +124,13 @@ static size_t unread_blocks(const struct link *link)
     return count > 1 ? count : 0;
 }
 
-/* It depends on the peer alone whether a packet ends: no gate of ours is closed, and the script has not paused it.
+/* It depends on the peer alone whether a packet ends: no gate of ours is closed, and the script has neither paused it nor
+ * left a request unanswered.
  * Starved connections are excluded: they wait in line themselves. */
 static bool may_go_on(const struct link *link)
 {
-    return stream_is_up(&link->stream) && !(link->gates & (GATES_OF_OURS | GATE_PAUSED));
+    return stream_is_up(&link->stream) &&
+           !(link->gates & (GATES_OF_OURS | GATE_PAUSED | GATE_ASKED));
 }
 
 /* The peer began a packet long ago and has not finished it, though it might have. */

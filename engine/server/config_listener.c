@@ -48,7 +48,7 @@ static bool read_detect(const struct setting *setting, const char *text, void *f
 
 bool config_listener_detect(struct config_listener *listener, struct error *error)
 {
-    if (listener->frame.codec->sessions == NULL || listener->other.codec->sessions != NULL)
+    if (listener->frame.kind != FRAME_WEBSOCKET || listener->other.codec->sessions != NULL)
         return error_set(error, ERROR_INPUT,
                          "detect: \"websocket\" stands first, and behind it another framing; not "
                          "\"%s\" and \"%s\"",

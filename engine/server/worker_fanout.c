@@ -35,6 +35,7 @@ static enum send_result send_encoded(struct fanout *fanout, struct link *link)
 {
     int i = 0;
     while (i < fanout->encodings && fanout->share[i] != link->share) i++;
+    if (link->share == NULL && !link_takes_packets(link)) return SEND_NO_PACKETS;
     if (i == ENCODINGS || link->share == NULL) /* no slot left, or it has an encoding of its own */
         return link_send_kind(link, fanout->packet, fanout->kind);
     if (i == fanout->encodings) {
@@ -52,7 +53,7 @@ static void offer(struct fanout *fanout, struct link *link)
     enum send_result result = send_encoded(fanout, link);
     if (result == SEND_OK)
         fanout->count++;
-    else
+    else if (result != SEND_NO_PACKETS) /* such a connection is left out */
         fanout->worst = result;
 }
 

@@ -52,8 +52,9 @@
 ---* `toobig`: the packet is larger than `max_packet`
 ---* `badsize`: the framing cannot carry a packet of this size
 ---* `badtext`: it was to be sent as text, and is not UTF-8
+---* `nopackets`: the framing is "http", where `conn:respond` answers
 ---* `memory`: `memory` is used up
----@alias SendError "closed"|"full"|"toobig"|"badsize"|"badtext"|"memory"
+---@alias SendError "closed"|"full"|"toobig"|"badsize"|"badtext"|"nopackets"|"memory"
 
 ---What a packet is, where the framing tells: "websocket". Others send both alike. Without a kind, a
 ---packet is sent as text if it is UTF-8, and as binary if not.
@@ -76,7 +77,7 @@ function on_connect(conn) end
 ---One complete packet, without its header or delimiter. While the handler sleeps, the next packets
 ---of this connection wait.
 ---@param conn Conn
----@param packet string
+---@param packet string of framing "http" a HttpRequest instead
 ---@param kind? PacketKind
 function on_receive(conn, packet, kind) end
 
@@ -155,7 +156,8 @@ function broadcast(packet, options) end
 ---@field listener string where it arrived: "127.0.0.1:7000"
 ---@field data table the script's own; it survives reloads. No other field can be assigned
 ---@field connected_at number seconds, on the clock of `server.now`
----@field request Request? of a WebSocket, in on_connect: what it asks for; later nil
+---@field request Request? of a WebSocket, in on_connect: what it asks for; later nil. Of framing
+---"http": the request that is not answered yet, without its body
 local Conn = {}
 
 ---Frames a packet and queues it: all of it, or nothing.
@@ -231,6 +233,16 @@ function Conn:unread(n, wanted) end
 ---@return "closed"|"answered"|"memory"|"toobig"? code
 function Conn:refuse(status, text, headers) end
 
+---Answers the request that on_receive got last, with framing "http"; at once or later. The next
+---request of the connection is handed on after that. Without a Content-Type it is text.
+---@param status integer 200 to 599
+---@param headers? table<string, string|string[]> Content-Length, Date and Connection are the
+---server's
+---@param body? string at most `max_packet` bytes
+---@return true? answered
+---@return "closed"|"answered"|"full"|"toobig"|"memory"? code
+function Conn:respond(status, headers, body) end
+
 ---Chooses one of the protocols that the request of a WebSocket asks for. By default it is the first
 ---one that is in the setting `protocols`, or none. Only in on_connect.
 ---@param name string
@@ -250,6 +262,10 @@ function Conn:protocol(name) end
 ---@field origin string? the page's: "https://example.com"; programs send none
 ---@field protocols string[] that it asks for
 
+---What on_receive gets with framing "http".
+---@class HttpRequest: Request
+---@field body string "" if there is none
+
 -- ---- framing ----
 
 ---@alias FramingName
@@ -264,6 +280,7 @@ function Conn:protocol(name) end
 ---| "mqtt" # control packets: the first byte and what follows the remaining length
 ---| "hpsocket" # the PACK model of HP-Socket
 ---| "websocket" # messages of browsers, after their handshake in HTTP
+---| "http" # requests, which `conn:respond` answers
 
 ---How packets are cut: `{ "length", size = 2, order = "big" }`. As text: "length,size=2,order=big".
 ---@class Framing
@@ -816,7 +833,8 @@ function test.error() end
 ---@field id integer as conn.id
 ---@field conn Conn? that handlers are given; nil: it was refused, or is another worker's
 ---@field worker integer whose it is
----@field sent string[] the packets that the server has sent it; of a framing in Lua, what came at once is one
+---@field sent string[] the packets that the server has sent it; of a framing in Lua, what came at once is one; of HTTP the
+---bytes as they came
 ---@field closed boolean the server has closed the connection
 ---@field kinds? ("text"|"binary")[] of a WebSocket: what each of `sent` is
 ---@field protocol? string of a WebSocket: that the server has chosen

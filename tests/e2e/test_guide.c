@@ -50,6 +50,11 @@ static const struct conversation conversations[] = {
      "1< -ERR that is no command, or too large\r\n1.\n"},
     {"a header of four digits", 1,
      "1> 0006hello\n1< 0006HELLO\n1> 0001a0003xy\n1< 0001A0003XY\n1> no size\n1.\n"},
+    {"a webhook", 1,
+     "1> GET /health HTTP/1.1\r\n1> Host: here\r\n1> \r\n1< HTTP/1.1 200 OK\r\n1~ fine\n"
+     "1> POST /built HTTP/1.1\r\n1> Host: here\r\n1> X-Token: secret\r\n"
+     "1> Content-Length: 4\r\n1> \r\n1> 1.2\n1< HTTP/1.1 202 Accepted\r\n1~ thanks\n"
+     "2> GET / HTTP/1.0\r\n2> \r\n2< HTTP/1.1 404 Not Found\r\n2~ not here\n2.\n"},
     {"a long list", 1, "1> 3\n1< line 1\n1< line 2\n1< line 3\n1> 20000\n1~ line 20000\n"},
     {"a quiz", 1, "1> start\n1< 6 times 7? You have five seconds\n1> 41\n1> 42\n1< right\n"},
     {"a countdown", 1, "1> 3\n1> 1\n2> 0\n2< go\n1< 3\n1< 2\n1< 1\n1< go\n1< 1\n1< go\n"},
@@ -234,7 +239,7 @@ static const struct conversation *find_conversation(const char *title)
 
 struct talk {
     struct server *server;
-    bool lines; /* its packets are lines, or it takes any bytes */
+    bool lines; /* its packets are lines, or it takes any bytes, or it speaks HTTP */
     int clients[CLIENTS];
     struct variable {
         char name[16], value[64];
@@ -426,7 +431,8 @@ static void try_out(const struct example *example)
     struct server server =
         server_begin(&(struct begin){.example = "guide", .flags = {"--workers", workers}});
     bool lines = config != NULL && (strstr(config->text, "\"line\"") != NULL ||
-                                    strstr(config->text, "\"raw\"") != NULL);
+                                    strstr(config->text, "\"raw\"") != NULL ||
+                                    strstr(config->text, "\"http\"") != NULL);
     struct talk talk = {.server = &server, .lines = lines};
     if (instead != NULL)
         instead(&server);

@@ -89,8 +89,8 @@ Test(frame_names, suggests_the_name_that_was_meant)
     table_refused("web-socket", "did you mean \"websocket\"?");
     table_refused("hp-socket", "did you mean \"hpsocket\"?");
     table_refused("MQTT", "there are \"length\", \"line\", \"fixed\", \"raw\", \"delimiter\", "
-                          "\"netstring\", \"mqtt\", \"hpsocket\", \"websocket\", \"erlang\" and "
-                          "\"skynet\"");
+                          "\"netstring\", \"mqtt\", \"hpsocket\", \"websocket\", \"http\", "
+                          "\"erlang\" and \"skynet\"");
 }
 
 Test(frame_names, knows_the_names_in_a_text_that_was_refused)

@@ -232,6 +232,17 @@ Test(link_websocket_memory, a_frame_that_waits_in_pieces_stays_what_it_was)
     desk_end();
 }
 
+Test(link_websocket_memory, a_message_that_was_handled_keeps_nothing)
+{
+    begin();
+    struct offline_peer *peer = desk_join(0);
+    size_t before = budget_used(&desk_home()->streams.budget);
+    tell(peer, "b-:k*50000 c:k");
+    cr_assert_eq(desk.received, 1);
+    cr_assert_eq(budget_used(&desk_home()->streams.budget), before);
+    desk_end();
+}
+
 /* All is given back, whatever it was in the middle of. */
 Test(link_websocket_memory, an_end_gives_back_what_was_kept)
 {
