@@ -326,7 +326,7 @@ open_project("unit", "ConsoleApp", { "tests/unit/**.h", "tests/unit/**.c" })
 local led_there = {
   "malloc", "calloc", "realloc", "free", "pages_take", "pages_resize", "pages_give", "lua_newstate", "time",
   "clock_gettime", "pthread_cond_timedwait", "log_line", "log_text", "link_next", "wheel_fire",
-  "link_decide", "link_set_frame", "link_set_idle", "link_follow_idle", "link_decide_idle", "link_send", "link_send_chunk",
+  "link_decide", "link_set_frame", "link_set_idle", "link_follow_idle", "link_decide_idle", "link_send", "link_send_kind", "link_send_chunk", "outbox_append",
   "link_fail", "link_open", "server_admit", "block_take", "block_take_or_grow",
   "worker_broadcast", "worker_group_broadcast", "worker_broadcast_here", "worker_task_post",
 }

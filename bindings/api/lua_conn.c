@@ -306,6 +306,8 @@ static int conn_framing(lua_State *L)
     if (kept == NULL) return state_refuse(L, code);
     if (!link_set_frame(link, kept)) return state_refuse(L, "memory");
     set_send(L, kept);
+    struct run *run = runtime_of(L)->current;
+    if (run != NULL && run->link == link) run->has_more = frame_has_sessions(kept);
     lua_pushboolean(L, 1);
     return 1;
 }

@@ -107,7 +107,7 @@ struct session_codec {
                                struct frame_cursor *cursor, struct span input,
                                struct frame_cut *cut, struct session_reply *reply);
 
-    /* Whether `next` would use something of the input; changes nothing. */
+    /* Whether `next` would use something of the input, or find it wrong; changes nothing. */
     bool (*peek)(const struct session *session, const struct frame *frame, struct span input);
 
     /* The packet of the last `next` is not used any more. */

@@ -20,6 +20,7 @@ static struct websocket_session *of(struct session *session)
 static void rest(struct session *session)
 {
     struct websocket_session *own = of(session);
+    if (session->is_open) websocket_drop_head(own);
     if (own->opcode == 0 && !websocket_inflates(own)) websocket_drop_message(own);
 }
 
@@ -189,11 +190,14 @@ static enum frame_verdict next(struct session *session, const struct frame *fram
 
 static bool peek(const struct session *session, const struct frame *frame, struct span input)
 {
+    const struct websocket_session *own =
+        container_of(session, const struct websocket_session, session);
     struct ws_header header;
-    (void)frame;
+    struct frame_cut cut;
     if (!session->is_greeted) return true; /* perhaps */
     enum ws_verdict verdict = ws_header_read(&header, input);
     if (verdict != WS_HEADER) return verdict == WS_BAD;
+    if (judge(own, &header) != NULL || is_too_big(own, frame, &header, &cut)) return true;
     return input.size - header.header_size >= header.size;
 }
 

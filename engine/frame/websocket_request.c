@@ -97,7 +97,6 @@ size_t websocket_session_welcome(struct session *session, const struct frame *fr
     size_t size = websocket_welcome(&greeting, own->protocol, span_text(agreed ? extension : ""),
                                     "", room, SESSION_WELCOME_MAX);
     check(size > 0);
-    websocket_drop_head(own);
     return size;
 }
 

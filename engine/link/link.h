@@ -223,7 +223,7 @@ void link_home_log_close(struct link_home *home);
 bool link_session_open(struct link *link);
 void link_session_close(struct link *link);
 
-/* Like frame_next; sends the session's replies. With CONSUMED the peer may have to be welcomed. */
+/* Like frame_next; sends the session's replies, and with an empty input the welcome that there was no memory for. */
 enum frame_verdict link_session_next(struct link *link, struct span input, struct frame_cut *cut);
 
 /* For a link that was not greeted: reads what the peer asks for. CONSUMED: to be served. ERROR: it has its answer, and
@@ -270,6 +270,10 @@ size_t link_session_held(const struct link *link, uint64_t since_ms);
 /* Closes a gate, and updates receiving and the watch for the peer's end. */
 void link_gate_close(struct link *link, enum link_gate gate);
 void link_update_receiving(struct link *link);
+
+/* Something was put into the queue of an open link. True: it is above the soft mark now, and the peer has to read before
+ * it is heard again. */
+bool link_note_queued(struct link *link);
 
 /* Only opens the gate; link_gate_open also goes on with the input. */
 void link_note_open(struct link *link, enum link_gate gate);

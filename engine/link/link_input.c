@@ -105,8 +105,8 @@ static enum frame_verdict next_measured(struct link *link, struct span input, st
 
 static enum frame_verdict next(struct link *link, struct span input, struct frame_cut *cut)
 {
-    if (input.size == 0) return FRAME_MORE;
     if (link->session != NULL) return link_session_next(link, input, cut);
+    if (input.size == 0) return FRAME_MORE;
     if (input.size < link->cursor.wanted) return FRAME_MORE;
     if (link->frame->kind == FRAME_SCRIPTED) return next_measured(link, input, cut);
     return frame_next(link->frame, &link->cursor, input, cut);
@@ -146,8 +146,6 @@ static bool pass_over(struct link *link, enum frame_verdict verdict, struct span
     if (verdict == FRAME_ERROR) reject(link, input, cut);
     if (verdict == FRAME_STARVED && stream_is_up(&link->stream)) link_starve(link);
     if (verdict == FRAME_CONSUMED || verdict == FRAME_ENDED) use(link, cut->consumed);
-    /* A peer greeted late does not wait for memory, as no new connection does: nothing of it would end the waiting. */
-    if (verdict == FRAME_CONSUMED && !link_session_welcome(link)) link_fail(link, LINK_MEMORY);
     if (verdict == FRAME_ENDED) link_end(link, LINK_EOF);
     return verdict == FRAME_CONSUMED;
 }

@@ -44,14 +44,8 @@ static inline enum send_result admit(struct link *link, size_t size)
 
 static enum send_result queued(struct link *link)
 {
-    struct link_home *home = link->home;
-    counter_add(&home->counters.packets_sent, 1);
-    stream_touch(&link->stream);
-    if (link->stream.outbox.pending > home->limits.soft_mark && !(link->gates & GATE_SLOW)) {
-        link->drain = LINK_DRAIN_OWED;
-        link_gate_close(link, GATE_SLOW);
-        link_look_sooner(link);
-    }
+    counter_add(&link->home->counters.packets_sent, 1);
+    if (link_note_queued(link)) link_look_sooner(link);
     return SEND_OK;
 }
 

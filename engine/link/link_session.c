@@ -36,13 +36,26 @@ void link_session_close(struct link *link)
 
 /* ---- bytes of its own ---- */
 
-/* Bytes that nobody waits for, such as the answer to a ping, are left out when the peer does not read. */
+/* A peer that does not read the answers to its pings is not heard for the while, as with packets. */
+static void touch(struct link *link)
+{
+    if (link->stream.state == STREAM_OPEN)
+        link_note_queued(link);
+    else
+        stream_touch(&link->stream);
+}
+
+static void say(struct link *link, const struct session_reply *bytes)
+{
+    struct span part = span_of(bytes->bytes, bytes->size);
+    if (part.size > 0 && stream_put(&link->stream, &part, 1, part.size)) touch(link);
+}
+
+/* Bytes that nobody waits for, such as the answer to a ping, are left out when the peer does not read. A farewell is
+ * not: it comes once, behind a packet that may be larger than the mark. */
 static void reply(struct link *link, const struct session_reply *bytes)
 {
-    struct stream *stream = &link->stream;
-    struct span part = span_of(bytes->bytes, bytes->size);
-    if (part.size == 0 || stream->outbox.pending > link->home->limits.hard_mark) return;
-    if (stream_put(stream, &part, 1, part.size)) stream_touch(stream);
+    if (link->stream.outbox.pending <= link->home->limits.hard_mark) say(link, bytes);
 }
 
 static bool put(struct link *link, const struct span *parts, int count)
@@ -50,7 +63,7 @@ static bool put(struct link *link, const struct span *parts, int count)
     size_t size = 0;
     for (int i = 0; i < count; i++) size += parts[i].size;
     if (!stream_put(&link->stream, parts, count, size)) return false;
-    stream_touch(&link->stream);
+    touch(link);
     return true;
 }
 
@@ -154,8 +167,8 @@ bool link_choose_protocol(struct link *link, struct span protocol)
 
 /* ---- packets ---- */
 
-/* The framing was set on an open connection: whatever the peer asks for, the script has decided. Whoever uses the bytes
- * welcomes the peer. */
+/* The framing was set on an open connection: whatever the peer asks for, the script has decided. The peer is welcomed when
+ * its request has been used. */
 static enum frame_verdict greet_late(struct link *link, struct span input, struct frame_cut *cut)
 {
     const char *why;
@@ -186,13 +199,18 @@ enum frame_verdict link_session_next(struct link *link, struct span input, struc
 {
     struct session *session = link->session;
     struct session_reply bytes = {.size = 0};
-    if (!session->is_greeted) return greet_late(link, input, cut);
+    if (!session->is_greeted) return input.size == 0 ? FRAME_MORE : greet_late(link, input, cut);
+    if (!link_session_welcome(link)) return FRAME_STARVED;
+    if (input.size == 0) return FRAME_MORE;
     if (session->held > 0) codec_of(link)->rest(session); /* what is kept now is of this message */
     size_t held = session->held;
     enum frame_verdict verdict =
         codec_of(link)->next(session, link->frame, &link->cursor, input, cut, &bytes);
     note_held(link, held);
-    reply(link, &bytes);
+    if (verdict == FRAME_ENDED)
+        say(link, &bytes);
+    else
+        reply(link, &bytes);
     if (verdict == FRAME_PACKET) link->packet_kind = (uint8_t)cut->kind;
     if (verdict == FRAME_PACKET && session->awaits) note_asked(link);
     if (verdict == FRAME_ENDED) session->is_over = true;
@@ -311,5 +329,5 @@ void link_session_farewell(struct link *link, enum link_reason reason, struct sp
     session->is_over = true;
     if (link->code == 0) link->code = code_for(reason);
     codec_of(link)->farewell(link->frame, link->code, words, &bytes);
-    reply(link, &bytes);
+    say(link, &bytes);
 }

@@ -9,11 +9,18 @@ void link_gate_open(struct link *link, enum link_gate gate)
     link_pump(link);
 }
 
+/* What it was sent meanwhile may have drained already: on_drain follows on_connect. */
+static void accept(struct link *link)
+{
+    link->stage = LINK_ACCEPTED;
+    if (link->drain != LINK_DRAIN_NONE) link_wake(link);
+}
+
 void link_decide(struct link *link, enum script_verdict verdict)
 {
     if (!(link->gates & GATE_DECIDING)) return;
     if (verdict == SCRIPT_YES && link_session_welcome(link))
-        link->stage = LINK_ACCEPTED;
+        accept(link);
     else
         link_end(link, verdict == SCRIPT_YES ? LINK_MEMORY : LINK_SCRIPT);
     link_gate_open(link, GATE_DECIDING);
@@ -51,6 +58,7 @@ static void go_on(struct link *link)
 void link_tell_drained(struct link *link)
 {
     struct link_home *home = link->home;
+    if (link->gates & GATE_DECIDING) return;
     link->drain = LINK_DRAIN_NONE;
     if (link->stream.state == STREAM_OPEN && home->script->drained != NULL)
         home->script->drained(home->script_state, link);

@@ -239,6 +239,16 @@ Test(framing_scripted, a_worker_has_64_different_ones_at_a_time)
         "end)\n");
 }
 
+Test(framing_scripted, any_number_of_connections_have_the_same_one)
+{
+    offline_pass("function on_receive(conn, packet) end\n",
+                 "return { framing = 'raw', max_connections = 100 }\n",
+                 "test(\"the same\", function()\n"
+                 "  local spec = { header = 1, length = function() return 1 end }\n"
+                 "  for _ = 1, 70 do assert(test.connect().conn:framing(spec)) end\n"
+                 "end)\n");
+}
+
 /* The functions of code that has gone are collected with it, and a connection keeps the one it has. */
 Test(framing_scripted, reloads_do_not_use_them_up)
 {

@@ -4,6 +4,7 @@
 
 #include "oracle.h"
 #include "world.h"
+#include "ws_wire.h"
 
 static bool is_member(const struct link *link, const struct group *group)
 {
@@ -16,7 +17,7 @@ static bool is_member(const struct link *link, const struct group *group)
 
 /* It is for this one, and its framing can express it. */
 static bool is_for(const struct link *link, const struct group *group, struct span packet,
-                   uint64_t except)
+                   enum packet_kind kind, uint64_t except)
 {
     uint8_t header[FRAME_HEADER_MAX];
     struct span parts[FRAME_PARTS_MAX];
@@ -24,17 +25,19 @@ static bool is_for(const struct link *link, const struct group *group, struct sp
     if (!link_is_open(link) || link->gates & GATE_DECIDING || link->entry.id == except)
         return false;
     if (group != NULL && !is_member(link, group)) return false;
+    if (link->session != NULL)
+        return packet.size <= link->frame->packet_max && ws_wire_can_be(packet, kind);
     return frame_wrap(link->frame, packet, header, parts, &count) == FRAME_NO_FAULT;
 }
 
 /* Forgets what was said to whom: those that it is for have to be told until promise_offered. */
 static void expect(const struct worker *worker, const struct group *group, struct span packet,
-                   uint64_t except)
+                   enum packet_kind kind, uint64_t except)
 {
     const struct list *head = &worker->home.table.live;
     for (const struct list *node = head->next; node != head; node = node->next) {
         const struct link *link = container_of((struct list *)node, struct link, entry.node);
-        peer_at(link)->offered = !is_for(link, group, packet, except);
+        peer_at(link)->offered = !is_for(link, group, packet, kind, except);
     }
 }
 
@@ -67,7 +70,7 @@ enum send_result __wrap_worker_broadcast(struct worker *worker, struct span pack
                                          enum packet_kind kind, const struct link *except,
                                          size_t *count)
 {
-    expect(worker, NULL, packet, except == NULL ? 0 : except->entry.id);
+    expect(worker, NULL, packet, kind, except == NULL ? 0 : except->entry.id);
     count_sent(worker, NULL);
     sim_world->broadcasts.begins = true;
     enum send_result result = __real_worker_broadcast(worker, packet, kind, except, count);
@@ -84,7 +87,7 @@ enum send_result __wrap_worker_group_broadcast(struct worker *worker, struct gro
                                                struct span packet, enum packet_kind kind,
                                                const struct link *except, size_t *count)
 {
-    expect(worker, group, packet, except == NULL ? 0 : except->entry.id);
+    expect(worker, group, packet, kind, except == NULL ? 0 : except->entry.id);
     count_sent(worker, group);
     sim_world->broadcasts.begins = true;
     enum send_result result =
@@ -103,11 +106,13 @@ enum send_result __wrap_worker_broadcast_here(struct worker *worker, struct grou
                                               struct span packet, enum packet_kind kind,
                                               uint64_t except, size_t *count)
 {
+    sim_world->broadcasts.packet = packet;
+    sim_world->broadcasts.kind = kind;
     if (sim_world->broadcasts.begins) {
         sim_world->broadcasts.begins = false;
         return __real_worker_broadcast_here(worker, group, packet, kind, except, count);
     }
-    expect(worker, group, packet, except);
+    expect(worker, group, packet, kind, except);
     sim_world->broadcasts.heard++;
     enum send_result result =
         __real_worker_broadcast_here(worker, group, packet, kind, except, count);

@@ -33,7 +33,8 @@ static enum server_refusal expected_refusal(const struct server *server)
     for (uint32_t i = 0; i < server->worker_count; i++) {
         const struct worker *worker = &server->workers[i];
         load += atomic_load(&worker->home.load);
-        any = any || !link_home_starving(&worker->home);
+        any = any || (!link_home_starving(&worker->home) &&
+                      atomic_load(&worker->home.load) < worker->setup.links);
     }
     if (load >= server->config.max_connections) return REFUSED_FULL;
     return any ? REFUSED_MEMORY : REFUSED_BLOCKS;

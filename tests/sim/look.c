@@ -3,6 +3,7 @@
 #include "api/shared.h"
 #include "run/code.h"
 #include "world.h"
+#include "ws_model.h"
 
 /* A watch tells within this (LATE_NS_MAX, and turns until then). */
 #define GONE_NS (100 * MILLISECOND)
@@ -80,6 +81,8 @@ static void look_at_opening(const struct world *world, const struct link *link,
 {
     uint64_t limit_ns = world->swarm.config.opening_timeout_ns;
     if (link->stream.state != STREAM_OPENING) return;
+    bool detects = link->session != NULL && link->session->other != NULL;
+    if (detects && limit_ns < LINK_DETECT_MS * MILLISECOND) limit_ns = LINK_DETECT_MS * MILLISECOND;
     promise(peer->stage == STAGE_NEW, "peer %u: the script knows of it in stage %d", peer->number,
             (int)peer->stage);
     promise(wheel_timer_runs(&link->timer) &&
@@ -162,7 +165,8 @@ static void look_at_links(struct world *world, const struct link_home *home)
                     link->stream.state == STREAM_CLOSING,
                 "peer %u: it is to read first, and nobody will see when it has", peer->number);
         promise(link->drain == LINK_DRAIN_NONE || link->stream.outbox.pending > 0 ||
-                    !list_empty(&link->woken) || link->stream.state != STREAM_OPEN,
+                    !list_empty(&link->woken) || link->stream.state != STREAM_OPEN ||
+                    link->gates & GATE_DECIDING,
                 "peer %u: all that was queued has gone, and nobody is told", peer->number);
         promise(link->gates & GATE_STARVED || (is_opening && link->gates & GATE_TURN) ||
                     (list_empty(&link->stream.inbox.parked) &&
@@ -191,6 +195,7 @@ static void look_at_links(struct world *world, const struct link_home *home)
         look_at_opening(world, link, peer);
         look_at_unsealed(link, peer);
         look_at_gone(world, link, peer);
+        ws_model_look(link, peer);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "run/start.h"
 #include "wire.h"
 #include "world.h"
+#include "ws_model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,7 @@ static enum script_verdict connected(void *state, struct link *link)
     peer->stage = STAGE_DECIDING;
     peer->id = link_id(link);
     note_idle_set(peer, link);
+    ws_model_connected(peer, link);
     enum script_verdict verdict = lua_script.connected(state, link);
     trace_note("peer %u is connection %llu: %d", peer->number, (unsigned long long)peer->id,
                (int)verdict);
@@ -109,6 +111,7 @@ static void hand_on(const struct link *link, struct span packet)
     promise(peer->stage == STAGE_ACCEPTED, "peer %u: a packet in stage %d", peer->number,
             (int)peer->stage);
     promise(link->gates == 0, "peer %u: a packet through gates %d", peer->number, link->gates);
+    ws_model_handed(peer, link);
     peer->spared = trials_handed(sim_world, worker_index(worker_of(link)));
     peer->was_spared = peer->was_spared || peer->spared;
     if (peer->raw)
@@ -212,6 +215,7 @@ static void disconnected(void *state, struct link *link, const char *reason)
     promise(may_end(peer, reason), "peer %u is closed: %s", peer->number, reason);
     trace_note("peer %u is disconnected: %s", peer->number, reason);
     counts_note_end(link, reason);
+    ws_model_ended(peer, link, reason, waited_out(peer, link));
     promise(strcmp(reason, "error") != 0 || peer->may_error || sim_world->memory_failed,
             "peer %u is closed because a handler failed that was to harm nobody", peer->number);
     peer->stage = STAGE_GONE;
@@ -277,6 +281,7 @@ void __wrap_link_fail(struct link *link, enum link_reason reason)
 {
     promise(reason != LINK_SLOW || port_send_waits(&link->stream.socket),
             "peer %u is said not to read, and has taken all it was offered", peer_at(link)->number);
+    if (link_is_open(link)) peer_at(link)->ws.broken = true;
     __real_link_fail(link, reason);
 }
 
@@ -347,26 +352,45 @@ static void note_result(struct sim_peer *peer, const struct link *link, enum sen
             "peer %u: its queue is full, and it is not closed", peer->number);
 }
 
-static void note_queued(struct sim_peer *peer, size_t before)
+static void note_queued(struct sim_peer *peer, const struct link *link, size_t before)
 {
+    ws_model_queued(peer, link);
     peer->queued += buffer_size(&peer->expected) - before;
     trace_note("peer %u: %zu bytes queued, %zu in all", peer->number,
                buffer_size(&peer->expected) - before, peer->queued);
 }
 
+static enum send_result note_sent(struct link *link, struct span packet, enum packet_kind kind,
+                                  enum send_result result)
+{
+    struct sim_peer *peer = peer_at(link);
+    size_t before = buffer_size(&peer->expected);
+    if (result == SEND_OK) wire_append(&peer->expected, link_frame(link), packet, kind);
+    note_result(peer, link, result, buffer_size(&peer->expected) - before);
+    if (link->session != NULL) ws_model_kind(peer, packet, kind, result);
+    if (result == SEND_OK)
+        note_queued(peer, link, before);
+    else if (result != SEND_BAD_TEXT) /* the script sends it again, as something else */
+        note_refused(peer, packet);
+    return result;
+}
+
 enum send_result __real_link_send(struct link *link, struct span packet);
 enum send_result __wrap_link_send(struct link *link, struct span packet)
 {
-    enum send_result result = __real_link_send(link, packet);
-    struct sim_peer *peer = peer_at(link);
-    size_t before = buffer_size(&peer->expected);
-    if (result == SEND_OK) wire_append(&peer->expected, link_frame(link), packet);
-    note_result(peer, link, result, buffer_size(&peer->expected) - before);
-    if (result == SEND_OK)
-        note_queued(peer, before);
-    else
-        note_refused(peer, packet);
-    return result;
+    promise(link->session == NULL, "peer %u: its framing has kinds, and the message has none",
+            peer_at(link)->number);
+    return note_sent(link, packet, PACKET_PLAIN, __real_link_send(link, packet));
+}
+
+enum send_result __real_link_send_kind(struct link *link, struct span packet,
+                                       enum packet_kind kind);
+enum send_result __wrap_link_send_kind(struct link *link, struct span packet, enum packet_kind kind)
+{
+    ws_model_sends(link);
+    enum send_result result = __real_link_send_kind(link, packet, kind);
+    ws_model_sends(NULL);
+    return note_sent(link, packet, kind, result);
 }
 
 enum send_result __real_link_send_chunk(struct link *link, struct chunk *encoded);
@@ -379,7 +403,12 @@ enum send_result __wrap_link_send_chunk(struct link *link, struct chunk *encoded
             "peer %u is not let in yet, and gets what is said to all", peer->number);
     note_result(peer, link, result, encoded->size);
     if (result != SEND_OK) return result;
-    wire_append_bytes(&peer->expected, span_of(encoded->data, encoded->size));
-    note_queued(peer, before);
+    const struct broadcasts *broadcasts = &sim_world->broadcasts;
+    if (link->session != NULL) ws_model_kind(peer, broadcasts->packet, broadcasts->kind, result);
+    wire_append(&peer->expected, link_frame(link), broadcasts->packet, broadcasts->kind);
+    struct span bytes = span_skip(buffer_bytes(&peer->expected), before);
+    promise(bytes.size == encoded->size && memcmp(bytes.data, encoded->data, bytes.size) == 0,
+            "peer %u gets what is said to all in the framing of others", peer->number);
+    note_queued(peer, link, before);
     return result;
 }

@@ -33,9 +33,10 @@ void peer_open(struct sim_peer *peer, uint32_t number, bool healthy)
     const struct frame *frame = &config->listeners[peer->listener].frame;
     peer->frame = peer->reply_frame = *frame;
     peer->raw = frame->kind == FRAME_RAW;
+    ws_peer_open(peer);
     struct address client = {.family = ADDRESS_IPV4, .ip = {127, 0, 0, 1}};
     client.port = (uint16_t)(FIRST_PORT + 16 * number);
-    if (!healthy && draw_chance(&peer->draw, 300))
+    if (!healthy && draw_chance(&peer->draw, peer->ws.speaks ? 600 : 300))
         client.port = (uint16_t)(client.port + draw_below(&peer->draw, 16));
     pipe_open(&peer->pipe, number, &client, peer);
     peer->pipe.smooth = healthy;
@@ -50,6 +51,7 @@ void peer_open(struct sim_peer *peer, uint32_t number, bool healthy)
 void peer_free(struct sim_peer *peer)
 {
     pipe_free(&peer->pipe);
+    ws_peer_free(&peer->ws);
     free(peer->outgoing.data);
     free(peer->packets.data);
     free(peer->expected.data);
@@ -88,6 +90,11 @@ static void put_garbage(struct sim_peer *peer)
     size_t size = draw_size(&peer->draw, sizeof bytes);
     for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t)random_next(&peer->draw.state);
     peer->garbled = true;
+    if (peer->ws.has_asked && peer->frame.kind == FRAME_WEBSOCKET &&
+        draw_chance(&peer->draw, 800)) {
+        ws_peer_break(peer);
+        return;
+    }
     trace_note("peer %u sends garbage", peer->number);
     if (peer->pipe.veiled && !peer->pipe.veil.lifted && draw_chance(&peer->draw, 500)) {
         bytes[0] = 0xff; /* no type of a record */
@@ -103,6 +110,8 @@ static void put_garbage(struct sim_peer *peer)
 static void leave(struct sim_peer *peer)
 {
     const struct faults *faults = world_faults();
+    ws_peer_leave(peer);
+    put_on_the_way(peer);
     bool idles = sim_world->swarm.config.idle_timeout_ns > 0 && !sim_world->calm;
     if (chance(peer, faults->vanish))
         vanish(peer);
@@ -121,13 +130,14 @@ static void change_mood(struct sim_peer *peer)
 
 static bool may_ask(const struct sim_peer *peer)
 {
-    if (peer->asked == peer->wanted || peer->garbled) return false;
+    if (peer->asked == peer->wanted || peer->garbled || !ws_peer_may_ask(peer)) return false;
     if (peer->healthy) return peer->asked_ns == 0;
     return peer->raw || peer->asked - peer->answered < peer->pipeline;
 }
 
 static void talk(struct sim_peer *peer)
 {
+    ws_peer_begin(peer);
     while (may_ask(peer) && (peer->pipeline > 1 || buffer_size(&peer->outgoing) == 0)) {
         peer_ask(peer);
         if (peer->healthy && peer->asked_ns == 0) peer->asked_ns = world_now(sim_world);
@@ -154,6 +164,7 @@ void peer_act(struct sim_peer *peer)
     if (!peer->connected) {
         connect_to_server(peer);
         act_later(peer, MILLISECOND);
+        peer->next_ns += peer->late_ns;
         return;
     }
     act_later(peer, peer->trickles ? 800 * MILLISECOND : 30 * MILLISECOND);
@@ -220,6 +231,10 @@ static void cut(struct sim_peer *peer)
 {
     while (buffer_size(&peer->inbox) > 0) {
         change_framing(peer);
+        if (peer->reply_frame.kind == FRAME_WEBSOCKET) {
+            if (!ws_peer_take(peer)) return;
+            continue;
+        }
         struct frame_cut cut = {.consumed = 0};
         struct span bytes = buffer_bytes(&peer->inbox);
         enum frame_verdict verdict = frame_next(&peer->reply_frame, &peer->cursor, bytes, &cut);
@@ -254,7 +269,10 @@ void peer_read(struct sim_peer *peer)
         cut(peer);
     }
     flow_take(&peer->pipe.out, bytes.size);
-    if (!peer->finished && peer->next_ns != UINT64_MAX) act_later(peer, MILLISECOND);
+    if (!peer->finished && peer->next_ns != UINT64_MAX)
+        act_later(peer, MILLISECOND);
+    else if (!peer->finished)
+        put_on_the_way(peer); /* what it answers by itself */
 }
 
 void peer_await(struct sim_peer *peer)

@@ -10,6 +10,7 @@
 
 #include "draw.h"
 #include "pipe.h"
+#include "ws_peer.h"
 
 #include "frame/frame.h"
 
@@ -33,6 +34,8 @@ struct sim_peer {
     bool connected, finished, over;
     bool healthy; /* asks for one thing at a time, reads at once, and must be served in time */
     bool trickles, garbled, raw;
+    uint64_t late_ns; /* it says nothing for so long at first */
+    struct ws_peer ws;
     uint64_t asked_ns; /* healthy: when; 0: it waits for nothing */
 
     /* The way to the server. */

@@ -27,6 +27,7 @@ static void draw_argument(struct sim_peer *peer, char op, char *text, size_t siz
 {
     struct draw *draw = &peer->draw;
     uint64_t number = 0;
+    bool turns;
     switch (op) {
     case 'w': number = draw_size(draw, draw_chance(draw, 100) ? 60000 : 2000); break;
     case 't':
@@ -43,7 +44,11 @@ static void draw_argument(struct sim_peer *peer, char op, char *text, size_t siz
     case 'b':
     case 'n': number = draw_size(draw, sim_world->swarm.config.max_packet); break;
     case 'i': number = 500 + draw_size(draw, 8000); break;
-    case 'f': snprintf(text, size, "%s", swarm_framing(draw, false)); return;
+    case 'f':
+        turns = !peer->ws.speaks && draw_chance(draw, 300);
+        snprintf(text, size, "%s",
+                 turns ? "websocket,path=/sim,ping=3,protocols=chat" : swarm_framing(draw, false));
+        return;
     default: break;
     }
     snprintf(text, size, "%llu", (unsigned long long)number);
@@ -95,18 +100,24 @@ void peer_ask(struct sim_peer *peer)
     size_t size = (size_t)snprintf((char *)bytes, 200, "%c%u %s:", op, peer->asked + 1, argument);
     if (peer->frame.kind == FRAME_FIXED && size > peer->frame.fixed_size) return; /* no room */
     size_t filler = room_for_filler(peer, size);
+    bool binary = ws_is_binary(peer->asked + 1), is_web = peer->frame.kind == FRAME_WEBSOCKET;
     fill(peer, bytes + size, filler);
+    if (is_web) ws_peer_fill(peer, binary, bytes + size, filler);
     size += filler;
     struct peer_request *request = &peer->requests[peer->asked++];
     *request = (struct peer_request){
         .op = op, .version = sim_world->versions.running, .begin = peer->packets.end, .size = size};
     wire_append_bytes(&peer->packets, span_of(bytes, size));
-    wire_append_sent(&peer->outgoing, &peer->frame, span_of(bytes, size));
+    if (is_web)
+        ws_peer_append(peer, binary, span_of(bytes, size));
+    else
+        wire_append_sent(&peer->outgoing, &peer->frame, span_of(bytes, size));
     trace_note("peer %u asks %c%u %s, %zu bytes", peer->number, op, peer->asked, argument, size);
     if (op != 'f') return;
     struct error error;
     uint64_t packet_max = sim_world->swarm.config.max_packet;
     promise(frame_parse(&peer->frame, argument, packet_max, &error), "%s", error.text);
+    if (peer->frame.kind == FRAME_WEBSOCKET) ws_peer_turn(peer);
 }
 
 /* ---- answers ---- */

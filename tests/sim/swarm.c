@@ -80,15 +80,33 @@ static void set(struct config *config, const char *name, uint64_t value)
     promise(config_set(config, name, text, &error), "%s", error.text);
 }
 
+/* Writes the value of a listener's setting, and returns its name. */
+static const char *draw_framing(struct draw *draw, char *text, size_t size)
+{
+    static const char *const others[] = {
+        "length", "length,size=2,order=big", "line", "netstring", "skynet", "erlang,size=4"};
+    bool is_web = draw_chance(draw, 400), detects = is_web && draw_chance(draw, 300);
+    if (!is_web) {
+        snprintf(text, size, "%s", swarm_framing(draw, true));
+        return "framing";
+    }
+    snprintf(
+        text, size,
+        "websocket,path=/sim,origins=https://sim.example,protocols=chat,healthz=true,ping=%u%s%s",
+        (unsigned)(draw_chance(draw, 400) ? 0 : draw_size(draw, 20)), detects ? ";" : "",
+        detects ? others[draw_below(draw, sizeof others / sizeof *others)] : "");
+    return detects ? "detect" : "framing";
+}
+
 static void add_listener(struct config *config, struct draw *draw)
 {
-    char address[32];
+    char address[32], text[256];
     struct error error;
     snprintf(address, sizeof address, "127.0.0.1:%u", 7000 + config->listener_count);
     struct config_listener *listener = config_add_listener(config, address, &error);
     check(listener != NULL);
-    promise(config_listener_set(listener, "framing", swarm_framing(draw, true), &error), "%s",
-            error.text);
+    const char *setting = draw_framing(draw, text, sizeof text);
+    promise(config_listener_set(listener, setting, text, &error), "%s", error.text);
     promise(config_listener_set(listener, "on_full", draw_chance(draw, 500) ? "close" : "refuse",
                                 &error),
             "%s", error.text);

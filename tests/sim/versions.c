@@ -29,6 +29,8 @@ static void describe_listeners(const struct config *config, char *place, size_t 
         const struct frame *frame = &config->listeners[i].frame;
         if (frame->kind == FRAME_RAW)
             text_add(&text, "'raw', ");
+        else if (frame->kind == FRAME_WEBSOCKET)
+            text_add(&text, "'web', ");
         else
             text_add(&text, "%u, ", frame->kind == FRAME_FIXED ? frame->fixed_size : 0);
     }

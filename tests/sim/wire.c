@@ -1,5 +1,7 @@
 #include "wire.h"
 
+#include "ws_wire.h"
+
 #include <stdio.h>
 
 void wire_append_bytes(struct buffer *buffer, struct span bytes)
@@ -97,14 +99,15 @@ static void append_hpsocket(struct buffer *buffer, uint16_t flag, struct span pa
 void wire_append_sent(struct buffer *buffer, const struct frame *frame, struct span packet)
 {
     if (frame->kind != FRAME_DELIMITED) {
-        wire_append(buffer, frame, packet);
+        wire_append(buffer, frame, packet, PACKET_PLAIN);
         return;
     }
     wire_append_bytes(buffer, packet);
     wire_append_bytes(buffer, wire_ending(frame, packet));
 }
 
-void wire_append(struct buffer *buffer, const struct frame *frame, struct span packet)
+void wire_append(struct buffer *buffer, const struct frame *frame, struct span packet,
+                 enum packet_kind kind)
 {
     switch (frame->kind) {
     case FRAME_LENGTH: append_length(buffer, &frame->length, packet); return;
@@ -113,7 +116,9 @@ void wire_append(struct buffer *buffer, const struct frame *frame, struct span p
     case FRAME_NETSTRING: append_netstring(buffer, packet); return;
     case FRAME_MQTT: append_mqtt(buffer, packet); return;
     case FRAME_HPSOCKET: append_hpsocket(buffer, frame->flag, packet); return;
+    case FRAME_WEBSOCKET: ws_wire_append_message(buffer, packet, kind); return;
     case FRAME_FIXED:
+    case FRAME_SCRIPTED:
     case FRAME_RAW: wire_append_bytes(buffer, packet); return;
     case FRAME_WEBSOCKET: check(false); /* clients here do not speak it */
     }

@@ -8,10 +8,11 @@
 #include "frame/frame.h"
 #include "system/buffer.h"
 
-/* Appends the packet as the server sends it. */
-void wire_append(struct buffer *buffer, const struct frame *frame, struct span packet);
+/* Appends the packet as the server sends it; of which kind, only WebSocket tells. */
+void wire_append(struct buffer *buffer, const struct frame *frame, struct span packet,
+                 enum packet_kind kind);
 
-/* ... and as clients do, who use all delimiters that they may. */
+/* ... and as clients do, who use all delimiters that they may. Not for WebSocket: ws_peer.c. */
 void wire_append_sent(struct buffer *buffer, const struct frame *frame, struct span packet);
 
 /* Of FRAME_DELIMITED: the delimiter that a client puts behind this packet. */

@@ -18,9 +18,17 @@ local function fit(conn, text)
   return (text .. ("."):rep(size)):sub(1, size)
 end
 
+-- As text, as binary, or without a word about it; what is no text is sent without one.
 local function answer(conn, op, number, text)
-  return conn:send(fit(conn, ("%s%d %d:%s"):format(op, number, version.number, text)))
+  local packet = fit(conn, ("%s%d %d:%s"):format(op, number, version.number, text))
+  if not conn.data.web then return conn:send(packet) end
+  local fine, code = conn:send(packet, ({ "text", "binary" })[number % 3])
+  if code == "badtext" then return conn:send(packet) end
+  return fine, code
 end
+
+-- Of messages of others. It is told by their number.
+local function kind_of(number) return number % 3 == 0 and "binary" or nil end
 
 -- Waits, for no less than that.
 local function wait(conn, seconds)
@@ -70,13 +78,13 @@ end
 function ops.p(conn, number, argument) -- by way of another worker
   local text = fit(conn, ("P%d %d:"):format(number, conn.id))
   local target = argument % server.workers + 1
-  return tostring(server.post(target, { version.number, target, conn.id, text }))
+  return tostring(server.post(target, { version.number, target, conn.id, text, kind_of(number) }))
 end
 
 function ops.s(conn, number, argument) -- to another client, perhaps gone
   local id = server.shared:get("id" .. argument)
   if not id then return "" end
-  send(id, ("S%d %d:%d"):format(number, id, conn.id))
+  send(id, ("S%d %d:%d"):format(number, id, conn.id), kind_of(number))
   return tostring(id)
 end
 
@@ -87,15 +95,18 @@ function ops.l(conn, _, argument) return tostring(server.group("room" .. argumen
 
 local function publish(conn)
   conn.data.published = conn.data.published + 1
-  return ("G%d %d:"):format(conn.data.published, conn.id)
+  local number = conn.data.published
+  return ("G%d %d:"):format(number, conn.id), kind_of(number)
 end
 
 function ops.g(conn, _, argument) -- to a group
-  return tostring(server.group("room" .. argument):broadcast(publish(conn) .. argument))
+  local text, kind = publish(conn)
+  return tostring(server.group("room" .. argument):broadcast(text .. argument, { kind = kind }))
 end
 
 function ops.b(conn, _, argument) -- to all
-  return tostring(broadcast(publish(conn) .. ("x"):rep(argument), { except = conn }))
+  local text, kind = publish(conn)
+  return tostring(broadcast(text .. ("x"):rep(argument), { except = conn, kind = kind }))
 end
 
 function ops.n(_, _, argument) return ("n"):rep(argument) end -- much
@@ -209,11 +220,18 @@ local unbroken = { f = true, h = true, q = true, r = true, x = true }
 -- What follows an answer.
 local after = {}
 function after.q(conn)
-  if conn:close("bye") then conn.data.word = "bye" end
+  local count = conn.data.count
+  if conn:close("bye", count % 2 == 1 and 3000 + count or nil) then conn.data.word = "bye" end
 end
 function after.f(conn, argument)
-  assert(conn:framing(argument))
+  local fine, code = conn:framing(argument)
+  if not fine and code == "memory" then -- nobody knows what comes next
+    if conn:abort("gone") then conn.data.word = "gone" end
+    return
+  end
+  assert(fine)
   conn.data.fixed = tonumber(argument:match("^fixed,size=(%d+)"))
+  conn.data.web = argument:find("^websocket") and true or nil
 end
 
 on_call = {}
@@ -283,12 +301,33 @@ server.every(0.3, function()
   if state.ticks % 5 == 0 then server.sleep(0.7) end
 end)
 
+-- What only connections that began with a request can: they are refused in other ways, get something while it
+-- is not decided, choose a protocol.
+local function begin_web(conn, way)
+  local request = conn.request
+  if request.method ~= "GET" or request.path ~= "/sim" or request.headers.host ~= "sim" then
+    bug("connection %d: a request for %s", conn.id, request.target)
+  end
+  if way == 6 then return not conn:refuse(conn.id % 2 == 0 and 418 or 204, "no", { ["X-Sim"] = "yes" }) end
+  if way == 7 then wait(conn, 0.03) end
+  if way == 7 or way == 8 then conn:send(("H0 %d:"):format(conn.id)) end
+  if way == 7 then wait(conn, 0.03) end
+  if way == 9 then return not conn:close("early", 4001) end
+  if way == 10 then
+    local protocols = request.protocols
+    if #protocols > 0 then conn:protocol(protocols[#protocols]) end
+  end
+  return way ~= 8
+end
+
 function on_connect(conn)
   local listener = version.listeners[tonumber(conn.listener:match(":(%d+)$")) - 6999]
   local data, way = conn.data, conn.port % 16
   data.count, data.published = 0, 0
   data.raw = listener == "raw"
-  if listener ~= "raw" and listener > 0 then data.fixed = listener end
+  data.web = conn.request ~= nil
+  if type(listener) == "number" and listener > 0 then data.fixed = listener end
+  if data.web and not begin_web(conn, way) then return way ~= 6 and false or nil end
   if way == 1 then return false end
   if way == 2 then wait(conn, 0.05) end
   if way == 3 then error("refused, on purpose") end
@@ -303,13 +342,16 @@ function on_connect(conn)
   server.group("all"):add(conn)
 end
 
-function on_receive(conn, packet)
+function on_receive(conn, packet, kind)
   local data = conn.data
   if data.raw then return conn:send(packet) end
   local op, number, argument, filler = packet:match("^(%a)(%d+) ([^:]*):(.*)$")
   data.count = data.count + 1
   if not ops[op] then fail(conn, 0) end
   number = tonumber(number)
+  if kind ~= (data.web and (number % 2 == 0 and "binary" or "text") or nil) then
+    bug("connection %d: request %d is said to be %s", conn.id, number, kind)
+  end
   if data.count ~= number then amiss("request %d comes as number %d", number, data.count) end
   if data.gone then bug("connection %d: a packet after its end", conn.id) end
   if data.waits then amiss("connection %d: a packet while another one waits", conn.id) end
@@ -341,7 +383,8 @@ function on_idle(conn, seconds)
   return conn.port % 3 == 0
 end
 
-function on_disconnect(conn, reason)
+function on_disconnect(conn, reason, code)
+  if code and not conn.data.web then bug("connection %d ends with code %d", conn.id, code) end
   local word = conn.data.word
   if word and reason ~= word then
     bug("connection %d ends with %s, not %s", conn.id, reason, word)
@@ -356,9 +399,9 @@ end
 
 function on_message(value, from)
   -- A sequence: the order of a table's other keys hangs on where the program's functions are.
-  local newest, to, id, text = table.unpack(value)
+  local newest, to, id, text, kind = table.unpack(value)
   if newest > version.number then bug("a message of version %d", newest) end
   if not to then return end
   if to ~= server.worker or from < 1 then bug("a message for %d from %d", to, from) end
-  send(id, text)
+  send(id, text, kind)
 end

@@ -8,7 +8,7 @@
 #define HOST "Host: h\r\n"
 #define ASK(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
 
-static struct offline_peer *peer;
+static struct offline_peer *client;
 static bool answers; /* the script does, at once */
 static char heads[1000];
 
@@ -37,7 +37,7 @@ static void begin_with(const char *const *settings, bool at_once)
     heads[0] = '\0';
     desk.on_packet = on_packet;
     desk_open(settings, (const char *const[]){"http", NULL});
-    peer = desk_connect(0);
+    client = desk_connect(0);
 }
 
 static void begin(bool at_once)
@@ -81,12 +81,12 @@ static size_t trace_answer(struct span bytes, bool without_body, char *text, siz
 static void hears_answers_of(const char *expected, bool without_body)
 {
     char text[4000] = "";
-    struct span bytes = offline_received(peer);
+    struct span bytes = offline_received(client);
     for (struct span rest = bytes; rest.size > 0;) {
         size_t used = strlen(text);
         rest = span_skip(rest, trace_answer(rest, without_body, text + used, sizeof text - used));
     }
-    offline_take(peer, bytes.size);
+    offline_take(client, bytes.size);
     size_t used = strlen(text);
     if (used > 0) text[used - 1] = '\0';
     cr_assert_str_eq(text, expected, "it hears \"%s\", and not \"%s\"", text, expected);
@@ -121,14 +121,14 @@ Test(link_http, connects_before_anything_is_asked)
 Test(link_http, requests_are_answered_in_their_order)
 {
     begin(true);
-    tell_text(peer, ASK("/1"));
+    tell_text(client, ASK("/1"));
     hears_answers("200");
-    tell_text(peer,
+    tell_text(client,
               ASK("/2") "POST /3 HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello" ASK("/4"));
     hears_answers("200 200:hello 200");
     asked("GET /1, GET /2, POST /3, GET /4");
     saw("-: -: -:hello -:");
-    cr_assert_not(offline_ended(peer));
+    cr_assert_not(offline_ended(client));
     desk_end();
 }
 
@@ -136,9 +136,9 @@ Test(link_http, requests_are_answered_in_their_order)
 Test(link_http, a_request_waits_for_the_answer_to_the_one_before)
 {
     begin(false);
-    tell_text(peer, ASK("/1") ASK("/2") ASK("/3"));
+    tell_text(client, ASK("/1") ASK("/2") ASK("/3"));
     asked("GET /1");
-    tell_text(peer, ASK("/4"));
+    tell_text(client, ASK("/4"));
     asked("GET /1");
     hears_answers("");
     respond(201, "one");
@@ -163,12 +163,12 @@ Test(link_http, bytes_may_be_divided_anywhere)
     for (size_t first = 0; first < sizeof stream - 1; first++) {
         heads[0] = '\0';
         desk.seen.traced = 0;
-        tell_bytes(peer, span_of(stream, first));
-        tell_bytes(peer, span_of(stream + first, sizeof stream - 1 - first));
+        tell_bytes(client, span_of(stream, first));
+        tell_bytes(client, span_of(stream + first, sizeof stream - 1 - first));
         hears_answers("200:abc 200:def 200");
         asked("POST /a, POST /b, GET /c");
     }
-    for (size_t i = 0; i < sizeof stream - 1; i++) tell_bytes(peer, span_of(stream + i, 1));
+    for (size_t i = 0; i < sizeof stream - 1; i++) tell_bytes(client, span_of(stream + i, 1));
     hears_answers("200:abc 200:def 200");
     desk_end();
 }
@@ -177,11 +177,12 @@ Test(link_http, bytes_may_be_divided_anywhere)
 Test(link_http, a_peer_that_waits_is_told_to_go_on)
 {
     begin(true);
-    tell_text(peer, "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
-    hears_text(peer, "HTTP/1.1 100 Continue\r\n\r\n");
-    tell_text(peer, "abc");
+    tell_text(client,
+              "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    hears_text(client, "HTTP/1.1 100 Continue\r\n\r\n");
+    tell_text(client, "abc");
     hears_answers("200:abc");
-    tell_text(peer,
+    tell_text(client,
               "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nExpect: 100-continue\r\n\r\nabc");
     hears_answers("200:abc");
     desk_end();
@@ -191,13 +192,13 @@ Test(link_http, a_peer_that_waits_is_told_to_go_on)
 Test(link_http, some_answers_have_no_body)
 {
     begin(false);
-    tell_text(peer, "HEAD / HTTP/1.1\r\n" HOST "\r\n");
+    tell_text(client, "HEAD / HTTP/1.1\r\n" HOST "\r\n");
     respond(200, "hello");
     hears_answers_of("200:", true);
-    tell_text(peer, ASK("/"));
+    tell_text(client, ASK("/"));
     respond(204, "hello");
     hears_answers("204");
-    tell_text(peer, ASK("/"));
+    tell_text(client, ASK("/"));
     respond(304, "hello");
     hears_answers("304");
     desk_end();
@@ -207,12 +208,12 @@ Test(link_http, some_answers_have_no_body)
 Test(link_http, a_connection_stays_as_its_peer_wants)
 {
     begin(true);
-    tell_text(peer, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    tell_text(client, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     hears_answers("200+");
-    tell_text(peer, "GET / HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n" ASK("/late"));
+    tell_text(client, "GET / HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n" ASK("/late"));
     hears_answers("200!");
     asked("GET /, GET /");
-    cr_assert(offline_ended(peer));
+    cr_assert(offline_ended(client));
     ended_as("eof", 0);
     desk_end();
 }
@@ -220,7 +221,7 @@ Test(link_http, a_connection_stays_as_its_peer_wants)
 Test(link_http, an_old_peer_asks_once)
 {
     begin(true);
-    tell_text(peer, "GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n");
+    tell_text(client, "GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n");
     hears_answers("200!");
     ended_as("eof", 0);
     desk_end();
@@ -231,11 +232,11 @@ Test(link_http, an_old_peer_asks_once)
 static void fails(const char *request, const char *answer, const char *reason)
 {
     begin(true);
-    tell_text(peer, ASK("/fine"));
+    tell_text(client, ASK("/fine"));
     hears_answers("200");
-    tell_text(peer, request);
+    tell_text(client, request);
     hears_answers(answer);
-    cr_assert(offline_ended(peer));
+    cr_assert(offline_ended(client));
     ended_as(reason, 0);
     asked("GET /fine");
     desk_end();
@@ -304,18 +305,18 @@ Test(link_http, a_body_is_as_large_as_it_may_be)
     begin(true);
     memset(body, 'a', 1000);
     snprintf(text, sizeof text, "POST / HTTP/1.1\r\n" HOST "Content-Length: 1000\r\n\r\n%s", body);
-    tell_text(peer, text);
+    tell_text(client, text);
     cr_assert_eq(desk.received, 1);
-    offline_take(peer, offline_received(peer).size);
+    offline_take(client, offline_received(client).size);
     snprintf(text, sizeof text,
              "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3e8\r\n%s\r\n0\r\n\r\n",
              body);
-    tell_text(peer, text);
+    tell_text(client, text);
     cr_assert_eq(desk.received, 2);
     saw("-:a*1000 -:a*1000");
     answers = false;
-    offline_take(peer, offline_received(peer).size);
-    tell_text(peer, ASK("/"));
+    offline_take(client, offline_received(client).size);
+    tell_text(client, ASK("/"));
     static char more[1001];
     cr_assert_eq(link_respond(desk.links[0], 200, "", span_of(more, 1001)), SEND_TOO_BIG);
     cr_assert_eq(link_respond(desk.links[0], 200, "", span_of(more, 1000)), SEND_OK);
@@ -329,7 +330,7 @@ Test(link_http, no_packets_are_sent)
     size_t count = 9;
     desk_open((const char *const[]){"max_connections", "8", NULL},
               (const char *const[]){"http", "line", NULL});
-    peer = desk_connect(0);
+    client = desk_connect(0);
     cr_assert_eq(link_send(desk.links[0], span_text("a")), SEND_NO_PACKETS);
     cr_assert_eq(worker_send(desk.worker, link_id(desk.links[0]), span_text("a"), PACKET_TEXT),
                  SEND_NO_PACKETS);
@@ -352,7 +353,7 @@ Test(link_http, no_packets_are_sent)
 Test(link_http, a_request_that_the_script_does_not_answer_is_503)
 {
     begin(false);
-    tell_text(peer, ASK("/"));
+    tell_text(client, ASK("/"));
     link_close(desk.links[0], "bye");
     cr_assert(offline_run(desk.offline));
     hears_answers("503!");
@@ -363,12 +364,12 @@ Test(link_http, a_request_that_the_script_does_not_answer_is_503)
 Test(link_http, a_script_that_fails_is_500)
 {
     begin(false);
-    tell_text(peer, ASK("/"));
+    tell_text(client, ASK("/"));
     link_respond_failed(desk.links[0]);
     link_respond_failed(desk.links[0]);
     cr_assert(offline_run(desk.offline));
     hears_answers("500:The server has failed here.\n");
-    tell_text(peer, ASK("/"));
+    tell_text(client, ASK("/"));
     link_close_failed(desk.links[0]);
     cr_assert(offline_run(desk.offline));
     hears_answers("500!");
@@ -379,34 +380,34 @@ Test(link_http, a_script_that_fails_is_500)
 Test(link_http, a_connection_without_a_request_closes_silently)
 {
     begin(true);
-    tell_text(peer, ASK("/"));
+    tell_text(client, ASK("/"));
     hears_answers("200");
     link_close(desk.links[0], NULL);
     cr_assert(offline_run(desk.offline));
     hears_answers("");
-    cr_assert(offline_ended(peer));
+    cr_assert(offline_ended(client));
     desk_end();
 }
 
 Test(link_http, an_abort_says_nothing)
 {
     begin(false);
-    tell_text(peer, ASK("/"));
+    tell_text(client, ASK("/"));
     link_abort(desk.links[0], NULL);
     cr_assert(offline_run(desk.offline));
-    cr_assert_eq(offline_received(peer).size, 0);
+    cr_assert_eq(offline_received(client).size, 0);
     desk_end();
 }
 
 static void idles(const char *request, bool at_once, const char *answer)
 {
     begin_with((const char *const[]){"idle_timeout", "10", NULL}, at_once);
-    tell_text(peer, request);
+    tell_text(client, request);
     cr_assert(offline_advance(desk.offline, 9 * SECOND));
-    cr_assert_not(offline_ended(peer));
+    cr_assert_not(offline_ended(client));
     cr_assert(offline_advance(desk.offline, 2 * SECOND));
     hears_answers(answer);
-    cr_assert(offline_ended(peer));
+    cr_assert(offline_ended(client));
     ended_as("idle", 0);
     desk_end();
 }
@@ -440,27 +441,27 @@ Test(link_http, an_idle_one_that_is_not_answered_is_told_503)
 Test(link_http, silence_counts_from_the_answer)
 {
     begin_with((const char *const[]){"idle_timeout", "10", NULL}, false);
-    tell_text(peer, ASK("/"));
+    tell_text(client, ASK("/"));
     cr_assert(offline_advance(desk.offline, 8 * SECOND));
     respond(200, "");
     cr_assert(offline_advance(desk.offline, 8 * SECOND));
-    cr_assert_not(offline_ended(peer));
+    cr_assert_not(offline_ended(client));
     cr_assert(offline_advance(desk.offline, 3 * SECOND));
-    cr_assert(offline_ended(peer));
+    cr_assert(offline_ended(client));
     desk_end();
 }
 
-/* RFC 9112 section 9.6: a peer may close its side and wait for the answer. */
+/* RFC 9112 section 9.6: a client may close its side and wait for the answer. */
 Test(link_http, a_peer_that_sends_no_more_is_answered)
 {
     begin(false);
-    tell_text(peer, ASK("/"));
-    offline_finish(peer);
+    tell_text(client, ASK("/"));
+    offline_finish(client);
     cr_assert(offline_advance(desk.offline, SECOND));
     cr_assert_eq(desk.disconnected, 0);
     respond(200, "late");
     hears_answers("200:late");
-    cr_assert(offline_ended(peer));
+    cr_assert(offline_ended(client));
     ended_as("eof", 0);
     desk_end();
 }
@@ -468,7 +469,7 @@ Test(link_http, a_peer_that_sends_no_more_is_answered)
 Test(link_http, a_stop_answers_what_is_in_flight)
 {
     begin(false);
-    tell_text(peer, ASK("/"));
+    tell_text(client, ASK("/"));
     server_drain(worker_server(desk.worker));
     cr_assert(offline_advance(desk.offline, SECOND));
     hears_answers("503!");
@@ -483,7 +484,7 @@ Test(link_http, an_answer_that_cannot_be_queued_can_be_given_later)
     begin_with(
         (const char *const[]){"blocks", "64", "max_connections", "8", "on_full", "refuse", NULL},
         false);
-    tell_text(peer, ASK("/"));
+    tell_text(client, ASK("/"));
     steal_blocks();
     cr_assert_eq(link_respond(desk.links[0], 200, "", span_text("hello")), SEND_NO_MEMORY);
     cr_assert(link_awaits_answer(desk.links[0]));
@@ -497,9 +498,9 @@ Test(link_http, memory_is_given_back)
 {
     begin(true);
     size_t before = budget_used(&desk_home()->streams.budget);
-    tell_text(peer, "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    tell_text(client, "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
     cr_assert(budget_used(&desk_home()->streams.budget) > before);
-    tell_text(peer, "0\r\n\r\n");
+    tell_text(client, "0\r\n\r\n");
     hears_answers("200:abc");
     cr_assert_eq(budget_used(&desk_home()->streams.budget), before);
     desk_end();
@@ -511,7 +512,7 @@ Test(link_http, another_framing_drops_what_is_not_answered)
     struct error error;
     cr_assert(frame_parse(&line, "line", 1000, &error));
     begin(false);
-    tell_text(peer, ASK("/") "a line\n");
+    tell_text(client, ASK("/") "a line\n");
     cr_assert(link_set_frame(desk.links[0], &line));
     desk.on_packet = NULL;
     cr_assert(offline_run(desk.offline));

@@ -171,6 +171,24 @@ Test(link_unread, not_of_another_framing)
 
 static struct frame lines;
 
+static void switch_and_give_back(struct link *link, struct span packet)
+{
+    struct error error;
+    (void)packet;
+    cr_assert(frame_parse(&lines, "line", KB, &error) && frame_finish(&lines, &error));
+    cr_assert(link_set_frame(link, &lines));
+    cr_assert_not(link_unread(link, 1, 2));
+}
+
+Test(link_unread, not_when_the_framing_has_become_another)
+{
+    begin();
+    desk.on_packet = switch_and_give_back;
+    tell_text(desk_connect(0), "hello");
+    cr_assert_eq(desk.received, 1);
+    desk_end();
+}
+
 static void give_back_and_switch(struct link *link, struct span packet)
 {
     struct error error;
