@@ -37,6 +37,7 @@ static uint64_t used(const struct runtime *runtime)
 static void sweep(struct runtime *runtime)
 {
     uint64_t kept = used(runtime);
+    check(runtime->framing_count >= 0);
     check(runtime->framing_count <= MOST);
     for (int i = runtime->framing_count - 1; i >= 0; i--) {
         if (kept >> i & 1) continue;

@@ -145,7 +145,7 @@ static uint64_t payload_max(const struct websocket_session *own, const struct fr
 {
     uint64_t most = frame->packet_max;
     if (is_compressed(own, header)) return most + most / 8 + 64;
-    return most - own->size;
+    return own->opcode == 0 ? most : most - own->size; /* the last message may not be dropped yet */
 }
 
 /* Whether the message would be larger than it may be. */

@@ -302,6 +302,9 @@ function Conn:protocol(name) end
 ---@field ping? integer "websocket": seconds of silence until a peer is pinged; 0: never (30)
 ---@field public? string "websocket": a directory of files that it serves over HTTP, too
 ---@field healthz? boolean "websocket": GET /healthz gets 200 (false)
+---@field compress? boolean|"takeover" "websocket": messages are compressed, if the client can (false)
+---@field compress_level? integer "websocket": 1, fast, to 9, small (1)
+---@field compress_window? integer "websocket": 9 to 15, bits of the window (12)
 
 ---A framing in Lua, only for `conn:framing`: `length` gets the first `header` bytes of a packet and
 ---returns the length of the whole packet. It cannot sleep. The packets are handed on as they come,
@@ -778,6 +781,9 @@ function Timer:cancel() end
 ---@field ping? integer
 ---@field public? string
 ---@field healthz? boolean
+---@field compress? boolean|"takeover"
+---@field compress_level? integer
+---@field compress_window? integer
 ---@field on_full? "close"|"refuse" by default the server's
 ---@field mode? string|integer of a unix socket, octal: "0660"; by default the umask's
 
@@ -833,8 +839,7 @@ function test.error() end
 ---@field id integer as conn.id
 ---@field conn Conn? that handlers are given; nil: it was refused, or is another worker's
 ---@field worker integer whose it is
----@field sent string[] the packets that the server has sent it; of a framing in Lua, what came at once is one; of HTTP the
----bytes as they came
+---@field sent string[] the packets the server has sent it (of a framing in Lua: what came at once)
 ---@field closed boolean the server has closed the connection
 ---@field kinds? ("text"|"binary")[] of a WebSocket: what each of `sent` is
 ---@field protocol? string of a WebSocket: that the server has chosen

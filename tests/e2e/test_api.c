@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SCRIPT_SIZE = 16384 };
@@ -83,7 +84,7 @@ static const char answers[] =
     "end\n"
     "function found.server() return server end\n"
     "function found.Conn(conn)\n"
-    "  return all_of(conn, methods_of(conn))\n"
+    "  return all_of(conn, methods_of(conn), { request = true })\n" /* of a WebSocket alone */
     "end\n"
     "function found.Group() return methods_of(server.group 'g') end\n"
     "function found.Channel() return methods_of(server.channel 'c') end\n"
@@ -197,10 +198,17 @@ Test(api, settings_are_annotated)
     expect_same(WORDS(settings));
 }
 
+/* Beside its own settings it takes those of its framing, if that is this one. */
+static const char *const of_websocket[] = {"path = '/chat'",      "origins = { 'https://here' }",
+                                           "protocols = 'a'",     "ping = 5",
+                                           "healthz = true",      "public = 'public'",
+                                           "compress = false",    "compress_level = 1",
+                                           "compress_window = 12"};
+
 Test(api, settings_of_a_listener_are_annotated)
 {
     static const char before[] = "of a listener: there are ";
-    char *out, *err, settings[256] = "Listener:";
+    char *out, *err, settings[512] = "Listener:";
     char *directory =
         directory_make("main.lua", "", "config.lua",
                        "return { listen = { address = '127.0.0.1:0', unheard_of = 1 } }\n", NULL);
@@ -214,10 +222,26 @@ Test(api, settings_of_a_listener_are_annotated)
                      (int)size, names);
         names += size + strspn(names + size, " ,");
     }
-    expect_same(WORDS(settings));
     directory_remove(directory);
     free(out);
     free(err);
+    for (int i = 0; i < (int)(sizeof of_websocket / sizeof *of_websocket); i++) {
+        char config[256], public_dir[512];
+        snprintf(config, sizeof config,
+                 "return { listen = { address = '127.0.0.1:0', framing = 'websocket', %s } }\n",
+                 of_websocket[i]);
+        directory = directory_make("main.lua", "", "config.lua", config, NULL);
+        snprintf(public_dir, sizeof public_dir, "%s/public", directory);
+        cr_assert_eq(mkdir(public_dir, 0700), 0);
+        cr_assert_eq(program_run(&out, &err, WORDS("check", directory)), 0, "%s: %s", config, err);
+        snprintf(settings + strlen(settings), sizeof settings - strlen(settings), " %.*s",
+                 (int)strcspn(of_websocket[i], " "), of_websocket[i]);
+        cr_assert_eq(rmdir(public_dir), 0);
+        directory_remove(directory);
+        free(out);
+        free(err);
+    }
+    expect_same(WORDS(settings));
 }
 
 Test(api, what_tests_call_is_annotated)

@@ -517,6 +517,7 @@ static void expect_printed(const struct server *server, const char *command, con
 {
     char path[300];
     snprintf(path, sizeof path, "%s/said", server->directory);
+    unlink(path); /* it would be appended to */
     int status = process_shell(command, path);
     char *said = file_read(path);
     cr_assert_eq(status, 0, "%s: %s", command, said);

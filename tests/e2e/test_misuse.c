@@ -57,8 +57,8 @@ Test(misuse, wrong_arguments_raise_errors_that_say_which)
                "  raises('#1.*string expected', function() broadcast({}) end)\n"
                "  raises('#2.*table expected', function() broadcast('x', 'y') end)\n"
                "  raises('#2.*expected a conn', function() broadcast('x', { except = 5 }) end)\n"
-               "  raises('#2.*only option', function() broadcast('x', conn) end)\n"
-               "  raises('#2.*only option', function() broadcast('x', { exept = conn }) end)\n"
+               "  raises('#2.*options are', function() broadcast('x', conn) end)\n"
+               "  raises('#2.*options are', function() broadcast('x', { exept = conn }) end)\n"
                "  raises('#2.*expected a conn', function() broadcast('x', { except = {} }) end)\n"
                "  raises('number expected', function() conn:idle() end)\n"
                "  raises('number expected', function() conn:idle('soon') end)\n"
@@ -69,7 +69,7 @@ Test(misuse, wrong_arguments_raise_errors_that_say_which)
                "  raises('framing', function() conn:framing('morse') end)\n"
                "  raises('delimiter', function() conn:framing({ 'line', delimeter = 'x' }) end)\n"
                "  raises('table', function() conn:framing({ 'line', delimiter = {} }) end)\n"
-               "  raises('only option', function() broadcast('x', { ['except\\0'] = conn }) end)\n"
+               "  raises('options are', function() broadcast('x', { ['except\\0'] = conn }) end)\n"
                "  judge(conn)\n"
                "end\n");
 }
@@ -306,7 +306,7 @@ Test(misuse, names_and_ids_and_framings_that_cannot_be_are_answered)
         "  refused('badframing', 'size', conn:framing('length,size=2.5'))\n"
         "  refused('badframing', 'max', conn:framing { 'line', max = '64G' })\n"
         "  refused('badframing', 'NUL', conn:framing { 'fixed', size = '4\\0' })\n"
-        "  refused('badframing', 'at most', conn:framing { 'fixed', size = ('4'):rep(200) })\n"
+        "  refused('badframing', 'at most', conn:framing { 'fixed', size = ('4'):rep(2000) })\n"
         "  refused('badframing', '8 bytes', conn:framing { 'line', delimiter = ('x'):rep(9) })\n"
         "  for _, id in ipairs { 0, -1, 0.5, 1e300, 1 / 0, 2^53 } do closed(id, send(id, 'x')) "
         "end\n"
@@ -344,18 +344,4 @@ Test(misuse, what_a_handler_has_closed_is_closed_to_itself)
     close(client);
     close(other);
     server_end(&server);
-}
-
-Test(misuse, framings_without_end_are_answered_too)
-{
-    try_script(JUDGE REFUSED "local tried = false\n"
-                             "function on_receive(conn)\n"
-                             "  for size = 1, tried and 0 or 63 do\n"
-                             "    assert(conn:framing { 'fixed', size = size })\n"
-                             "  end\n"
-                             "  tried = true\n"
-                             "  assert(conn:framing('length'))\n"
-                             "  refused('full', '', conn:framing { 'fixed', size = 65 })\n"
-                             "  judge(conn)\n"
-                             "end\n");
 }

@@ -59,6 +59,7 @@ static struct session *open_session(const char *offer, char *welcome)
     session->is_greeted = true;
     welcome[codec()->welcome(session, &frame, welcome)] = '\0';
     session->is_open = true;
+    codec()->rest(session);
     return session;
 }
 

@@ -51,6 +51,9 @@ Test(websocket_request, is_kept_until_the_peer_is_welcome)
     size_t size = session->codec->welcome(session, &spoken, room);
     cr_assert(size > 0 && size < sizeof room);
     cr_assert(strncmp(room, "HTTP/1.1 101 ", 13) == 0);
+    cr_assert(same_bytes(request(), span_text(REQUEST)), "the welcome may not be sent yet");
+    session->is_open = true; /* now it is */
+    session->codec->rest(session);
     cr_assert_eq(request().size, 0);
     end();
 }

@@ -181,22 +181,23 @@ Test(link_websocket_switch, without_memory_nothing_has_changed)
     desk_end();
 }
 
-/* As a new connection, it does not wait. */
-Test(link_websocket_switch, a_welcome_for_which_there_is_no_room_ends_it)
+/* It waits, as all that is sent to an open connection does. */
+Test(link_websocket_switch, a_welcome_for_which_there_is_no_room_comes_when_there_is)
 {
     begin();
     struct offline_peer *peer = desk_connect(0);
     cr_assert(link_set_frame(desk.links[0], &websocket));
     cr_assert(offline_run(desk.offline));
-    tell_text(peer, GET);
     steal_blocks();
     desk_home()->blocks_low = 0;
     limit_memory(sizeof REQUEST);
-    tell_text(peer, ASKING "\r\n");
-    give_blocks();
-    cr_assert(offline_advance(desk.offline, SECOND));
+    tell_text(peer, REQUEST);
     hears_text(peer, "");
-    ended_as("memory", 0);
+    give_blocks();
+    limit_memory(SIZE_MAX);
+    cr_assert(offline_advance(desk.offline, SECOND));
+    hears_text(peer, WELCOME);
+    cr_assert_eq(desk.disconnected, 0);
     desk_end();
 }
 
