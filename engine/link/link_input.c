@@ -273,7 +273,8 @@ static bool must_wait(struct link *link)
     return true;
 }
 
-/* Reads what the peer asks for. True: it is to be served, perhaps with another framing. A new connection does not wait for memory. */
+/* Reads what the peer asks for. True: it is to be served, perhaps with another framing. A new connection does not wait for
+ * memory. */
 static bool greet(struct link *link)
 {
     struct inbox *inbox = &link->stream.inbox;
@@ -314,11 +315,20 @@ static bool greets(struct link *link)
     return true;
 }
 
+/* Where the framing is to be detected, the time for that begins when the filter's handshake has ended. */
+static void shake_filter(struct link *link)
+{
+    stream_shake(&link->stream);
+    bool detects = link->session != NULL && link->session->other != NULL;
+    if (detects && link->stream.state == STREAM_OPENING && !stream_shakes(&link->stream))
+        link_set_deadline(link, LINK_DETECT_MS * WHEEL_TICK_NS);
+}
+
 bool link_shake(struct link *link)
 {
     if (link->gates != 0 || must_wait(link)) return false;
     link->home->shook = true;
-    if (stream_shakes(&link->stream)) stream_shake(&link->stream);
+    if (stream_shakes(&link->stream)) shake_filter(link);
     if (link->stream.state == STREAM_OPEN || greets(link)) return true;
     if (!stream_is_up(&link->stream)) return false;
     note_filter(link);

@@ -122,7 +122,8 @@ bool link_session_welcome(struct link *link)
 static enum session_guess guess(const struct link *link, struct span input)
 {
     enum session_guess guess = input.size == 0 ? GUESS_PERHAPS : codec_of(link)->recognize(input);
-    bool is_all = link->session->is_silent || link->stream.ended;
+    bool is_all =
+        (link->session->is_silent || link->stream.ended) && !inbox_goes_on(&link->stream.inbox);
     return guess == GUESS_PERHAPS && is_all ? GUESS_NO : guess;
 }
 

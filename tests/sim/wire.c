@@ -120,6 +120,6 @@ void wire_append(struct buffer *buffer, const struct frame *frame, struct span p
     case FRAME_FIXED:
     case FRAME_SCRIPTED:
     case FRAME_RAW: wire_append_bytes(buffer, packet); return;
-    case FRAME_WEBSOCKET: check(false); /* clients here do not speak it */
+    case FRAME_HTTP: check(false); /* clients here do not speak it */
     }
 }

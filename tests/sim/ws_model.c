@@ -239,12 +239,16 @@ void ws_model_connected(struct sim_peer *peer, const struct link *link)
 {
     struct ws_peer *ws = &peer->ws;
     if (peer->reply_frame.kind != FRAME_WEBSOCKET || link->session != NULL) return;
-    /* Its first bytes are of no request, or it is late. */
+    /* Its first bytes are of no request, or it is late, or they are all, and too few to tell. */
     uint64_t known_ns = world_now(sim_world) - link->connected_ns;
     promise(sim_world->swarm.config.listeners[peer->listener].detects,
             "peer %u has another framing than its listener", peer->number);
-    promise(peer->garbled || known_ns >= LINK_DETECT_MS * MILLISECOND,
-            "peer %u asks for WebSocket, and is taken for another one", peer->number);
+    bool has_left = link->stream.ended && inbox_size(&link->stream.inbox) < sizeof "OPTIONS";
+    promise(peer->garbled || has_left || known_ns >= LINK_DETECT_MS * MILLISECOND,
+            "peer %u asks for WebSocket, and is taken for another one after %.3f s, ended %d, %zu "
+            "bytes",
+            peer->number, (double)known_ns / 1e9, link->stream.ended,
+            inbox_size(&link->stream.inbox));
     ws->speaks = false;
     peer->garbled = true;
     peer->reply_frame = *link_frame(link);
