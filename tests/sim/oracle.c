@@ -79,6 +79,7 @@ static bool is_misled(const struct sim_peer *peer)
 
 static void take_request(struct sim_peer *peer, const struct link *link, struct span packet)
 {
+    if (peer->ws.misread) return;
     if (is_misled(peer) && (peer->handed == peer->asked || !is_request(peer, link, packet))) {
         peer->garbled = true; /* from here on */
         peer->handed = peer->asked;

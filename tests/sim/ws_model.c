@@ -250,6 +250,7 @@ void ws_model_connected(struct sim_peer *peer, const struct link *link)
             peer->number, (double)known_ns / 1e9, link->stream.ended,
             inbox_size(&link->stream.inbox));
     ws->speaks = false;
+    ws->misread = true;
     peer->garbled = true;
     peer->reply_frame = *link_frame(link);
 }

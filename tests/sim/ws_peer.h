@@ -55,6 +55,8 @@ struct ws_peer {
 
     /* The server, as the model knows it. */
     bool welcomed, answered;
+    bool
+        misread; /* it was late, and is taken for a client of the other framing: nothing is known of its packets */
     bool farewell;          /* it has said it */
     uint16_t farewell_code; /* 1005: none */
     uint8_t word_size;
