@@ -20,9 +20,8 @@ struct memory {
 };
 
 /* In front of each piece: its size. zlib gives back pieces without saying it. */
-union head {
-    size_t size;
-    max_align_t align;
+struct head {
+    _Alignas(max_align_t) size_t size;
 };
 
 /* zlib's own tables are read again and again: whole pages for each would cost more than they save. */
@@ -30,7 +29,7 @@ enum { PAGED_NEVER = INT_MAX };
 
 static void *take(struct memory *memory, size_t size)
 {
-    union head *piece = piece_take(memory->budget, sizeof *piece + size, 0, PAGED_NEVER);
+    struct head *piece = piece_take(memory->budget, sizeof *piece + size, 0, PAGED_NEVER);
     if (piece == NULL) return NULL;
     piece->size = sizeof *piece + size;
     memory->taken += piece->size;
@@ -39,7 +38,7 @@ static void *take(struct memory *memory, size_t size)
 
 static void give(struct memory *memory, void *bytes)
 {
-    union head *piece = (union head *)bytes - 1;
+    struct head *piece = (struct head *)bytes - 1;
     memory->taken -= piece->size;
     piece_give(memory->budget, piece, piece->size, PAGED_NEVER);
 }

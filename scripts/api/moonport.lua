@@ -302,7 +302,7 @@ function Conn:protocol(name) end
 ---@field ping? integer "websocket": seconds of silence until a peer is pinged; 0: never (30)
 ---@field public? string "websocket": a directory of files that it serves over HTTP, too
 ---@field healthz? boolean "websocket": GET /healthz gets 200 (false)
----@field compress? boolean|"takeover" "websocket": messages are compressed, if the client can (false)
+---@field compress? boolean|"takeover" "websocket": compress messages, if the client can (false)
 ---@field compress_level? integer "websocket": 1, fast, to 9, small (1)
 ---@field compress_window? integer "websocket": 9 to 15, bits of the window (12)
 

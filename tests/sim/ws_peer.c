@@ -331,7 +331,7 @@ static void put_breach(struct sim_peer *peer, int breach)
     case BREACH_TOP_BIT:
         wire_append_bytes(out, span_of("\x82\xff\x80\0\0\0\0\0\0\x01....", 14));
         return;
-    case BREACH_LONE_END: put_frame(peer, WS_FIN | WS_WIRE_MORE, span_text("e1 0:")); return;
+    case BREACH_LONE_END: put_frame(peer, WS_FIN, span_text("e1 0:")); return;
     case BREACH_NEW_MESSAGE:
         put_frame(peer, WS_WIRE_TEXT, span_text("e1 "));
         put_frame(peer, WS_FIN | WS_WIRE_TEXT, span_text("0:"));
@@ -350,7 +350,7 @@ static void put_breach(struct sim_peer *peer, int breach)
     case BREACH_SPLIT_UTF8:
         put_frame(peer, WS_WIRE_TEXT, span_text("e1 0:\xe2\x82"));
         put_control(peer, peer->asked);
-        put_frame(peer, WS_FIN | WS_WIRE_MORE, span_text("a"));
+        put_frame(peer, WS_FIN, span_text("a"));
         return;
     case BREACH_CLOSE_UTF8: put_frame(peer, WS_WIRE_CLOSE, span_text("\x03\xe8\xff")); return;
     case BREACH_TOO_BIG:
@@ -359,7 +359,7 @@ static void put_breach(struct sim_peer *peer, int breach)
         return;
     case BREACH_GROWN:
         put_frame(peer, WS_WIRE_BINARY, zeros(some));
-        ws_wire_append_head(out, WS_FIN | WS_WIRE_MORE, most - some + 1, draw_mask(peer));
+        ws_wire_append_head(out, WS_FIN, most - some + 1, draw_mask(peer));
         return;
     case BREACH_FLOOD: put_flood(peer); return;
     case BREACH_UNFINISHED: put_frame(peer, WS_WIRE_BINARY, zeros(some)); return;

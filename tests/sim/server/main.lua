@@ -301,14 +301,17 @@ server.every(0.3, function()
   if state.ticks % 5 == 0 then server.sleep(0.7) end
 end)
 
--- What only connections that began with a request can: they are refused in other ways, get something while it
--- is not decided, choose a protocol.
+-- What only connections that began with a request can: they are refused in other ways, get
+-- something while it is not decided, choose a protocol.
 local function begin_web(conn, way)
   local request = conn.request
   if request.method ~= "GET" or request.path ~= "/sim" or request.headers.host ~= "sim" then
     bug("connection %d: a request for %s", conn.id, request.target)
   end
-  if way == 6 then return not conn:refuse(conn.id % 2 == 0 and 418 or 204, "no", { ["X-Sim"] = "yes" }) end
+  if way == 6 then
+    local status = conn.id % 2 == 0 and 418 or 204
+    return not conn:refuse(status, "no", { ["X-Sim"] = "yes" })
+  end
   if way == 7 then wait(conn, 0.03) end
   if way == 7 or way == 8 then conn:send(("H0 %d:"):format(conn.id)) end
   if way == 7 then wait(conn, 0.03) end
