@@ -258,3 +258,27 @@ Test(link_websocket_end, other_framings_have_no_code)
     ended_as("bye", 0);
     desk_end();
 }
+
+/* A pong takes the queue above the hard mark; what is said behind it is said all the same. */
+Test(link_websocket_end, behind_a_packet_above_the_mark_the_peer_hears_it_too)
+{
+    enum { SIZE = 8192, MARK = 8208, PONG = 127 };
+    static uint8_t many[SIZE];
+    desk_open((const char *const[]){"max_packet", "8K", "soft_mark", "8208", "hard_mark", "8208",
+                                    "idle_timeout", "0", NULL},
+              (const char *const[]){"websocket", NULL});
+    client = desk_join(0);
+    offline_set_deaf(client, true);
+    cr_assert_eq(link_send_kind(desk.links[0], span_of(many, SIZE), PACKET_BINARY), SEND_OK);
+    tell(client, "p:x*125");
+    cr_assert_gt(link_pending(desk.links[0]), MARK);
+    link_set_code(desk.links[0], 4000);
+    link_close(desk.links[0], "bye");
+    offline_set_deaf(client, false);
+    cr_assert(offline_advance(desk.offline, SECOND));
+    struct span bytes = offline_received(client);
+    static const uint8_t farewell[] = {0x88, 5, 0x0f, 0xa0, 'b', 'y', 'e'};
+    cr_assert_eq(bytes.size, 4 + SIZE + PONG + sizeof farewell);
+    cr_assert(same_bytes(span_skip(bytes, 4 + SIZE + PONG), span_of(farewell, sizeof farewell)));
+    desk_end();
+}
