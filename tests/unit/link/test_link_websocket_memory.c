@@ -177,18 +177,6 @@ Test(link_websocket_memory, a_message_that_waits_for_a_handler_is_nobodys_fault)
     desk_end();
 }
 
-Test(link_websocket_memory, a_message_counts_from_when_it_was_begun)
-{
-    run_short(PATIENCE);
-    pass(PATIENCE - A_WHILE);
-    tell(keeps, "c:k b-:k*50000");
-    saw("b:k*50001");
-    pass(2 * A_WHILE);
-    cr_assert_eq(desk.disconnected, 1);
-    cr_assert(offline_closed(needs), "the other one has just begun");
-    desk_end();
-}
-
 Test(link_websocket_memory, a_message_goes_on_when_there_is_memory)
 {
     run_short(0);
