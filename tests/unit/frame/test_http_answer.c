@@ -5,7 +5,7 @@
 
 static char room[1000];
 
-static const char *write(const struct http_answer *answer)
+static const char *written(const struct http_answer *answer)
 {
     size_t size = http_answer_write(answer, room, sizeof room);
     cr_assert_eq(size, strlen(room));
@@ -18,12 +18,12 @@ Test(http_answer, a_head_tells_of_its_body)
 {
     struct http_answer answer = {.status = 404, .type = "text/plain", .body = span_text("no\n")};
     cr_assert_str_eq(
-        write(&answer),
+        written(&answer),
         "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n" CLOSES
         "\r\n");
     answer = (struct http_answer){.status = 200, .headers = "ETag: \"a\"\r\nA: b\r\n"};
-    cr_assert_str_eq(write(&answer), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" CLOSES
-                                     "ETag: \"a\"\r\nA: b\r\n\r\n");
+    cr_assert_str_eq(written(&answer), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" CLOSES
+                                       "ETag: \"a\"\r\nA: b\r\n\r\n");
 }
 
 /* RFC 9110 section 9.3.2. */
@@ -31,25 +31,26 @@ Test(http_answer, a_head_without_its_body_is_the_same)
 {
     struct http_answer answer = {.status = 200, .type = "a/b", .body = span_text("body")};
     char with[1000];
-    snprintf(with, sizeof with, "%s", write(&answer));
+    snprintf(with, sizeof with, "%s", written(&answer));
     answer.without_body = true;
-    cr_assert_str_eq(write(&answer), with);
+    cr_assert_str_eq(written(&answer), with);
 }
 
 /* RFC 9110 sections 15.3.5, 15.4.5 and 8.6. */
 Test(http_answer, what_has_no_body_tells_of_none)
 {
     struct http_answer answer = {.status = 304, .type = "a/b", .headers = "ETag: \"a\"\r\n"};
-    cr_assert_str_eq(write(&answer), "HTTP/1.1 304 Not Modified\r\n" CLOSES "ETag: \"a\"\r\n\r\n");
+    cr_assert_str_eq(written(&answer),
+                     "HTTP/1.1 304 Not Modified\r\n" CLOSES "ETag: \"a\"\r\n\r\n");
     answer = (struct http_answer){.status = 204};
-    cr_assert_str_eq(write(&answer), "HTTP/1.1 204 No Content\r\n" CLOSES "\r\n");
+    cr_assert_str_eq(written(&answer), "HTTP/1.1 204 No Content\r\n" CLOSES "\r\n");
 }
 
 /* RFC 9110 sections 7.8 and 15.5.22. */
 Test(http_answer, connection_names_upgrade_where_it_is_required)
 {
     struct http_answer answer = {.status = 426, .headers = "Upgrade: websocket\r\n"};
-    cr_assert_str_eq(write(&answer),
+    cr_assert_str_eq(written(&answer),
                      "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n"
                      "X-Content-Type-Options: nosniff\r\nConnection: close, Upgrade\r\n"
                      "Upgrade: websocket\r\n\r\n");
@@ -58,14 +59,14 @@ Test(http_answer, connection_names_upgrade_where_it_is_required)
 Test(http_answer, an_answer_may_have_a_date)
 {
     struct http_answer answer = {.status = 204, .date_s = 784111777};
-    cr_assert_str_eq(write(&answer), "HTTP/1.1 204 No Content\r\n"
-                                     "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" CLOSES "\r\n");
+    cr_assert_str_eq(written(&answer), "HTTP/1.1 204 No Content\r\n"
+                                       "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" CLOSES "\r\n");
 }
 
 Test(http_answer, a_head_that_does_not_fit_is_none)
 {
     const struct http_answer answer = {.status = 200, .type = "a/b", .headers = "A: b\r\n"};
-    size_t size = strlen(write(&answer));
+    size_t size = strlen(written(&answer));
     for (size_t less = 0; less <= size; less++)
         cr_assert_eq(http_answer_write(&answer, room, less), 0, "%zu", less);
     cr_assert_eq(http_answer_write(&answer, room, size + 1), size);
