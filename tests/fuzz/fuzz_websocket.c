@@ -338,8 +338,12 @@ static void check_wrap(const struct frame *frame, struct span packet, enum packe
     struct span parts[FRAME_PARTS_MAX];
     int count = -1;
     bool text = read_utf8(packet) == WHOLE, big = packet.size > frame->packet_max;
-    enum frame_fault fault =
-        frame->codec->sessions->wrap(NULL, frame, packet, kind, room, parts, &count);
+    struct budget own = {.limit = SIZE_MAX};
+    const struct session_codec *codec = frame->codec->sessions;
+    struct session *session = codec->open(frame, &own);
+    check(session != NULL);
+    enum frame_fault fault = codec->wrap(session, frame, packet, kind, room, parts, &count);
+    codec->close(session);
     check((fault == FRAME_TOO_BIG) == big);
     check((fault == FRAME_BAD_TEXT) == (!big && kind == PACKET_TEXT && !text));
     if (fault != FRAME_NO_FAULT) return;
