@@ -313,7 +313,7 @@ static bool finish(struct frame *frame, struct error *error)
     return true;
 }
 
-/* Without a session: whoever is no server cannot speak it. */
+/* Without a session: only a server can speak it. */
 static enum frame_verdict next_alone(const struct frame *frame, struct frame_cursor *cursor,
                                      struct span input, struct frame_cut *cut)
 {

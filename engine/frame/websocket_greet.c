@@ -255,7 +255,7 @@ void greeting_end(struct greeting *greeting)
 
 /* ---- the answer to a handshake ---- */
 
-bool websocket_offers(const struct http_head *head, struct span protocol)
+struct span websocket_offered(const struct http_head *head, struct span protocol)
 {
     for (uint32_t i = 0; i < head->field_count; i++) {
         struct span list = head->fields[i].value, element;
@@ -263,9 +263,9 @@ bool websocket_offers(const struct http_head *head, struct span protocol)
         while (http_list_next(&list, &element))
             if (element.size == protocol.size &&
                 memcmp(element.data, protocol.data, element.size) == 0)
-                return true;
+                return element;
     }
-    return false;
+    return (struct span){NULL, 0};
 }
 
 static void add_field(struct text *text, const char *name, struct span value)

@@ -69,8 +69,8 @@ void greeting_end(struct greeting *greeting);
 
 /* ---- after WEBSOCKET, while the input is there ---- */
 
-/* Whether the client asks for that protocol; to the letter. */
-bool websocket_offers(const struct http_head *head, struct span protocol);
+/* The protocol as the client asks for it, to the letter: inside the head. Size 0: it does not. */
+struct span websocket_offered(const struct http_head *head, struct span protocol);
 
 /* Writes the head of the answer (RFC 6455 section 4.2.2-5), behind a 100 if the client waits for one. protocol,
  * extensions: values of their fields; empty: there is no such field, for an empty one breaks some clients. A protocol that

@@ -2,7 +2,6 @@
  * script has decided. */
 #include "base/piece.h"
 #include "frame/http_files.h"
-#include "frame/http_text.h"
 #include "frame/websocket_deflate.h"
 #include "frame/websocket_greet.h"
 
@@ -105,20 +104,6 @@ struct span websocket_session_request(const struct session *session)
     return head_of(container_of(session, const struct websocket_session, session));
 }
 
-/* The element of the head that is the same. */
-static struct span find_protocol(const struct http_head *head, struct span protocol)
-{
-    for (uint32_t i = 0; i < head->field_count; i++) {
-        struct span list = head->fields[i].value, element;
-        if (!http_is_like(head->fields[i].name, "sec-websocket-protocol")) continue;
-        while (http_list_next(&list, &element))
-            if (element.size == protocol.size &&
-                memcmp(element.data, protocol.data, element.size) == 0)
-                return element;
-    }
-    return (struct span){NULL, 0};
-}
-
 bool websocket_session_choose(struct session *session, const struct frame *frame,
                               struct span protocol)
 {
@@ -127,7 +112,7 @@ bool websocket_session_choose(struct session *session, const struct frame *frame
     (void)frame;
     if (protocol.size > WEBSOCKET_PROTOCOLS_MAX) return false; /* a welcome has room for no more */
     if (http_head_read(&head, head_of(own)) != HTTP_HEAD) return false;
-    struct span asked = find_protocol(&head, protocol);
+    struct span asked = websocket_offered(&head, protocol);
     if (asked.size > 0) own->protocol = asked;
     return asked.size > 0;
 }

@@ -122,7 +122,7 @@ local function claim(conn, name)
 end
 
 local function claim_guest(conn)
-  for _ = 1, 100 do -- somebody may be called guest-7 because he likes it
+  for _ = 1, 100 do -- guest-7 may be a name that was chosen
     local name = "guest-" .. (server.shared:incr("guests", 1, 0) or conn.id)
     if claim(conn, name) then return name end
   end

@@ -66,7 +66,7 @@ static void check_websocket(const struct greeting *greeting)
     if (http_head_count(head, "origin") != 0)
         check(websocket_has_origin(&settings, http_head_field(head, "origin")));
     if (greeting->protocol.data != NULL) {
-        check(websocket_offers(head, greeting->protocol));
+        check(websocket_offered(head, greeting->protocol).size > 0);
         check(websocket_has_protocol(&settings, greeting->protocol));
     }
     size_t size =

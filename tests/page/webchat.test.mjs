@@ -68,7 +68,7 @@ afterEach(async () => {
   assert.deepEqual(wrong, []);
 });
 
-// A tab of a person of his own.
+// A tab of another person.
 async function tab(options = {}, hash = "") {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
