@@ -273,7 +273,15 @@ void link_update_receiving(struct link *link);
 
 /* Something was put into the queue of an open link. True: it is above the soft mark now, and the peer has to read before
  * it is heard again. */
-bool link_note_queued(struct link *link);
+void link_wait_for_reading(struct link *link);
+static inline bool link_note_queued(struct link *link)
+{
+    stream_touch(&link->stream);
+    if (link->stream.outbox.pending <= link->home->limits.soft_mark || link->gates & GATE_SLOW)
+        return false;
+    link_wait_for_reading(link);
+    return true;
+}
 
 /* Only opens the gate; link_gate_open also goes on with the input. */
 void link_note_open(struct link *link, enum link_gate gate);

@@ -19,14 +19,10 @@ void link_gate_close(struct link *link, enum link_gate gate)
     link_update_receiving(link);
 }
 
-bool link_note_queued(struct link *link)
+void link_wait_for_reading(struct link *link)
 {
-    stream_touch(&link->stream);
-    if (link->stream.outbox.pending <= link->home->limits.soft_mark || link->gates & GATE_SLOW)
-        return false;
     link->drain = LINK_DRAIN_OWED;
     link_gate_close(link, GATE_SLOW);
-    return true;
 }
 
 /* While a gate of ours was closed the peer could not be heard: its silence counts from now. So does that of one that has

@@ -42,7 +42,7 @@ static inline enum send_result admit(struct link *link, size_t size)
     return is_full(link, size) ? make_room(link, size) : SEND_OK;
 }
 
-static enum send_result queued(struct link *link)
+static inline enum send_result queued(struct link *link)
 {
     counter_add(&link->home->counters.packets_sent, 1);
     if (link_note_queued(link)) link_look_sooner(link);
@@ -77,10 +77,9 @@ static enum frame_fault wrap(struct link *link, struct span packet, enum packet_
     return session->codec->wrap(session, link->frame, packet, kind, header, parts, count);
 }
 
-enum send_result link_wrap(struct link *link, struct span packet, enum packet_kind kind,
-                           uint8_t *header, struct span *parts, int *count)
+static inline enum send_result result_of(enum frame_fault fault)
 {
-    switch (wrap(link, packet, kind, header, parts, count)) {
+    switch (fault) {
     case FRAME_NO_FAULT: return SEND_OK;
     case FRAME_TOO_BIG: return SEND_TOO_BIG;
     case FRAME_BAD_TEXT: return SEND_BAD_TEXT;
@@ -88,12 +87,18 @@ enum send_result link_wrap(struct link *link, struct span packet, enum packet_ki
     }
 }
 
+enum send_result link_wrap(struct link *link, struct span packet, enum packet_kind kind,
+                           uint8_t *header, struct span *parts, int *count)
+{
+    return result_of(wrap(link, packet, kind, header, parts, count));
+}
+
 void link_wrapped(struct link *link, bool queued)
 {
     if (link->session != NULL) link->session->codec->wrapped(link->session, queued);
 }
 
-enum send_result link_queue_parts(struct link *link, const struct span *parts, int count)
+static inline enum send_result queue(struct link *link, const struct span *parts, int count)
 {
     size_t size = 0;
     for (int i = 0; i < count; i++) size += parts[i].size;
@@ -104,13 +109,18 @@ enum send_result link_queue_parts(struct link *link, const struct span *parts, i
     return queued(link);
 }
 
-__attribute__((noinline)) static enum send_result send_any(struct link *link, struct span packet,
-                                                           enum packet_kind kind)
+enum send_result link_queue_parts(struct link *link, const struct span *parts, int count)
+{
+    return queue(link, parts, count);
+}
+
+__attribute__((noinline)) static enum send_result send_in_session(struct link *link,
+                                                                  struct span packet,
+                                                                  enum packet_kind kind)
 {
     uint8_t header[FRAME_HEADER_MAX];
     struct span parts[FRAME_PARTS_MAX];
     int count = 0;
-    if (link->stream.state != STREAM_OPEN) return SEND_CLOSED;
     if (!link_session_speaks(link)) return SEND_CLOSED;
     if (!link_takes_packets(link)) return SEND_NO_PACKETS;
     if (!link_session_welcome(link)) return refuse(link, SEND_NO_MEMORY);
@@ -121,6 +131,18 @@ __attribute__((noinline)) static enum send_result send_any(struct link *link, st
     result = link_queue_parts(link, parts, count);
     link_wrapped(link, result == SEND_OK);
     return result;
+}
+
+__attribute__((noinline)) static enum send_result send_any(struct link *link, struct span packet,
+                                                           enum packet_kind kind)
+{
+    uint8_t header[FRAME_HEADER_MAX];
+    struct span parts[FRAME_PARTS_MAX];
+    int count = 0;
+    if (link->stream.state != STREAM_OPEN) return SEND_CLOSED;
+    if (link->session != NULL) return send_in_session(link, packet, kind);
+    enum send_result result = result_of(frame_wrap(link->frame, packet, header, parts, &count));
+    return result == SEND_OK ? queue(link, parts, count) : result;
 }
 
 enum send_result link_send(struct link *link, struct span packet)

@@ -34,10 +34,11 @@ static enum send_result encode(const struct fanout *fanout, struct link *link,
 static enum send_result send_encoded(struct fanout *fanout, struct link *link)
 {
     int i = 0;
+    if (link->share == NULL) /* it has an encoding of its own */
+        return link_takes_packets(link) ? link_send_kind(link, fanout->packet, fanout->kind)
+                                        : SEND_NO_PACKETS;
     while (i < fanout->encodings && fanout->share[i] != link->share) i++;
-    if (link->share == NULL && !link_takes_packets(link)) return SEND_NO_PACKETS;
-    if (i == ENCODINGS || link->share == NULL) /* no slot left, or it has an encoding of its own */
-        return link_send_kind(link, fanout->packet, fanout->kind);
+    if (i == ENCODINGS) return link_send_kind(link, fanout->packet, fanout->kind);
     if (i == fanout->encodings) {
         enum send_result result = encode(fanout, link, &fanout->chunk[i]);
         if (result != SEND_OK) return result;
