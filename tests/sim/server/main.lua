@@ -219,11 +219,10 @@ local unbroken = { f = true, h = true, q = true, r = true, x = true }
 
 -- What follows an answer.
 local after = {}
-function after.q(conn)
-  local count = conn.data.count
-  if conn:close("bye", count % 2 == 1 and 3000 + count or nil) then conn.data.word = "bye" end
+function after.q(conn, number)
+  if conn:close("bye", number % 2 == 1 and 3000 + number or nil) then conn.data.word = "bye" end
 end
-function after.f(conn, argument)
+function after.f(conn, _, argument)
   local fine, code = conn:framing(argument)
   if not fine and code == "memory" then -- nobody knows what comes next
     if conn:abort("gone") then conn.data.word = "gone" end
@@ -365,7 +364,7 @@ function on_receive(conn, packet, kind)
   local text = ops[op](conn, number, argument, filler)
   if op == "r" or op == "x" then return end
   answer(conn, op, number, text)
-  if after[op] then after[op](conn, argument) end
+  if after[op] then after[op](conn, number, argument) end
 end
 
 function on_drain(conn)
