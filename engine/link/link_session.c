@@ -203,6 +203,10 @@ enum frame_verdict link_session_next(struct link *link, struct span input, struc
     if (!session->is_greeted) return input.size == 0 ? FRAME_MORE : greet_late(link, input, cut);
     if (!link_session_welcome(link)) return FRAME_STARVED;
     if (input.size == 0) return FRAME_MORE;
+    if (link->gates != 0) { /* the welcome went beyond the soft mark */
+        *cut = (struct frame_cut){.consumed = 0};
+        return FRAME_CONSUMED;
+    }
     if (session->held > 0) codec_of(link)->rest(session); /* what is kept now is of this message */
     size_t held = session->held;
     enum frame_verdict verdict =

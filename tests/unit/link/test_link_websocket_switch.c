@@ -236,3 +236,29 @@ Test(link_websocket_switch, a_request_that_waits_in_pieces_is_read_again)
     hears_text(peer, WELCOME);
     desk_end();
 }
+
+static void answer_at_length(struct link *link, struct span packet)
+{
+    cr_assert(link->stream.outbox.pending <= link->home->limits.soft_mark);
+    if (is(packet, "much")) cr_assert_eq(link_send(link, span_text("0123456789")), SEND_OK);
+    set_framing(link, packet);
+}
+
+/* The welcome is put behind what is queued, and may be more than the mark. */
+Test(link_websocket_switch, packets_behind_a_welcome_wait_until_the_peer_reads)
+{
+    static struct ws_text text;
+    websocket = frame_made("websocket", 1 << 20);
+    desk_open(
+        (const char *const[]){"soft_mark", "128", "blocks", "64", "max_connections", "8", NULL},
+        (const char *const[]){"line", NULL});
+    desk.on_packet = answer_at_length;
+    struct offline_peer *peer = desk_connect(0);
+    ws_write(&text, "t:one b:two");
+    cr_assert(offline_send(peer, span_text("much\nwebsocket\n" REQUEST)));
+    cr_assert(offline_send(peer, span_of(text.bytes, text.size)));
+    cr_assert(offline_run(desk.offline));
+    hears_text(peer, "0123456789\n" WELCOME);
+    saw("-:much -:websocket t:one b:two");
+    desk_end();
+}
