@@ -200,9 +200,13 @@ page() {
     counted page tests/page/run.sh
 }
 
-page_packages() {
+node_packages() {
     command -v node >/dev/null || echo nodejs
     command -v npm >/dev/null || echo npm
+}
+
+page_packages() {
+    node_packages
     command -v chromium >/dev/null || echo chromium
 }
 
@@ -288,13 +292,13 @@ databases() {
 
 # Whose parsers the admin's answers are held against, and who speaks WebSocket.
 strict_clients() {
-    echo curl python3 prometheus python3-websockets python3-wsproto python3-aiohttp
+    echo curl python3 prometheus python3-websockets python3-wsproto python3-aiohttp libwebsockets-test-server
 }
 
 # What it does not run without, or not all of it: that is said, and the other steps go on.
 extras_of() { # STEP
     case $1 in
-    e2e | luajit | asan) echo libedit-dev libncurses-dev tmux && databases && strict_clients ;;
+    e2e | luajit | asan) echo libedit-dev libncurses-dev tmux && databases && strict_clients && node_packages ;;
     page) page_packages ;;
     tsan) echo libedit-dev libncurses-dev ;;
     fuzz) echo clang libclang-rt-dev ;;
@@ -320,8 +324,15 @@ prepare_packages() { # STEP...
 wish_for_databases() {
     export RUNLEVEL=1
     # shellcheck disable=SC2046 # words
-    obtain $(databases) $(strict_clients) || echo 'going on without databases, promtool, or clients in Python'
+    obtain $(databases) $(strict_clients) || echo 'going on without databases, promtool, or clients of WebSocket'
     unset RUNLEVEL
+}
+
+# One more client of WebSocket: its tests say so, too.
+wish_for_ws() {
+    # shellcheck disable=SC2046 # words
+    obtain $(node_packages)
+    tests/npm.sh tests/e2e/websocket build/websocket || echo 'going on without ws from npm'
 }
 
 # What `moonport top` is looked at in: its tests say so, too.
@@ -345,7 +356,7 @@ run_tests() { # [CRITERION'S FLAGS]
     # shellcheck disable=SC2086 # words
     if [ "$where" = windows ]; then prepare_packages windows; else prepare_packages $steps; fi
     case " $steps " in *' e2e '* | *' luajit '* | *' asan '* | *' tsan '*) wish_for_terminal ;; esac
-    case " $steps " in *' e2e '* | *' luajit '* | *' asan '*) wish_for_databases && wish_for_tmux ;; esac
+    case " $steps " in *' e2e '* | *' luajit '* | *' asan '*) wish_for_databases && wish_for_ws && wish_for_tmux ;; esac
     mkdir -p build/test-logs
     rm -f build/test-logs/failed build/test-logs/unsteady
     echo 'leak:cri_assert_node_add' >build/leaks

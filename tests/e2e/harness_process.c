@@ -222,15 +222,13 @@ void process_block_signal(int number)
     sigaddset(&blocked, number);
 }
 
-pid_t process_start(const char *const *program, int input, const char *out, const char *err)
+static pid_t start(const char *first, const char *const *program, int input, const char *out,
+                   const char *err)
 {
     const char *words[WORDS_MAX + 1];
     pid_t parent = getpid();
     int count = 0;
-    if (launcher() != NULL) {
-        words[count++] = launcher();
-        setenv("LC_ALL", "C.UTF-8", 1); /* Wine takes words and names of files for that */
-    }
+    if (first != NULL) words[count++] = first;
     while (*program != NULL) words[count++] = *program++;
     words[count] = NULL;
     signal(SIGALRM, give_up);
@@ -253,6 +251,18 @@ pid_t process_start(const char *const *program, int input, const char *out, cons
     execv(words[0], (char *const *)words);
     fprintf(stderr, "%s: %s\n", words[0], strerror(errno));
     _exit(127);
+}
+
+pid_t process_start(const char *const *program, int input, const char *out, const char *err)
+{
+    if (launcher() != NULL)
+        setenv("LC_ALL", "C.UTF-8", 1); /* Wine takes words and names of files for that */
+    return start(launcher(), program, input, out, err);
+}
+
+pid_t process_start_of_linux(const char *const *program, const char *out)
+{
+    return start(NULL, program, -1, out, out);
 }
 
 int process_shell(const char *line, const char *out)

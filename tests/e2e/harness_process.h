@@ -18,6 +18,9 @@ void tree_remove(const char *path);
  * dies with the test, however that ends, and the test is ended when it takes far too long. */
 pid_t process_start(const char *const *program, int input, const char *out, const char *err);
 
+/* The same of a program of this system's, which Wine is not to start: without input, and all it writes goes to one file. */
+pid_t process_start_of_linux(const char *const *program, const char *out);
+
 /* Programs that are started from now on may have so many files open; 0: as many as the test. */
 void process_limit_files(unsigned count);
 

@@ -36,6 +36,20 @@ void need_python(const char *module, const char *package)
         cr_skip_test("NOT TESTED: there is no %s here", package);
 }
 
+void need_program(const char *name, const char *package)
+{
+    if (!process_is_there(name)) cr_skip_test("NOT TESTED: there is no %s here", package);
+}
+
+void need_ws(void)
+{
+    char path[PATH_SIZE];
+    need_program("node", "node");
+    snprintf(path, sizeof path, "%s/../build/websocket/node_modules/ws/package.json",
+             getenv("MOONPORT_SCRIPTS"));
+    if (access(path, R_OK) != 0) cr_skip_test("NOT TESTED: there is no ws from npm here");
+}
+
 /* ---- PostgreSQL ---- */
 
 /* The directory of its programs; false: there is none. */

@@ -1,4 +1,4 @@
-/* packages.h - what tests use of this system's packages: modules in C, a database server, and clients in Python. A test
+/* packages.h - what tests use of this system's packages and of npm: modules in C, a database server, and clients. A test
  * that cannot have it is skipped, and says so. */
 #ifndef MOONPORT_E2E_PACKAGES_H
 #define MOONPORT_E2E_PACKAGES_H
@@ -11,6 +11,12 @@ void need_module(const char *module, const char *package);
 /* Debian's Python has its modules, others have not. Skips the test unless it can load this one. */
 #define PYTHON "/usr/bin/python3"
 void need_python(const char *module, const char *package);
+
+/* Skips the test unless the shell finds it. */
+void need_program(const char *name, const char *package);
+
+/* npm's client of WebSocket, in build/websocket of this tree, and node. Skips the test unless they are there. */
+void need_ws(void);
 
 /* A PostgreSQL of its own, on a unix socket in a fresh directory. */
 struct postgres {

@@ -23,16 +23,7 @@ CHROMIUM=${CHROMIUM-$(command -v chromium || command -v chromium-browser || comm
 [ -n "$CHROMIUM" ] || unfit 'the page is tested with Chromium, which is not here'
 export CHROMIUM MOONPORT_PROGRAM="$program"
 
-mkdir -p "$out" || exit 3
-if ! cmp -s "$here/package-lock.json" "$out/installed"; then
-    command -v npm >/dev/null || unfit 'playwright-core comes from npm, which is not here'
-    cp "$here/package.json" "$here/package-lock.json" "$out" || exit 3
-    npm ci --prefix "$out" --ignore-scripts --no-audit --no-fund >"$out/npm.log" 2>&1 || {
-        cat "$out/npm.log"
-        unfit "npm could not install playwright-core"
-    }
-    cp "$here/package-lock.json" "$out/installed"
-fi
+"$root/tests/npm.sh" "$here" "$out" || exit
 
 node --test --test-reporter=tap "$@" "$here/page.test.mjs" "$here/webchat.test.mjs" >"$out/page.tap"
 status=$?
