@@ -199,9 +199,10 @@ static void note_asked(struct link *link)
 enum frame_verdict link_session_next(struct link *link, struct span input, struct frame_cut *cut)
 {
     struct session *session = link->session;
-    struct session_reply bytes = {.size = 0};
+    struct session_reply bytes;
+    bytes.size = 0; /* filling the rest with zeros would take longer than reading a small frame */
     if (!session->is_greeted) return input.size == 0 ? FRAME_MORE : greet_late(link, input, cut);
-    if (!link_session_welcome(link)) return FRAME_STARVED;
+    if (!session->is_open && !link_session_welcome(link)) return FRAME_STARVED;
     if (input.size == 0) return FRAME_MORE;
     if (link->gates != 0) { /* the welcome went beyond the soft mark */
         *cut = (struct frame_cut){.consumed = 0};
