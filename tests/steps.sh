@@ -159,7 +159,7 @@ fuzz_briefly() {
     # shellcheck disable=SC2046 # words
     prepare fuzz "$lua" fuzzer $(fuzz_targets) || return
     export MOONPORT_FUZZ="$programs"
-    counted fuzz tests/fuzz/run.sh --seconds 2
+    counted fuzz tests/fuzz/run.sh --seconds 2 --seed "$(number_of_sources)"
 }
 
 soak_briefly() {
@@ -182,11 +182,17 @@ count_instructions() {
     [ "$word" != ok ] || cat "$log"
 }
 
-# Sanitized, it is only fewer seeds. Some are new each time: it is told which, should they come to matter.
+# Drawn from all sources: where a step tries something new, it is the same again until one of them changes.
+number_of_sources() {
+    find engine bindings scripts tests -type f | LC_ALL=C sort | xargs cat | cksum | cut -d ' ' -f 1
+}
+
+# Sanitized, it is only fewer seeds. Some are new with all changes: it is told which, should they come to matter.
 sim_briefly() { # STEP SANITIZE COUNT HOW
     prepare "$1" lua5.4 "$2" sim || return
     describe_sim
-    export MOONPORT_SIM_COUNT="$3"
+    MOONPORT_SOURCES_NUMBER=$(number_of_sources)
+    export MOONPORT_SIM_COUNT="$3" MOONPORT_SOURCES_NUMBER
     counted "$1" tests/sim/run.sh "$4"
     grep '^new seeds ' "$log"
 }

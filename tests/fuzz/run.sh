@@ -8,7 +8,7 @@ set -u
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 3
 cd "$here/../.." || exit 3
-seconds=60 only_name=no chosen=''
+seconds=60 seed=0 only_name=no chosen=''
 known=$(find tests/fuzz -name 'fuzz_*.c' | sed 's,.*/fuzz_,,; s/\.c$//' | sort)
 
 die() { # MESSAGE
@@ -20,7 +20,8 @@ while [ $# -gt 0 ]; do
     case $1 in
     --targets) only_name=yes ;;
     --help | -h)
-        echo './dev fuzz [--seconds N] [TARGET...]: each for 60 seconds, or N. The targets:' \
+        echo './dev fuzz [--seconds N] [--seed N] [TARGET...]: each for 60 seconds, or N; the same seed thinks up' \
+            'the same inputs in the same order. The targets:' \
             "$(echo "$known" | tr '\n' ' ')"
         exit 0
         ;;
@@ -30,7 +31,12 @@ while [ $# -gt 0 ]; do
         shift
         ;;
     --seconds=*) seconds=${1#*=} ;;
-    -*) die "no such flag: $1; there is --seconds N" ;;
+    --seed)
+        [ $# -gt 1 ] || die '--seed takes a number'
+        seed=$2
+        shift
+        ;;
+    -*) die "no such flag: $1; there are --seconds N and --seed N" ;;
     *)
         # shellcheck disable=SC2086 # words
         printf '%s\n' $known | grep -qxF -- "$1" ||
@@ -40,6 +46,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+case $seed in '' | *[!0-9]*) die "--seed takes a number, not \"$seed\"" ;; esac
 case $seconds in '' | 0* | *[!0-9]*) die "--seconds takes a number from 1, not \"$seconds\"" ;; esac
 # shellcheck disable=SC2086 # words
 chosen=$(printf '%s\n' ${chosen:-$known} | sort -u)
@@ -65,7 +72,7 @@ trap 'exit 143' TERM
 start() { # TARGET
     mkdir -p "build/fuzz/$1"
     set -- "$1" "$programs/fuzz-$1" "-artifact_prefix=build/fuzz/$1-" \
-        "-max_total_time=$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        "-max_total_time=$seconds" "-seed=$seed" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         "build/fuzz/$1" "tests/fuzz/corpus/$1"
     [ ! -f "tests/fuzz/$1.dict" ] || set -- "$@" "-dict=tests/fuzz/$1.dict"
     target=$1
