@@ -38,15 +38,15 @@ steadily() {
 try_again() { # COMMAND...
     again="$log.again"
     ! grep -qaE 'Sanitizer|runtime error:|this is a bug:|^\[FAIL\].*CRASH!' "$log" || return 0
-    names=$(sed -n 's,^\[FAIL\] \([a-z_0-9]*\)::\([a-z_0-9]*\).*,\1/\2,p' "$log" | sort -u)
-    [ "$(echo "$names" | grep -c .)" -eq "$bad" ] || return 0
+    failing=$(sed -n 's,^\[FAIL\] \([a-z_0-9]*\)::\([a-z_0-9]*\).*,\1/\2,p' "$log" | sort -u)
+    [ "$(echo "$failing" | grep -c .)" -eq "$bad" ] || return 0
     [ $((unsteady + bad)) -le 3 ] || return 0
-    for name in $names; do
-        "$@" --verbose -j1 --filter "$name" </dev/null >"$again" 2>&1 || continue
+    for unlucky in $failing; do
+        "$@" --verbose -j1 --filter "$unlucky" </dev/null >"$again" 2>&1 || continue
         grep -qa 'Tested: 1 | Passing: 1 ' "$again" || continue
         bad=$((bad - 1)) good=$((good + 1)) unsteady=$((unsteady + 1))
         {
-            echo "UNSTEADY $step $name: it failed beside others, and passed alone"
+            echo "UNSTEADY $step $unlucky: it failed beside others, and passed alone"
             findings "$log"
         } >>build/test-logs/unsteady
     done
