@@ -1,7 +1,7 @@
 -- premake5.lua - the build, for premake5 and for the premake4 that Debian has. `./dev build` runs
 -- it and make; by hand it is:
 --
---     premake5 [--lua=lua5.4|luajit] [--sanitize=address|thread|fuzzer] [--zlib=no] gmake
+--     premake5 [--lua=lua5.4|luajit] [--sanitize=address|thread|fuzzer] [--zlib=no] [--tls=no] gmake
 --     make -C build/lua5.4 config=release moonport
 --
 -- Makefiles go to build/<lua>[-<sanitize>], what they make to build/<lua>-<config>[-<sanitize>]:
@@ -40,8 +40,16 @@ newoption {
   allowed = { { "yes", "They can (default)" }, { "no", "They cannot" } },
 }
 
+newoption {
+  trigger = "tls",
+  value = "yes|no",
+  description = "Whether listeners can speak TLS, which takes OpenSSL 3",
+  allowed = { { "yes", "They can (default; not yet on Windows)" }, { "no", "They cannot" } },
+}
+
 local lua = _OPTIONS["lua"] or "lua5.4"
 local zlib = _OPTIONS["zlib"] ~= "no"
+local tls = _OPTIONS["tls"] ~= "no" and not windows
 local sanitize = _OPTIONS["sanitize"]
 local fuzzing = sanitize == "fuzzer"
 local suffix = sanitize and "-" .. sanitize or ""
@@ -107,6 +115,8 @@ local drawing = not windows and find_package({ "ncursesw" })
 -- For Windows it comes with mingw, in the compiler's own directories.
 local compressing = zlib and not windows and package({ "zlib" })
 
+local encrypting = tls and package({ "openssl" })
+
 local function links_found(found)
   if not found then return end
   linkoptions(found.link)
@@ -125,6 +135,7 @@ local others = windows and { "_posix%.c$", "/port_epoll%.c$", "/port_uring[_a-z]
 table.insert(others, editing and "/talk_plain_posix%.c$" or "/talk_edit_posix%.c$")
 table.insert(others, zlib and "/deflate_none%.c$" or "/deflate_zlib%.c$")
 if not zlib then table.insert(others, "/test_[a-z_]*deflate%.c$") end
+table.insert(others, tls and "/tls_none%.c$" or "_openssl%.c$")
 table.insert(others, drawing and "/top_plain_posix%.c$" or "/top_screen_posix%.c$")
 
 local function sources(patterns)
@@ -146,6 +157,7 @@ open_workspace "moonport"
   includedirs { "engine", "bindings" }
   defines { "_GNU_SOURCE" }
   if compressing then buildoptions(compressing.compile) end
+  if encrypting then buildoptions(encrypting.compile) end
   buildoptions {
     "-std=gnu11", "-g", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wno-sign-conversion",
   }
@@ -214,6 +226,11 @@ local system_libraries = windows and { "ws2_32", "mswsock" } or { "uring", "dl",
 if zlib then
   if compressing then linkoptions(compressing.link) end
   for _, name in ipairs(compressing and compressing.libraries or { "z" }) do table.insert(system_libraries, name) end
+end
+
+if encrypting then
+  linkoptions(encrypting.link)
+  for _, name in ipairs(encrypting.libraries) do table.insert(system_libraries, name) end
 end
 
 open_project("engine", "StaticLib", { "engine/**.h", "engine/**.c" })

@@ -48,6 +48,16 @@ static const struct stream_owner owner = {
     .settled = settled,
 };
 
+bool link_tell_filter(const struct link *link,
+                      void (*note)(void *context, const char *name, const char *value),
+                      void *context)
+{
+    const struct filter *filter = link->stream.inbox.filter;
+    if (filter == NULL || filter->kind->tell == NULL) return false;
+    filter->kind->tell(filter, note, context);
+    return true;
+}
+
 static bool open_filter(struct link_home *home, const struct filter_source *source,
                         struct filter **filter)
 {

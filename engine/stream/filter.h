@@ -24,6 +24,9 @@ struct filter_step {
     size_t used, made; /* bytes: used of those offered; written to the room */
 };
 
+/* A name and a value; a NULL value: nothing is known. */
+typedef void filter_note(void *context, const char *name, const char *value);
+
 struct filter_kind {
     /* Turns wire bytes into plain bytes, in order. Given room, and either bytes or has_plain, it must use or make at
      * least one byte. While opening it gets no room, makes no bytes, and uses all bytes that belong to the handshake.
@@ -39,6 +42,9 @@ struct filter_kind {
     void (*end)(struct filter *filter);
 
     void (*close)(struct filter *filter, struct budget *budget);
+
+    /* Tells what it knows of the peer, once it is open; the values are valid during the call. NULL: nothing. */
+    void (*tell)(const struct filter *filter, filter_note *note, void *context);
 };
 
 /* Opens a filter for each new connection. Threads: any. */

@@ -283,7 +283,8 @@ static void close_veil(struct filter *filter, struct budget *budget)
 
 static struct filter *open_veil(const struct filter_source *source, struct budget *budget)
 {
-    static const struct filter_kind kind = {take, give, end, close_veil};
+    static const struct filter_kind kind = {
+        .take = take, .give = give, .end = end, .close = close_veil};
     struct veil_source *veils = (struct veil_source *)source;
     if (!budget_take(budget, sizeof(struct veil))) return NULL;
     struct veil *veil = calloc(1, sizeof *veil);

@@ -1,0 +1,185 @@
+#include "stream/tls_openssl.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Forward secrecy and authenticated encryption alone (RFC 9325 4.2). TLS 1.3 has no others. */
+#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+#define GROUPS "X25519:P-256:P-384"
+
+static const unsigned char session_context[] = "moonport";
+
+/* ---- which certificates a connection shows ---- */
+
+static bool is_for(X509 *leaf, const char *name)
+{
+    return name != NULL && X509_check_host(leaf, name, 0, 0, NULL) == 1;
+}
+
+static bool show(SSL *ssl, const struct tls_pair *pair)
+{
+    return SSL_use_cert_and_key(ssl, pair->leaf, pair->key, pair->chain, 1) == 1;
+}
+
+/* Those for the name that the peer asks for (RFC 6066 3), one of each kind of key. If none is for it, those that are shown to
+ * whoever asks for no name. */
+static int choose(SSL *ssl, void *argument)
+{
+    const struct tls_context *context = argument;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    bool any = false;
+    for (uint32_t i = 0; i < context->count; i++) any = any || is_for(context->pairs[i].leaf, name);
+    if (!any) return 1;
+    SSL_certs_clear(ssl);
+    for (uint32_t i = context->count; i-- > 0;) /* the first of a kind is put there last */
+        if (is_for(context->pairs[i].leaf, name) && !show(ssl, &context->pairs[i])) return 0;
+    return 1;
+}
+
+/* ---- making ---- */
+
+static bool failed(struct error *error, const char *what)
+{
+    char text[120];
+    ERR_error_string_n(ERR_peek_error(), text, sizeof text);
+    ERR_clear_error();
+    return error_set(error, ERROR_INPUT, "tls: %s: %s", what, text);
+}
+
+static bool set_protocol(SSL_CTX *ssl, const struct tls_settings *settings, struct error *error)
+{
+    int version = settings->min_version == 13 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF); /* peers keep tickets */
+    SSL_CTX_set_session_id_context(ssl, session_context, sizeof session_context - 1);
+    if (SSL_CTX_set_min_proto_version(ssl, version) != 1 ||
+        SSL_CTX_set1_groups_list(ssl, GROUPS) != 1)
+        return failed(error, "the protocol");
+    if (SSL_CTX_set_cipher_list(ssl, settings->ciphers == NULL ? CIPHERS : settings->ciphers) == 1)
+        return true;
+    return failed(error, "ciphers");
+}
+
+static bool set_client_auth(SSL_CTX *ssl, const struct tls_settings *settings,
+                            const struct tls_place *place, struct error *error)
+{
+    char path[TLS_PATH_MAX];
+    if (settings->client_ca == NULL) return true;
+    if (!tls_path(place, settings->client_ca, path, error)) return false;
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(path);
+    if (names == NULL || SSL_CTX_load_verify_file(ssl, path) != 1) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        ERR_clear_error();
+        return error_set(error, ERROR_INPUT, "tls: client_ca: %s has no certificates in PEM", path);
+    }
+    SSL_CTX_set_client_CA_list(ssl, names);
+    int must = settings->client_auth == TLS_CLIENT_REQUIRED ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
+    if (settings->client_auth != TLS_CLIENT_NONE)
+        SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | must, NULL);
+    return true;
+}
+
+static bool read_pairs(struct tls_context *context, const struct tls_settings *settings,
+                       const struct tls_place *place, struct error *error)
+{
+    if (settings->self_signed) {
+        context->count = 1;
+        return tls_self_sign(&context->pairs[0]) ||
+               error_set(error, ERROR_SYSTEM, "tls: no certificate could be made");
+    }
+    for (uint32_t i = 0; i < settings->certificate_count; i++) {
+        if (!tls_pair_read(&context->pairs[i], place, settings->certificates[i], settings->keys[i],
+                           error))
+            return false;
+        context->count++;
+    }
+    return true;
+}
+
+/* Who asks for no name that is known is shown the first of each kind of key. */
+static bool use_pairs(struct tls_context *context, struct error *error)
+{
+    for (uint32_t i = context->count; i-- > 0;) {
+        const struct tls_pair *pair = &context->pairs[i];
+        if (SSL_CTX_use_cert_and_key(context->ssl, pair->leaf, pair->key, pair->chain, 1) != 1)
+            return failed(error, "the certificate");
+    }
+    if (context->count > 1) SSL_CTX_set_cert_cb(context->ssl, choose, context);
+    return true;
+}
+
+struct tls_context *tls_context_make(const struct tls_settings *settings, const char *directory,
+                                     struct error *error)
+{
+    const struct tls_place place = {.directory = directory,
+                                    .password_file = settings->key_password_file};
+    struct tls_context *context = calloc(1, sizeof *context);
+    ERR_clear_error();
+    if (context != NULL) context->ssl = SSL_CTX_new(TLS_server_method());
+    if (context == NULL || context->ssl == NULL) {
+        free(context);
+        error_set(error, ERROR_SYSTEM, "tls: no memory");
+        return NULL;
+    }
+    context->holders = 1;
+    if (set_protocol(context->ssl, settings, error) &&
+        set_client_auth(context->ssl, settings, &place, error) &&
+        read_pairs(context, settings, &place, error) && use_pairs(context, error))
+        return context;
+    tls_context_drop(context);
+    return NULL;
+}
+
+struct tls_context *tls_context_take(struct tls_source *source)
+{
+    pthread_mutex_lock(&source->mutex);
+    struct tls_context *context = source->context;
+    atomic_fetch_add(&context->holders, 1);
+    pthread_mutex_unlock(&source->mutex);
+    return context;
+}
+
+void tls_context_drop(struct tls_context *context)
+{
+    if (atomic_fetch_sub(&context->holders, 1) > 1) return;
+    SSL_CTX_free(context->ssl);
+    for (uint32_t i = 0; i < context->count; i++) tls_pair_free(&context->pairs[i]);
+    free(context);
+}
+
+/* ---- what is told of it ---- */
+
+static int64_t ends(const X509 *leaf)
+{
+    int days = 0, seconds = 0;
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    bool fine =
+        epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(leaf)) == 1;
+    ASN1_TIME_free(epoch);
+    return fine ? (int64_t)days * 24 * 60 * 60 + seconds : 0;
+}
+
+int64_t tls_context_ends(const struct tls_context *context)
+{
+    int64_t soonest = INT64_MAX;
+    for (uint32_t i = 0; i < context->count; i++) {
+        int64_t end = ends(context->pairs[i].leaf);
+        if (end < soonest) soonest = end;
+    }
+    return soonest;
+}
+
+void tls_context_fingerprint(const struct tls_context *context, char text[TLS_FINGERPRINT_MAX])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    text[0] = '\0';
+    if (X509_digest(context->pairs[0].leaf, EVP_sha256(), digest, &size) != 1) return;
+    for (size_t i = 0; i < size && i < 32; i++)
+        snprintf(text + 3 * i, 4, "%02X%s", digest[i], i + 1 < size ? ":" : "");
+}
