@@ -10,6 +10,7 @@
 #include "base/settings_table.h"
 #include "frame/frame.h"
 #include "port/port.h"
+#include "stream/tls_settings.h"
 
 struct filter_source;
 
@@ -25,8 +26,9 @@ struct config_listener {
     struct frame frame; /* complete after config_finish */
     struct frame other; /* if it detects: for peers that do not begin as `frame` says */
     bool detects;
-    uint8_t on_full; /* enum config_on_full: what a send above the hard mark does */
-    uint32_t own;    /* one bit for each setting of its own: config_listener_own */
+    uint8_t on_full;            /* enum config_on_full: what a send above the hard mark does */
+    uint32_t own;               /* one bit for each setting of its own: config_listener_own */
+    char tls[TLS_TEXT_MAX + 1]; /* the setting, as text; "": none */
     const struct filter_source *filter; /* for its connections; NULL: plain TCP */
 };
 
@@ -70,7 +72,8 @@ struct config_listener *config_add_listener(struct config *config, const char *a
                                             struct error *error);
 
 /* The settings of a listener: "framing" and "on_full", by default the server's; "detect", two framings with a ";" between
- * them, in place of "framing"; and "mode" of a unix socket. (A
+ * them, in place of "framing"; "mode" of a unix socket; and "tls", whose text is kept: whoever opens the server makes a
+ * filter of it. (A
  * framing that is given in parts is set with frame_set_kind and frame_set on listener->frame, then
  * config_listener_own.) */
 extern const struct settings config_listener_settings;

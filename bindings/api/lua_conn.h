@@ -30,4 +30,7 @@ extern const luaL_Reg lua_request_methods[];
 /* conn.request: a table, or nil. */
 int lua_request_push(lua_State *L, const struct link *link);
 
+/* conn.tls: a table, or nil of a connection that is not encrypted. */
+int lua_tls_push(lua_State *L, const struct link *link);
+
 #endif

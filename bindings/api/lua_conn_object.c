@@ -15,7 +15,15 @@
 
 /* Fields that are not methods: the first is in conn[1]; the others are in the places after it once the link is
  * gone. */
-enum field { FIELD_ID = 1, FIELD_IP, FIELD_PORT, FIELD_CONNECTED_AT, FIELD_DATA, FIELD_REQUEST };
+enum field {
+    FIELD_ID = 1,
+    FIELD_IP,
+    FIELD_PORT,
+    FIELD_CONNECTED_AT,
+    FIELD_DATA,
+    FIELD_REQUEST,
+    FIELD_TLS
+};
 
 static void push_field(lua_State *L, const struct link *link, enum field field)
 {
@@ -77,6 +85,7 @@ static int conn_index(lua_State *L)
     struct link *link = lua_conn_find_any(L, 1);
     if (field == FIELD_DATA) return push_data(L, link);
     if (field == FIELD_REQUEST) return lua_request_push(L, link);
+    if (field == FIELD_TLS) return lua_tls_push(L, link);
     if (field == FIELD_ID || link == NULL)
         lua_rawgeti(L, 1, field);
     else
@@ -126,7 +135,8 @@ static void push_methods(struct runtime *runtime, lua_State *L, uint32_t listene
     static const char *const fields[] = {
         [FIELD_ID] = "id",     [FIELD_IP] = "ip",
         [FIELD_PORT] = "port", [FIELD_CONNECTED_AT] = "connected_at",
-        [FIELD_DATA] = "data", [FIELD_REQUEST] = "request"};
+        [FIELD_DATA] = "data", [FIELD_REQUEST] = "request",
+        [FIELD_TLS] = "tls"};
     char text[ADDRESS_TEXT_MAX];
     struct address local;
     lua_createtable(L, 0, 16);
@@ -135,7 +145,7 @@ static void push_methods(struct runtime *runtime, lua_State *L, uint32_t listene
     server_address(worker_server(runtime->worker), listener, &local);
     lua_pushstring(L, address_format(&local, text));
     lua_setfield(L, -2, "listener");
-    for (int field = FIELD_ID; field <= FIELD_REQUEST; field++) {
+    for (int field = FIELD_ID; field <= FIELD_TLS; field++) {
         lua_pushinteger(L, field);
         lua_setfield(L, -2, fields[field]);
     }

@@ -4,6 +4,7 @@
 #include "lua/compile.h"
 #include "lua/heap.h"
 #include "lua/lua_text.h"
+#include "reload/tls_lua.h"
 #include "scripts/tokens.h"
 
 #include <string.h>
@@ -72,6 +73,13 @@ static bool read_framing(lua_State *L, struct config_listener *listener, bool *h
     return fine;
 }
 
+static bool read_tls(lua_State *L, struct config_listener *listener, struct error *error)
+{
+    char text[TLS_TEXT_MAX + 1];
+    return tls_lua_text(L, text, sizeof text, error) &&
+           config_listener_set(listener, "tls", text, error);
+}
+
 /* Reads one listener from the table on the top of the stack. */
 static bool read_listener(lua_State *L, struct options *options, struct error *error)
 {
@@ -96,6 +104,10 @@ static bool read_listener(lua_State *L, struct options *options, struct error *e
         if (strcmp(name, "address") == 0 || strcmp(name, "framing") == 0 ||
             strcmp(name, "detect") == 0)
             continue;
+        if (strcmp(name, "tls") == 0) {
+            if (!read_tls(L, listener, error)) return false;
+            continue;
+        }
         bool ours = settings_find(&config_listener_settings, name) == NULL;
         if (framed && (frame_takes(&listener->frame, name) ||
                        (ours && listener->frame.kind == FRAME_WEBSOCKET))) {

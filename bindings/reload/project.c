@@ -8,6 +8,8 @@
 #include "run/slow.h"
 #include "run/start.h"
 
+#include <string.h>
+
 static bool read_all(struct project *project, int count, char **words, bool tests,
                      struct error *error)
 {
@@ -77,10 +79,33 @@ static bool open_sites(struct project *project, struct error *error)
     return true;
 }
 
+static bool open_secured(struct project *project, struct error *error)
+{
+    const struct config *config = &project->options.config;
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        const char *text = config->listeners[i].tls;
+        if (text[0] != '\0' &&
+            secured_open(&project->secured, project->line.directory, text, error) == NULL)
+            return false;
+    }
+    return true;
+}
+
+void project_secure(struct project *project)
+{
+    struct config *config = &project->options.config;
+    for (uint32_t i = 0; i < config->listener_count; i++)
+        for (struct secured *secured = project->secured; secured != NULL; secured = secured->next)
+            if (strcmp(secured->text, config->listeners[i].tls) == 0)
+                config->listeners[i].filter = &secured->source.filters;
+}
+
 bool project_open(struct project *project, int count, char **words, bool tests, struct error *error)
 {
     *project = (struct project){.source = NULL};
-    if (!read_all(project, count, words, tests, error) || !open_sites(project, error)) return false;
+    if (!read_all(project, count, words, tests, error) || !open_sites(project, error) ||
+        !open_secured(project, error))
+        return false;
     const struct options *options = &project->options;
     project->plan = (struct plan){
         .source = project->source,
@@ -105,6 +130,7 @@ bool project_open(struct project *project, int count, char **words, bool tests, 
 void project_close(struct project *project)
 {
     sites_close(&project->sites);
+    secured_close(&project->secured);
     if (!close_shared(&project->program)) return;
     review_close(&project->review);
     if (project->source != NULL) source_drop(project->source);

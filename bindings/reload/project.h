@@ -4,6 +4,7 @@
 
 #include "reload/command_line.h"
 #include "reload/review.h"
+#include "reload/secured.h"
 #include "reload/site.h"
 #include "run/code.h"
 
@@ -14,8 +15,9 @@ struct project {
     struct review review;
     struct plan plan;
     struct program program;
-    struct script script; /* to start a server with */
-    struct site *sites;   /* what its listeners show; opened before the server starts */
+    struct script script;    /* to start a server with */
+    struct site *sites;      /* what its listeners show; opened before the server starts */
+    struct secured *secured; /* and the certificates of those that speak TLS */
 };
 
 /* words[0] is the command's name. `tests`: test files are reviewed, too. False with an error whose kind is the
@@ -23,6 +25,9 @@ struct project {
 bool project_open(struct project *project, int count, char **words, bool tests,
                   struct error *error);
 void project_close(struct project *project);
+
+/* Its listeners speak TLS where they are told to. Without this call, as for tests, none does. */
+void project_secure(struct project *project);
 
 /* Gives the project new shared state and new job threads, as at the start; no server may be running. False with
  * an error. */

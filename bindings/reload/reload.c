@@ -15,13 +15,16 @@
  * were refused. */
 enum look { LOOK_FIRST, LOOK_AGAIN, LOOK_ALWAYS };
 
+enum { SECURED_LOOK_MS = 1000 };
 enum { TESTS_MAX = 3 /* in a row, while the files change */ };
 
 struct reloader {
     const struct command_line *line;
     struct trials *trials;
-    struct site *sites;    /* read again whenever the files are */
-    bool watches;          /* the setting `reload`, which a reload cannot change */
+    struct site *sites; /* read again whenever the files are */
+    struct secured
+        *secured; /* and these; they are looked at once a second, too, wherever their files are */
+    bool watches; /* the setting `reload`, which a reload cannot change */
     pthread_mutex_t mutex; /* one reload at a time; guards all below */
     struct generations generations;
     int tested_in_vain;      /* how often in a row: the files had changed meanwhile */
@@ -75,6 +78,7 @@ static struct source *read_source(struct reloader *reloader, enum look look, enu
         return NULL;
     }
     sites_reread(reloader->sites, reloader->line->directory);
+    secured_look(reloader->secured, reloader->line->directory, look == LOOK_ALWAYS);
     bool known = strcmp(error.text, reloader->unreadable.text) == 0;
     reloader->unreadable = error;
     if (source != NULL || (known && look != LOOK_ALWAYS)) return source;
@@ -235,6 +239,17 @@ static uint64_t look_at_probation(struct reloader *reloader)
     return next_ns > now_ns ? (next_ns - now_ns + millisecond - 1) / millisecond : 0;
 }
 
+/* Whatever renews certificates replaces files or links anywhere: they are looked at, not watched. Returns for how long the
+ * next look may wait, at most this long. */
+static uint64_t look_at_secured(struct reloader *reloader, uint64_t patience_ms)
+{
+    if (!reloader->watches || reloader->secured == NULL) return patience_ms;
+    pthread_mutex_lock(&reloader->mutex);
+    secured_look(reloader->secured, reloader->line->directory, false);
+    pthread_mutex_unlock(&reloader->mutex);
+    return patience_ms < SECURED_LOOK_MS ? patience_ms : SECURED_LOOK_MS;
+}
+
 /* A worker's thread: handlers of what is on probation fail. */
 static void hear(void *context)
 {
@@ -261,7 +276,7 @@ static void *wait_for_changes(void *context)
     trials_hear(reloader->trials, hear, reloader);
     if (reloader->watches) look_at(reloader, LOOK_FIRST, HISTORY_SAVE);
     for (;;) {
-        uint64_t patience_ms = look_at_probation(reloader);
+        uint64_t patience_ms = look_at_secured(reloader, look_at_probation(reloader));
         enum watch_event event = watch_wait(reloader->watch, patience_ms);
         if (atomic_load(&reloader->ending)) break;
         if (atomic_exchange(&reloader->asked, false))
@@ -303,6 +318,7 @@ struct reloader *reloader_open(struct server *server, const struct project *proj
     reloader->line = line;
     reloader->trials = project->program.trials;
     reloader->sites = project->sites;
+    reloader->secured = project->secured;
     reloader->watches = options->reload == RELOAD_WATCH;
     pthread_mutex_init(&reloader->mutex, NULL);
     pthread_cond_init(&reloader->changed, NULL);

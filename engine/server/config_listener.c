@@ -110,6 +110,32 @@ static bool same_mode(const struct setting *setting, const void *one, const void
 static const struct setting_kind mode_kind = {
     .read = read_mode, .expect = expect_mode, .same = same_mode};
 
+/* The text is kept, and read again by who opens the files that it names. */
+static bool read_tls(const struct setting *setting, const char *text, void *field,
+                     struct error *reason)
+{
+    struct tls_settings parsed;
+    (void)setting;
+    if (!tls_settings_read(&parsed, text, reason)) return false;
+    memcpy(field, text, strlen(text) + 1);
+    return true;
+}
+
+static void expect_tls(const struct setting *setting, const char *given, struct text *expected)
+{
+    (void)setting, (void)given;
+    text_add(expected, "certificate=FILE,key=FILE, or self-signed");
+}
+
+static bool same_tls(const struct setting *setting, const void *one, const void *other)
+{
+    (void)setting;
+    return strcmp(one, other) == 0;
+}
+
+static const struct setting_kind tls_kind = {
+    .read = read_tls, .expect = expect_tls, .same = same_tls};
+
 #define FIELD(member) SETTING_FIELD(struct config_listener, member)
 
 const char *const config_on_full_words[] = {
@@ -125,6 +151,8 @@ static const struct setting rows[] = {
      FIELD(on_full), .max = ON_FULL_REFUSE, .words = config_on_full_words},
     {"mode", "OCTAL", "0660", "who may connect to a unix socket", &mode_kind, FIELD(address),
      .min = 1, .max = 0777},
+    {"tls", "SPEC", "certificate=server.pem,key=server.key", "connections are encrypted", &tls_kind,
+     FIELD(tls)},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 static_assert((int)ROWS <= 32, "each has a bit in config_listener.own");

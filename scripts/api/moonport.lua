@@ -158,6 +158,7 @@ function broadcast(packet, options) end
 ---@field connected_at number seconds, on the clock of `server.now`
 ---@field request Request? of a WebSocket, in on_connect: what it asks for; later nil. Of framing
 ---"http": the request that is not answered yet, without its body
+---@field tls? Tls of an encrypted connection; nil: it is plain
 local Conn = {}
 
 ---Frames a packet and queues it: all of it, or nothing.
@@ -249,6 +250,16 @@ function Conn:respond(status, headers, body) end
 ---@return true? chosen
 ---@return "closed"|"answered"|"notasked"? code
 function Conn:protocol(name) end
+
+---What is known of an encrypted connection. Each read of `conn.tls` makes it anew.
+---@class Tls
+---@field version string "TLSv1.2", "TLSv1.3"
+---@field cipher string
+---@field server_name? string the name that the client asked for
+---@field resumed? "yes" its session was resumed
+---@field subject? string of the client's certificate: "/CN=name"
+---@field issuer? string
+---@field fingerprint? string SHA-256, in hexadecimal digits
 
 ---The HTTP request that a WebSocket begins with. Each read of `conn.request` makes it anew.
 ---@class Request
@@ -786,6 +797,17 @@ function Timer:cancel() end
 ---@field compress_window? integer
 ---@field on_full? "close"|"refuse" by default the server's
 ---@field mode? string|integer of a unix socket, octal: "0660"; by default the umask's
+---@field tls? TlsSettings|"self-signed" its connections are encrypted
+
+---Paths are relative to the directory of the scripts.
+---@class TlsSettings
+---@field certificate string|string[] PEM: the server's, then each with its issuer behind it
+---@field key string|string[] PEM: of the certificate in the same place
+---@field key_password_file? string its first line opens encrypted keys
+---@field client_ca? string PEM: who may vouch for clients
+---@field client_auth? "required"|"optional"|"none" "required" if there is a client_ca
+---@field min_version? "1.2"|"1.3" ("1.2")
+---@field ciphers? string of TLS 1.2, as OpenSSL names them
 
 -- ---- tests: files called *_test.lua, which `moonport test` runs ----
 

@@ -84,7 +84,7 @@ static const char answers[] =
     "end\n"
     "function found.server() return server end\n"
     "function found.Conn(conn)\n"
-    "  return all_of(conn, methods_of(conn), { request = true })\n" /* of a WebSocket alone */
+    "  return all_of(conn, methods_of(conn), { request = true, tls = true })\n" /* of some alone */
     "end\n"
     "function found.Group() return methods_of(server.group 'g') end\n"
     "function found.Channel() return methods_of(server.channel 'c') end\n"

@@ -1,0 +1,138 @@
+#include "reload/secured.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { PATH_SIZE = 4096, DAY_S = 24 * 60 * 60, WARN_DAYS = 14 };
+
+/* ---- has anything changed? ---- */
+
+/* A file that cannot be read is as if it were empty. Links are followed, so it does not matter which of them was replaced. */
+static uint64_t stamp_file(uint64_t stamp, const char *script_dir, const char *name)
+{
+    char path[PATH_SIZE], bytes[4096];
+    size_t size;
+    bool is_whole = name[0] == '/' || (name[0] != '\0' && name[1] == ':');
+    snprintf(path, sizeof path, "%s%s%s", is_whole ? "" : script_dir, is_whole ? "" : "/", name);
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return hash_stir(stamp);
+    while ((size = fread(bytes, 1, sizeof bytes, file)) > 0)
+        stamp = hash_bytes(stamp, span_of(bytes, size));
+    fclose(file);
+    return stamp;
+}
+
+static uint64_t stamp_files(const struct tls_settings *settings, const char *script_dir)
+{
+    uint64_t stamp = 1;
+    for (uint32_t i = 0; i < settings->certificate_count; i++) {
+        stamp = stamp_file(stamp, script_dir, settings->certificates[i]);
+        stamp = stamp_file(stamp, script_dir, settings->keys[i]);
+    }
+    if (settings->key_password_file != NULL)
+        stamp = stamp_file(stamp, script_dir, settings->key_password_file);
+    if (settings->client_ca != NULL) stamp = stamp_file(stamp, script_dir, settings->client_ca);
+    return stamp;
+}
+
+/* ---- what is told ---- */
+
+static void tell_end(struct secured *secured, const struct tls_context *context)
+{
+    int64_t now = (int64_t)time(NULL), left = tls_context_ends(context) - now;
+    if (left > (int64_t)WARN_DAYS * DAY_S || secured->warned == now / DAY_S) return;
+    secured->warned = now / DAY_S;
+    log_line(LOG_WARN, "tls: a certificate of %s %s", secured->text,
+             left <= 0 ? "has expired" : "expires in less than 14 days: renew it");
+}
+
+static void tell_made(const struct tls_context *context)
+{
+    char fingerprint[TLS_FINGERPRINT_MAX];
+    tls_context_fingerprint(context, fingerprint);
+    log_line(LOG_WARN,
+             "tls = \"self-signed\": the certificate is made up, for localhost, and nobody but you "
+             "can trust it: SHA-256 %s",
+             fingerprint);
+}
+
+/* ---- the list ---- */
+
+static struct tls_context *make(const char *text, const char *script_dir,
+                                struct tls_settings *settings, struct error *error)
+{
+    struct error reason = {.text = ""};
+    if (tls_settings_read(settings, text, &reason))
+        return tls_context_make(settings, script_dir, error);
+    error_set(error, ERROR_INPUT, "tls: %.300s", reason.text);
+    return NULL;
+}
+
+struct secured *secured_open(struct secured **list, const char *script_dir, const char *text,
+                             struct error *error)
+{
+    struct tls_settings settings;
+    for (struct secured *secured = *list; secured != NULL; secured = secured->next)
+        if (strcmp(secured->text, text) == 0) return secured;
+    struct tls_context *context = make(text, script_dir, &settings, error);
+    if (context == NULL) return NULL;
+    struct secured *secured = calloc(1, sizeof *secured);
+    if (secured == NULL || !tls_source_open(&secured->source, context)) {
+        if (secured == NULL) tls_context_drop(context);
+        free(secured);
+        error_set(error, ERROR_SYSTEM, "tls: no memory");
+        return NULL;
+    }
+    snprintf(secured->text, sizeof secured->text, "%s", text);
+    secured->stamp = secured->seen = stamp_files(&settings, script_dir);
+    secured->next = *list;
+    *list = secured;
+    if (settings.self_signed) tell_made(context);
+    tell_end(secured, context);
+    return secured;
+}
+
+static void read_again(struct secured *secured, const char *script_dir)
+{
+    struct tls_settings settings;
+    struct error error;
+    struct tls_context *context = make(secured->text, script_dir, &settings, &error);
+    if (context == NULL) {
+        log_line(LOG_ERROR, "%s; the certificate from before is shown", error.text);
+        return;
+    }
+    log_line(LOG_INFO, "tls: new certificates are shown from now on: %s", secured->text);
+    secured->warned = 0;
+    tell_end(secured, context);
+    tls_source_put(&secured->source, context);
+}
+
+void secured_look(struct secured *list, const char *script_dir, bool at_once)
+{
+    for (struct secured *secured = list; secured != NULL; secured = secured->next) {
+        struct tls_settings settings;
+        struct error reason;
+        if (!tls_settings_read(&settings, secured->text, &reason) || settings.self_signed) continue;
+        uint64_t stamp = stamp_files(&settings, script_dir);
+        bool settled = at_once || stamp == secured->seen;
+        secured->seen = stamp;
+        if (stamp == secured->stamp || !settled) continue;
+        secured->stamp = stamp;
+        read_again(secured, script_dir);
+    }
+}
+
+void secured_close(struct secured **list)
+{
+    while (*list != NULL) {
+        struct secured *secured = *list;
+        *list = secured->next;
+        tls_source_close(&secured->source);
+        free(secured);
+    }
+}
