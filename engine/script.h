@@ -106,6 +106,7 @@ enum link_reason {
     LINK_SCRIPT, /* the script closed it, with or without a word of its own */
     LINK_ERROR,  /* the script failed */
     LINK_SHUTDOWN,
+    LINK_TRUNCATED, /* the stream ended before its filter's end: it may have been cut off on its way */
     LINK_REASONS,
 };
 const char *link_reason_text(enum link_reason reason);

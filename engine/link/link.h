@@ -316,6 +316,9 @@ void link_fail(struct link *link, enum link_reason reason);
  * one. */
 void link_end_midway(struct link *link, enum link_reason reason);
 
+/* How a connection ends whose peer sends no more: LINK_EOF, or LINK_TRUNCATED. */
+enum link_reason link_stream_end(const struct link *link);
+
 /* If the link is being flushed, brings its deadline forward to the drain timeout from now. */
 void link_hasten(struct link *link);
 

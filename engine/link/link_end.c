@@ -57,6 +57,13 @@ void link_fail(struct link *link, enum link_reason reason)
     link_drop_input(link);
 }
 
+enum link_reason link_stream_end(const struct link *link)
+{
+    const struct filter *filter = link->stream.inbox.filter;
+    bool was_cut = filter != NULL && filter->tells_end && filter->state == FILTER_OPEN;
+    return was_cut ? LINK_TRUNCATED : LINK_EOF;
+}
+
 void link_end_midway(struct link *link, enum link_reason reason)
 {
     char wanted[32] = "", bytes[FRAME_BYTES_TEXT_MAX];
@@ -125,7 +132,7 @@ const char *link_reason_text(enum link_reason reason)
         [LINK_EOF] = "eof",         [LINK_RESET] = "reset",       [LINK_IDLE] = "idle",
         [LINK_TIMEOUT] = "timeout", [LINK_FRAMING] = "framing",   [LINK_OVERSIZE] = "oversize",
         [LINK_SLOW] = "slow",       [LINK_MEMORY] = "memory",     [LINK_SCRIPT] = "script",
-        [LINK_ERROR] = "error",     [LINK_SHUTDOWN] = "shutdown",
+        [LINK_ERROR] = "error",     [LINK_SHUTDOWN] = "shutdown", [LINK_TRUNCATED] = "truncated",
     };
     return texts[reason];
 }

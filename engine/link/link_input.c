@@ -246,7 +246,8 @@ static void pump_to_end(struct link *link)
     size_t to_come = stream_still_to_come(&link->stream);
     link->stream.ended = to_come == 0;
     if ((link->stream.ended && flows(link)) || starves_in_vain(link, to_come))
-        link_end_midway(link, LINK_EOF); /* an unfinished packet will never be complete */
+        link_end_midway(link,
+                        link_stream_end(link)); /* an unfinished packet will never be complete */
     else
         link_await_end(link);
 }
@@ -332,7 +333,7 @@ bool link_shake(struct link *link)
     if (link->stream.state == STREAM_OPEN || greets(link)) return true;
     if (!stream_is_up(&link->stream)) return false;
     note_filter(link);
-    if (link->stream.ended) link_end(link, LINK_EOF);
+    if (link->stream.ended) link_end(link, link_stream_end(link));
     link_update_receiving(link);
     return false;
 }
@@ -376,7 +377,7 @@ void link_await_end(struct link *link)
     if (link->ending_ns == 0) link->ending_ns = link_home_now(home);
     bool over = link->stream.ended && link->gates & GATES_BOUNDED && !link_has_packet(link);
     if (over && home->limits.end_at_once)
-        link_end_midway(link, LINK_EOF);
+        link_end_midway(link, link_stream_end(link));
     else
         link_update_timer(link);
 }

@@ -298,7 +298,7 @@ static uint16_t last_status(const struct link *link, enum link_reason reason)
 {
     const struct session *session = link->session;
     if (session->fault != 0) return session->fault;
-    if (reason == LINK_EOF) return 0;
+    if (reason == LINK_EOF || reason == LINK_TRUNCATED) return 0;
     if (session->awaits) return reason == LINK_ERROR ? 500 : 503;
     if (session->is_midway && (reason == LINK_IDLE || reason == LINK_TIMEOUT)) return 408;
     return session->is_midway && reason != LINK_SCRIPT ? 503 : 0;
@@ -331,7 +331,7 @@ void link_session_farewell(struct link *link, enum link_reason reason, struct sp
     if (is_asked(link)) answer_no(link, reason);
     if (session == NULL || !session->is_open || session->is_over) return;
     if (codec_of(link)->respond != NULL) answer_last(link, reason);
-    if (session->is_over || reason == LINK_EOF) return;
+    if (session->is_over || reason == LINK_EOF || reason == LINK_TRUNCATED) return;
     session->is_over = true;
     if (link->code == 0) link->code = code_for(reason);
     codec_of(link)->farewell(link->frame, link->code, words, &bytes);

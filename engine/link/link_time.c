@@ -21,7 +21,7 @@ static void end_gated(struct link *link)
                  link->gates & GATES_OF_HANDLERS ? "its handler waits"
                  : link->gates & GATE_PAUSED     ? "it is paused"
                                                  : "its request is not answered");
-        link_end(link, LINK_EOF);
+        link_end(link, link_stream_end(link));
     }
 }
 

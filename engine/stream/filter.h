@@ -60,6 +60,7 @@ struct filter {
     uint8_t state;   /* enum filter_state */
     bool has_plain;  /* take can make plain bytes without more input */
     bool has_wire;   /* give can make wire bytes without more input */
+    bool tells_end;  /* a stream that ends before it is FILTER_ENDED may have been cut off */
     size_t held;     /* bytes inside that cannot be used before more arrive */
     const char *why; /* FILTER_BROKEN: what is wrong, for the log */
 

@@ -459,6 +459,7 @@ struct filter *tls_filter_open(const struct filter_source *source, struct budget
         return NULL;
     }
     filter_init(&tls->filter, &kind);
+    tls->filter.tells_end = true;
     tls->budget = budget;
     tls->source = (struct tls_source *)(uintptr_t)source;
     return &tls->filter;

@@ -31,6 +31,7 @@
 ---* `script`: the script closed or refused it, without a word of its own
 ---* `error`: a handler failed on it; the log says how
 ---* `shutdown`: the server stops
+---* `truncated`: it spoke TLS, and ended without saying so: bytes may have been cut off
 ---@alias Reason
 ---| "eof"
 ---| "reset"
@@ -43,6 +44,7 @@
 ---| "script"
 ---| "error"
 ---| "shutdown"
+---| "truncated"
 ---| string
 
 ---Why a packet was not sent.

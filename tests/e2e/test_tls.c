@@ -120,6 +120,11 @@ Test(tls, ends_are_told_both_ways)
     made_up("ends");
 }
 
+Test(tls, an_end_that_was_not_said_is_told_apart)
+{
+    made_up("truncated");
+}
+
 Test(tls, a_certificate_is_trusted_by_who_knows_it)
 {
     need_tls();

@@ -91,6 +91,27 @@ def ends():
         plain.close()
 
 
+def truncated():
+    """The server's script is told whether the end was said."""
+    for polite in [True, False]:
+        connection = connect(context())
+        connection.sendall(b"x\n")
+        assert line(connection) == b"x\n"
+        if polite:
+            connection.unwrap().close()
+        else:
+            os.close(connection.detach())
+        with connect(context()) as other:
+            while True:
+                other.sendall(b"/ends\n")
+                ends = line(other).decode().split()
+                wanted = ["eof"] if polite else ["eof", "eof", "truncated"]
+                if len(ends) >= len(wanted):
+                    assert ends[:len(wanted)] == wanted, ends
+                    break
+            other.unwrap().close()
+
+
 def shown(name):
     """The common name of the certificate that is shown."""
     made = context(ca=folder + "/" + name + ".pem")
