@@ -23,6 +23,9 @@ const struct figure program_figures[PROGRAM_FIGURES] = {
      FIGURE_NUMBER, FIELD(program_stats, script_error_kinds)},
     {"draining", "1: it accepts no connections, and ends when the last has left", FIGURE_GAUGE,
      FIGURE_NUMBER, FIELD(program_stats, draining)},
+    {"certificates_end",
+     "when the first certificate of a listener ends, in seconds since 1970; 0: none speaks TLS",
+     FIGURE_GAUGE, FIGURE_NUMBER, FIELD(program_stats, certificates_end_s)},
 };
 
 const struct figure worker_lua_figures[WORKER_LUA_FIGURES] = {
@@ -105,6 +108,7 @@ void program_stats(struct control *control, struct program_stats *stats)
     count_reloads(control->reloader, stats);
     struct script_errors_sum errors;
     script_errors_sum(control->project->program.errors, &errors);
+    stats->certificates_end_s = (uint64_t)secured_ends(control->project->secured);
     stats->script_errors = errors.total;
     stats->script_error_kinds = errors.distinct;
 }

@@ -13,8 +13,9 @@ struct program_stats {
     uint64_t lua_memory, lua_memory_max, lua_collections;
     uint64_t script_errors, script_error_kinds;
     uint64_t draining;
+    uint64_t certificates_end_s;
 };
-enum { PROGRAM_FIGURES = 9 };
+enum { PROGRAM_FIGURES = 10 };
 extern const struct figure program_figures[PROGRAM_FIGURES];
 void program_stats(struct control *control, struct program_stats *stats);
 

@@ -42,9 +42,10 @@ static uint64_t stamp_files(const struct tls_settings *settings, const char *scr
 
 /* ---- what is told ---- */
 
-static void tell_end(struct secured *secured, const struct tls_context *context)
+/* Once a day. */
+static void warn_of_end(struct secured *secured)
 {
-    int64_t now = (int64_t)time(NULL), left = tls_context_ends(context) - now;
+    int64_t now = (int64_t)time(NULL), left = atomic_load(&secured->ends) - now;
     if (left > (int64_t)WARN_DAYS * DAY_S || secured->warned == now / DAY_S) return;
     secured->warned = now / DAY_S;
     log_line(LOG_WARN, "tls: a certificate of %s %s", secured->text,
@@ -93,7 +94,8 @@ struct secured *secured_open(struct secured **list, const char *script_dir, cons
     secured->next = *list;
     *list = secured;
     if (settings.self_signed) tell_made(context);
-    tell_end(secured, context);
+    atomic_store(&secured->ends, tls_context_ends(context));
+    warn_of_end(secured);
     return secured;
 }
 
@@ -108,7 +110,8 @@ static void read_again(struct secured *secured, const char *script_dir)
     }
     log_line(LOG_INFO, "tls: new certificates are shown from now on: %s", secured->text);
     secured->warned = 0;
-    tell_end(secured, context);
+    atomic_store(&secured->ends, tls_context_ends(context));
+    if (settings.self_signed) tell_made(context);
     tls_source_put(&secured->source, context);
 }
 
@@ -117,7 +120,10 @@ void secured_look(struct secured *list, const char *script_dir, bool at_once)
     for (struct secured *secured = list; secured != NULL; secured = secured->next) {
         struct tls_settings settings;
         struct error reason;
-        if (!tls_settings_read(&settings, secured->text, &reason) || settings.self_signed) continue;
+        if (!tls_settings_read(&settings, secured->text, &reason)) continue;
+        if (settings.self_signed && atomic_load(&secured->ends) - (int64_t)time(NULL) < DAY_S)
+            read_again(secured, script_dir);
+        warn_of_end(secured);
         uint64_t stamp = stamp_files(&settings, script_dir);
         bool settled = at_once || stamp == secured->seen;
         secured->seen = stamp;
@@ -125,6 +131,16 @@ void secured_look(struct secured *list, const char *script_dir, bool at_once)
         secured->stamp = stamp;
         read_again(secured, script_dir);
     }
+}
+
+int64_t secured_ends(struct secured *list)
+{
+    int64_t soonest = list == NULL ? 0 : INT64_MAX;
+    for (struct secured *secured = list; secured != NULL; secured = secured->next) {
+        int64_t ends = atomic_load(&secured->ends);
+        if (ends < soonest) soonest = ends;
+    }
+    return soonest;
 }
 
 void secured_close(struct secured **list)

@@ -13,6 +13,7 @@ struct secured {
     char text[TLS_TEXT_MAX + 1];
     uint64_t stamp; /* of what is in its files: of those that are shown, or that were refused */
     uint64_t seen;  /* of what was in them at the last look: they are read when it stays the same */
+    _Atomic int64_t ends; /* of its certificates the soonest, in seconds since 1970 */
     int64_t warned; /* the day, since 1970, on which the log said that a certificate ends soon */
 };
 
@@ -23,6 +24,9 @@ struct secured *secured_open(struct secured **list, const char *script_dir, cons
 /* Looks whether files have changed; those that were the same twice are read. `at_once`: at the first time, too. One thread
  * at a time. */
 void secured_look(struct secured *list, const char *script_dir, bool at_once);
+
+/* When the first certificate of the list ends, in seconds since 1970; 0: the list is empty. Any thread. */
+int64_t secured_ends(struct secured *list);
 
 /* Once no listener uses them. */
 void secured_close(struct secured **list);

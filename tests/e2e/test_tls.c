@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PATH_SIZE = 600 };
@@ -275,6 +276,30 @@ Test(tls, a_certificate_that_ends_soon_is_warned_of)
     make_certificate("one", "live", "5");
     struct server server = serve_live();
     server_expect_log(&server, "expires in less than 14 days: renew it");
+    end(&server);
+}
+
+/* In seconds since 1970: within the ninth and eleventh day from now. */
+Test(tls, the_figures_tell_when_a_certificate_ends)
+{
+    char tls[PATH_SIZE], config[2 * PATH_SIZE], address[64], *out, *err;
+    need_tls();
+    make_certificate("one", "live", "10");
+    snprintf(tls, sizeof tls, "{ certificate = '%s/live.pem', key = '%s/live.key' }", folder,
+             folder);
+    snprintf(config, sizeof config,
+             "return { listen = { { address = '127.0.0.1:0', framing = 'line', tls = %s } } }\n",
+             tls);
+    struct server server =
+        server_begin(&(struct begin){.script = ECHO, .config = config, .admin = true});
+    server_admin(&server, address, sizeof address);
+    int status = program_run(&out, &err, WORDS("stats", "--json", "--admin", address));
+    const char *found = strstr(out, "\"certificates_end\":");
+    cr_assert(status == 0 && found != NULL, "%s%s", out, err);
+    long long left = strtoll(found + strlen("\"certificates_end\":"), NULL, 10) - time(NULL);
+    cr_assert(left > 9LL * 24 * 60 * 60 && left < 11LL * 24 * 60 * 60, "%lld", left);
+    free(out);
+    free(err);
     end(&server);
 }
 
