@@ -296,9 +296,9 @@ databases() {
     echo lua-sql-sqlite3 lua-sql-postgres lua-cjson postgresql redis-tools
 }
 
-# Whose parsers the admin's answers are held against, and who speaks WebSocket.
+# Whose parsers the admin's answers are held against, who speaks WebSocket, and who makes certificates.
 strict_clients() {
-    echo curl python3 prometheus python3-websockets python3-wsproto python3-aiohttp libwebsockets-test-server
+    echo curl openssl python3 prometheus python3-websockets python3-wsproto python3-aiohttp libwebsockets-test-server
 }
 
 # What it does not run without, or not all of it: that is said, and the other steps go on.
@@ -330,7 +330,7 @@ prepare_packages() { # STEP...
 wish_for_databases() {
     export RUNLEVEL=1
     # shellcheck disable=SC2046 # words
-    obtain $(databases) $(strict_clients) || echo 'going on without databases, promtool, or clients of WebSocket'
+    obtain $(databases) $(strict_clients) || echo 'going on without databases, promtool, openssl, or clients of WebSocket'
     unset RUNLEVEL
 }
 
