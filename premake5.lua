@@ -43,7 +43,7 @@ newoption {
 newoption {
   trigger = "tls",
   value = "yes|no",
-  description = "Whether listeners can speak TLS, which takes OpenSSL 3",
+  description = "Whether listeners and talk can speak TLS, which takes OpenSSL 3",
   allowed = { { "yes", "They can (default; not yet on Windows)" }, { "no", "They cannot" } },
 }
 
@@ -135,7 +135,7 @@ local others = windows and { "_posix%.c$", "/port_epoll%.c$", "/port_uring[_a-z]
 table.insert(others, editing and "/talk_plain_posix%.c$" or "/talk_edit_posix%.c$")
 table.insert(others, zlib and "/deflate_none%.c$" or "/deflate_zlib%.c$")
 if not zlib then table.insert(others, "/test_[a-z_]*deflate%.c$") end
-table.insert(others, tls and "/tls_none%.c$" or "_openssl%.c$")
+table.insert(others, tls and "/[a-z_]*tls_none%.c$" or "_openssl%.c$")
 table.insert(others, drawing and "/top_plain_posix%.c$" or "/top_screen_posix%.c$")
 
 local function sources(patterns)

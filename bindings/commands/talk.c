@@ -3,6 +3,7 @@
 #include "commands/talk_system.h"
 #include "commands/talk_tell.h"
 #include "commands/talk_text.h"
+#include "commands/talk_wire.h"
 #include "commands/talk_words.h"
 #include "system/system.h"
 
@@ -18,7 +19,7 @@ enum {
 };
 
 struct talk {
-    intptr_t socket;
+    struct talk_wire wire;
     struct client_end server;
     struct buffer typed;    /* lines not taken up yet */
     struct buffer unsent;   /* packets, with their framing */
@@ -142,7 +143,7 @@ static void take_end(struct talk *talk)
     }
 }
 
-static void receive(struct talk *talk)
+static void receive_piece(struct talk *talk)
 {
     struct buffer *received = &talk->received;
     struct error error;
@@ -150,7 +151,7 @@ static void receive(struct talk *talk)
         end_without_memory(talk);
         return;
     }
-    ptrdiff_t size = talk_receive(talk->socket, received->data + received->end, PIECE, &error);
+    ptrdiff_t size = talk_wire_receive(&talk->wire, received->data + received->end, PIECE, &error);
     if (size == TALK_LOST) {
         fflush(stdout);
         end(talk, complain(&error, ERROR_SYSTEM));
@@ -160,6 +161,12 @@ static void receive(struct talk *talk)
         received->end += (size_t)size;
         take_received(talk, false);
     }
+}
+
+static void receive(struct talk *talk)
+{
+    do receive_piece(talk);
+    while (talk->wire.has_more && !talk->over);
 }
 
 static bool receive_meanwhile(void *context)
@@ -241,20 +248,24 @@ static bool next_line(struct talk *talk)
     return true;
 }
 
+/* Receiving still gives earlier packets, then the reason. */
+static void give_up_sending(struct talk *talk)
+{
+    talk->finished = talk->typed_ended = true;
+    buffer_consume(&talk->typed, buffer_size(&talk->typed));
+    buffer_consume(&talk->unsent, buffer_size(&talk->unsent));
+    talk->scanned = 0;
+}
+
 static void send_unsent(struct talk *talk)
 {
-    while (buffer_size(&talk->unsent) != 0) {
-        ptrdiff_t sent = talk_send(talk->socket, buffer_bytes(&talk->unsent));
-        if (sent == TALK_LOST) { /* receiving still gives earlier packets, then the reason */
-            talk->finished = talk->typed_ended = true;
-            buffer_consume(&talk->typed, buffer_size(&talk->typed));
-            buffer_consume(&talk->unsent, buffer_size(&talk->unsent));
-            talk->scanned = 0;
-            return;
-        }
+    ptrdiff_t sent = talk_wire_flush(&talk->wire) ? 0 : TALK_LOST;
+    while (sent >= 0 && buffer_size(&talk->unsent) != 0) {
+        sent = talk_wire_send(&talk->wire, buffer_bytes(&talk->unsent));
         if (sent == 0) return;
-        buffer_consume(&talk->unsent, (size_t)sent);
+        if (sent > 0) buffer_consume(&talk->unsent, (size_t)sent);
     }
+    if (sent == TALK_LOST) give_up_sending(talk);
 }
 
 static void part(struct talk *talk)
@@ -271,7 +282,7 @@ static void finish(struct talk *talk)
 {
     talk->finished = true;
     if (!client_end_is_websocket(&talk->server))
-        talk_finish(talk->socket);
+        talk_wire_finish(&talk->wire);
     else if (talk->person)
         part(talk);
 }
@@ -346,6 +357,7 @@ static void end_patience(struct talk *talk)
 
 static void converse(struct talk *talk)
 {
+    if (talk->wire.has_more) receive(talk);
     for (send_lines(talk); !talk->over; send_lines(talk)) {
         if (fflush(stdout) != 0 || ferror(stdout)) {
             fprintf(stderr, "moonport: cannot print: %s\n", strerror(errno));
@@ -356,8 +368,8 @@ static void converse(struct talk *talk)
         unsigned wanted = TALK_RECEIVED;
         if (!talk->typed_ended && unsent <= UNSENT_MAX && talk->server.is_open)
             wanted |= TALK_TYPED;
-        if (unsent != 0) wanted |= TALK_SENDABLE;
-        unsigned come = talk_wait(talk->socket, wanted, patience_ms(talk));
+        if (unsent != 0 || buffer_size(&talk->wire.sealed) != 0) wanted |= TALK_SENDABLE;
+        unsigned come = talk_wait(talk->wire.socket, wanted, patience_ms(talk));
         if (come == 0) end_patience(talk);
         if ((come & TALK_RECEIVED) != 0) receive(talk);
         if ((come & TALK_TYPED) != 0 && !talk->over) read_typed(talk);
@@ -365,37 +377,48 @@ static void converse(struct talk *talk)
     send_unsent(talk); /* the answer to a goodbye */
 }
 
+/* To a person: whom the lines will go to. */
+static void tell_connected(const struct talk *talk, const struct address *address)
+{
+    char text[ADDRESS_TEXT_MAX], tls[TALK_TLS_TEXT_MAX];
+    fprintf(stderr, "(connected to %s", address_format(address, text));
+    if (talk->wire.tls != NULL) fprintf(stderr, "; %s", talk_tls_text(talk->wire.tls, tls));
+    fprintf(stderr, "; %s ends)\n", talk_end_key);
+}
+
+static void talk_to(struct talk *talk, const struct talk_words *read)
+{
+    struct error error;
+    if (!client_end_open(&talk->server, &read->frame, &read->asking, system_random, &talk->unsent,
+                         &error)) {
+        talk->status = complain(&error, (int)error.kind);
+        return;
+    }
+    if (!talk_wire_open(&talk->wire, &read->address, read->is_tls ? &read->tls : NULL, &error)) {
+        talk->status = complain(&error, (int)error.kind);
+        return;
+    }
+    talk->person = talk_typed_by_person();
+    if (talk->person) tell_connected(talk, &read->address);
+    struct talk_receiver receiver = {talk->wire.socket, receive_meanwhile, talk};
+    talk->marks = talk_terminal_open(&receiver);
+    converse(talk);
+    talk_terminal_close();
+    fflush(stdout);
+    talk_wire_close(&talk->wire);
+}
+
 int talk_main(int count, char **words)
 {
-    struct talk talk = {.socket = -1};
+    struct talk talk = {.status = 0};
     struct talk_words read;
-    struct error error, why;
-    char text[ADDRESS_TEXT_MAX];
+    struct error error;
     if (!talk_words_read(count, words, &read, &error)) return complain(&error, ERROR_USAGE);
     if (read.help) {
         talk_words_help();
         return 0;
     }
-    if (!client_end_open(&talk.server, &read.frame, &read.asking, system_random, &talk.unsent,
-                         &error))
-        return complain(&error, error.kind);
-
-    talk.socket = talk_connect(&read.address, &why);
-    if (talk.socket < 0) {
-        error_set(&error, ERROR_SYSTEM, "cannot connect to %s: %.1800s",
-                  address_format(&read.address, text), why.text);
-        return complain(&error, ERROR_SYSTEM);
-    }
-    talk.person = talk_typed_by_person();
-    if (talk.person)
-        fprintf(stderr, "(connected to %s; %s ends)\n", address_format(&read.address, text),
-                talk_end_key);
-    struct talk_receiver receiver = {talk.socket, receive_meanwhile, &talk};
-    talk.marks = talk_terminal_open(&receiver);
-    converse(&talk);
-    talk_terminal_close();
-    fflush(stdout);
-    talk_disconnect(talk.socket);
+    talk_to(&talk, &read);
     free(talk.typed.data);
     free(talk.unsent.data);
     free(talk.received.data);

@@ -4,7 +4,17 @@
 
 #include <string.h>
 
-static const char example[] = "for example ws://127.0.0.1:7000/chat";
+static const struct scheme {
+    const char *text;
+    bool is_websocket, is_tls;
+    const char *port; /* the usual one; NULL: there is none */
+    const char *example;
+} schemes[] = {
+    {"ws://", true, false, "80", "ws://127.0.0.1:7000/chat"},
+    {"wss://", true, true, "443", "wss://127.0.0.1:7000/chat"},
+    {"tls://", false, true, NULL, "tls://127.0.0.1:7000"},
+};
+enum { SCHEMES = sizeof schemes / sizeof *schemes };
 
 /* Schemes may be in any case (RFC 3986 section 3.1). Returns what is behind it, or NULL. */
 static const char *skip_scheme(const char *word, const char *scheme)
@@ -20,21 +30,25 @@ bool talk_url_is(const char *word)
     return end != NULL && end != word && strcspn(word, ":/[") == (size_t)(end - word);
 }
 
-static bool refuse(struct error *error, const char *why)
+static bool refuse(const struct scheme *scheme, struct error *error, const char *why)
 {
-    return error_set(error, ERROR_USAGE, "talk: %s; %s", why, example);
+    return error_set(error, ERROR_USAGE, "talk: %s; for example %s", why, scheme->example);
 }
 
-static bool check_scheme(const char *word, const char **rest, struct error *error)
+static const struct scheme *find_scheme(const char *word, const char **rest, struct error *error)
 {
-    *rest = skip_scheme(word, "ws://");
-    if (*rest != NULL) return true;
-    if (skip_scheme(word, "wss://") != NULL)
-        return refuse(error, "wss:// needs TLS, which talk does not speak yet; use ws://, perhaps "
-                             "behind a program that adds TLS");
-    if (skip_scheme(word, "http://") != NULL || skip_scheme(word, "https://") != NULL)
-        return refuse(error, "talk speaks no HTTP, but WebSocket: write ws:// instead");
-    return refuse(error, "an address begins with ws://, or it has no scheme");
+    for (const struct scheme *scheme = schemes; scheme < schemes + SCHEMES; scheme++) {
+        *rest = skip_scheme(word, scheme->text);
+        if (*rest != NULL) return scheme;
+    }
+    if (skip_scheme(word, "http://") != NULL)
+        refuse(&schemes[0], error, "talk speaks no HTTP, but WebSocket: write ws:// instead");
+    else if (skip_scheme(word, "https://") != NULL)
+        refuse(&schemes[1], error, "talk speaks no HTTP, but WebSocket: write wss:// instead");
+    else
+        refuse(&schemes[0], error,
+               "an address begins with ws://, wss:// or tls://, or it has no scheme");
+    return NULL;
 }
 
 /* Where the port is in "[::1]:7000"; NULL: none is named. */
@@ -44,41 +58,62 @@ static const char *find_port(const char *host)
     return strchr(bracket != NULL ? bracket : host, ':');
 }
 
-static bool read_host(const char *bytes, size_t size, struct talk_url *url, struct error *error)
+static void set_name(struct talk_url *url, size_t size)
+{
+    bool has_brackets = size > 2 && url->host[0] == '[' && url->host[size - 1] == ']';
+    const char *name = has_brackets ? url->host + 1 : url->host;
+    if (has_brackets) size -= 2;
+    memcpy(url->name, name, size);
+    url->name[size] = '\0';
+}
+
+static bool read_host(const struct scheme *scheme, const char *bytes, size_t size,
+                      struct talk_url *url, struct error *error)
 {
     if (memchr(bytes, '@', size) != NULL)
-        return refuse(error, "the address has a user name, which WebSocket does not know");
-    if (size == 0 || bytes[0] == ':') return refuse(error, "the address has no host");
-    if (size > TALK_HOST_MAX) return refuse(error, "the host is too long");
+        return refuse(scheme, error, "the address has a user name, which nobody would ask for");
+    if (size == 0 || bytes[0] == ':') return refuse(scheme, error, "the address has no host");
+    if (size > TALK_HOST_MAX) return refuse(scheme, error, "the host is too long");
     memcpy(url->host, bytes, size);
     url->host[size] = '\0';
     const char *port = find_port(url->host);
     bool named = port != NULL && port[1] != '\0';
+    if (!named && scheme->port == NULL) return refuse(scheme, error, "the address has no port");
+    size_t host_size = port != NULL ? (size_t)(port - url->host) : size;
     struct text text = text_in(url->address, sizeof url->address);
-    text_add(&text, "%.*s:%s", (int)(port != NULL ? (size_t)(port - url->host) : size), url->host,
-             named ? port + 1 : "80");
-    if (port != NULL && (!named || strcmp(port, ":80") == 0)) url->host[port - url->host] = '\0';
+    text_add(&text, "%.*s:%s", (int)host_size, url->host, named ? port + 1 : scheme->port);
+    set_name(url, host_size);
+    bool usual = !named || (scheme->port != NULL && strcmp(port + 1, scheme->port) == 0);
+    if (usual) url->host[host_size] = '\0';
     return true;
 }
 
 /* Of what RFC 3986 section 2 does not allow, that which a server may refuse. */
-static bool read_target(const char *rest, struct talk_url *url, struct error *error)
+static bool read_target(const struct scheme *scheme, const char *rest, struct talk_url *url,
+                        struct error *error)
 {
     struct text text = text_in(url->target, sizeof url->target);
+    if (!scheme->is_websocket && *rest != '\0' && strcmp(rest, "/") != 0)
+        return refuse(scheme, error, "only WebSockets have a path: wss://, or no path");
     if (*rest != '/') text_add(&text, "/");
     for (; *rest != '\0'; rest++) {
         unsigned char byte = (unsigned char)*rest;
-        if (byte == '#') return refuse(error, "an address of WebSocket has no \"#\": write %23");
+        if (byte == '#')
+            return refuse(scheme, error, "an address of WebSocket has no \"#\": write %23");
         bool plain = byte > ' ' && byte < 0x7f && strchr("\"<>", byte) == NULL;
         text_add(&text, plain ? "%c" : "%%%02X", byte);
     }
-    return !text.cut || refuse(error, "the path is too long");
+    return !text.cut || refuse(scheme, error, "the path is too long");
 }
 
 bool talk_url_read(const char *word, struct talk_url *url, struct error *error)
 {
     const char *rest;
-    if (!check_scheme(word, &rest, error)) return false;
+    const struct scheme *scheme = find_scheme(word, &rest, error);
+    if (scheme == NULL) return false;
+    url->is_websocket = scheme->is_websocket;
+    url->is_tls = scheme->is_tls;
     size_t size = strcspn(rest, "/?#");
-    return read_host(rest, size, url, error) && read_target(rest + size, url, error);
+    return read_host(scheme, rest, size, url, error) &&
+           read_target(scheme, rest + size, url, error);
 }

@@ -9,19 +9,30 @@
 
 static const char help[] =
     "moonport talk ADDRESS [--framing F] [--max-packet SIZE]\n"
+    "moonport talk tls://HOST:PORT [TLS] [--framing F] [--max-packet SIZE]\n"
     "moonport talk ws://HOST[:PORT]/PATH [--protocol P] [--header H] [--max-packet SIZE]\n"
+    "moonport talk wss://HOST[:PORT]/PATH [TLS] [--protocol P] [--header H] [--max-packet SIZE]\n"
     "\n"
     "Connects to a server. A line typed is a packet sent, a packet received is a line printed.\n"
     "\n"
     "  ADDRESS            127.0.0.1:7000, [::1]:7000, unix:/run/x.sock, or only a port\n"
     "  ws://...           a WebSocket: a line is a text message, or a binary one if it is not\n"
     "                     UTF-8; pings are answered\n"
+    "  tls://... wss://...  the same two, in TLS\n"
     "  --framing F        what the server uses: length (the default), line, delimiter, fixed,\n"
     "                     raw, netstring, erlang, skynet, mqtt or hpsocket, with parameters\n"
     "                     behind commas: length,size=2,order=big\n"
     "  --protocol P       WebSocket: protocols to ask for, the best first: \"chat.v2, chat\"\n"
     "  --header H         WebSocket: one more line of the request: \"Cookie: id=1\"\n"
     "  --max-packet SIZE  the largest packet, both ways (default " DEFAULT_MAX_PACKET ")\n"
+    "\n"
+    "TLS: the server's certificate must be for HOST, and vouched for by whom this system trusts.\n"
+    "\n"
+    "  --ca FILE          trust the certificates in FILE instead\n"
+    "  --name NAME        the certificate must be for NAME, which is asked for, not for HOST\n"
+    "  --insecure         talk to anybody: the certificate is not checked\n"
+    "  --cert FILE        show this certificate, with those that vouch for it behind it\n"
+    "  --key FILE         its key, if that is not in the same file\n"
     "\n"
     "In a line, \\xNN \\n \\r \\t \\\\ stand for those bytes; what is printed is written so too.\n"
     "With --framing raw a line is sent with a line feed behind it, so that it reaches a service\n"
@@ -34,7 +45,8 @@ static const char help[] =
     "Example: echo ping | moonport talk 127.0.0.1:7000\n"
     "\n"
     "Exit status: 0 fine, 1 the server broke the framing, 2 usage, or a line that the framing\n"
-    "cannot carry, 3 cannot connect, the server refused, or the connection was lost.\n";
+    "cannot carry, 3 cannot connect, the server refused or is not trusted, or the connection was\n"
+    "lost.\n";
 
 void talk_words_help(void)
 {
@@ -43,10 +55,11 @@ void talk_words_help(void)
 
 /* ---- words ---- */
 
-enum option { FRAMING, MAX_PACKET, PROTOCOL, HEADER, HELP, OPTIONS };
+enum option { FRAMING, MAX_PACKET, PROTOCOL, HEADER, CA, NAME, CERT, KEY, INSECURE, HELP, OPTIONS };
 
-static const char *const options[] = {"--framing", "--max-packet", "--protocol", "--header",
-                                      "--help"};
+static const char *const options[OPTIONS] = {"--framing",  "--max-packet", "--protocol", "--header",
+                                             "--ca",       "--name",       "--cert",     "--key",
+                                             "--insecure", "--help"};
 
 struct request {
     const char *address;
@@ -98,7 +111,10 @@ static bool take_option(struct request *request, int count, char **words, int *a
     size_t size = strcspn(word, "=");
     int option = strcmp(word, "-h") == 0 ? HELP : find_option(word, size);
     if (option == OPTIONS) return refuse_option(word, size, error);
-    request->values[option] = option == HELP ? word : option_value(count, words, at);
+    bool is_alone = option == HELP || option == INSECURE;
+    if (option == INSECURE && word[size] == '=')
+        return error_set(error, ERROR_USAGE, "talk: --insecure takes no value");
+    request->values[option] = is_alone ? word : option_value(count, words, at);
     return request->values[option] != NULL ||
            error_set(error, ERROR_USAGE, "talk: %s needs a value", word);
 }
@@ -154,35 +170,80 @@ static bool prepare_websocket(struct talk_words *read, const struct request *req
 {
     if (request->values[FRAMING] != NULL)
         return error_set(error, ERROR_USAGE,
-                         "talk: ws:// is a framing of its own: leave out "
-                         "--framing");
-    if (!talk_url_read(request->address, &read->url, error)) return false;
+                         "talk: %s is a framing of its own: leave out "
+                         "--framing",
+                         read->is_tls ? "wss://" : "ws://");
     read->asking = (struct websocket_asking){
         .host = read->url.host, .target = read->url.target, .protocols = request->values[PROTOCOL]};
-    if (!read_header(read, request->values[HEADER], error)) return false;
-    return frame_parse(&read->frame, "websocket", packet_max, error) &&
+    return read_header(read, request->values[HEADER], error) &&
+           frame_parse(&read->frame, "websocket", packet_max, error);
+}
+
+/* What to do about an option of TLS where no TLS is meant: `what`. */
+static bool refuse_tls(const struct request *request, const char *what, struct error *error)
+{
+    for (int option = CA; option <= INSECURE; option++)
+        if (request->values[option] != NULL)
+            return error_set(error, ERROR_USAGE, "talk: %s is for TLS: %s", options[option], what);
+    return true;
+}
+
+static bool prepare_tls(struct talk_words *read, const struct request *request, struct error *error)
+{
+    const char *name = request->values[NAME];
+    read->tls = (struct talk_tls_asking){.name = name != NULL ? name : read->url.name,
+                                         .ca = request->values[CA],
+                                         .certificate = request->values[CERT],
+                                         .key = request->values[KEY],
+                                         .is_insecure = request->values[INSECURE] != NULL};
+    if (read->tls.is_insecure && read->tls.ca != NULL)
+        return error_set(error, ERROR_USAGE,
+                         "talk: with --insecure nothing is checked: leave out --ca, or --insecure");
+    if (read->tls.key != NULL && read->tls.certificate == NULL)
+        return error_set(error, ERROR_USAGE, "talk: --key is the key of a certificate: add --cert");
+    return true;
+}
+
+static bool prepare_framing(struct talk_words *read, const struct request *request,
+                            uint64_t packet_max, struct error *error)
+{
+    const char *framing = request->values[FRAMING];
+    if (request->values[PROTOCOL] != NULL || request->values[HEADER] != NULL)
+        return error_set(
+            error, ERROR_USAGE, "talk: --protocol and --header are for WebSocket: %s://%.200s/",
+            read->is_tls ? "wss" : "ws", read->is_tls ? read->url.host : request->address);
+    if (!frame_parse(&read->frame, framing == NULL ? "length" : framing, packet_max, error))
+        return false;
+    if (read->frame.kind == FRAME_WEBSOCKET)
+        return error_set(
+            error, ERROR_USAGE, "talk: to a WebSocket it is: moonport talk %s://%.200s/",
+            read->is_tls ? "wss" : "ws", read->is_tls ? read->url.host : request->address);
+    if (read->frame.kind == FRAME_HTTP)
+        return error_set(error, ERROR_USAGE,
+                         "talk: for HTTP there are other clients: curl -i http%s://%.200s/",
+                         read->is_tls ? "s" : "", read->is_tls ? read->url.host : request->address);
+    return true;
+}
+
+static bool prepare_url(struct talk_words *read, const struct request *request, uint64_t packet_max,
+                        struct error *error)
+{
+    if (!talk_url_read(request->address, &read->url, error)) return false;
+    read->is_tls = read->url.is_tls;
+    bool fine = read->is_tls ? prepare_tls(read, request, error)
+                             : refuse_tls(request, "write wss:// instead of ws://", error);
+    return fine &&
+           (read->url.is_websocket ? prepare_websocket(read, request, packet_max, error)
+                                   : prepare_framing(read, request, packet_max, error)) &&
            address_parse(read->url.address, &read->address, error);
 }
 
 static bool prepare(struct talk_words *read, const struct request *request, uint64_t packet_max,
                     struct error *error)
 {
-    const char *framing = request->values[FRAMING];
-    if (request->values[PROTOCOL] != NULL || request->values[HEADER] != NULL)
-        return error_set(error, ERROR_USAGE,
-                         "talk: --protocol and --header are for WebSocket: ws://%.200s/",
-                         request->address);
-    if (!frame_parse(&read->frame, framing == NULL ? "length" : framing, packet_max, error))
-        return false;
-    if (read->frame.kind == FRAME_WEBSOCKET)
-        return error_set(error, ERROR_USAGE,
-                         "talk: to a WebSocket it is: moonport talk ws://%.200s/",
-                         request->address);
-    if (read->frame.kind == FRAME_HTTP)
-        return error_set(error, ERROR_USAGE,
-                         "talk: for HTTP there are other clients: curl -i http://%.200s/",
-                         request->address);
-    return address_parse(request->address, &read->address, error);
+    return refuse_tls(request, "write tls:// in front of the address", error) &&
+           prepare_framing(read, request, packet_max, error) &&
+           address_parse(request->address, &read->address, error);
 }
 
 bool talk_words_read(int count, char **words, struct talk_words *read, struct error *error)
@@ -194,7 +255,7 @@ bool talk_words_read(int count, char **words, struct talk_words *read, struct er
     read->help = request.values[HELP] != NULL;
     if (read->help) return true;
     if (!read_packet_max(&request, &packet_max, error)) return false;
-    bool fine = talk_url_is(request.address) ? prepare_websocket(read, &request, packet_max, error)
+    bool fine = talk_url_is(request.address) ? prepare_url(read, &request, packet_max, error)
                                              : prepare(read, &request, packet_max, error);
     if (fine) talk_prefer_loopback(&read->address);
     return fine;

@@ -3,6 +3,7 @@
 #define MOONPORT_TALK_WORDS_H
 
 #include "base/address.h"
+#include "commands/talk_tls.h"
 #include "commands/talk_url.h"
 #include "frame/frame.h"
 #include "frame/websocket_client.h"
@@ -11,8 +12,10 @@ struct talk_words {
     bool help;
     struct address address;
     struct frame frame;
-    struct talk_url url;            /* WebSocket only */
-    struct websocket_asking asking; /* the same; leads into url and the words */
+    bool is_tls;
+    struct talk_url url;            /* of an address with a scheme */
+    struct websocket_asking asking; /* WebSocket only; leads into url and the words */
+    struct talk_tls_asking tls;     /* TLS only; the same */
     char headers[2048];
 };
 

@@ -108,7 +108,6 @@ Test(talk_websocket, a_connection_that_ends_without_a_close_was_lost)
 
 Test(talk_websocket, wrong_words_are_told)
 {
-    program_fail(USAGE, WORDS("talk", "wss://127.0.0.1/"), "wss:// needs TLS", "ws://");
     program_fail(USAGE, WORDS("talk", "http://127.0.0.1/"), "write ws:// instead", "talk: ");
     program_fail(USAGE, WORDS("talk", "ws://example.com/"), "names other than localhost", "");
     program_fail(USAGE, WORDS("talk", "ws://127.0.0.1/", "--framing", "line"),

@@ -15,6 +15,15 @@ static void reads(const char *word, const char *host, const char *address, const
     cr_assert_str_eq(url.target, target);
 }
 
+static void is_of(const char *word, bool is_websocket, bool is_tls, const char *name)
+{
+    struct error error;
+    cr_assert(talk_url_read(word, &url, &error), "%s: %s", word, error.text);
+    cr_assert_eq(url.is_websocket, is_websocket);
+    cr_assert_eq(url.is_tls, is_tls);
+    cr_assert_str_eq(url.name, name);
+}
+
 static void refuses(const char *word, const char *why)
 {
     struct error error;
@@ -35,6 +44,27 @@ Test(talk_url, has_host_port_and_path)
     reads("ws://[::1]", "[::1]", "[::1]:80", "/");
 }
 
+Test(talk_url, has_the_port_that_is_usual)
+{
+    reads("wss://localhost", "localhost", "localhost:443", "/");
+    reads("wss://localhost:443/a", "localhost", "localhost:443", "/a");
+    reads("wss://localhost:80/a", "localhost:80", "localhost:80", "/a");
+    reads("ws://localhost:443/", "localhost:443", "localhost:443", "/");
+    reads("wss://[::1]:/", "[::1]", "[::1]:443", "/");
+    reads("tls://localhost:7000", "localhost:7000", "localhost:7000", "/");
+    reads("TLS://[::1]:7000/", "[::1]:7000", "[::1]:7000", "/");
+}
+
+Test(talk_url, says_what_is_spoken_and_with_whom)
+{
+    is_of("ws://localhost:7000/", true, false, "localhost");
+    is_of("wss://127.0.0.1/", true, true, "127.0.0.1");
+    is_of("wss://h:1/", true, true, "h");
+    is_of("tls://[::1]:7000", false, true, "::1");
+    is_of("tls://[]:7000", false, true, "[]");
+    is_of("tls://[a:7000", false, true, "[a");
+}
+
 Test(talk_url, encodes_what_an_address_cannot_have)
 {
     reads("ws://h/a b\xc3\xa4<\"%41", "h", "h:80", "/a%20b%C3%A4%3C%22%41");
@@ -51,11 +81,14 @@ Test(talk_url, is_told_from_other_addresses)
 
 Test(talk_url, that_is_wrong_is_told)
 {
-    refuses("wss://h/", "needs TLS");
-    refuses("WSS://h/", "needs TLS");
+    refuses("tls://h", "has no port");
+    refuses("tls://h:", "has no port");
+    refuses("tls://h:1/path", "only WebSockets have a path");
+    refuses("tls://h:1?a", "only WebSockets have a path");
+    refuses("tls://", "no host; for example tls://127.0.0.1:7000");
     refuses("http://h/", "write ws://");
-    refuses("https://h/", "write ws://");
-    refuses("tcp://h/", "begins with ws://");
+    refuses("https://h/", "write wss://");
+    refuses("tcp://h/", "begins with ws://, wss:// or tls://");
     refuses("ws:///path", "no host");
     refuses("ws://:7000/path", "no host");
     refuses("ws://me@h/", "user name");

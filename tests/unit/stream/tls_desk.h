@@ -138,7 +138,7 @@ static void desk_begin(const char *text)
     desk.client_context = SSL_CTX_new(TLS_client_method());
 }
 
-static void desk_connect(void)
+static inline void desk_connect(void)
 {
     desk.filter = desk.source.filters.open(&desk.source.filters, &desk.budget);
     cr_assert_not_null(desk.filter);
@@ -153,7 +153,7 @@ static void desk_connect(void)
 }
 
 /* What was taken from the budget has come back. */
-static void desk_hang_up(void)
+static inline void desk_hang_up(void)
 {
     outbox_clear(&desk.filter->sealed);
     desk.filter->kind->close(desk.filter, &desk.budget);
