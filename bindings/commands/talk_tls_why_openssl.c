@@ -93,7 +93,6 @@ static void explain_time(const struct talk_tls *tls, const ASN1_TIME *when, cons
 static void explain_certificate(const struct talk_tls *tls, struct error *error)
 {
     long result = SSL_get_verify_result(tls->ssl);
-    const char *words = X509_verify_cert_error_string(result);
     switch (tls->refused == NULL ? X509_V_ERR_UNSPECIFIED : result) {
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
         error_set(error, ERROR_SYSTEM, "the certificate is self-signed: %s", TRUST);
@@ -114,7 +113,7 @@ static void explain_certificate(const struct talk_tls *tls, struct error *error)
         break;
     default:
         error_set(error, ERROR_SYSTEM, "the certificate is refused (%s): --insecure to talk anyway",
-                  words);
+                  X509_verify_cert_error_string(result));
     }
 }
 

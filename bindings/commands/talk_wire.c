@@ -28,8 +28,6 @@ bool talk_wire_flush(struct talk_wire *wire)
         if (sent == 0) return true;
         buffer_consume(&wire->sealed, (size_t)sent);
     }
-    if (wire->is_finishing) talk_finish(wire->socket);
-    wire->is_finishing = false;
     return true;
 }
 
@@ -61,15 +59,11 @@ ptrdiff_t talk_wire_receive(struct talk_wire *wire, void *data, size_t size, str
 {
     if (wire->tls == NULL) return talk_receive(wire->socket, data, size, error);
     ptrdiff_t got = wire->has_more ? 1 : take(wire, error);
-    size_t total = 0;
     if (got <= 0) return got;
-    do {
-        got = talk_tls_read(wire->tls, (uint8_t *)data + total, size - total, error);
-        if (got > 0) total += (size_t)got;
-    } while (got > 0 && total < size);
+    got = talk_tls_read(wire->tls, data, size, error);
+    wire->has_more = got > 0;
     give(wire); /* if that fails, so will receiving */
-    wire->has_more = total > 0 && got != 0;
-    return total > 0 ? (ptrdiff_t)total : got;
+    return got;
 }
 
 ptrdiff_t talk_wire_send(struct talk_wire *wire, struct span bytes)
@@ -87,20 +81,19 @@ void talk_wire_finish(struct talk_wire *wire)
 {
     if (wire->tls == NULL) {
         talk_finish(wire->socket);
-        return;
+    } else { /* its close_notify is all that TLS wants */
+        talk_tls_finish(wire->tls);
+        give(wire);
     }
-    talk_tls_finish(wire->tls);
-    wire->is_finishing = true;
-    give(wire);
 }
 
-/* The alert of a handshake that has failed is still sent. */
+/* When it has failed, its alert is sent by closing. */
 static bool shake(struct talk_wire *wire, struct error *error)
 {
     for (;;) {
         enum talk_tls_verdict verdict = talk_tls_shake(wire->tls, error);
-        give(wire);
         if (verdict == TALK_TLS_FAILED) return false;
+        give(wire);
         wire->has_more = verdict == TALK_TLS_OPEN; /* first bytes may have come with its end */
         if (wire->has_more) return true;
         unsigned wanted = TALK_RECEIVED;

@@ -10,7 +10,6 @@ struct talk_wire {
     intptr_t socket;
     struct talk_tls *tls; /* NULL: bytes are sent as they are */
     struct buffer sealed; /* records to be sent */
-    bool is_finishing;    /* behind them, the socket is told that nothing more follows */
     bool has_more;        /* something can be received without waiting for the server */
 };
 

@@ -13,6 +13,11 @@
     "function on_receive(conn, packet, kind)\n" \
     "  if packet == 'leave' then conn:send('bye') return conn:close() end\n" \
     "  if packet == 'who' then packet = tostring(conn.tls.subject) end\n" \
+    "  if packet:sub(1, 1) == '#' then\n" \
+    "    count = (count or 0) + 1\n" \
+    "    if count < 100 then return end\n" \
+    "    packet = count .. ' came'\n" \
+    "  end\n" \
     "  conn:send(packet, kind)\n" \
     "end\n"
 
@@ -134,17 +139,15 @@ Test(talk_tls, a_websocket_goes_through)
     server_end(&server);
 }
 
-/* More than the system and TLS hold at once, both ways. */
-Test(talk_tls, much_comes_back_whole)
+enum { LINES = 100, SIZE = 40000 };
+
+/* More than the system and TLS hold at once: lines of this letter, from a file. */
+static void talk_much(char letter, bool comes_back)
 {
-    enum { LINES = 100, SIZE = 40000 };
     static char input[LINES * (SIZE + 1) + 1];
     char directory[200], address[100], out[300], err[300];
-    need_tls();
-    for (size_t i = 0; i < LINES; i++) {
-        memset(input + i * (SIZE + 1), 'a' + (int)(i % 26), SIZE);
-        input[i * (SIZE + 1) + SIZE] = '\n';
-    }
+    memset(input, letter, sizeof input - 1);
+    for (size_t i = 1; i <= LINES; i++) input[i * (SIZE + 1) - 1] = '\n';
     directory_new(directory, sizeof directory);
     file_write(directory, "input", input);
     snprintf(out, sizeof out, "%s/out", directory);
@@ -155,15 +158,31 @@ Test(talk_tls, much_comes_back_whole)
     cr_assert_geq(file, 0);
     const char *const words[] = {
         getenv("MOONPORT_PROGRAM"), "talk", address, "--framing", "line", "--insecure", NULL};
-    cr_assert_eq(process_await(process_start(words, file, out, err)), 0);
-    close(file);
+    int ended = process_await(process_start(words, file, out, err));
     char *printed = file_read(out), *said = file_read(err);
     cr_assert_str_eq(said, "");
-    cr_assert(strcmp(printed, input) == 0, "%zu of %zu bytes", strlen(printed), strlen(input));
+    cr_assert_eq(ended, 0);
+    if (comes_back)
+        cr_assert(strcmp(printed, input) == 0, "%zu bytes came", strlen(printed));
+    else
+        cr_assert_str_eq(printed, "100 came\n");
+    close(file);
     free(printed);
     free(said);
     server_end(&server);
     tree_remove(directory);
+}
+
+Test(talk_tls, much_comes_back_whole)
+{
+    need_tls();
+    talk_much('x', true);
+}
+
+Test(talk_tls, much_goes_out_before_anything_comes)
+{
+    need_tls();
+    talk_much('#', false);
 }
 
 /* At a terminal, whose ^D ends: the server hears that this was all. */
@@ -270,12 +289,19 @@ Test(talk_tls, a_port_without_tls_is_told)
     server_end(&server);
 }
 
-Test(talk_tls, a_server_that_answers_something_else_is_told)
+static int reset(int handle)
 {
-    char address[64], out[300], err[300], directory[200], request[1000];
-    static const char answer[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(handle, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(handle);
+    return -1;
+}
+
+/* A server that answers the first bytes with this, or, with NULL, resets the connection. */
+static void expect_of(const char *answer, const char *said)
+{
+    char address[64], out[300], err[300], directory[200], request[10000];
     uint16_t port;
-    need_tls();
     directory_new(directory, sizeof directory);
     snprintf(out, sizeof out, "%s/out", directory);
     snprintf(err, sizeof err, "%s/err", directory);
@@ -287,14 +313,23 @@ Test(talk_tls, a_server_that_answers_something_else_is_told)
     int handle = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     cr_assert_gt(recv(handle, request, sizeof request, 0), 0);
     cr_assert_eq(request[0], 22, "it has begun a handshake of TLS");
-    client_send(handle, answer, sizeof answer - 1);
+    if (answer != NULL) client_send(handle, answer, strlen(answer));
+    if (answer == NULL) handle = reset(handle);
     cr_assert_eq(process_await(talk), SYSTEM);
     char *text = file_read(err);
-    cr_assert_str_eq(text, "moonport: the server does not speak TLS\n");
+    cr_assert_str_eq(text, said);
     free(text);
-    close(handle);
+    if (handle >= 0) close(handle);
     close(listener);
     tree_remove(directory);
+}
+
+Test(talk_tls, a_server_that_does_something_else_is_told)
+{
+    need_tls();
+    expect_of("HTTP/1.1 400 Bad Request\r\n\r\n", "moonport: the server does not speak TLS\n");
+    expect_of(NULL, "moonport: the server closed the connection in the handshake: does it speak "
+                    "TLS?\n");
 }
 
 /* ---- words ---- */

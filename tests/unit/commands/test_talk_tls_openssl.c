@@ -6,7 +6,7 @@
 #include <time.h>
 
 static struct talk_tls *client;
-static struct error error;
+static struct error why;
 static enum talk_tls_verdict verdict;
 
 static const char *file(const char *name)
@@ -45,9 +45,9 @@ static void open_client(struct talk_tls_asking asking)
     desk.filter = desk.source.filters.open(&desk.source.filters, &desk.budget);
     cr_assert_not_null(desk.filter);
     if (asking.name == NULL) asking.name = "server.example";
-    client = talk_tls_open(&asking, &error);
-    cr_assert_not_null(client, "%s", error.text);
-    error.text[0] = '\0';
+    client = talk_tls_open(&asking, &why);
+    cr_assert_not_null(client, "%s", why.text);
+    why.text[0] = '\0';
 }
 
 /* What either has to say, and these bytes of the server's, reach the other. */
@@ -58,7 +58,7 @@ static void exchange(struct span plain)
     bool goes_on = true;
     verdict = TALK_TLS_MORE;
     while (goes_on) {
-        if (verdict == TALK_TLS_MORE) verdict = talk_tls_shake(client, &error);
+        if (verdict == TALK_TLS_MORE) verdict = talk_tls_shake(client, &why);
         cr_assert(talk_tls_give(client, &out));
         goes_on = buffer_size(&out) > 0;
         offer(buffer_bytes(&out));
@@ -87,13 +87,13 @@ static void shakes(struct talk_tls_asking asking)
 {
     open_client(asking);
     exchange(span_of("", 0));
-    cr_assert_eq(verdict, TALK_TLS_OPEN, "%s", error.text);
+    cr_assert_eq(verdict, TALK_TLS_OPEN, "%s", why.text);
 }
 
 static void said(const char *text)
 {
-    cr_assert_not_null(strstr(error.text, text), "%s", error.text);
-    cr_assert_eq(error.kind, ERROR_SYSTEM);
+    cr_assert_not_null(strstr(why.text, text), "%s", why.text);
+    cr_assert_eq(why.kind, ERROR_SYSTEM);
 }
 
 static void fails(struct talk_tls_asking asking, long later_days, const char *text)
@@ -121,19 +121,19 @@ Test(talk_tls, bytes_go_both_ways_and_both_say_goodbye)
     exchange(span_text("welcome"));
     cr_assert_eq(desk.server_size, 5);
     cr_assert_arr_eq(desk.server_got, "hello", 5);
-    cr_assert_eq(talk_tls_read(client, got, 3, &error), 3);
-    cr_assert_eq(talk_tls_read(client, got + 3, sizeof got - 3, &error), 4);
+    cr_assert_eq(talk_tls_read(client, got, 3, &why), 3);
+    cr_assert_eq(talk_tls_read(client, got + 3, sizeof got - 3, &why), 4);
     cr_assert_arr_eq(got, "welcome", 7);
-    cr_assert_eq(talk_tls_read(client, got, sizeof got, &error), 0);
+    cr_assert_eq(talk_tls_read(client, got, sizeof got, &why), 0);
     talk_tls_finish(client);
     exchange(span_of("", 0));
     cr_assert_eq(desk.filter->state, FILTER_ENDED);
     exchange(span_text("more"));
-    cr_assert_eq(talk_tls_read(client, got, sizeof got, &error), 4, "it still hears");
+    cr_assert_eq(talk_tls_read(client, got, sizeof got, &why), 4, "it still hears");
     desk.filter->kind->end(desk.filter);
     exchange(span_of("", 0));
-    cr_assert_eq(talk_tls_read(client, got, sizeof got, &error), TALK_ENDED);
-    cr_assert_eq(talk_tls_cut(client, &error), TALK_ENDED);
+    cr_assert_eq(talk_tls_read(client, got, sizeof got, &why), TALK_ENDED);
+    cr_assert_eq(talk_tls_cut(client, &why), TALK_ENDED);
     hang_up();
     desk_end();
 }
@@ -142,11 +142,11 @@ Test(talk_tls, an_end_without_goodbye_is_a_loss)
 {
     begin(SERVER);
     shakes(ASKING(.ca = file("ca.pem")));
-    cr_assert_eq(talk_tls_cut(client, &error), TALK_LOST);
+    cr_assert_eq(talk_tls_cut(client, &why), TALK_LOST);
     said("without a close_notify");
     hang_up();
     open_client(ASKING(.ca = file("ca.pem")));
-    cr_assert_eq(talk_tls_cut(client, &error), TALK_LOST);
+    cr_assert_eq(talk_tls_cut(client, &why), TALK_LOST);
     said("does it speak TLS?");
     hang_up();
     desk_end();
@@ -218,10 +218,10 @@ static void is_refused(struct talk_tls_asking asking, int version, const char *t
     SSL_set_max_proto_version(client->ssl, version);
     exchange(span_of("", 0));
     if (verdict == TALK_TLS_OPEN)
-        cr_assert_eq(talk_tls_read(client, got, sizeof got, &error), TALK_LOST);
+        cr_assert_eq(talk_tls_read(client, got, sizeof got, &why), TALK_LOST);
     said(text);
-    error.text[0] = '\0';
-    cr_assert_eq(talk_tls_read(client, got, sizeof got, &error), TALK_LOST);
+    why.text[0] = '\0';
+    cr_assert_eq(talk_tls_read(client, got, sizeof got, &why), TALK_LOST);
     said(text);
     cr_assert_eq(talk_tls_write(client, span_text("hello")), TALK_LOST);
     talk_tls_finish(client);
@@ -251,9 +251,9 @@ Test(talk_tls, a_certificate_of_ones_own_is_shown)
 static void cannot_open(struct talk_tls_asking asking, const char *text)
 {
     asking.name = "server.example";
-    cr_assert_null(talk_tls_open(&asking, &error));
-    cr_assert_eq(error.kind, ERROR_USAGE);
-    cr_assert_not_null(strstr(error.text, text), "%s", error.text);
+    cr_assert_null(talk_tls_open(&asking, &why));
+    cr_assert_eq(why.kind, ERROR_USAGE);
+    cr_assert_not_null(strstr(why.text, text), "%s", why.text);
 }
 
 Test(talk_tls, files_that_cannot_be_used_are_named)
@@ -281,7 +281,7 @@ Test(talk_tls, a_server_of_something_else_is_told)
     for (int i = 0; i < 2; i++) {
         open_client(ASKING(.ca = file("ca.pem")));
         cr_assert(talk_tls_take(client, span_text(others[i])));
-        cr_assert_eq(talk_tls_shake(client, &error), TALK_TLS_FAILED);
+        cr_assert_eq(talk_tls_shake(client, &why), TALK_TLS_FAILED);
         said("the server does not speak TLS");
         hang_up();
     }
