@@ -220,11 +220,12 @@ static int hear(intptr_t peer, char *body, size_t *size)
 
 static void expect_next(intptr_t peer, int status, const char *text)
 {
-    static char body[LONG_SIZE + 1];
+    char *body = calloc(1, LONG_SIZE + 1);
     size_t size = 0;
     int got = hear(peer, body, &size);
     cr_assert_eq(got, status, "%d: %s", got, body);
     if (text != NULL) cr_assert_str_eq(body, text);
+    free(body);
 }
 
 static void expect(intptr_t peer, int status, const char *text)
@@ -236,6 +237,15 @@ static void expect(intptr_t peer, int status, const char *text)
 static void expect_hello(const struct test *test)
 {
     expect(ask(test, "POST /hello"), 200, "hello,\nyou\n");
+}
+
+/* The answer to GET /long. */
+static void expect_long(intptr_t peer)
+{
+    char *text = calloc(1, LONG_SIZE + 1);
+    fill(text, LONG_SIZE);
+    expect(peer, 200, text);
+    free(text);
 }
 
 static void expect_end(intptr_t peer)
@@ -370,13 +380,11 @@ Test(admin, who_sends_no_more_is_answered)
 
 Test(admin, a_long_answer_arrives_whole_and_whoever_does_not_read_it_keeps_nobody_waiting)
 {
-    static char text[LONG_SIZE + 1];
     struct test test;
     begin(&test);
     intptr_t deaf = ask(&test, "GET /long");
     expect_hello(&test);
-    fill(text, LONG_SIZE);
-    expect(deaf, 200, text);
+    expect_long(deaf);
     finish(&test);
 }
 
@@ -699,7 +707,6 @@ Test(admin, who_lingers_goes_before_those_who_are_silent)
 /* A deaf one is in the middle of its answer; those that are only silent go first. */
 Test(admin, who_is_being_answered_goes_after_those_who_are_silent)
 {
-    static char text[LONG_SIZE + 1];
     struct test test;
     intptr_t silent[SILENT];
     begin(&test);
@@ -707,8 +714,7 @@ Test(admin, who_is_being_answered_goes_after_those_who_are_silent)
     expect_hello(&test);
     for (int i = 0; i < SILENT; i++) silent[i] = peer_connect(test.port);
     expect_hello(&test);
-    fill(text, LONG_SIZE);
-    expect(deaf, 200, text);
+    expect_long(deaf);
     for (int i = 0; i < SILENT; i++) peer_close(silent[i]);
     finish(&test);
 }

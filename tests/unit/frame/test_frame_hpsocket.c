@@ -63,7 +63,7 @@ Test(frame_hpsocket, writes_the_flag_above_the_length)
 /* SetMaxPackSize of HP-Socket goes up to 0x3fffff. */
 Test(frame_hpsocket, has_packets_of_1_to_4194303_bytes)
 {
-    static uint8_t bytes[4194304];
+    uint8_t *bytes = calloc(1, 4194304);
     struct frame frame = frame_made("hpsocket,flag=1023", 16 << 20);
     uint8_t header[FRAME_HEADER_MAX];
     struct span parts[FRAME_PARTS_MAX];
@@ -83,6 +83,7 @@ Test(frame_hpsocket, has_packets_of_1_to_4194303_bytes)
     cr_assert(frame_parse(&frame, "hpsocket,max=4194303", 16 << 20, &error));
     cr_assert_not(frame_parse(&frame, "hpsocket,max=4M", 16 << 20, &error));
     cr_assert(strstr(error.text, "at most 4194303") != NULL, "%s", error.text);
+    free(bytes);
 }
 
 Test(frame_hpsocket, takes_a_flag_of_ten_bits)

@@ -379,12 +379,12 @@ ON_EACH_BACKEND(accepts_until_it_is_told_to_stop, accepts)
 static void says_what_it_holds(struct port *port)
 {
     enum { SIZE = 32 << 20, LITTLE = 64 << 10 };
-    static uint8_t bytes[SIZE];
+    uint8_t *bytes = calloc(1, SIZE);
     struct talk talk;
     begin(&talk, port);
     cr_assert_eq(port_unsent(port, &talk.socket), 0);
     do {
-        struct span part = span_skip(span_of(bytes, sizeof bytes), talk.sent);
+        struct span part = span_skip(span_of(bytes, SIZE), talk.sent);
         if (!talk.socket.sending) port_send(port, &talk.socket, &part, 1);
     } while (!nothing_comes(&talk));
     cr_assert(port_send_waits(&talk.socket));
@@ -396,6 +396,7 @@ static void says_what_it_holds(struct port *port)
     port_cancel(port, &talk.socket);
     AWAIT(&talk, port_idle(&talk.socket));
     finish(&talk);
+    free(bytes);
 }
 
 ON_EACH_BACKEND(says_what_the_system_holds_for_the_peer, says_what_it_holds)

@@ -124,7 +124,7 @@ Test(site, a_directory_must_be_there)
 
 Test(site, a_file_has_a_bound)
 {
-    static char bytes[SITE_FILE_MAX + 1];
+    char *bytes = calloc(1, SITE_FILE_MAX + 1);
     begin();
     tree_write(&tree, "public/large.bin", bytes, SITE_FILE_MAX);
     opens();
@@ -136,11 +136,12 @@ Test(site, a_file_has_a_bound)
     cr_assert_not(site_open(&other, tree.path, "public", &error));
     cr_assert_not_null(strstr(error.text, "large.bin has more than 16 MiB"), "%s", error.text);
     end();
+    free(bytes);
 }
 
 Test(site, all_files_together_have_a_bound)
 {
-    static char bytes[SITE_FILE_MAX];
+    char *bytes = calloc(1, SITE_FILE_MAX);
     char name[64];
     begin();
     tree_put_directory(&tree, "large");
@@ -153,6 +154,7 @@ Test(site, all_files_together_have_a_bound)
     tree_put(&tree, "large/more", "x");
     does_not_open("large", "have more than 64 MiB");
     tree_end(&tree);
+    free(bytes);
 }
 
 Test(site, what_is_too_deep_is_left_out)

@@ -299,11 +299,12 @@ Test(worker_task, is_waited_for_no_longer_than_patience_lasts_and_still_run_late
 static void send_more_than_the_network_holds(void *context, struct worker *worker, void *state)
 {
     enum { BYTES = 15 << 20 };
-    static uint8_t bytes[BYTES];
+    uint8_t *bytes = calloc(1, BYTES);
     (void)context;
     (void)state;
     struct link *link = worker_next(worker, NULL);
     if (link != NULL) cr_assert_eq(link_send(link, span_of(bytes, BYTES)), SEND_OK);
+    free(bytes);
 }
 
 static _Atomic uint32_t busy; /* the worker that is not finished */
