@@ -54,7 +54,7 @@ try_again() { # COMMAND...
 
 # With the first of what a server has said whose test failed.
 findings() { # LOG
-    awk '/^\[FAIL/ { left = 25 } /^\[(RUN|PASS|SKIP|====)/ { left = 0 }
+    awk '/^\[FAIL/ { left = 25 } /^(\[(RUN|PASS|SKIP|====)|(not )?ok )/ { left = 0 }
         left-- > 0 || /^\[(----|ERR )|Sanitizer|runtime error:|^ +#[0-9]|this is a bug:/' "$1" | head -n 60
 }
 

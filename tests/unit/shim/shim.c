@@ -1,22 +1,27 @@
 #include "shim.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 
 #include <criterion/criterion.h>
-#include <pthread.h>
 #include <stdarg.h>
 
-enum { NAME_SIZE = 256, MESSAGE_SIZE = 4096, JOBS_MAX = 64, USAGE_ERROR = 2 };
+enum { NAME_SIZE = 256, MESSAGE_SIZE = 4096, NUMBER_SIZE = 16, USAGE_ERROR = 2 };
 
 struct totals {
     int started, tested, passed, failed, crashed; /* those that skip themselves are not tested */
 };
 
-/* Several threads take one test after the other. */
+/* Several tests run at once, each in a place. When one has ended, the next begins in its place. */
 struct round {
-    const char *program, *pattern;
-    pthread_mutex_t mutex;  /* guards what follows, and what is said about a test */
-    struct shim_test *next; /* the first that nobody has taken */
+    const char *pattern;
+    struct shim_test *next; /* the first that has not begun */
+    int running;
+    struct place {
+        struct shim_test *test;
+        uint64_t begun_ns;
+        char number[NUMBER_SIZE];
+    } places[SHIM_PLACES];
     struct totals totals;
 };
 
@@ -128,20 +133,22 @@ static bool passes(const struct shim_test *test, const char *name, const struct 
     return false;
 }
 
-static void count_ending(struct round *round, const struct shim_test *test, const char *number,
+static void count_ending(struct totals *totals, const struct place *place,
                          const struct shim_ending *ending)
 {
     char name[NAME_SIZE];
-    struct totals *totals = &round->totals;
     if (ending->how == SHIM_EXITED && ending->number == SHIM_SKIPPED) return;
-    name_of(test, "::", name);
-    bool passed = passes(test, name, ending);
+    name_of(place->test, "::", name);
+    bool passed = passes(place->test, name, ending);
+    bool crashed = !passed && ending->how == SHIM_DIED;
     totals->tested++;
     totals->passed += passed;
     totals->failed += !passed;
-    totals->crashed += !passed && ending->how == SHIM_DIED;
-    if (!passed) fprintf(stderr, "[FAIL] %s\n", name);
-    printf("%s %s - %s\n", passed ? "ok" : "not ok", number, name);
+    totals->crashed += crashed;
+    if (!passed)
+        fprintf(stderr, "[FAIL] %s%s\n", name, crashed && ending->number != 0 ? ": CRASH!" : "");
+    printf("%s %s - %s # %.2f s\n", passed ? "ok" : "not ok", place->number, name,
+           (double)(clock_now_ns() - place->begun_ns) / 1e9);
     fflush(stdout);
 }
 
@@ -160,50 +167,48 @@ static bool selected(const struct shim_test *test, const char *pattern)
     return matches(name, pattern);
 }
 
-/* The next test that is wanted, and its number; NULL: there are no more. */
-static struct shim_test *take(struct round *round, char *number, size_t size)
+/* The next test that is wanted; NULL: there are no more. */
+static struct shim_test *take(struct round *round)
 {
-    pthread_mutex_lock(&round->mutex);
     struct shim_test *test = round->next;
     while (test != NULL && !selected(test, round->pattern)) test = test->next;
-    if (test != NULL) {
-        round->next = test->next;
-        snprintf(number, size, "%d", ++round->totals.started);
-    }
-    pthread_mutex_unlock(&round->mutex);
+    if (test != NULL) round->next = test->next;
     return test;
 }
 
-static void *run_some(void *context)
+static void begin_next(struct round *round, int at)
 {
-    struct round *round = context;
-    struct shim_test *test;
-    char name[NAME_SIZE], number[16];
-    while ((test = take(round, number, sizeof number)) != NULL) {
-        name_of(test, "::", name);
-        check(find(name) == test);
-        struct shim_ending ending = shim_run(round->program, name, number);
-        pthread_mutex_lock(&round->mutex);
-        count_ending(round, test, number, &ending);
-        pthread_mutex_unlock(&round->mutex);
-    }
-    return NULL;
+    struct place *place = &round->places[at];
+    char name[NAME_SIZE];
+    place->test = take(round);
+    if (place->test == NULL) return;
+    name_of(place->test, "::", name);
+    check(find(name) == place->test);
+    place->begun_ns = clock_now_ns();
+    snprintf(place->number, sizeof place->number, "%d", ++round->totals.started);
+    if (shim_begin(at, name, place->number)) exit(run_one(name, place->number));
+    round->running++;
 }
 
-static int run_all(const char *program, const char *pattern, int jobs)
+static int run_all(const char *pattern, int jobs)
 {
-    struct round round = {.program = program, .pattern = pattern, .next = tests};
+    static struct round round;
     const struct totals *totals = &round.totals;
-    pthread_t threads[JOBS_MAX];
     int count = 0;
+    round.pattern = pattern;
+    round.next = tests;
     for (struct shim_test *test = tests; test != NULL; test = test->next)
         count += selected(test, pattern);
     printf("1..%d\n", count);
     fflush(stdout);
-    pthread_mutex_init(&round.mutex, NULL);
-    for (int i = 0; i < jobs; i++) check(pthread_create(&threads[i], NULL, run_some, &round) == 0);
-    for (int i = 0; i < jobs; i++) pthread_join(threads[i], NULL);
-    pthread_mutex_destroy(&round.mutex);
+    for (int place = 0; place < jobs; place++) begin_next(&round, place);
+    while (round.running > 0) {
+        struct shim_ending ending;
+        int place = shim_await(&ending);
+        round.running--;
+        count_ending(&round.totals, &round.places[place], &ending);
+        begin_next(&round, place);
+    }
     if (count == 0) fprintf(stderr, "no test is called %s\n", pattern);
     fprintf(stderr, "[====] Synthesis: Tested: %d | Passing: %d | Failing: %d | Crashing: %d\n",
             totals->tested, totals->passed, totals->failed, totals->crashed);
@@ -224,7 +229,7 @@ static bool read_jobs(const char *flag, int *jobs)
         return false;
     *jobs = atoi(flag + 2);
     if (*jobs < 1) *jobs = 1;
-    if (*jobs > JOBS_MAX) *jobs = JOBS_MAX;
+    if (*jobs > SHIM_PLACES) *jobs = SHIM_PLACES;
     return true;
 }
 
@@ -247,5 +252,5 @@ int main(int count, char **arguments)
             return USAGE_ERROR;
         }
     }
-    return run_all(arguments[0], pattern, jobs);
+    return run_all(pattern, jobs);
 }

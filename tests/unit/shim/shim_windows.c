@@ -1,6 +1,7 @@
 #include "shim.h"
 
-#include <pthread.h>
+#include "base/check.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,7 +23,14 @@ static HANDLE open_job(void)
     return job;
 }
 
-/* Of this program, written before the first start: several threads read it. */
+/* The process of a place; NULL: there is none. */
+static struct child {
+    HANDLE process;
+    ULONGLONG hangs_ms; /* from then on it does */
+} children[SHIM_PLACES];
+static struct shim_ending not_started[SHIM_PLACES]; /* why, where it says why */
+
+/* Of this program. */
 static WCHAR own_path[32768]; /* the longest path there is */
 
 enum { STARTS_MAX = 3 };
@@ -67,39 +75,82 @@ static struct shim_ending ending_of(DWORD status)
     return ending;
 }
 
-struct shim_ending shim_run(const char *program, const char *test, const char *number)
+bool shim_begin(int place, const char *test, const char *number)
 {
-    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     static HANDLE job;
     PROCESS_INFORMATION child;
-    DWORD status = 0;
-    struct shim_ending ending = {.how = SHIM_DIED};
-    (void)program; /* the system knows it better */
-    pthread_mutex_lock(&mutex);
+    struct shim_ending *ending = &not_started[place];
+    check(children[place].process == NULL);
     if (job == NULL) {
         GetModuleFileNameW(NULL, own_path, sizeof own_path / sizeof own_path[0]);
         job = open_job();
     }
-    pthread_mutex_unlock(&mutex);
+    ending->text[0] = 0;
     if (!start(test, number, &child)) {
-        snprintf(ending.text, sizeof ending.text, "could not be started: error %lu",
+        ending->how = SHIM_DIED;
+        snprintf(ending->text, sizeof ending->text, "could not be started: error %lu",
                  GetLastError());
-        return ending;
+        return false;
     }
     AssignProcessToJobObject(job, child.hProcess);
     ResumeThread(child.hThread);
-    if (WaitForSingleObject(child.hProcess, SHIM_WATCHDOG_S * 1000) == WAIT_TIMEOUT) {
-        ending.how = SHIM_HUNG;
-        snprintf(ending.text, sizeof ending.text, "ended after %d s", SHIM_WATCHDOG_S);
-        TerminateProcess(child.hProcess, SHIM_FAILED);
-        WaitForSingleObject(child.hProcess, INFINITE);
-    } else {
-        GetExitCodeProcess(child.hProcess, &status);
-        ending = ending_of(status);
-    }
     CloseHandle(child.hThread);
-    CloseHandle(child.hProcess);
-    return ending;
+    children[place] = (struct child){child.hProcess, GetTickCount64() + SHIM_WATCHDOG_S * 1000};
+    return false;
+}
+
+static int find_not_started(void)
+{
+    for (int place = 0; place < SHIM_PLACES; place++)
+        if (not_started[place].text[0] != 0) return place;
+    return -1;
+}
+
+/* The place of one that has ended, or hangs. */
+static int wait_for_any(void)
+{
+    HANDLE processes[SHIM_PLACES];
+    int places[SHIM_PLACES], next = -1;
+    DWORD count = 0;
+    for (int place = 0; place < SHIM_PLACES; place++) {
+        const struct child *child = &children[place];
+        if (child->process == NULL) continue;
+        processes[count] = child->process;
+        places[count++] = place;
+        if (next < 0 || child->hangs_ms < children[next].hangs_ms) next = place;
+    }
+    check(count > 0);
+    ULONGLONG now_ms = GetTickCount64(), hangs_ms = children[next].hangs_ms;
+    DWORD which = WaitForMultipleObjects(count, processes, FALSE,
+                                         hangs_ms > now_ms ? (DWORD)(hangs_ms - now_ms) : 0);
+    if (which == WAIT_TIMEOUT) return next;
+    check(which < WAIT_OBJECT_0 + count);
+    return places[which - WAIT_OBJECT_0];
+}
+
+int shim_await(struct shim_ending *ending)
+{
+    DWORD status = 0;
+    int place = find_not_started();
+    if (place >= 0) {
+        *ending = not_started[place];
+        not_started[place].text[0] = 0;
+        return place;
+    }
+    place = wait_for_any();
+    HANDLE process = children[place].process;
+    if (WaitForSingleObject(process, 0) == WAIT_TIMEOUT) {
+        *ending = (struct shim_ending){.how = SHIM_HUNG};
+        snprintf(ending->text, sizeof ending->text, "ended after %d s", SHIM_WATCHDOG_S);
+        TerminateProcess(process, SHIM_FAILED);
+        WaitForSingleObject(process, INFINITE);
+    } else {
+        GetExitCodeProcess(process, &status);
+        *ending = ending_of(status);
+    }
+    CloseHandle(process);
+    children[place].process = NULL;
+    return place;
 }
 
 /* Instead of the debugger that the system would ask for. */

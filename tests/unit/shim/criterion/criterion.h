@@ -1,5 +1,5 @@
-/* criterion.h - stands in for the Criterion test library where that does not run: on Windows, and
- * under ThreadSanitizer. Offers what the unit tests use of it. Each test is run in a process of its
+/* criterion.h - stands in for the Criterion test library where that does not run, or takes long: on
+ * Windows, and under sanitizers. Offers what the unit tests use of it. Each test is run in a process of its
  * own, so that whichever thread fails ends the test, and nothing of it is left for the next. */
 #ifndef MOONPORT_SHIM_CRITERION_H
 #define MOONPORT_SHIM_CRITERION_H
