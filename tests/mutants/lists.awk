@@ -2,6 +2,8 @@
 #
 #     awk -f lists.awk -v mode=names LIST...                a line each: name, file, where to look
 #     awk -f lists.awk -v mode=weave -v wanted=NAME LIST... the file of that mutant, with the bug in it
+#     awk -f lists.awk -v mode=record -v found=FILE LIST    the list, with the seeds that found its mutants:
+#                                                           FILE has lines "found NAME sim seed N: ..."
 #     awk -f lists.awk -v mode=check -v files="..." LIST... what is wrong with the lists, a line each
 #
 # It runs in the directory that the names of files begin in.
@@ -39,9 +41,37 @@ function times(file, lines,    text, at, count)
 function look_of(mutant)
 {
     if (mutant in own) return own[mutant]
+    if (mutant in seed) return "look: sim --seed " seed[mutant] "; sim"
     if (list[mutant] ~ /^tests\/sim\//) return "look: sim"
     if (file_of[mutant] in look) return look[file_of[mutant]]
     return "look:"
+}
+
+# A seed stands behind the lines of its mutant, in place of what stood there.
+function record(    line, words)
+{
+    while ((getline line < found) > 0)
+        if (line ~ /^found +[a-z0-9_]+ +sim seed [0-9]+:/) {
+            split(line, words, /[ :]+/)
+            seed_of[words[2]] = words[5]
+        }
+    close(found)
+}
+
+function print_seed()
+{
+    if (mutant in seed_of) print "! seed: " seed_of[mutant]
+    mutant = ""
+}
+
+BEGIN { if (mode == "record") record() }
+
+mode == "record" {
+    if (/^! seed: / && mutant in seed_of) next
+    if (!/^[-+!]/) print_seed()
+    if (/^[a-z0-9_]+ [^ ]+\.[ch]$/) mutant = $1
+    print
+    next
 }
 
 /^#/ || /^$/ { next }
@@ -62,6 +92,7 @@ function look_of(mutant)
 }
 
 /^! (look|unseen): / { own[name] = substr($0, 3); next }
+/^! seed: [1-9][0-9]*$/ { seed[name] = $3; next }
 /^-/ { old[name] = old[name] substr($0, 2) "\n"; next }
 /^\+/ { new[name] = new[name] substr($0, 2) "\n"; next }
 
@@ -98,6 +129,7 @@ function check_files(    all, i, total)
 }
 
 END {
+    if (mode == "record") print_seed()
     if (mode == "names")
         for (i = 1; i <= count; i++) print names[i], file_of[names[i]], look_of(names[i])
     if (mode == "weave") {

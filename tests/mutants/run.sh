@@ -22,6 +22,7 @@ help() {
   --again      look for those as well that were found before
   --near       only in the unit suites that are named for it, which is quick
   --sim        those of tests/sim/mutants.txt, by the simulation alone
+  --record     with --sim: write the seeds that found them into that list, to be tried first
   --jobs N     so many at once (default: as many as there are processors)
 EOF
 }
@@ -136,12 +137,12 @@ simulate() { # PROGRAM FLAGS...
     MALLOC_PERTURB_=165 timeout -k 5 3600 "$@" --jobs 1 --scripts "$root/tests/sim/server"
 }
 
-# With all seeds, or with what is given. Its time is its own: it hangs when it has taken ten times as much of
-# the processor's as it should.
-look_in_sim() {
+# With all seeds, or with the one that is given. Its time is its own: it hangs when it has taken ten times as much
+# of the processor's as it should.
+look_in_sim() { # ["--seed N..."]
     (
         # shellcheck disable=SC3045 # dash and bash have it
-        ulimit -t 120
+        if [ -z "$1" ]; then ulimit -t 120; else ulimit -t 10; fi
         # shellcheck disable=SC2086 # words
         simulate "$tree/sim" ${1:---count $SEEDS}
     ) >"$tree/log" 2>&1
@@ -151,6 +152,7 @@ look_in_sim() {
     *) what='it crashes' ;;
     esac
     seed=$(sed -n 's/^seed \([0-9]*\) .*See it again.*/\1/p' "$tree/log" | tail -n 1)
+    [ -n "$seed" ] || seed=$(echo "$1" | sed -n 's/^--seed \([0-9]*\).*/\1/p')
     said=$(sed -n 's/.*violation: //p; s/.*this is a bug: //p' "$tree/log" | head -n 1)
     how=$(printf 'sim seed %s: %.80s' "${seed:-?}" "${said:-$what}")
     test="seed ${seed:=1}"
@@ -184,7 +186,7 @@ look_in() { # KIND [FILTER]
 
 # Where it was found before, then the suites of its own, the cheap ones first, then everything.
 places() { # LOOK
-    [ "$1" != sim ] || { echo sim && return; }
+    case $1 in sim*) echo "$1" | tr ';' '\n' | sed 's/^ *//' && return ;; esac
     [ "$only" = near ] || [ -z "$(test_files "$(before)")" ] ||
         before | sed -e 's/^sim seed \([0-9][0-9]*\):.*/sim --seed \1/; t' -e '/^sim /d'
     echo "$1" | tr ';' '\n' | sed 's/^ *//' | grep '^unit '
@@ -309,6 +311,11 @@ EOF
     try "$name" "$file" "$how" "$where"
 }
 
+# Into the list that was looked through.
+record() {
+    lists record -v found="$run/all" >"$run/list" && cp "$run/list" "$chosen"
+}
+
 run_all() {
     run=$out/run.$$
     trap 'rm -rf "$run"' EXIT
@@ -318,13 +325,14 @@ run_all() {
         xargs -0 -P "$jobs" -n 1 "$0" --one "$run" "$only" "$again" "$chosen" | tee "$run/all"
     found=$(grep -c '^found ' "$run/all") unseen=$(grep -c '^unseen ' "$run/all")
     total=$(($(echo "$wanted" | wc -l) - unseen))
+    [ "$record" = no ] || record
     [ "$unseen" -eq 0 ] || echo "mutants: $unseen that nobody could see"
     echo "mutants: $found of $total found"
     [ "$found" -eq "$total" ]
 }
 
 main() {
-    only='' again=no jobs=$(nproc) todo=run
+    only='' again=no record=no jobs=$(nproc) todo=run
     while [ $# -gt 0 ]; do
         case $1 in
         --one) shift && one "$@" && exit ;;
@@ -333,6 +341,7 @@ main() {
         --again) again=yes ;;
         --near) only=near ;;
         --sim) only=sim again=yes ;;
+        --record) record=yes ;;
         --jobs)
             [ $# -gt 1 ] || die 2 '--jobs takes a number'
             jobs=$2 && shift
@@ -344,6 +353,7 @@ main() {
         shift
     done
 
+    [ "$record" = no ] || [ "$only" = sim ] || die 2 '--record goes with --sim'
     chosen=tests/sim/mutants.txt
     [ "$only" = sim ] || chosen=$(find tests/mutants tests/sim -name '*.txt' | sort | tr '\n' ' ')
     if [ "$todo" = check ]; then

@@ -16,6 +16,7 @@ help() {
 ./dev sim --debug --seed N          that one in gdb, which stops where a promise is broken
 ./dev sim --count N [--seed FIRST]  so many, on all processors, or on --jobs N of them
 ./dev sim --mutants [NAME...]       deliberate bugs: is each found? Their names are in mutants.txt
+./dev sim --mutants --record        ... and write down which seeds have found them, to be tried first
 EOF
 }
 
