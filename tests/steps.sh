@@ -105,9 +105,9 @@ end_to_end() { # STEP LUA SANITIZE "BACKENDS" HOW [CRITERION'S FLAGS]
     runner=$programs/e2e target=$aim
     prepare "$name" "$2" "$3" moonport bench-echo || return
     describe "$programs"
-    # Those that have to wait for seconds leave the processors to others; not so with a sanitizer or Wine.
+    # Those that have to wait for seconds leave the processors to others; not so with ThreadSanitizer or Wine.
     at_once=$jobs
-    [ "$target$3" != linux ] || at_once=$((3 * $(nproc)))
+    case $target$3 in linux | linuxaddress) at_once=$((3 * $(nproc))) ;; esac
     shift 5
     for backend in $backends; do
         export MOONPORT_BACKEND="$backend"
