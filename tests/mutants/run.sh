@@ -257,11 +257,20 @@ look_for() { # LOOK
     [ $? -eq 9 ] || say SURVIVED "$file: nobody sees it"
 }
 
+# Into $tree: only the directories that the file is in are its own. One link for each file would take longer than to
+# compile it.
+link_sources() {
+    at=''
+    for part in $(dirname "$file" | tr / ' ') "${file##*/}"; do
+        mkdir -p "$tree/$at" && ln -s "$base/source/$at"* "$tree/$at" && rm "$tree/$at$part" || return
+        at=$at$part/
+    done
+}
+
 try() { # NAME FILE look: WHERE... | unseen: WHY...
     name=$1 file=$2 tree=$run/$1
     [ "$3" != unseen: ] || { say unseen "${4-}" && return; }
-    mkdir -p "$tree" && cp -rs "$base/source/." "$tree" || return
-    rm "$tree/$file"
+    link_sources || return
     if ! (cd "$base/source" && lists weave -v wanted="$name") >"$tree/$file"; then
         say FAILED "its lines do not stand once in $file: write it anew"
     elif [ "$again" = no ] && remembered; then
