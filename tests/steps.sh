@@ -37,7 +37,8 @@ steadily() {
 # $bad one failure less. A crash and a sanitizer's finding are not excused, nor are more than three in all.
 try_again() { # COMMAND...
     again="$log.again"
-    ! grep -qaE 'Sanitizer|runtime error:|this is a bug:|^\[FAIL\].*CRASH!' "$log" || return 0
+    ! grep -qaE 'Sanitizer|runtime error:|^\[FAIL\].*CRASH!' "$log" || return 0
+    ! findings "$log" | sed -n '/^\[FAIL/,$p' | grep -q 'this is a bug:' || return 0
     failing=$(sed -n 's,^\[FAIL\] \([a-z_0-9]*\)::\([a-z_0-9]*\).*,\1/\2,p' "$log" | sort -u)
     [ "$(echo "$failing" | grep -c .)" -eq "$bad" ] || return 0
     [ $((unsteady + bad)) -le 3 ] || return 0
