@@ -26,9 +26,9 @@ struct config_listener {
     struct frame frame; /* complete after config_finish */
     struct frame other; /* if it detects: for peers that do not begin as `frame` says */
     bool detects;
-    uint8_t on_full;            /* enum config_on_full: what a send above the hard mark does */
-    uint32_t own;               /* one bit for each setting of its own: config_listener_own */
-    char tls[TLS_TEXT_MAX + 1]; /* the setting, as text; "": none */
+    uint8_t on_full; /* enum config_on_full: what a send above the hard mark does */
+    uint32_t own;    /* one bit for each setting of its own: config_listener_own */
+    const char *tls; /* the setting, kept by config_text_keep; NULL: none */
     const struct filter_source *filter; /* for its connections; NULL: plain TCP */
 };
 

@@ -84,7 +84,7 @@ static bool open_secured(struct project *project, struct error *error)
     const struct config *config = &project->options.config;
     for (uint32_t i = 0; i < config->listener_count; i++) {
         const char *text = config->listeners[i].tls;
-        if (text[0] != '\0' &&
+        if (text != NULL &&
             secured_open(&project->secured, project->line.directory, text, error) == NULL)
             return false;
     }
@@ -96,7 +96,8 @@ void project_secure(struct project *project)
     struct config *config = &project->options.config;
     for (uint32_t i = 0; i < config->listener_count; i++)
         for (struct secured *secured = project->secured; secured != NULL; secured = secured->next)
-            if (strcmp(secured->text, config->listeners[i].tls) == 0)
+            if (config->listeners[i].tls != NULL &&
+                strcmp(secured->text, config->listeners[i].tls) == 0)
                 config->listeners[i].filter = &secured->source.filters;
 }
 

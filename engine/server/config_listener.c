@@ -1,5 +1,6 @@
 /* The settings of a listener: its own, and those inherited from the server. */
 #include "server/config_internal.h"
+#include "server/config_text.h"
 
 /* Checked against the largest possible max_packet; config_finish checks again with the actual one. */
 static bool read_framing(const struct setting *setting, const char *text, void *field,
@@ -117,7 +118,10 @@ static bool read_tls(const struct setting *setting, const char *text, void *fiel
     struct tls_settings parsed;
     (void)setting;
     if (!tls_settings_read(&parsed, text, reason)) return false;
-    memcpy(field, text, strlen(text) + 1);
+    const char *kept = config_text_keep(text);
+    if (kept == NULL)
+        return error_set(reason, ERROR_USAGE, "it has changed too often: start the server anew");
+    *(const char **)field = kept;
     return true;
 }
 
@@ -130,7 +134,7 @@ static void expect_tls(const struct setting *setting, const char *given, struct 
 static bool same_tls(const struct setting *setting, const void *one, const void *other)
 {
     (void)setting;
-    return strcmp(one, other) == 0;
+    return *(const char *const *)one == *(const char *const *)other;
 }
 
 static const struct setting_kind tls_kind = {

@@ -68,6 +68,8 @@ _Noreturn __attribute__((format(printf, 1, 2))) void shim_skip(const char *forma
     shim_assert((actual) > (limit), #actual " > " #limit, __VA_ARGS__)
 #define cr_assert_str_eq(actual, expected, ...) \
     shim_assert(strcmp(actual, expected) == 0, #actual " says " #expected, __VA_ARGS__)
+#define cr_assert_arr_eq(actual, expected, size, ...) \
+    shim_assert(memcmp(actual, expected, size) == 0, #actual " is " #expected, __VA_ARGS__)
 #define cr_skip_test(...) shim_skip(" " __VA_ARGS__)
 
 #endif
