@@ -52,7 +52,7 @@ expect_asked 'gcc liblua5.4-dev libcriterion-dev' \
 expect_asked 'gcc liblua5.4-dev' 'libcriterion-dev' test sim
 expect_asked 'libluajit-5.1-dev libcriterion-dev' 'clang' test luajit
 expect_asked 'clang wine64 valgrind cppcheck gnuplot-nox libluajit-5.1-dev' '' test
-case $said in *'40 minutes'*'3.6 GB'*'./dev test unit sim'*) ;; *) wrong 'test: its cost is not said' ;; esac
+case $said in *'25 minutes'*'3.6 GB'*'./dev test unit sim'*) ;; *) wrong 'test: its cost is not said' ;; esac
 fake sudo 'echo "sudo: a password is required" >&2; exit 1'
 expect_asked 'gcc make' '' build
 
