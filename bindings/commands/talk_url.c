@@ -16,12 +16,15 @@ static const struct scheme {
 };
 enum { SCHEMES = sizeof schemes / sizeof *schemes };
 
-/* Schemes may be in any case (RFC 3986 section 3.1). Returns what is behind it, or NULL. */
-static const char *skip_scheme(const char *word, const char *scheme)
+/* Schemes may be in any case (RFC 3986 section 3.1). Returns how long it is; 0: the word has another one. */
+static size_t match_scheme(const char *word, const char *scheme)
 {
-    for (; *scheme != '\0'; scheme++, word++)
-        if ((*word >= 'A' && *word <= 'Z' ? *word + ('a' - 'A') : *word) != *scheme) return NULL;
-    return word;
+    size_t i = 0;
+    for (; scheme[i] != '\0'; i++) {
+        int letter = word[i] >= 'A' && word[i] <= 'Z' ? word[i] + ('a' - 'A') : word[i];
+        if (letter != scheme[i]) return 0;
+    }
+    return i;
 }
 
 bool talk_url_is(const char *word)
@@ -38,12 +41,13 @@ static bool refuse(const struct scheme *scheme, struct error *error, const char 
 static const struct scheme *find_scheme(const char *word, const char **rest, struct error *error)
 {
     for (const struct scheme *scheme = schemes; scheme < schemes + SCHEMES; scheme++) {
-        *rest = skip_scheme(word, scheme->text);
-        if (*rest != NULL) return scheme;
+        size_t size = match_scheme(word, scheme->text);
+        *rest = word + size;
+        if (size > 0) return scheme;
     }
-    if (skip_scheme(word, "http://") != NULL)
+    if (match_scheme(word, "http://") > 0)
         refuse(&schemes[0], error, "talk speaks no HTTP, but WebSocket: write ws:// instead");
-    else if (skip_scheme(word, "https://") != NULL)
+    else if (match_scheme(word, "https://") > 0)
         refuse(&schemes[1], error, "talk speaks no HTTP, but WebSocket: write wss:// instead");
     else
         refuse(&schemes[0], error,
