@@ -1,6 +1,7 @@
 #include "reload/config_lua.h"
 
 #include "api/lua_framing.h"
+#include "base/clock.h"
 #include "lua/compile.h"
 #include "lua/heap.h"
 #include "lua/lua_text.h"
@@ -9,7 +10,8 @@
 
 #include <string.h>
 
-enum { INSTRUCTIONS_MAX = 1000000, MEMORY_MAX = 64 << 20 };
+enum { STEP = 10000, STEPS_MAX = 100 /* of so many instructions each */, MEMORY_MAX = 64 << 20 };
+#define TIME_MAX_NS UINT64_C(3000000000) /* few instructions may copy many bytes */
 
 static bool wrong_type(lua_State *L, const char *name, const char *expected, struct error *error)
 {
@@ -222,8 +224,20 @@ static void find_line(const struct source_file *file, const char *name, char *li
     }
 }
 
+/* How long the file has run; in the registry, behind the address of `key`. */
+struct patience {
+    int steps;
+    uint64_t until_ns;
+};
+static const char key;
+
 static void run_away(lua_State *L, lua_Debug *at)
 {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    struct patience *patience = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    if (++patience->steps < STEPS_MAX && clock_now_ns() < patience->until_ns) return;
     lua_getinfo(L, "Sl", at);
     lua_pushfstring(L, "%s:%d: this runs for too long: the file should only return a table",
                     at->short_src, at->currentline);
@@ -244,9 +258,15 @@ static bool tell_error(lua_State *L, const struct source *source, const struct s
 static bool run_file(lua_State *L, const struct source *source, const struct source_file *file,
                      struct error *error)
 {
+    struct patience patience = {.until_ns = clock_now_ns() + TIME_MAX_NS};
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&key);
+    lua_pushlightuserdata(L, &patience);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+    lua_sethook(L, run_away, LUA_MASKCOUNT, STEP);
     lua_newtable(L);
     int status = environment_compile(L, source, file, -1);
     if (status == LUA_OK) status = lua_pcall(L, 0, 1, 0);
+    lua_sethook(L, NULL, 0, 0);
     return status == LUA_OK || tell_error(L, source, file, error);
 }
 
@@ -279,7 +299,6 @@ bool config_lua_load(struct options *options, const struct source *source, struc
     if (reading.file == NULL) return true;
     lua_State *L = heap_open(&heap, MEMORY_MAX);
     if (L == NULL) return error_set(error, ERROR_SYSTEM, "no memory to read config.lua");
-    lua_sethook(L, run_away, LUA_MASKCOUNT, INSTRUCTIONS_MAX);
     struct lua_text room;
     if (compat_protected(L, read_file, &reading) != LUA_OK)
         reading.fine = error_set(error, ERROR_INPUT, "%s/config.lua: %s", source->directory,
