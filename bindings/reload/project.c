@@ -8,8 +8,6 @@
 #include "run/slow.h"
 #include "run/start.h"
 
-#include <string.h>
-
 static bool read_all(struct project *project, int count, char **words, bool tests,
                      struct error *error)
 {
@@ -96,8 +94,7 @@ void project_secure(struct project *project)
     struct config *config = &project->options.config;
     for (uint32_t i = 0; i < config->listener_count; i++)
         for (struct secured *secured = project->secured; secured != NULL; secured = secured->next)
-            if (config->listeners[i].tls != NULL &&
-                strcmp(secured->text, config->listeners[i].tls) == 0)
+            if (secured->text == config->listeners[i].tls)
                 config->listeners[i].filter = &secured->source.filters;
 }
 

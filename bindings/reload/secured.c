@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum { PATH_SIZE = 4096, DAY_S = 24 * 60 * 60, WARN_DAYS = 14 };
@@ -62,69 +61,74 @@ static void tell_made(const struct tls_context *context)
              fingerprint);
 }
 
+/* Of a context that is to be shown. */
+static void note(struct secured *secured, const struct tls_context *context)
+{
+    atomic_store(&secured->ends, tls_context_ends(context));
+    if (secured->settings.self_signed) tell_made(context);
+    warn_of_end(secured);
+}
+
 /* ---- the list ---- */
 
-static struct tls_context *make(const char *text, const char *script_dir,
-                                struct tls_settings *settings, struct error *error)
+/* What is read once: the setting, and how its files are now. False with an error. */
+static bool open_one(struct secured *secured, const char *script_dir, const char *text,
+                     struct error *error)
 {
     struct error reason = {.text = ""};
-    if (tls_settings_read(settings, text, &reason))
-        return tls_context_make(settings, script_dir, error);
-    error_set(error, ERROR_INPUT, "tls: %.300s", reason.text);
-    return NULL;
+    secured->text = text;
+    if (!tls_settings_read(&secured->settings, text, &reason))
+        return error_set(error, ERROR_INPUT, "tls: %.300s", reason.text);
+    struct tls_context *context = tls_context_make(&secured->settings, script_dir, error);
+    if (context == NULL) return false;
+    if (!tls_source_open(&secured->source, context))
+        return error_set(error, ERROR_SYSTEM, "tls: the system gives no random bytes");
+    secured->stamp = secured->seen = stamp_files(&secured->settings, script_dir);
+    note(secured, context);
+    return true;
 }
 
 struct secured *secured_open(struct secured **list, const char *script_dir, const char *text,
                              struct error *error)
 {
-    struct tls_settings settings;
     for (struct secured *secured = *list; secured != NULL; secured = secured->next)
-        if (strcmp(secured->text, text) == 0) return secured;
-    struct tls_context *context = make(text, script_dir, &settings, error);
-    if (context == NULL) return NULL;
+        if (secured->text == text) return secured;
     struct secured *secured = calloc(1, sizeof *secured);
-    if (secured == NULL || !tls_source_open(&secured->source, context)) {
-        if (secured == NULL) tls_context_drop(context);
-        free(secured);
+    if (secured == NULL) {
         error_set(error, ERROR_SYSTEM, "tls: no memory");
         return NULL;
     }
-    snprintf(secured->text, sizeof secured->text, "%s", text);
-    secured->stamp = secured->seen = stamp_files(&settings, script_dir);
+    if (!open_one(secured, script_dir, text, error)) {
+        free(secured);
+        return NULL;
+    }
     secured->next = *list;
     *list = secured;
-    if (settings.self_signed) tell_made(context);
-    atomic_store(&secured->ends, tls_context_ends(context));
-    warn_of_end(secured);
     return secured;
 }
 
 static void read_again(struct secured *secured, const char *script_dir)
 {
-    struct tls_settings settings;
     struct error error;
-    struct tls_context *context = make(secured->text, script_dir, &settings, &error);
+    struct tls_context *context = tls_context_make(&secured->settings, script_dir, &error);
     if (context == NULL) {
         log_line(LOG_ERROR, "%s; the certificate from before is shown", error.text);
         return;
     }
     log_line(LOG_INFO, "tls: new certificates are shown from now on: %s", secured->text);
     secured->warned = 0;
-    atomic_store(&secured->ends, tls_context_ends(context));
-    if (settings.self_signed) tell_made(context);
+    note(secured, context);
     tls_source_put(&secured->source, context);
 }
 
 void secured_look(struct secured *list, const char *script_dir, bool at_once)
 {
     for (struct secured *secured = list; secured != NULL; secured = secured->next) {
-        struct tls_settings settings;
-        struct error reason;
-        if (!tls_settings_read(&settings, secured->text, &reason)) continue;
-        if (settings.self_signed && atomic_load(&secured->ends) - (int64_t)time(NULL) < DAY_S)
+        if (secured->settings.self_signed &&
+            atomic_load(&secured->ends) - (int64_t)time(NULL) < DAY_S)
             read_again(secured, script_dir);
         warn_of_end(secured);
-        uint64_t stamp = stamp_files(&settings, script_dir);
+        uint64_t stamp = stamp_files(&secured->settings, script_dir);
         bool settled = at_once || stamp == secured->seen;
         secured->seen = stamp;
         if (stamp == secured->stamp || !settled) continue;

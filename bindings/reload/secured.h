@@ -10,7 +10,8 @@
 struct secured {
     struct secured *next;
     struct tls_source source;
-    char text[TLS_TEXT_MAX + 1];
+    const char *text; /* of the setting; the same text has the same place (config_text.h) */
+    struct tls_settings settings; /* it points into itself */
     uint64_t stamp; /* of what is in its files: of those that are shown, or that were refused */
     uint64_t seen;  /* of what was in them at the last look: they are read when it stays the same */
     _Atomic int64_t ends; /* of its certificates the soonest, in seconds since 1970 */

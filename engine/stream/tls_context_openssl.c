@@ -25,7 +25,7 @@ static bool show(SSL *ssl, const struct tls_pair *pair)
 }
 
 /* Those for the name that the peer asks for (RFC 6066 3), one of each kind of key. If none is for it, those that are shown to
- * whoever asks for no name. */
+ * a client that asks for no name. */
 static int choose(SSL *ssl, void *argument)
 {
     const struct tls_context *context = argument;
@@ -101,7 +101,7 @@ static bool read_pairs(struct tls_context *context, const struct tls_settings *s
     return true;
 }
 
-/* Who asks for no name that is known is shown the first of each kind of key. */
+/* A client that asks for no name that is known is shown the first of each kind of key. */
 static bool use_pairs(struct tls_context *context, struct error *error)
 {
     for (uint32_t i = context->count; i-- > 0;) {
