@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/settings_table.h"
-#include "frame/frame.h"
+#include "frame/frame_protocols.h"
 #include "port/port.h"
 #include "stream/tls_settings.h"
 
@@ -26,6 +26,7 @@ struct config_listener {
     struct frame frame; /* complete after config_finish */
     struct frame other; /* if it detects: for peers that do not begin as `frame` says */
     bool detects;
+    struct frame_protocols *protocols; /* of peers that agree on one in TLS; or NULL */
     uint8_t on_full; /* enum config_on_full: what a send above the hard mark does */
     uint32_t own;    /* one bit for each setting of its own: config_listener_own */
     const char *tls; /* the setting, kept by config_text_keep; NULL: none */
@@ -46,13 +47,14 @@ struct config {
     uint64_t idle_timeout_ns; /* 0: never; 60 s */
     uint64_t
         opening_timeout_ns; /* from the accept to on_connect, where something comes first; 10 s */
-    uint64_t drain_timeout_ns; /* for flushing, at a close and at the end; 10 s */
-    uint64_t end_timeout_ns;   /* a handler or a pause after the peer's end; 0: drain_timeout */
-    uint64_t wait_timeout_ns;  /* how long a handler may wait; 0: no limit */
-    uint64_t soft_mark;        /* bytes queued on a connection; above, reading pauses; 64K */
-    uint64_t hard_mark;        /* bytes queued on a connection; above, sends are refused;
+    uint32_t handshakes_at_once; /* of filters, in each worker; others wait; 500 */
+    uint64_t drain_timeout_ns;   /* for flushing, at a close and at the end; 10 s */
+    uint64_t end_timeout_ns;     /* a handler or a pause after the peer's end; 0: drain_timeout */
+    uint64_t wait_timeout_ns;    /* how long a handler may wait; 0: no limit */
+    uint64_t soft_mark;          /* bytes queued on a connection; above, reading pauses; 64K */
+    uint64_t hard_mark;          /* bytes queued on a connection; above, sends are refused;
                                     0: twice max_packet, at least 4M */
-    uint8_t on_full;           /* enum config_on_full; close */
+    uint8_t on_full;             /* enum config_on_full; close */
     uint8_t on_end;   /* enum config_on_end: for a waiting handler whose peer ends; finish */
     uint8_t backend;  /* enum port_backend; auto */
     uint8_t log;      /* enum log_level; info */
@@ -80,6 +82,11 @@ extern const struct settings config_listener_settings;
 bool config_listener_set(struct config_listener *listener, const char *name, const char *value,
                          struct error *error);
 void config_listener_own(struct config_listener *listener, const char *name);
+
+/* Its peers that agree on one of these protocols in TLS (whose setting names them in its field `alpn`) have the framing of
+ * that. They are copied. False with the reason. */
+bool config_listener_protocols(struct config_listener *listener,
+                               const struct frame_protocols *protocols, struct error *error);
 
 /* Its frame and its other one are set: it detects which of them a peer has. False: they are not such. */
 bool config_listener_detect(struct config_listener *listener, struct error *error);

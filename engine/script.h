@@ -147,11 +147,11 @@ void link_close_failed(struct link *link);
 void link_set_code(struct link *link, uint16_t code);
 uint16_t link_code(const struct link *link);
 
-/* What the filter of the connection knows of its peer, such as the version of TLS: calls `note` for each of its names,
- * whose value is NULL if it is not known. False: it has no filter, or one that knows nothing. */
+/* What the filter of the connection knows of its peer, such as the version of TLS: calls `note` for each fact (filter.h).
+ * False: it has no filter, or one that knows nothing. */
+struct filter_fact;
 bool link_tell_filter(const struct link *link,
-                      void (*note)(void *context, const char *name, const char *value),
-                      void *context);
+                      void (*note)(void *context, const struct filter_fact *fact), void *context);
 
 /* In `connected`, or until link_decide: the HTTP request that the connection began with, as it was sent; data NULL: its
  * framing has none, or the peer has been answered. Of framing "http": the head of the request that was handed to

@@ -107,8 +107,7 @@ int serve_main(int count, char **words)
 {
     static struct project project;
     struct error error = {.kind = ERROR_NONE};
-    if (project_open(&project, count, words, false, &error)) {
-        project_secure(&project);
+    if (project_open(&project, count, words, false, &error) && project_secure(&project, &error)) {
         log_set_level(project.options.config.log);
         system_show_output();
         system_take_signals();

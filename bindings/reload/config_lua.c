@@ -75,13 +75,6 @@ static bool read_framing(lua_State *L, struct config_listener *listener, bool *h
     return fine;
 }
 
-static bool read_tls(lua_State *L, struct config_listener *listener, struct error *error)
-{
-    char text[TLS_TEXT_MAX + 1];
-    return tls_lua_text(L, text, sizeof text, error) &&
-           config_listener_set(listener, "tls", text, error);
-}
-
 /* Reads one listener from the table on the top of the stack. */
 static bool read_listener(lua_State *L, struct options *options, struct error *error)
 {
@@ -107,7 +100,7 @@ static bool read_listener(lua_State *L, struct options *options, struct error *e
             strcmp(name, "detect") == 0)
             continue;
         if (strcmp(name, "tls") == 0) {
-            if (!read_tls(L, listener, error)) return false;
+            if (!tls_lua_set(L, listener, error)) return false;
             continue;
         }
         bool ours = settings_find(&config_listener_settings, name) == NULL;

@@ -62,17 +62,25 @@ bool project_renew_shared(struct project *project, struct error *error)
     return open_shared(project, error);
 }
 
+static bool open_site(struct project *project, struct frame *frame, struct error *error)
+{
+    if (frame->kind != FRAME_WEBSOCKET || frame->websocket.public_dir[0] == '\0') return true;
+    struct site *site =
+        sites_open(&project->sites, project->line.directory, frame->websocket.public_dir, error);
+    if (site != NULL) frame->websocket.site = &site->http;
+    return site != NULL;
+}
+
 /* Reads what listeners show beside their WebSockets. */
 static bool open_sites(struct project *project, struct error *error)
 {
     struct config *config = &project->options.config;
     for (uint32_t i = 0; i < config->listener_count; i++) {
-        struct frame *frame = &config->listeners[i].frame;
-        if (frame->kind != FRAME_WEBSOCKET || frame->websocket.public_dir[0] == '\0') continue;
-        struct site *site = sites_open(&project->sites, project->line.directory,
-                                       frame->websocket.public_dir, error);
-        if (site == NULL) return false;
-        frame->websocket.site = &site->http;
+        struct config_listener *listener = &config->listeners[i];
+        uint32_t count = listener->protocols == NULL ? 0 : listener->protocols->count;
+        if (!open_site(project, &listener->frame, error)) return false;
+        for (uint32_t j = 0; j < count; j++)
+            if (!open_site(project, &listener->protocols->list[j].frame, error)) return false;
     }
     return true;
 }
@@ -89,13 +97,14 @@ static bool open_secured(struct project *project, struct error *error)
     return true;
 }
 
-void project_secure(struct project *project)
+bool project_secure(struct project *project, struct error *error)
 {
     struct config *config = &project->options.config;
     for (uint32_t i = 0; i < config->listener_count; i++)
         for (struct secured *secured = project->secured; secured != NULL; secured = secured->next)
             if (secured->text == config->listeners[i].tls)
                 config->listeners[i].filter = &secured->source.filters;
+    return secured_keep_tickets(project->secured, project->line.directory, error);
 }
 
 bool project_open(struct project *project, int count, char **words, bool tests, struct error *error)

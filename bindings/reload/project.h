@@ -26,8 +26,8 @@ bool project_open(struct project *project, int count, char **words, bool tests,
                   struct error *error);
 void project_close(struct project *project);
 
-/* Its listeners speak TLS where they are told to. Without this call, as for tests, none does. */
-void project_secure(struct project *project);
+/* Its listeners speak TLS where they are told to. Without this call, as for tests, none does. False with an error. */
+bool project_secure(struct project *project, struct error *error);
 
 /* Gives the project new shared state and new job threads, as at the start; no server may be running. False with
  * an error. */

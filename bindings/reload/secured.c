@@ -7,17 +7,16 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { PATH_SIZE = 4096, DAY_S = 24 * 60 * 60, WARN_DAYS = 14 };
+enum { DAY_S = 24 * 60 * 60, WARN_DAYS = 14 };
 
 /* ---- has anything changed? ---- */
 
 /* A file that cannot be read is as if it were empty. Links are followed, so it does not matter which of them was replaced. */
 static uint64_t stamp_file(uint64_t stamp, const char *script_dir, const char *name)
 {
-    char path[PATH_SIZE], bytes[4096];
+    char path[TLS_PATH_MAX], bytes[4096];
     size_t size;
-    bool is_whole = name[0] == '/' || (name[0] != '\0' && name[1] == ':');
-    snprintf(path, sizeof path, "%s%s%s", is_whole ? "" : script_dir, is_whole ? "" : "/", name);
+    if (name == NULL || !tls_settings_path(path, script_dir, name)) return stamp;
     FILE *file = fopen(path, "rb");
     if (file == NULL) return hash_stir(stamp);
     while ((size = fread(bytes, 1, sizeof bytes, file)) > 0)
@@ -33,10 +32,10 @@ static uint64_t stamp_files(const struct tls_settings *settings, const char *scr
         stamp = stamp_file(stamp, script_dir, settings->certificates[i]);
         stamp = stamp_file(stamp, script_dir, settings->keys[i]);
     }
-    if (settings->key_password_file != NULL)
-        stamp = stamp_file(stamp, script_dir, settings->key_password_file);
-    if (settings->client_ca != NULL) stamp = stamp_file(stamp, script_dir, settings->client_ca);
-    return stamp;
+    for (uint32_t i = 0; i < settings->ocsp_count; i++)
+        stamp = stamp_file(stamp, script_dir, settings->ocsp[i]);
+    stamp = stamp_file(stamp, script_dir, settings->key_password_file);
+    return stamp_file(stamp, script_dir, settings->client_ca);
 }
 
 /* ---- what is told ---- */
@@ -107,6 +106,33 @@ struct secured *secured_open(struct secured **list, const char *script_dir, cons
     return secured;
 }
 
+/* Keeps the keys of tickets where the setting says. False with an error. */
+static bool keep_tickets(struct secured *secured, const char *script_dir, struct error *error)
+{
+    char path[TLS_PATH_MAX];
+    if (secured->settings.ticket_keys == NULL) return true;
+    if (!tls_settings_path(path, script_dir, secured->settings.ticket_keys))
+        return error_set(error, ERROR_INPUT, "tls: ticket_keys: the path is too long");
+    return tls_source_keep_tickets(&secured->source, path, error);
+}
+
+bool secured_keep_tickets(struct secured *list, const char *script_dir, struct error *error)
+{
+    for (struct secured *secured = list; secured != NULL; secured = secured->next)
+        if (!keep_tickets(secured, script_dir, error)) return false;
+    return true;
+}
+
+/* Others may have written the file, or it is time for new keys. */
+static void look_at_tickets(struct secured *secured, const char *script_dir)
+{
+    struct error error;
+    bool fine = keep_tickets(secured, script_dir, &error);
+    if (!fine && !secured->tickets_are_lost)
+        log_line(LOG_ERROR, "%s; until then the keys are kept in memory alone", error.text);
+    secured->tickets_are_lost = !fine;
+}
+
 static void read_again(struct secured *secured, const char *script_dir)
 {
     struct error error;
@@ -128,6 +154,7 @@ void secured_look(struct secured *list, const char *script_dir, bool at_once)
             atomic_load(&secured->ends) - (int64_t)time(NULL) < DAY_S)
             read_again(secured, script_dir);
         warn_of_end(secured);
+        look_at_tickets(secured, script_dir);
         uint64_t stamp = stamp_files(&secured->settings, script_dir);
         bool settled = at_once || stamp == secured->seen;
         secured->seen = stamp;

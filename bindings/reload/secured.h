@@ -15,12 +15,17 @@ struct secured {
     uint64_t stamp; /* of what is in its files: of those that are shown, or that were refused */
     uint64_t seen;  /* of what was in them at the last look: they are read when it stays the same */
     _Atomic int64_t ends; /* of its certificates the soonest, in seconds since 1970 */
+    bool
+        tickets_are_lost; /* the file with their keys is not as it should be, as the log has said */
     int64_t warned; /* the day, since 1970, on which the log said that a certificate ends soon */
 };
 
 /* The one of the list with this text, or a new one in it. Never moves. NULL with an error. */
 struct secured *secured_open(struct secured **list, const char *script_dir, const char *text,
                              struct error *error);
+
+/* Has the keys of tickets in their files, before it serves. False with an error. */
+bool secured_keep_tickets(struct secured *list, const char *script_dir, struct error *error);
 
 /* Looks whether files have changed; those that were the same twice are read. `at_once`: at the first time, too. One thread
  * at a time. */

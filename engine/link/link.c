@@ -31,6 +31,7 @@ static void settled(struct stream *stream)
         home->script->released(home->script_state, link);
     link_drop_input(link);
     link_session_close(link);
+    link_leave_handshake(link);
     stream_close(stream);
     list_remove(&link->woken);
     address_free(&link->peer);
@@ -49,8 +50,7 @@ static const struct stream_owner owner = {
 };
 
 bool link_tell_filter(const struct link *link,
-                      void (*note)(void *context, const char *name, const char *value),
-                      void *context)
+                      void (*note)(void *context, const struct filter_fact *fact), void *context)
 {
     const struct filter *filter = link->stream.inbox.filter;
     if (filter == NULL || filter->kind->tell == NULL) return false;
@@ -86,10 +86,11 @@ struct link *link_open(struct link_home *home, const struct link_origin *origin)
     if (!link_session_open(link)) goto no_session;
     if (!open_filter(home, origin->filter, &filter)) goto no_filter;
     const bool greets = link->session != NULL && !link->session->is_greeted;
+    if (filter != NULL) filter->protocols = origin->protocols;
     const struct stream_origin stream = {.handle = origin->handle,
                                          .early = home->streams.window > 1 ? link->early : NULL,
                                          .filter = filter,
-                                         .owner_opens = greets};
+                                         .owner_opens = greets || (filter && origin->protocols)};
     if (!stream_open(&link->stream, &home->streams, &owner, &stream)) goto no_port;
     list_init(&link->starved);
     list_init(&link->woken);
@@ -187,25 +188,6 @@ bool link_is_paused(const struct link *link)
 const struct frame *link_frame(const struct link *link)
 {
     return link->frame;
-}
-
-bool link_set_frame(struct link *link, const struct frame *frame)
-{
-    const struct frame *old_frame = link->frame;
-    struct session *old = link->session;
-    link->frame = frame;
-    if (!link_session_open(link)) {
-        link->frame = old_frame;
-        return false;
-    }
-    if (old != NULL) old->codec->close(old);
-    link->gates &= (uint8_t)~GATE_ASKED;
-    link->home->unread_link = NULL;
-    link->cursor = (struct frame_cursor){0};
-    link->cut = LINK_CUT_NONE;
-    /* Bytes gathered so far may already hold packets of the new framing. */
-    link_wake(link);
-    return true;
 }
 
 void *link_data(const struct link *link)

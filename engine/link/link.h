@@ -26,6 +26,7 @@ enum link_gate {
     GATE_STARVED = 16, /* the worker has no blocks or memory for the link */
     GATE_TURN = 32,    /* the worker's turn has taken long: the link goes on in the next one */
     GATE_ASKED = 64,   /* a request is not answered */
+    GATE_QUEUED = 128, /* its handshake waits until another has ended */
 };
 
 /* While one of these is closed, silence is our doing and does not count as idle time. GATE_PAUSED and
@@ -75,6 +76,7 @@ enum link_drain {
 
 struct link_limits {
     uint64_t opening_ns; /* from the accept to on_connect */
+    uint32_t handshakes; /* of filters at once */
     uint64_t idle_ns;
     uint64_t drain_ns;           /* to send what is queued */
     uint64_t end_ns;             /* how long GATES_BOUNDED may stay closed after the peer's end */
@@ -119,6 +121,8 @@ struct link_home {
     const struct link *unread_link; /* whose packet of framing "raw" is being handled; or NULL */
     struct span unread;             /* ... that packet */
     struct list starved;   /* links whose input waits for blocks or memory, longest wait first */
+    struct list queued;    /* links whose handshake waits for its place, longest wait first */
+    uint32_t shaking;      /* handshakes that go on */
     struct list woken;     /* links whose input goes on when the script has returned */
     uint32_t blocks_low;   /* starving begins below this many free, and ends at twice as many */
     _Atomic bool starving; /* blocks have run low and not come back yet */
@@ -151,7 +155,8 @@ struct link {
     uint8_t drain;        /* enum link_drain */
     bool close_when_full; /* a refused packet closes the connection */
     bool idle_is_own;     /* the script has set the idle limit: changed settings leave it alone */
-    struct list starved, woken; /* nodes in the home's lists */
+    struct list starved;  /* node in the home's list of these, or of those that are queued */
+    struct list woken;    /* node in the home's list */
     /* Times are on stream_now's clock, except connected_ns, which is on the port's. */
     uint64_t connected_ns, starved_ns;
     uint64_t waits_ns;  /* since when a handler waits */
@@ -178,6 +183,7 @@ struct link_origin {
     const struct frame *frame;
     const struct frame *other;          /* of a peer that does not begin as `frame` does; or NULL */
     const struct filter_source *filter; /* NULL: none */
+    const struct frame_protocols *protocols; /* that it may agree on in the filter; or NULL */
     bool close_when_full;
 };
 
@@ -364,13 +370,24 @@ enum send_result link_queue_parts(struct link *link, const struct span *parts, i
 /* Sends an encoded packet, which other connections may share. */
 enum send_result link_send_chunk(struct link *link, struct chunk *encoded);
 
+/* ---- link_shake.c: what comes before a link is open ---- */
+
+/* Goes on with the opening of a link. True: it is open now. */
+bool link_shake(struct link *link);
+
+/* The link's handshake has ended, one way or another: its place is free. */
+void link_leave_handshake(struct link *link);
+
+/* More handshakes may go on at once than before. */
+void link_home_let_shake(struct link_home *home);
+
 /* ---- link_input.c ---- */
 
 /* Hands received packets to the script, as far as the gates allow. */
 void link_pump(struct link *link);
 
-/* Goes on with the opening of a link. True: it is open now. */
-bool link_shake(struct link *link);
+/* Acts on a filter that has failed or ended, after reading all that may be read now. */
+void link_note_filter(struct link *link);
 
 /* Whether the input received so far holds another packet. With a filter, true may mean perhaps. */
 bool link_has_packet(const struct link *link);

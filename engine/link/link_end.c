@@ -17,7 +17,7 @@ void link_drop_input(struct link *link)
     stream_drop_input(&link->stream);
     if (!list_empty(&link->starved)) {
         list_remove(&link->starved);
-        link->gates &= (uint8_t)~GATE_STARVED;
+        link->gates &= (uint8_t) ~(GATE_STARVED | GATE_QUEUED);
     }
 }
 

@@ -252,8 +252,7 @@ static void pump_to_end(struct link *link)
         link_await_end(link);
 }
 
-/* Acts on a filter that has failed or ended, after reading all that may be read now. */
-static void note_filter(struct link *link)
+void link_note_filter(struct link *link)
 {
     const char *why = stream_broken(&link->stream);
     if (why != NULL) {
@@ -262,80 +261,6 @@ static void note_filter(struct link *link)
     } else if (stream_filter_is_over(&link->stream)) {
         link->stream.ended = true;
     }
-}
-
-/* The turn is long, and another handshake has made progress in it: this one waits for the next turn. */
-static bool must_wait(struct link *link)
-{
-    struct link_home *home = link->home;
-    if (!home->shook || !link_home_turn_is_long(home, LINK_LOOK_EVERY)) return false;
-    link_yield(link);
-    inbox_spill(&link->stream.inbox, &home->streams);
-    return true;
-}
-
-/* Reads what the peer asks for. True: it is to be served, perhaps with another framing. A new connection does not wait for
- * memory. */
-static bool greet(struct link *link)
-{
-    struct inbox *inbox = &link->stream.inbox;
-    struct stream_home *streams = &link->home->streams;
-    struct frame_cut cut;
-    const char *why = NULL;
-    while (stream_is_up(&link->stream)) {
-        inbox_release_front(inbox, streams);
-        struct span input = inbox_front(inbox);
-        bool detects = link->session->other != NULL;
-        enum session_guess guess = link_session_choose(link, input);
-        enum frame_verdict verdict = FRAME_MORE;
-        if (guess == GUESS_NO) return true;
-        if (guess == GUESS_YES && detects) link_set_deadline(link, link->home->limits.opening_ns);
-        if (guess == GUESS_YES && input.size > 0)
-            verdict = link_session_greet(link, input, &cut, &why);
-        if (verdict == FRAME_CONSUMED) {
-            inbox_use(inbox, streams, cut.consumed);
-            return true;
-        }
-        if (verdict == FRAME_ERROR) {
-            if (why != NULL) link_note(link, &link->home->of_answered, "not served: %s", why);
-            link_end(link, LINK_FRAMING);
-        } else if (verdict == FRAME_MORE && !inbox_has_more(inbox)) {
-            return false;
-        } else if (verdict == FRAME_STARVED || !absorb(link, SIZE_MAX)) {
-            link_fail(link, LINK_MEMORY);
-        }
-    }
-    return false;
-}
-
-/* The link has a session that greets, and its peer has been read. */
-static bool greets(struct link *link)
-{
-    if (!link->stream.owner_opens || stream_shakes(&link->stream) || !greet(link)) return false;
-    stream_opened(&link->stream);
-    return true;
-}
-
-/* Where the framing is to be detected, the time for that begins when the filter's handshake has ended. */
-static void shake_filter(struct link *link)
-{
-    stream_shake(&link->stream);
-    bool detects = link->session != NULL && link->session->other != NULL;
-    if (detects && link->stream.state == STREAM_OPENING && !stream_shakes(&link->stream))
-        link_set_deadline(link, LINK_DETECT_MS * WHEEL_TICK_NS);
-}
-
-bool link_shake(struct link *link)
-{
-    if (link->gates != 0 || must_wait(link)) return false;
-    link->home->shook = true;
-    if (stream_shakes(&link->stream)) shake_filter(link);
-    if (link->stream.state == STREAM_OPEN || greets(link)) return true;
-    if (!stream_is_up(&link->stream)) return false;
-    note_filter(link);
-    if (link->stream.ended) link_end(link, link_stream_end(link));
-    link_update_receiving(link);
-    return false;
 }
 
 static void use_input(struct link *link)
@@ -362,7 +287,7 @@ void link_pump(struct link *link)
             gather_clear(&link->stream.inbox.gather, &home->streams.blocks);
         make_room(link);
         if (link->gates & GATE_STARVED) spill(link);
-        if (link->stream.inbox.filter != NULL) note_filter(link);
+        if (link->stream.inbox.filter != NULL) link_note_filter(link);
     }
     if (link->stream.state != STREAM_OPEN)
         link_drop_input(link);

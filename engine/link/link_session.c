@@ -34,6 +34,25 @@ void link_session_close(struct link *link)
     link->session = NULL;
 }
 
+bool link_set_frame(struct link *link, const struct frame *frame)
+{
+    const struct frame *old_frame = link->frame;
+    struct session *old = link->session;
+    link->frame = frame;
+    if (!link_session_open(link)) {
+        link->frame = old_frame;
+        return false;
+    }
+    if (old != NULL) old->codec->close(old);
+    link->gates &= (uint8_t)~GATE_ASKED;
+    link->home->unread_link = NULL;
+    link->cursor = (struct frame_cursor){0};
+    link->cut = LINK_CUT_NONE;
+    /* Bytes gathered so far may already hold packets of the new framing. */
+    link_wake(link);
+    return true;
+}
+
 /* ---- bytes of its own ---- */
 
 /* A peer that does not read the answers to its pings is not heard for the while, as with packets. */

@@ -117,6 +117,9 @@ static bool finish_frames(struct config *config, struct error *error)
         struct config_listener *listener = &config->listeners[i];
         char address[ADDRESS_TEXT_MAX];
         config_listener_inherit(listener, config, &config_settings);
+        if (!config_protocols_finish(listener, config->max_packet, &reason))
+            return error_set(error, ERROR_INPUT, "alpn of the listener %s: %.1500s",
+                             address_format(&listener->address, address), reason.text);
         if (!config_listener_owns(listener, "framing")) continue;
         listener->frame.packet_max = config->max_packet;
         if (!frame_finish(&listener->frame, &reason))

@@ -1,4 +1,4 @@
-/* config_internal.h - shared by config.c, config_listener.c and config_finish.c. */
+/* config_internal.h - shared by config.c and the files named config_*.c. */
 #ifndef MOONPORT_CONFIG_INTERNAL_H
 #define MOONPORT_CONFIG_INTERNAL_H
 
@@ -21,6 +21,12 @@ extern const char *const config_on_full_words[];
 bool config_listener_owns(const struct config_listener *listener, const char *name);
 void config_listener_inherit(struct config_listener *listener, const struct config *config,
                              const struct settings *settings);
+
+/* config_protocols_finish: completes the framings of its protocols. False with the reason. */
+bool config_protocols_are_same(const struct config_listener *one,
+                               const struct config_listener *other);
+bool config_protocols_finish(struct config_listener *listener, uint64_t packet_max,
+                             struct error *reason);
 bool config_listener_is_same(const struct config_listener *one,
                              const struct config_listener *other);
 

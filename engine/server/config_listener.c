@@ -208,7 +208,7 @@ static void note_difference(void *context, const struct setting *setting)
 
 bool config_listener_is_same(const struct config_listener *one, const struct config_listener *other)
 {
-    struct same same = {.is_so = true};
+    struct same same = {.is_so = config_protocols_are_same(one, other)};
     settings_compare(&config_listener_settings, one, other, note_difference, &same);
     return same.is_so;
 }

@@ -93,6 +93,7 @@ bool server_admit(struct server *server, uint32_t index, intptr_t handle,
                                  .frame = &listener->frame,
                                  .other = listener->detects ? &listener->other : NULL,
                                  .filter = listener->filter,
+                                 .protocols = listener->protocols,
                                  .close_when_full = listener->on_full == ON_FULL_CLOSE};
     enum server_refusal why;
     if (!find_place(server, &origin, &why)) {

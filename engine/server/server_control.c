@@ -15,6 +15,7 @@ static struct link_limits limits_of(const struct config *config)
     return (struct link_limits){
         .idle_ns = config->idle_timeout_ns,
         .opening_ns = config->opening_timeout_ns,
+        .handshakes = config->handshakes_at_once,
         .drain_ns = config->drain_timeout_ns,
         .end_ns = config->end_timeout_ns > 0 ? config->end_timeout_ns : config->drain_timeout_ns,
         .wait_ns = config->wait_timeout_ns,

@@ -30,9 +30,10 @@ void server_log_listener(const struct server *server, uint32_t index, const char
 {
     char text[ADDRESS_TEXT_MAX];
     const struct config_listener *listener = &server->config.listeners[index];
-    log_line(LOG_INFO, "%s %s (%s%s%s)", event,
+    log_line(LOG_INFO, "%s %s (%s%s%s%s)", event,
              address_format(&server->listeners[index].address, text), listener->frame.codec->name,
-             listener->detects ? " or " : "", listener->detects ? listener->other.codec->name : "");
+             listener->detects ? " or " : "", listener->detects ? listener->other.codec->name : "",
+             listener->filter != NULL ? ", TLS" : "");
 }
 
 static void remove_file(const struct address *address)

@@ -199,6 +199,7 @@ static bool open_home(struct worker *worker)
     };
     list_init(&home->streams.touched);
     list_init(&home->starved);
+    list_init(&home->queued);
     list_init(&home->woken);
     list_init(&home->streams.unsealed);
     list_init(&home->streams.closing);
@@ -450,4 +451,5 @@ void worker_set_limits(struct worker *worker, const struct link_limits *limits, 
         if (limits->idle_ns != before.idle_ns) link_follow_idle(link);
         link_update_timer(link);
     }
+    link_home_let_shake(home);
 }

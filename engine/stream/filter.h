@@ -24,8 +24,16 @@ struct filter_step {
     size_t used, made; /* bytes: used of those offered; written to the room */
 };
 
-/* A name and a value; a NULL value: nothing is known. */
-typedef void filter_note(void *context, const char *name, const char *value);
+/* Something known of the peer. Texts are valid during the call. */
+struct filter_fact {
+    const char *group; /* what it belongs to; NULL: nothing */
+    const char *name;
+    enum { FACT_TEXT, FACT_ITEM, FACT_NUMBER, FACT_FLAG } kind; /* ITEM: one text of several */
+    const char *text;
+    int64_t number; /* of a flag: 0 or 1 */
+};
+
+typedef void filter_note(void *context, const struct filter_fact *fact);
 
 struct filter_kind {
     /* Turns wire bytes into plain bytes, in order. Given room, and either bytes or has_plain, it must use or make at
@@ -43,7 +51,7 @@ struct filter_kind {
 
     void (*close)(struct filter *filter, struct budget *budget);
 
-    /* Tells what it knows of the peer, once it is open; the values are valid during the call. NULL: nothing. */
+    /* Tells what it knows of the peer, once it is open. NULL: nothing. */
     void (*tell)(const struct filter *filter, filter_note *note, void *context);
 };
 
@@ -57,12 +65,17 @@ struct filter {
     const struct filter_kind *kind;
 
     /* Set by the filter. */
-    uint8_t state;   /* enum filter_state */
-    bool has_plain;  /* take can make plain bytes without more input */
-    bool has_wire;   /* give can make wire bytes without more input */
-    bool tells_end;  /* a stream that ends before it is FILTER_ENDED may have been cut off */
-    size_t held;     /* bytes inside that cannot be used before more arrive */
-    const char *why; /* FILTER_BROKEN: what is wrong, for the log */
+    uint8_t state;        /* enum filter_state */
+    bool has_plain;       /* take can make plain bytes without more input */
+    bool has_wire;        /* give can make wire bytes without more input */
+    bool tells_end;       /* a stream that ends before it is FILTER_ENDED may have been cut off */
+    size_t held;          /* bytes inside that cannot be used before more arrive */
+    const char *why;      /* FILTER_BROKEN: what is wrong, for the log */
+    const char *protocol; /* what the peers have agreed to speak inside; NULL: nothing was said */
+
+    /* Of the stream's owner. */
+    const struct frame_protocols *protocols; /* what else it has of them; or NULL */
+    bool counts;                             /* as a handshake that goes on */
 
     /* Set by the stream. */
     bool ended;           /* `end` was called */

@@ -121,11 +121,12 @@ static bool spill_one(struct block_pool *pool, struct block *landed, struct list
 
 /* Input that waits for memory moves to blocks of the pool while there are enough, because landing blocks
  * are few, and a single stream may have filled them all. */
-void inbox_spill(struct inbox *inbox, struct stream_home *home)
+bool inbox_spill(struct inbox *inbox, struct stream_home *home)
 {
+    bool fine = true;
     struct list waiting, *blocks = inbox_blocks(inbox), *node;
     list_init(&waiting);
-    while ((node = list_take_first(blocks)) != NULL) {
+    while (fine && (node = list_take_first(blocks)) != NULL) {
         struct block *block = block_of(node);
         if (is_spilled(home, block)) {
             list_append(&waiting, node);
@@ -133,11 +134,12 @@ void inbox_spill(struct inbox *inbox, struct stream_home *home)
             give_back(home, block);
         } else {
             list_append(&waiting, node);
-            break;
+            fine = false;
         }
     }
     list_move_all(&waiting, blocks);
     list_move_all(blocks, &waiting);
+    return fine;
 }
 
 size_t inbox_size(const struct inbox *inbox)

@@ -101,8 +101,8 @@ static inline void inbox_release_front(struct inbox *inbox, struct stream_home *
  * step. `wanted`: as for gather_append. False, and nothing has changed: there is no memory. */
 bool inbox_absorb(struct inbox *inbox, struct stream_home *home, size_t size, size_t wanted);
 
-/* Moves landing blocks into blocks of the pool, while half of those are free. */
-void inbox_spill(struct inbox *inbox, struct stream_home *home);
+/* Moves landing blocks into blocks of the pool, while half of those are free. False: some are left. */
+bool inbox_spill(struct inbox *inbox, struct stream_home *home);
 
 /* Passes received bytes to the filter's handshake; the outcome is in filter->state. */
 void inbox_shake(struct inbox *inbox, struct stream_home *home);

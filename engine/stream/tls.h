@@ -27,11 +27,14 @@ enum { TLS_FINGERPRINT_MAX = 3 * 32 };
 int64_t tls_context_ends(const struct tls_context *context);
 void tls_context_fingerprint(const struct tls_context *context, char text[TLS_FINGERPRINT_MAX]);
 
-/* Keys of session tickets (RFC 5077, 8446 4.6.1): the newest seals, the one before still opens. */
-enum { TLS_TICKET_KEY = 80 };
+/* Keys of session tickets (RFC 5077, 8446 4.6.1): one for each period of six hours, counted from 1970. Each follows from a
+ * secret, which becomes that of the next period, so whoever has the secret and the time has the same keys: other machines,
+ * and the program that replaces this one. There is no way back from a secret to the one before it. */
+enum { TLS_TICKET_SECRET = 32, TLS_TICKET_KEY = 80, TLS_TICKET_PERIOD_S = 6 * 60 * 60 };
 struct tls_tickets {
-    uint8_t keys[2][TLS_TICKET_KEY];
-    uint64_t since_s; /* when the newest came to be, by a clock that never goes back */
+    uint64_t period; /* the present one: its key seals, the one before still opens */
+    uint8_t secret[TLS_TICKET_SECRET]; /* of the period before */
+    uint8_t keys[2][TLS_TICKET_KEY];   /* of the present period, and of the one before */
 };
 
 struct tls_source {
@@ -45,5 +48,10 @@ struct tls_source {
 bool tls_source_open(struct tls_source *source, struct tls_context *context);
 void tls_source_put(struct tls_source *source, struct tls_context *context);
 void tls_source_close(struct tls_source *source);
+
+/* Has the tickets' secret in the file, too: takes the one that is there, or puts ours there, or the one of a newer period
+ * that has come of it; only its owner can read such a file. False with an error that names the file. The source keeps its
+ * secret then. Any thread, one at a time. */
+bool tls_source_keep_tickets(struct tls_source *source, const char *path, struct error *error);
 
 #endif

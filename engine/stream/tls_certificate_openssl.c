@@ -13,15 +13,12 @@ enum { PASSWORD_MAX = 256, CHAIN_MAX = 16 };
 bool tls_path(const struct tls_place *place, const char *name, char path[TLS_PATH_MAX],
               struct error *error)
 {
-    bool is_whole = name[0] == '/' || (name[0] != '\0' && name[1] == ':');
-    int size = is_whole ? snprintf(path, TLS_PATH_MAX, "%s", name)
-                        : snprintf(path, TLS_PATH_MAX, "%s/%s", place->directory, name);
-    if (size < TLS_PATH_MAX) return true;
+    if (tls_settings_path(path, place->directory, name)) return true;
     return error_set(error, ERROR_INPUT, "tls: the path is too long: %.200s", name);
 }
 
-static BIO *open_file(const struct tls_place *place, const char *name, char path[TLS_PATH_MAX],
-                      struct error *error)
+BIO *tls_open_file(const struct tls_place *place, const char *name, char path[TLS_PATH_MAX],
+                   struct error *error)
 {
     if (!tls_path(place, name, path, error)) return NULL;
     errno = 0;
@@ -74,6 +71,15 @@ static bool check_order(const struct tls_pair *pair, const char *path, struct er
     return true;
 }
 
+int64_t tls_seconds(const ASN1_TIME *time)
+{
+    int days = 0, seconds = 0;
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    bool fine = epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, time) == 1;
+    ASN1_TIME_free(epoch);
+    return fine ? (int64_t)days * 24 * 60 * 60 + seconds : 0;
+}
+
 static bool check_time(const struct tls_pair *pair, const char *path, struct error *error)
 {
     if (X509_cmp_current_time(X509_get0_notAfter(pair->leaf)) <= 0)
@@ -87,7 +93,7 @@ static bool read_certificate_file(struct tls_pair *pair, const struct tls_place 
                                   const char *name, struct error *error)
 {
     char path[TLS_PATH_MAX];
-    BIO *file = open_file(place, name, path, error);
+    BIO *file = tls_open_file(place, name, path, error);
     if (file == NULL) return false;
     bool fine = read_certificates(pair, file, path, error) && check_order(pair, path, error) &&
                 check_time(pair, path, error);
@@ -116,7 +122,8 @@ static int give_password(char *room, int size, int is_for_writing, void *context
                   "it is encrypted: key_password_file names the file whose first line opens it");
         return -1;
     }
-    BIO *file = open_file(password->place, password->place->password_file, path, password->error);
+    BIO *file =
+        tls_open_file(password->place, password->place->password_file, path, password->error);
     if (file == NULL) return -1;
     int length = BIO_gets(file, line, sizeof line);
     BIO_free(file);
@@ -134,7 +141,7 @@ static bool read_key_file(struct tls_pair *pair, const struct tls_place *place, 
     char path[TLS_PATH_MAX];
     struct error why = {.text = ""};
     struct password password = {.place = place, .error = &why};
-    BIO *file = open_file(place, name, path, error);
+    BIO *file = tls_open_file(place, name, path, error);
     if (file == NULL) return false;
     pair->key = PEM_read_bio_PrivateKey(file, NULL, give_password, &password);
     BIO_free(file);
@@ -154,6 +161,7 @@ void tls_pair_free(struct tls_pair *pair)
     X509_free(pair->leaf);
     EVP_PKEY_free(pair->key);
     sk_X509_pop_free(pair->chain, X509_free);
+    OPENSSL_free(pair->ocsp);
     *pair = (struct tls_pair){.leaf = NULL};
 }
 

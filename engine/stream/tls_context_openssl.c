@@ -10,8 +10,6 @@
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define GROUPS "X25519:P-256:P-384"
 
-static const unsigned char session_context[] = "moonport";
-
 /* ---- which certificates a connection shows ---- */
 
 static bool is_for(X509 *leaf, const char *name)
@@ -56,7 +54,6 @@ static bool set_protocol(SSL_CTX *ssl, const struct tls_settings *settings, stru
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF); /* peers keep tickets */
-    SSL_CTX_set_session_id_context(ssl, session_context, sizeof session_context - 1);
     if (SSL_CTX_set_min_proto_version(ssl, version) != 1 ||
         SSL_CTX_set1_groups_list(ssl, GROUPS) != 1)
         return failed(error, "the protocol");
@@ -65,11 +62,34 @@ static bool set_protocol(SSL_CTX *ssl, const struct tls_settings *settings, stru
     return failed(error, "ciphers");
 }
 
+/* A session is resumed where the same peers would be let in as at its beginning: by the same authorities, as strictly. */
+static bool set_session_context(SSL_CTX *ssl, const struct tls_settings *settings, const char *path)
+{
+    static const char word[] = "moonport";
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    char bytes[4096];
+    int got;
+    BIO *file = path == NULL ? NULL : BIO_new_file(path, "rb");
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool fine = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+                EVP_DigestUpdate(context, word, sizeof word) == 1 &&
+                EVP_DigestUpdate(context, &settings->client_auth, 1) == 1;
+    while (fine && file != NULL && (got = BIO_read(file, bytes, sizeof bytes)) > 0)
+        fine = EVP_DigestUpdate(context, bytes, (size_t)got) == 1;
+    fine = fine && EVP_DigestFinal_ex(context, digest, &size) == 1 &&
+           SSL_CTX_set_session_id_context(ssl, digest, size) == 1;
+    EVP_MD_CTX_free(context);
+    BIO_free(file);
+    return fine;
+}
+
 static bool set_client_auth(SSL_CTX *ssl, const struct tls_settings *settings,
                             const struct tls_place *place, struct error *error)
 {
     char path[TLS_PATH_MAX];
-    if (settings->client_ca == NULL) return true;
+    if (settings->client_ca == NULL)
+        return set_session_context(ssl, settings, NULL) || failed(error, "sessions");
     if (!tls_path(place, settings->client_ca, path, error)) return false;
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(path);
     if (names == NULL || SSL_CTX_load_verify_file(ssl, path) != 1) {
@@ -81,7 +101,7 @@ static bool set_client_auth(SSL_CTX *ssl, const struct tls_settings *settings,
     int must = settings->client_auth == TLS_CLIENT_REQUIRED ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
     if (settings->client_auth != TLS_CLIENT_NONE)
         SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | must, NULL);
-    return true;
+    return set_session_context(ssl, settings, path) || failed(error, "sessions");
 }
 
 static bool read_pairs(struct tls_context *context, const struct tls_settings *settings,
@@ -113,6 +133,25 @@ static bool use_pairs(struct tls_context *context, struct error *error)
     return true;
 }
 
+static bool read_ocsp(struct tls_context *context, const struct tls_settings *settings,
+                      const struct tls_place *place, struct error *error)
+{
+    for (uint32_t i = 0; i < settings->ocsp_count; i++)
+        if (!tls_ocsp_read(context, place, settings->ocsp[i], error)) return false;
+    if (settings->ocsp_count > 0) tls_ocsp_show(context);
+    return true;
+}
+
+static bool fill(struct tls_context *context, const struct tls_settings *settings,
+                 const struct tls_place *place, struct error *error)
+{
+    return set_protocol(context->ssl, settings, error) &&
+           set_client_auth(context->ssl, settings, place, error) &&
+           read_pairs(context, settings, place, error) && use_pairs(context, error) &&
+           read_ocsp(context, settings, place, error) &&
+           (tls_alpn_open(context, settings) || error_set(error, ERROR_SYSTEM, "tls: no memory"));
+}
+
 struct tls_context *tls_context_make(const struct tls_settings *settings, const char *directory,
                                      struct error *error)
 {
@@ -127,10 +166,7 @@ struct tls_context *tls_context_make(const struct tls_settings *settings, const 
         return NULL;
     }
     context->holders = 1;
-    if (set_protocol(context->ssl, settings, error) &&
-        set_client_auth(context->ssl, settings, &place, error) &&
-        read_pairs(context, settings, &place, error) && use_pairs(context, error))
-        return context;
+    if (fill(context, settings, &place, error)) return context;
     tls_context_drop(context);
     return NULL;
 }
@@ -149,26 +185,17 @@ void tls_context_drop(struct tls_context *context)
     if (atomic_fetch_sub(&context->holders, 1) > 1) return;
     SSL_CTX_free(context->ssl);
     for (uint32_t i = 0; i < context->count; i++) tls_pair_free(&context->pairs[i]);
+    tls_alpn_close(&context->alpn);
     free(context);
 }
 
 /* ---- what is told of it ---- */
 
-static int64_t ends(const X509 *leaf)
-{
-    int days = 0, seconds = 0;
-    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-    bool fine =
-        epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(leaf)) == 1;
-    ASN1_TIME_free(epoch);
-    return fine ? (int64_t)days * 24 * 60 * 60 + seconds : 0;
-}
-
 int64_t tls_context_ends(const struct tls_context *context)
 {
     int64_t soonest = INT64_MAX;
     for (uint32_t i = 0; i < context->count; i++) {
-        int64_t end = ends(context->pairs[i].leaf);
+        int64_t end = tls_seconds(X509_get0_notAfter(context->pairs[i].leaf));
         if (end < soonest) soonest = end;
     }
     return soonest;

@@ -270,6 +270,7 @@ static bool is_whole(const struct tls *tls)
 static void note_open(struct tls *tls)
 {
     tls->filter.state = FILTER_OPEN;
+    tls->filter.protocol = tls_alpn_agreed(tls->context, tls->ssl);
     charge(tls, OPEN_BYTES);
 }
 
@@ -420,31 +421,10 @@ static void close_filter(struct filter *filter, struct budget *budget)
     give_memory(budget, tls, sizeof *tls);
 }
 
-/* ---- what is told of the peer ---- */
-
-static void tell_peer(const SSL *ssl, filter_note *note, void *context)
-{
-    char text[512];
-    X509 *peer = SSL_get0_peer_certificate(ssl);
-    if (peer == NULL) return;
-    note(context, "subject", X509_NAME_oneline(X509_get_subject_name(peer), text, sizeof text));
-    note(context, "issuer", X509_NAME_oneline(X509_get_issuer_name(peer), text, sizeof text));
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (X509_digest(peer, EVP_sha256(), digest, &size) != 1) return;
-    for (size_t i = 0; i < size && i < 32; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    note(context, "fingerprint", text);
-}
-
 static void tell(const struct filter *filter, filter_note *note, void *context)
 {
     const struct tls *tls = tls_of(filter);
-    if (tls->ssl == NULL) return;
-    note(context, "version", SSL_get_version(tls->ssl));
-    note(context, "cipher", SSL_get_cipher_name(tls->ssl));
-    note(context, "server_name", SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name));
-    note(context, "resumed", SSL_session_reused(tls->ssl) ? "yes" : NULL);
-    tell_peer(tls->ssl, note, context);
+    if (tls->ssl != NULL) tls_tell(tls->ssl, filter->protocol, note, context);
 }
 
 static const struct filter_kind kind = {

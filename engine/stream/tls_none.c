@@ -43,3 +43,9 @@ void tls_source_close(struct tls_source *source)
 {
     (void)source;
 }
+
+bool tls_source_keep_tickets(struct tls_source *source, const char *path, struct error *error)
+{
+    (void)source, (void)path;
+    return error_set(error, ERROR_INPUT, "tls: there is none");
+}

@@ -1,52 +1,89 @@
 /* Keys of session tickets (RFC 5077, 8446 4.6.1), which all workers share and which outlive each context. */
 #include "stream/tls_openssl.h"
 
-#include "base/clock.h"
-
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <string.h>
+#include <time.h>
 
-/* A ticket is opened for one to two of these. */
-enum { TICKET_KEY_S = 6 * 60 * 60 };
+enum { PERIODS_MAX = 20000 /* 13 years */ };
 enum { NAME = 16, MAC_KEY = 32, SEAL_KEY = 32, IV = 16 };
 static_assert(NAME + MAC_KEY + SEAL_KEY == TLS_TICKET_KEY, "the parts of a key");
 
-static uint64_t now_s(void)
+/* ---- what follows from a secret ---- */
+
+enum { DIGEST = 32 };
+static_assert((int)DIGEST == (int)TLS_TICKET_SECRET, "a secret is what becomes of one");
+
+/* HMAC with SHA-256 of a word. */
+static void derive(const uint8_t secret[TLS_TICKET_SECRET], const char *word, uint8_t out[DIGEST])
 {
-    return clock_now_ns() / UINT64_C(1000000000);
+    unsigned size = DIGEST;
+    check(HMAC(EVP_sha256(), secret, TLS_TICKET_SECRET, (const unsigned char *)word, strlen(word),
+               out, &size) != NULL);
+}
+
+static void derive_key(const uint8_t secret[TLS_TICKET_SECRET], uint8_t key[TLS_TICKET_KEY])
+{
+    uint8_t bytes[3][DIGEST];
+    derive(secret, "moonport ticket 1", bytes[0]);
+    derive(secret, "moonport ticket 2", bytes[1]);
+    derive(secret, "moonport ticket 3", bytes[2]);
+    memcpy(key, bytes, TLS_TICKET_KEY);
+    OPENSSL_cleanse(bytes, sizeof bytes);
+}
+
+static void derive_keys(struct tls_tickets *tickets)
+{
+    uint8_t next[TLS_TICKET_SECRET];
+    derive(tickets->secret, "moonport next", next);
+    derive_key(next, tickets->keys[0]);
+    derive_key(tickets->secret, tickets->keys[1]);
+    OPENSSL_cleanse(next, sizeof next);
+}
+
+uint64_t tls_tickets_period(void)
+{
+    return (uint64_t)time(NULL) / TLS_TICKET_PERIOD_S;
 }
 
 bool tls_tickets_open(struct tls_tickets *tickets)
 {
-    tickets->since_s = now_s();
-    bool fine = RAND_bytes(tickets->keys[0], TLS_TICKET_KEY) == 1 &&
-                RAND_bytes(tickets->keys[1], TLS_TICKET_KEY) == 1;
+    tickets->period = tls_tickets_period();
+    bool fine = RAND_bytes(tickets->secret, TLS_TICKET_SECRET) == 1;
+    if (fine) derive_keys(tickets);
     ERR_clear_error();
     return fine;
 }
 
 void tls_tickets_close(struct tls_tickets *tickets)
 {
-    OPENSSL_cleanse(tickets->keys, sizeof tickets->keys);
+    OPENSSL_cleanse(tickets, sizeof *tickets);
 }
 
-/* The caller holds the mutex. A system that gives no random bytes for once keeps the key that it has. */
-static void renew(struct tls_tickets *tickets)
+bool tls_tickets_advance(struct tls_tickets *tickets, uint64_t period)
 {
-    uint8_t key[TLS_TICKET_KEY];
-    if (now_s() - tickets->since_s < TICKET_KEY_S || RAND_bytes(key, sizeof key) != 1) return;
-    memcpy(tickets->keys[1], tickets->keys[0], TLS_TICKET_KEY);
-    memcpy(tickets->keys[0], key, TLS_TICKET_KEY);
-    tickets->since_s = now_s();
-    OPENSSL_cleanse(key, sizeof key);
+    if (tickets->period + PERIODS_MAX < period) return false;
+    for (; tickets->period < period; tickets->period++) {
+        uint8_t next[TLS_TICKET_SECRET];
+        derive(tickets->secret, "moonport next", next);
+        memcpy(tickets->secret, next, sizeof next);
+        OPENSSL_cleanse(next, sizeof next);
+    }
+    derive_keys(tickets);
+    return true;
 }
+
+/* ---- what OpenSSL asks for ---- */
 
 static struct tls_tickets tickets_of(struct tls_source *source)
 {
+    uint64_t period = tls_tickets_period();
     pthread_mutex_lock(&source->mutex);
-    renew(&source->tickets);
+    if (source->tickets.period < period && !tls_tickets_advance(&source->tickets, period))
+        tls_tickets_open(&source->tickets);
     struct tls_tickets tickets = source->tickets;
     pthread_mutex_unlock(&source->mutex);
     return tickets;

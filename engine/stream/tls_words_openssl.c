@@ -35,7 +35,8 @@ static const struct {
     {SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "TLS: it wants another version (protocol_version)"},
     {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, "TLS: a record was changed on its way"},
     {SSL_R_NO_RENEGOTIATION, "TLS: it wants to negotiate again, which is not done here"},
-    {SSL_R_NO_APPLICATION_PROTOCOL, "TLS: it asks for protocols of which none is spoken here"},
+    {SSL_R_NO_APPLICATION_PROTOCOL,
+     "TLS: it asks for protocols of which none is spoken here (alpn)"},
     {SSL_R_PACKET_LENGTH_TOO_LONG, "TLS: a record is too long"},
     {SSL_R_DATA_LENGTH_TOO_LONG, "TLS: a record is too long"},
 };

@@ -258,10 +258,18 @@ function Conn:protocol(name) end
 ---@field version string "TLSv1.2", "TLSv1.3"
 ---@field cipher string
 ---@field server_name? string the name that the client asked for
----@field resumed? "yes" its session was resumed
----@field subject? string of the client's certificate: "/CN=name"
----@field issuer? string
----@field fingerprint? string SHA-256, in hexadecimal digits
+---@field protocol? string what was agreed on (ALPN): "game/1"
+---@field resumed boolean its session was resumed
+---@field peer? TlsPeer the client's certificate, if it has shown one
+
+---@class TlsPeer
+---@field subject string "/CN=name"
+---@field issuer string
+---@field names? string[] "DNS:name", "IP:address", "email:name", "URI:name"
+---@field serial string in hexadecimal digits
+---@field fingerprint string SHA-256, in hexadecimal digits
+---@field not_before integer seconds since 1970
+---@field not_after integer
 
 ---The HTTP request that a WebSocket begins with. Each read of `conn.request` makes it anew.
 ---@class Request
@@ -759,6 +767,7 @@ function Timer:cancel() end
 ---@field memory? integer|string * for large packets and long queues, beyond the blocks ("512M")
 ---@field idle_timeout? number * seconds without a packet until on_idle; 0: never (60)
 ---@field opening_timeout? number * seconds for what comes before on_connect (10)
+---@field handshakes_at_once? integer * of TLS, in one worker; others wait (500)
 ---@field drain_timeout? number * seconds to send what is queued, at a close and at a stop (10)
 ---@field wait_timeout? number * seconds a handler may sleep, then its connection is closed (0)
 ---@field on_end? "finish"|"close" * may a handler that sleeps when its peer ends finish? ("finish")
@@ -803,11 +812,15 @@ function Timer:cancel() end
 
 ---Paths are relative to the directory of the scripts.
 ---@class TlsSettings
----@field certificate string|string[] PEM: the server's, then each with its issuer behind it
----@field key string|string[] PEM: of the certificate in the same place
+---@field certificate string|string[] PEM: the server's, then each with its issuer behind it;
+---or "self-signed"
+---@field key? string|string[] PEM: of the certificate in the same place
 ---@field key_password_file? string its first line opens encrypted keys
 ---@field client_ca? string PEM: who may vouch for clients
 ---@field client_auth? "required"|"optional"|"none" "required" if there is a client_ca
+---@field ocsp? string|string[] DER: what is said of the revocation of a certificate
+---@field ticket_keys? string where the keys of session tickets are kept, so that others share them
+---@field alpn? table<string, Framing|FramingName|string> protocols, and how packets are cut then
 ---@field min_version? "1.2"|"1.3" ("1.2")
 ---@field ciphers? string of TLS 1.2, as OpenSSL names them
 

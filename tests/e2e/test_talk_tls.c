@@ -12,7 +12,7 @@
 #define ECHOES \
     "function on_receive(conn, packet, kind)\n" \
     "  if packet == 'leave' then conn:send('bye') return conn:close() end\n" \
-    "  if packet == 'who' then packet = tostring(conn.tls.subject) end\n" \
+    "  if packet == 'who' then packet = tostring(conn.tls.peer.subject) end\n" \
     "  if packet:sub(1, 1) == '#' then\n" \
     "    count = (count or 0) + 1\n" \
     "    if count < 100 then return end\n" \

@@ -169,7 +169,8 @@ static void look_at_links(struct world *world, const struct link_home *home)
                     !list_empty(&link->woken) || link->stream.state != STREAM_OPEN ||
                     link->gates & GATE_DECIDING,
                 "peer %u: all that was queued has gone, and nobody is told", peer->number);
-        promise(link->gates & GATE_STARVED || (is_opening && link->gates & GATE_TURN) ||
+        promise(link->gates & (GATE_STARVED | GATE_QUEUED) ||
+                    (is_opening && !list_empty(&link->woken)) ||
                     (list_empty(&link->stream.inbox.parked) &&
                      (link->stream.inbox.filter == NULL ||
                       list_empty(&link->stream.inbox.filter->wire))),
@@ -212,6 +213,33 @@ static void look_at_starved(const struct link_home *home)
         promise(link->starved_ns >= before_ns, "peer %u: it waits behind others who came later",
                 peer_at(link)->number);
         before_ns = link->starved_ns;
+    }
+}
+
+/* Only so many handshakes go on at once, and none waits while there is a place. */
+static void look_at_queued(const struct link_home *home)
+{
+    uint32_t shaking = 0;
+    const struct list *live = &home->table.live, *head = &home->queued;
+    for (const struct list *node = live->next; node != live; node = node->next) {
+        const struct link *link = container_of((struct list *)node, struct link, entry.node);
+        const struct filter *filter = link->stream.inbox.filter;
+        shaking += filter != NULL && filter->counts;
+        promise(!(link->gates & GATE_QUEUED) || link->stream.state == STREAM_OPENING,
+                "peer %u: it waits for a place, and has none to wait for", peer_at(link)->number);
+    }
+    promise(shaking == home->shaking, "%u handshakes go on, and %u are counted", shaking,
+            home->shaking);
+    promise(list_empty(head) || shaking >= home->limits.handshakes,
+            "a handshake waits, and %u of %u go on", shaking, home->limits.handshakes);
+    for (const struct list *node = head->next; node != head; node = node->next) {
+        const struct link *link = container_of((struct list *)node, struct link, starved);
+        promise(link->gates & GATE_QUEUED, "peer %u: it has a place, and waits for one",
+                peer_at(link)->number);
+        for (const struct list *wire = link->stream.inbox.filter->wire.next;
+             wire != &link->stream.inbox.filter->wire; wire = wire->next)
+            promise(block_of((struct list *)wire)->pool == &home->streams.blocks,
+                    "peer %u: it waits in a block of the port's", peer_at(link)->number);
     }
 }
 
@@ -289,6 +317,7 @@ void oracle_look(struct world *world, uint32_t worker)
     if (runtime != NULL) look_at_lua(world, runtime, worker);
     look_at_links(world, home);
     look_at_starved(home);
+    look_at_queued(home);
     look_at_waiting(world, worker);
     look_at_load(world);
     counts_look(world, worker);

@@ -158,6 +158,7 @@ static void draw_veils(struct swarm *swarm, struct draw *draw)
     struct config *config = &swarm->config;
     veil_source_init(&swarm->veil, random_next(&draw->state));
     config->opening_timeout_ns = draw_between(draw, 2, 20) * SECOND / 2;
+    if (draw_chance(draw, 400)) config->handshakes_at_once = (uint32_t)draw_between(draw, 1, 3);
     swarm->no_large = draw_chance(draw, 300);
     if (draw_chance(draw, 500)) return;
     for (uint32_t i = 0; i < config->listener_count; i++)

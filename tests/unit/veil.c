@@ -129,6 +129,7 @@ static void greet(struct veil *veil, struct span hello)
     } else {
         say_filler(veil, VEIL_ANSWER);
         veil->filter.state = FILTER_OPEN;
+        veil->filter.protocol = flags & VEIL_GAME ? "game/1" : flags & VEIL_WEB ? "http/1.1" : NULL;
     }
 }
 

@@ -35,6 +35,8 @@ enum veil_type {
 enum veil_flag {
     VEIL_TURN_AWAY = 1, /* the server is to refuse in the last round */
     VEIL_LIFT = 2,      /* ... or to remove the filter in the first: without an answer */
+    VEIL_GAME = 4,      /* both speak "game/1" inside */
+    VEIL_WEB = 8,       /* ... or "http/1.1" */
 };
 
 enum { VEIL_HEAD = 3, VEIL_PAYLOAD_MAX = 200, VEIL_MASK = 0x5a, VEIL_ROUNDS_MAX = 3 };

@@ -12,6 +12,6 @@ function on_receive(conn, packet)
   end
   if packet == "/ends" then return conn:send(server.shared:get("ends") or "") end
   if packet ~= "/tls" then return conn:send(packet) end
-  local told = { tls.version, tls.cipher, tls.server_name or "-", tls.resumed or "-" }
+  local told = { tls.version, tls.cipher, tls.server_name or "-", tls.resumed and "yes" or "-" }
   conn:send(table.concat(told, " "))
 end

@@ -3,6 +3,7 @@
 #ifndef MOONPORT_TEST_WEBSOCKET_DESK_H
 #define MOONPORT_TEST_WEBSOCKET_DESK_H
 
+#include "config_protocols_try.h"
 #include "config_try.h"
 #include "frame/websocket_try.h"
 #include "offline_talk.h"
@@ -36,6 +37,7 @@ static struct {
     struct block *stolen[DESK_BLOCKS_MAX];
     size_t stolen_count;
     const struct filter_source *filter; /* of all listeners; or NULL */
+    const char *alpn;                   /* ... and their framings of protocols; or NULL */
 } desk = {.verdict = SCRIPT_YES};
 
 static void desk_fire(struct wheel_timer *timer)
@@ -114,6 +116,7 @@ static void desk_open(const char *const *settings, const char *const *framings)
         listener->filter = desk.filter;
         const char *name = strchr(framings[i], ';') == NULL ? "framing" : "detect";
         cr_assert(config_listener_set(listener, name, framings[i], &error), "%s", error.text);
+        if (desk.alpn != NULL) set_protocols(listener, desk.alpn);
     }
     finish(&config);
     desk.offline = offline_open(&config, &desk_script, &error);

@@ -1,3 +1,4 @@
+#include "config_protocols_try.h"
 #include "config_try.h"
 #include "server/config_internal.h"
 
@@ -96,7 +97,7 @@ Test(config, every_name_is_listed_with_an_example_that_is_accepted)
         set(&config, row->name, row->example);
         finish(&config);
     }
-    cr_assert_eq(count, 19);
+    cr_assert_eq(count, 20);
 }
 
 Test(config, a_bad_value_is_refused_with_what_is_expected_and_an_example)
@@ -121,6 +122,7 @@ Test(config, a_bad_value_is_refused_with_what_is_expected_and_an_example)
     refused("on_full", "drop", "one of close|refuse");
     refused("backend", "kqueue", "one of auto|uring|epoll|iocp");
     refused("opening_timeout", "0", "seconds from 0.001 to 315360000 (ten years), for example 10");
+    refused("handshakes_at_once", "0", "a whole number from 1 to 1000000, for example 500");
     refused("idle_timeout", "-1", "seconds from 0 to");
     refused("idle_timeout", "inf", "seconds from 0 to");
     refused("idle_timeout", "20,5", "(ten years), a fraction behind a point, for example");
@@ -357,6 +359,34 @@ Test(config, a_listener_may_detect_which_of_two_framings_a_peer_has)
     cr_assert_eq(listener->other.length.size, 2);
     cr_assert_eq(listener->frame.packet_max, 1 * MB);
     cr_assert(listener->other.packet_max <= 65535, "what its length field can say");
+}
+
+Test(config, a_listener_may_have_framings_for_protocols)
+{
+    struct config config = fresh(), again = fresh();
+    set(&config, "max_packet", "1M");
+    set(&again, "max_packet", "1M");
+    set_protocols(add(&config, "7000"), "web=websocket,path=/a;game/1=length,size=2");
+    set_protocols(add(&again, "7000"), "game/1=length,size=2;web=websocket,path=/a");
+    finish(&config);
+    finish(&again);
+    const struct frame_protocols *protocols = config.listeners[0].protocols;
+    cr_assert_eq(protocols->count, 2);
+    const struct frame *game = frame_protocols_find(protocols, "game/1"),
+                       *web = frame_protocols_find(protocols, "web");
+    cr_assert_eq(game->kind, FRAME_LENGTH);
+    cr_assert(game->packet_max <= 65535, "what its length field can say");
+    cr_assert_eq(web->kind, FRAME_WEBSOCKET);
+    cr_assert_eq(web->packet_max, 1 * MB);
+    cr_assert_null(frame_protocols_find(protocols, "game"));
+    cr_assert_eq(again.listeners[0].protocols, protocols, "the same are kept once");
+}
+
+Test(config, framings_for_protocols_fit_max_packet)
+{
+    struct config config = fresh();
+    set_protocols(add(&config, "7000"), "a=line,max=32M");
+    unfinished(&config, "alpn of the listener 0.0.0.0:7000: ");
 }
 
 Test(config, two_framings_that_cannot_be_told_apart_are_refused)

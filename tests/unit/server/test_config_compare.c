@@ -1,4 +1,5 @@
 /* What has changed from one configuration to another, and what of it is taken over. */
+#include "config_protocols_try.h"
 #include "config_try.h"
 
 struct told {
@@ -47,11 +48,11 @@ static struct config with(const char *name, const char *value)
 Test(config_compare, each_setting_that_differs_is_named_and_no_other)
 {
     static const char *const changes[][2] = {
-        {"workers", "3"},         {"max_connections", "17"}, {"blocks", "2000"},
-        {"block_size", "4096"},   {"recv_depth", "8"},       {"memory", "600M"},
-        {"idle_timeout", "7"},    {"drain_timeout", "7"},    {"soft_mark", "32K"},
-        {"opening_timeout", "7"}, {"hard_mark", "40M"},      {"backend", "epoll"},
-        {"log", "debug"},
+        {"workers", "3"},         {"max_connections", "17"},   {"blocks", "2000"},
+        {"block_size", "4096"},   {"recv_depth", "8"},         {"memory", "600M"},
+        {"idle_timeout", "7"},    {"drain_timeout", "7"},      {"soft_mark", "32K"},
+        {"opening_timeout", "7"}, {"hard_mark", "40M"},        {"backend", "epoll"},
+        {"log", "debug"},         {"handshakes_at_once", "7"},
     };
     const struct config before = with(NULL, NULL);
     expect_told(&before, &before, "");
@@ -109,6 +110,28 @@ Test(config_compare, listeners_differ_by_what_they_detect)
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         const struct config after = detecting(others[i]);
         expect_told(&before, &after, "listen,");
+    }
+}
+
+static struct config speaking(const char *alpn)
+{
+    struct config config = fresh();
+    struct config_listener *listener = listen_on(&config, "127.0.0.1:7000");
+    set(&config, "workers", "2");
+    if (alpn != NULL) set_protocols(listener, alpn);
+    finish(&config);
+    return config;
+}
+
+Test(config_compare, listeners_differ_by_the_framings_of_protocols)
+{
+    static const char *const others[] = {NULL, "a=line", "a=line;b=line", "a=line;c=raw"};
+    const struct config before = speaking("a=line;b=raw"), again = speaking("b=raw;a=line");
+    expect_told(&before, &again, "");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const struct config after = speaking(others[i]);
+        expect_told(&before, &after, "listen,");
+        expect_told(&after, &before, "listen,");
     }
 }
 

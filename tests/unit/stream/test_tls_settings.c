@@ -60,6 +60,46 @@ Test(tls_settings, self_signed)
     cr_assert_eq(settings.certificate_count, 0);
 }
 
+Test(tls_settings, self_signed_with_other_fields)
+{
+    takes("certificate=self-signed,alpn=game/1");
+    cr_assert(settings.self_signed);
+    refuses("certificate=self-signed,key=a.key", "leave out key");
+}
+
+Test(tls_settings, lists_of_files_and_protocols)
+{
+    takes("certificate=a.pem,key=a.key,ocsp=a.ocsp|b.ocsp,ticket_keys=keys,alpn=game/1|http/1.1");
+    cr_assert_eq(settings.ocsp_count, 2);
+    cr_assert_str_eq(settings.ocsp[1], "b.ocsp");
+    cr_assert_str_eq(settings.ticket_keys, "keys");
+    cr_assert_eq(settings.alpn_count, 2);
+    cr_assert_str_eq(settings.alpn[0], "game/1");
+    cr_assert_str_eq(settings.alpn[1], "http/1.1");
+    refuses("certificate=a.pem,key=a.key,alpn=1|2|3|4|5|6|7|8|9", "at most 8 protocols");
+    refuses("certificate=a.pem,key=a.key,alpn=a||b", "one of the protocols has no name");
+    char text[400] = "certificate=a.pem,key=a.key,alpn=";
+    size_t used = strlen(text);
+    memset(text + used, 'x', 256);
+    refuses(text, "has more than 255 bytes");
+    text[used + 255] = '\0';
+    takes(text);
+}
+
+Test(tls_settings, a_relative_path_is_below_the_directory)
+{
+    char path[TLS_PATH_MAX], name[TLS_PATH_MAX];
+    cr_assert(tls_settings_path(path, "/srv/game", "a.pem"));
+    cr_assert_str_eq(path, "/srv/game/a.pem");
+    cr_assert(tls_settings_path(path, "/srv/game", "/etc/a.pem"));
+    cr_assert_str_eq(path, "/etc/a.pem");
+    cr_assert(tls_settings_path(path, "/srv/game", "C:/a.pem"));
+    cr_assert_str_eq(path, "C:/a.pem");
+    memset(name, 'x', sizeof name);
+    name[sizeof name - 1] = '\0';
+    cr_assert_not(tls_settings_path(path, "/srv", name));
+}
+
 Test(tls_settings, what_is_wrong_is_said)
 {
     char text[TLS_TEXT_MAX + 100] = "certificate=";
@@ -69,7 +109,7 @@ Test(tls_settings, what_is_wrong_is_said)
     refuses("key=a.key", "a certificate and its key are expected");
     refuses("certificate=a.pem|b.pem,key=a.key", "2 certificates, and 1 keys");
     refuses("certificate=,key=a.key", "certificate is empty");
-    refuses("certificate=a.pem|,key=a.key", "a file has no name");
+    refuses("certificate=a.pem|,key=a.key", "one of the certificates has no name");
     refuses("certificate=a.pem,key=a.key,min_version=1.1", "expected 1.2 or 1.3, not 1.1");
     refuses("certificate=a.pem,key=a.key,client_auth=maybe", "expected optional or required");
     refuses("certificate=a.pem,key=a.key,client_auth=required", "client_auth needs client_ca");

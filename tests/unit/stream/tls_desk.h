@@ -130,7 +130,7 @@ static struct tls_context *context_of(const char *text)
     return context;
 }
 
-static void desk_begin(const char *text)
+static inline void desk_begin(const char *text)
 {
     desk.budget.limit = (size_t)1 << 30;
     desk.piece = desk.room = 1 << 20;
@@ -163,7 +163,7 @@ static inline void desk_hang_up(void)
     ERR_clear_error();
 }
 
-static void desk_end(void)
+static inline void desk_end(void)
 {
     tls_source_close(&desk.source);
     SSL_CTX_free(desk.client_context);
@@ -266,19 +266,26 @@ static inline void server_says(const void *bytes, size_t size)
     pump();
 }
 
-static void tell_text(void *context, const char *name, const char *value)
+static void note_fact(void *context, const struct filter_fact *fact)
 {
     char *text = context;
     size_t used = strlen(text);
-    snprintf(text + used, 1000 - used, "%s=%s;", name, value == NULL ? "" : value);
+    bool has_number = fact->kind == FACT_NUMBER || fact->kind == FACT_FLAG;
+    used +=
+        (size_t)snprintf(text + used, 2000 - used, "%s%s%s=", fact->group == NULL ? "" : "peer.",
+                         fact->name, fact->kind == FACT_ITEM ? "[]" : "");
+    if (has_number)
+        snprintf(text + used, 2000 - used, "%lld;", (long long)fact->number);
+    else
+        snprintf(text + used, 2000 - used, "%s;", fact->text == NULL ? "" : fact->text);
 }
 
 /* "version=TLSv1.3;cipher=...;" */
 static inline const char *told(void)
 {
-    static char text[1000];
+    static char text[2000];
     text[0] = '\0';
-    desk.filter->kind->tell(desk.filter, tell_text, text);
+    desk.filter->kind->tell(desk.filter, note_fact, text);
     return text;
 }
 
