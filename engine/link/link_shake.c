@@ -109,8 +109,10 @@ static bool greet(struct link *link)
 /* Nothing comes before packets any more: a peer that its session greets has been read. */
 static bool is_greeted(struct link *link)
 {
+    const struct stream *stream = &link->stream;
+    bool has_shaken = !stream_shakes(stream) && stream_broken(stream) == NULL;
     bool greets = link->session != NULL && !link->session->is_greeted;
-    if (!link->stream.owner_opens || stream_shakes(&link->stream)) return false;
+    if (!stream->owner_opens || !has_shaken) return false;
     if (greets && !greet(link)) return false;
     stream_opened(&link->stream);
     return true;

@@ -193,12 +193,18 @@ static struct offline_peer *begin_veiled(void)
     return desk_connect(0);
 }
 
+static void send_hello(struct offline_peer *peer, uint8_t flags)
+{
+    const uint8_t hello[] = {1, 1, flags};
+    uint8_t record[VEIL_RECORD_MAX];
+    size_t size = veil_record(record, VEIL_HELLO, span_of(hello, sizeof hello));
+    cr_assert(offline_send(peer, span_of(record, size)));
+}
+
 static void say_hello(struct offline_peer *peer)
 {
-    static const uint8_t hello[] = {1, 1, 0};
-    uint8_t record[VEIL_RECORD_MAX];
-    tell_bytes(peer,
-               span_of(record, veil_record(record, VEIL_HELLO, span_of(hello, sizeof hello))));
+    send_hello(peer, 0);
+    cr_assert(offline_run(desk.offline));
 }
 
 Test(link_detect, a_handshake_of_a_filter_has_its_time_and_no_more)
@@ -220,6 +226,17 @@ Test(link_detect, behind_a_filter_a_peer_is_told_by_what_comes_through)
     cr_assert_eq(desk.connected, 0);
     tell_bytes(peer, span_of(record, veil_cover(record, span_text("one\n"), true)));
     saw("-:one");
+    desk_end();
+}
+
+Test(link_detect, who_is_refused_by_the_filter_is_not_let_in_at_the_end_of_its_stream)
+{
+    struct offline_peer *peer = begin_veiled();
+    send_hello(peer, VEIL_TURN_AWAY);
+    offline_finish(peer);
+    cr_assert(offline_run(desk.offline));
+    cr_assert(offline_closed(peer));
+    cr_assert_eq(desk.connected, 0);
     desk_end();
 }
 
