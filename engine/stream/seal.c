@@ -48,6 +48,10 @@ static bool give(struct filter *filter, struct outbox *queue, struct stream_home
     check(step.used + step.made > 0);
     keep(&filter->sealed, block, step.made);
     outbox_sent(queue, step.used);
+    if (filter->state == FILTER_BROKEN && filter->sealed.pending == 0) {
+        home->queued -= step.used; /* nothing will be sent of them */
+        return true;
+    }
     queue->pending += step.used; /* until they are sent */
     filter->sealed_plain += step.used;
     return true;

@@ -268,10 +268,13 @@ void stream_sent(struct stream *stream, const struct port_event *event)
 
 __attribute__((noinline)) static void flush_sealed(struct stream *stream)
 {
+    const struct filter *filter = stream->inbox.filter;
     if (!send_sealed(stream))
         list_append(&stream->home->unsealed, &stream->touched);
-    else if (stream->inbox.filter->sealed.pending == 0 && stream->state == STREAM_FLUSHING)
+    else if (filter->sealed.pending == 0 && stream->state == STREAM_FLUSHING)
         half_close(stream);
+    else if (filter->state == FILTER_BROKEN && stream_is_up(stream))
+        stream->owner->arrived(stream); /* or nobody would hear of it before more input comes */
 }
 
 static void flush(struct stream *stream)

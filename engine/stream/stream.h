@@ -34,7 +34,8 @@ enum stream_state {
 struct stream;
 
 struct stream_owner {
-    /* More input is in the inbox, or ready for stream_shake, or the peer has ended its stream. */
+    /* More input is in the inbox, or ready for stream_shake, or the peer has ended its stream, or the filter has broken
+     * while it was given something. */
     void (*arrived)(struct stream *stream);
 
     /* Part of the queue has been sent. */

@@ -168,6 +168,32 @@ Test(filter, whatever_stays_inside_after_a_read_is_told_of)
     close_all();
 }
 
+static struct filter_step break_down(struct filter *filter, struct span plain, uint8_t *room,
+                                     size_t size)
+{
+    (void)room, (void)size;
+    filter->state = FILTER_BROKEN;
+    filter->why = "there is no memory for it";
+    return (struct filter_step){.used = plain.size};
+}
+
+Test(filter, one_that_breaks_while_it_is_given_something_is_told_of)
+{
+    open_through();
+    struct filter *filter = one.stream.inbox.filter;
+    struct filter_kind kind = *filter->kind;
+    kind.give = break_down;
+    filter->kind = &kind;
+    int arrived = one.arrived;
+    desk_put(&one, 100);
+    desk_turn(&one);
+    cr_assert_eq(one.arrived, arrived + 1);
+    cr_assert_str_eq(stream_broken(&one.stream), "there is no memory for it");
+    cr_assert_eq(one.stream.outbox.pending, 0, "nothing waits that will never be sent");
+    cr_assert_eq(one.home.queued, 0);
+    close_all();
+}
+
 Test(filter, without_memory_nothing_is_taken)
 {
     struct list blocks;
