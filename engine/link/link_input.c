@@ -257,7 +257,10 @@ void link_note_filter(struct link *link)
     const char *why = stream_broken(&link->stream);
     if (why != NULL) {
         link_log(link, LOG_WARN, "closed: %s", why);
-        link_end(link, LINK_FRAMING);
+        if (link->stream.inbox.filter->starved)
+            link_fail(link, LINK_MEMORY);
+        else
+            link_end(link, LINK_FRAMING);
     } else if (stream_filter_is_over(&link->stream)) {
         link->stream.ended = true;
     }

@@ -14,7 +14,7 @@ enum filter_state {
     FILTER_OPENING, /* handshake: no plain bytes pass, either way */
     FILTER_OPEN,
     FILTER_ENDED,  /* the peer has announced its end; plain bytes may be left inside */
-    FILTER_BROKEN, /* the peer has violated the protocol, see `why`: nothing more is taken */
+    FILTER_BROKEN, /* the protocol was violated, or memory is short: nothing more is taken */
     FILTER_GONE, /* the filter is to be removed, and has sent nothing: all later bytes are plain */
 };
 
@@ -69,6 +69,7 @@ struct filter {
     bool has_plain;       /* take can make plain bytes without more input */
     bool has_wire;        /* give can make wire bytes without more input */
     bool tells_end;       /* a stream that ends before it is FILTER_ENDED may have been cut off */
+    bool starved;         /* FILTER_BROKEN: there was no memory; the peer has violated nothing */
     size_t held;          /* bytes inside that cannot be used before more arrive */
     const char *why;      /* FILTER_BROKEN: what is wrong, for the log */
     const char *protocol; /* what the peers have agreed to speak inside; NULL: nothing was said */

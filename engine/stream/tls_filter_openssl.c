@@ -92,6 +92,7 @@ static bool grow_out(struct tls *tls, size_t size)
     while (capacity < wanted) capacity *= 2;
     if (wanted > OUT_MAX) return false;
     uint8_t *grown = take_memory(tls, capacity);
+    tls->filter.starved = grown == NULL;
     if (grown == NULL) return false;
     if (held > 0) memcpy(grown, tls->out + tls->out_begin, held);
     give_memory(tls->budget, tls->out, tls->out_capacity);
@@ -181,6 +182,12 @@ static void fail_with(struct tls *tls, const char *why)
     tls->filter.has_plain = false;
 }
 
+static void fail_for_memory(struct tls *tls)
+{
+    fail_with(tls, "TLS: there is no memory for it");
+    tls->filter.starved = true;
+}
+
 /* OpenSSL has said why, and has put its alert aside. */
 static void fail(struct tls *tls)
 {
@@ -189,7 +196,10 @@ static void fail(struct tls *tls)
         say_plainly(tls, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
                          "Content-Length: 46\r\nConnection: close\r\n\r\n"
                          "This port speaks TLS: use https:// or wss://.\n");
-    fail_with(tls, fault.why);
+    if (fault.no_memory || tls->filter.starved)
+        fail_for_memory(tls);
+    else
+        fail_with(tls, fault.why);
 }
 
 static bool begin(struct tls *tls)
@@ -197,7 +207,7 @@ static bool begin(struct tls *tls)
     ERR_clear_error();
     if (charge(tls, OPENING_BYTES) && make_session(tls)) return true;
     ERR_clear_error();
-    fail_with(tls, "TLS: there is no memory for it");
+    fail_for_memory(tls);
     return false;
 }
 
@@ -248,7 +258,7 @@ static size_t keep(struct tls *tls, struct span wire)
         if (size > RECORD_MAX) size = HEAD; /* OpenSSL says that it is too long */
         tls->record = take_memory(tls, size);
         if (tls->record == NULL) {
-            fail_with(tls, "TLS: there is no memory for it");
+            fail_for_memory(tls);
             return used;
         }
         tls->record_size = size;

@@ -89,6 +89,7 @@ bool tls_self_sign(struct tls_pair *pair);
 struct tls_fault {
     const char *why;
     bool spoke_http; /* to a port of TLS; OpenSSL has sent nothing */
+    bool no_memory;
 };
 struct tls_fault tls_fault_take(void);
 

@@ -57,7 +57,8 @@ struct tls_fault tls_fault_take(void)
 {
     int reason = take_reason();
     struct tls_fault fault = {.why = "TLS: the protocol was violated"};
-    if (reason == ERR_R_MALLOC_FAILURE) fault.why = "TLS: there is no memory for it";
+    fault.no_memory = reason == ERR_R_MALLOC_FAILURE;
+    if (fault.no_memory) fault.why = "TLS: there is no memory for it";
     for (int i = 0; i < WORDS; i++)
         if (words[i].reason == reason) fault.why = words[i].why;
     fault.spoke_http = reason == SSL_R_HTTP_REQUEST || reason == SSL_R_HTTPS_PROXY_REQUEST;

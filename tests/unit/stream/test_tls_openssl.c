@@ -123,10 +123,34 @@ Test(tls, without_memory_a_handshake_fails_and_nothing_else)
     pump();
     cr_assert_eq(desk.filter->state, FILTER_BROKEN);
     cr_assert_str_eq(desk.filter->why, "TLS: there is no memory for it");
+    cr_assert(desk.filter->starved, "the peer has done nothing wrong");
     desk_hang_up();
     desk.budget.limit = 80000;
     desk_connect();
     shake();
+    desk_hang_up();
+    desk_end();
+}
+
+/* A record that goes out has to be put aside where its room is too small. */
+Test(tls, without_memory_a_record_is_not_written_and_nobody_is_blamed)
+{
+    desk_begin("self-signed");
+    desk_connect();
+    shake();
+    uint8_t room[100];
+    desk.budget.limit = budget_used(&desk.budget);
+    struct filter_step step = desk.filter->kind->give(desk.filter, span_text("hello"), room, 5);
+    cr_assert_eq(step.used, 5);
+    cr_assert_eq(desk.filter->state, FILTER_BROKEN);
+    cr_assert_str_eq(desk.filter->why, "TLS: there is no memory for it");
+    cr_assert(desk.filter->starved);
+    desk_hang_up();
+    desk_connect();
+    desk.budget.limit = 80000;
+    offer(span_text("GET / HTTP/1.1\r\n\r\n"));
+    cr_assert_eq(desk.filter->state, FILTER_BROKEN);
+    cr_assert_not(desk.filter->starved, "the peer has done something wrong");
     desk_hang_up();
     desk_end();
 }
