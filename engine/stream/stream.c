@@ -307,6 +307,12 @@ int stream_flush_touched(struct stream_home *home, int sent_max)
     return sent;
 }
 
+/* Whether the handshake has something to send. */
+static bool has_shaken(const struct stream *stream)
+{
+    return stream_shakes(stream) && stream->inbox.filter->has_wire;
+}
+
 /* Flushes a stream with a large block at once, so that the next stream can have the block. Small packets wait for
  * the end of the turn: otherwise a sleeping peer would be woken for each instead of once for many. */
 static void flush_large(struct stream *stream)
@@ -339,5 +345,6 @@ void stream_received(struct stream *stream, const struct port_event *event)
     stream->owner->arrived(stream);
     if (stream->ended && stream->state == STREAM_LINGERING) /* the peer has closed too */
         stream->owner->broke(stream, PORT_OK);
-    if (outbox_begins_large(&stream->outbox, &stream->home->blocks)) flush_large(stream);
+    if (outbox_begins_large(&stream->outbox, &stream->home->blocks) || has_shaken(stream))
+        flush_large(stream);
 }

@@ -14,6 +14,7 @@ struct desk {
     struct memory_peer peer;
     struct stream stream;
     bool listens, watches; /* asked for again after each event, as owners do */
+    bool shakes;           /* hands, as soon as something has come for that */
     int arrived, sent, broke, ended, lingers, settled;
     enum port_error error; /* of the last break */
 };
@@ -32,6 +33,7 @@ static inline void desk_arrived(struct stream *stream)
 {
     struct desk *desk = desk_of(stream);
     desk->arrived++;
+    if (desk->shakes && stream_shakes(stream)) stream_shake(stream);
     inbox_check(&stream->inbox);
     desk_listen(desk);
 }

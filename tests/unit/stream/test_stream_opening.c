@@ -70,12 +70,17 @@ Test(stream_opening, an_end_of_the_peer_is_told)
     close_it();
 }
 
-static void say_hello(uint8_t round, uint8_t rounds, uint8_t flags)
+static void send_hello(uint8_t round, uint8_t rounds, uint8_t flags)
 {
     uint8_t record[VEIL_RECORD_MAX];
     const uint8_t hello[] = {round, rounds, flags};
     size_t size = veil_record(record, VEIL_HELLO, span_of(hello, sizeof hello));
     cr_assert(memory_peer_send(&one.peer, span_of(record, size)));
+}
+
+static void say_hello(uint8_t round, uint8_t rounds, uint8_t flags)
+{
+    send_hello(round, rounds, flags);
     desk_turn(&one);
     cr_assert(stream_shakes(&one.stream));
     stream_shake(&one.stream);
@@ -93,6 +98,20 @@ Test(stream_opening, a_filter_that_is_done_leaves_it_to_the_owner)
     stream_opened(&one.stream);
     cr_assert_eq(one.stream.state, STREAM_OPEN);
     cr_assert_not(stream_shakes(&one.stream));
+    close_it();
+}
+
+/* Others' handshakes would keep it until the end of the turn. */
+Test(stream_opening, an_answer_of_the_handshake_is_sent_at_once)
+{
+    struct port_event event;
+    open_by_owner(true);
+    one.shakes = true;
+    send_hello(1, 2, 0);
+    cr_assert_eq(port_harvest(one.home.port, &event, 1, 0), 1);
+    stream_received(&one.stream, &event);
+    cr_assert(stream_shakes(&one.stream));
+    cr_assert_neq(memory_peer_received(&one.peer).size, 0);
     close_it();
 }
 
