@@ -63,13 +63,15 @@ static void transmit(struct peer *peer, struct span bytes)
     peer->queued += left.size;
 }
 
-static void transmit_queue(struct peer *peer)
+/* False: the peer has gone. */
+static bool transmit_queue(struct peer *peer)
 {
     ssize_t sent = send(peer->handle, peer->queue, peer->queued, MSG_NOSIGNAL);
-    if (sent <= 0) return;
+    if (sent < 0) return errno == EAGAIN;
     peer->queued -= (size_t)sent;
     memmove(peer->queue, peer->queue + sent, peer->queued);
     if (peer->queued == 0) watch(peer, false);
+    return true;
 }
 
 static void append(const struct span packet)
@@ -199,9 +201,7 @@ int main(int count, char **words)
             struct peer *peer = events[i].data.ptr;
             if (peer == NULL)
                 join(listener);
-            else if (events[i].events & EPOLLOUT && peer->queued > 0)
-                transmit_queue(peer);
-            else
+            else if (!(events[i].events & EPOLLOUT) || peer->queued == 0 || !transmit_queue(peer))
                 receive(peer, handle);
         }
     }
