@@ -389,7 +389,7 @@ end
 
 for _, source in ipairs(os.matchfiles("tests/bench/*.c")) do
   local name = path.getbasename(source)
-  if not windows or name == "echo" then
+  if (not windows or name == "echo") and (tls or not name:match("^tls_")) then
     open_project("bench-" .. name, "ConsoleApp", { source })
       links { "bindings", "engine" }
       links(system_libraries)

@@ -1,10 +1,12 @@
-// node.js - the work of the benchmark on node: node node.js HOST PORT [broadcast]
+// node.js - the work of the benchmark on node: node node.js HOST PORT [broadcast | tls CERTIFICATE KEY]
 //
 // Cuts packets behind a length of 4 bytes, little-endian, that counts itself; calls onReceive for each; what
 // that sends on one read goes out in one write, back or to everybody.
 'use strict';
+const fs = require('fs');
 const net = require('net');
-const [host, port, mode] = process.argv.slice(2);
+const tls = require('tls');
+const [host, port, mode, certificate, key] = process.argv.slice(2);
 const broadcasts = mode === 'broadcast';
 const HEADER = 4;
 const connections = new Set();
@@ -56,10 +58,15 @@ function onReceive(conn, packet) {
   conn.send(packet);
 }
 
-net.createServer({ noDelay: true }, (socket) => {
+function serve(socket) {
   const conn = new Connection(socket);
   connections.add(conn);
   socket.on('data', (bytes) => conn.take(bytes));
   socket.on('error', () => {});
   socket.on('close', () => connections.delete(conn));
-}).listen({ host, port: Number(port), backlog: 4096 });
+}
+
+const server = mode === 'tls'
+  ? tls.createServer({ noDelay: true, cert: fs.readFileSync(certificate), key: fs.readFileSync(key) }, serve)
+  : net.createServer({ noDelay: true }, serve);
+server.listen({ host, port: Number(port), backlog: 4096 });

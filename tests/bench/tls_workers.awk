@@ -1,0 +1,61 @@
+# tls_workers.awk - from lines "CASE workers|processes ROUND NAME=VALUE...", one of each client, to the table of
+# `./dev bench tls --workers`. A client of `workers` has measured what both clients used.
+function sort(count,    i, j, kept) {
+    for (i = 2; i <= count; i++) {
+        kept = sorted[i]
+        for (j = i - 1; j >= 1 && sorted[j] > kept; j--) sorted[j + 1] = sorted[j]
+        sorted[j + 1] = kept
+    }
+}
+
+function middle(count) {
+    sort(count)
+    return count % 2 ? sorted[(count + 1) / 2] : (sorted[count / 2] + sorted[count / 2 + 1]) / 2
+}
+
+{
+    if (!($1 in known)) cases[++case_count] = $1
+    known[$1] = 1
+    if ($3 + 0 > rounds) rounds = $3 + 0
+    for (i = 4; i <= NF; i++) {
+        at = index($i, "=")
+        value[substr($i, 1, at - 1)] = substr($i, at + 1)
+    }
+    per_second = "visits_per_second" in value ? value["visits_per_second"] : value["packets_per_second"]
+    cpu = "cpu_us" in value ? value["cpu_us"] : value["cpu_us_per_packet"]
+    rate[$1, $2, $3] += per_second
+    used[$1, $2, $3] += per_second * cpu / ($2 == "workers" ? 2 : 1)
+    split("", value)
+}
+
+# Medians; `of` is rate, cpu, or a ratio of them.
+function median(case_name, of,    round, count, a, b) {
+    for (round = 1; round <= rounds; round++) {
+        a = rate[case_name, "workers", round]
+        b = rate[case_name, "processes", round]
+        if (a == 0 || b == 0) continue
+        ++count
+        if (of == "rate of workers") sorted[count] = a
+        if (of == "rate of processes") sorted[count] = b
+        if (of == "rates") sorted[count] = a / b
+        if (of == "cpu of workers") sorted[count] = used[case_name, "workers", round] / a
+        if (of == "cpu of processes") sorted[count] = used[case_name, "processes", round] / b
+        if (of == "cpus") sorted[count] = used[case_name, "processes", round] / b / (used[case_name, "workers", round] / a)
+    }
+    return count ? middle(count) : 0
+}
+
+END {
+    printf "%-12s %12s %12s %7s %14s %14s %12s\n", "", "2 workers/s", "2 processes/s", "ratio", "CPU us: workers", "processes", \
+        "per CPU, ratio"
+    for (c = 1; c <= case_count; c++) {
+        name = cases[c]
+        x = median(name, "cpus")
+        verdict = x < 0.95 ? "LESS THAN 0.95" : "within 0.95"
+        printf "%-12s %12.0f %12.0f %7.2f %14.3f %14.3f %12.2f %s\n", name, median(name, "rate of workers"), \
+            median(name, "rate of processes"), median(name, "rates"), median(name, "cpu of workers"), \
+            median(name, "cpu of processes"), x, verdict
+    }
+    print ""
+    print "Ratios: medians of those in the same round. Per CPU: how much two workers do with the CPU of two processes."
+}
