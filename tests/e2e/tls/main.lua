@@ -4,14 +4,24 @@ function on_disconnect(_, reason)
   server.shared:set("ends", (server.shared:get("ends") or "") .. reason .. " ")
 end
 
+local answers = {}
+
+answers["/ends"] = function() return server.shared:get("ends") or "" end
+
+answers["/where"] = function() return server.worker .. " " .. server.generation end
+
+answers["/tls"] = function(tls)
+  local told = { tls.version, tls.cipher, tls.server_name or "-", tls.resumed and "yes" or "-" }
+  return table.concat(told, " ")
+end
+
+answers["/peer"] = function(tls) return (tls.subject or "-") .. " by " .. (tls.issuer or "-") end
+
 function on_receive(conn, packet)
-  local tls = conn.tls
   if packet == "/close" then
     conn:send("bye")
     return conn:close()
   end
-  if packet == "/ends" then return conn:send(server.shared:get("ends") or "") end
-  if packet ~= "/tls" then return conn:send(packet) end
-  local told = { tls.version, tls.cipher, tls.server_name or "-", tls.resumed and "yes" or "-" }
-  conn:send(table.concat(told, " "))
+  local answer = answers[packet]
+  conn:send(answer and answer(conn.tls) or packet)
 end
