@@ -37,6 +37,13 @@ static int choose(SSL *ssl, void *argument)
     return 1;
 }
 
+/* A session remembers the name that was asked for, and tells it when it is resumed in TLS 1.2, only if somebody knows it. */
+static int know_name(SSL *ssl, int *alert, void *argument)
+{
+    (void)ssl, (void)alert, (void)argument;
+    return SSL_TLSEXT_ERR_OK;
+}
+
 /* ---- making ---- */
 
 static bool failed(struct error *error, const char *what)
@@ -54,6 +61,7 @@ static bool set_protocol(SSL_CTX *ssl, const struct tls_settings *settings, stru
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF); /* peers keep tickets */
+    SSL_CTX_set_tlsext_servername_callback(ssl, know_name);
     if (SSL_CTX_set_min_proto_version(ssl, version) != 1 ||
         SSL_CTX_set1_groups_list(ssl, GROUPS) != 1)
         return failed(error, "the protocol");

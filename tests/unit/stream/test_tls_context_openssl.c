@@ -134,9 +134,11 @@ static void expect_resumed(SSL_SESSION *session, bool resumed)
 {
     desk_connect();
     cr_assert_eq(SSL_set_session(desk.client, session), 1);
+    cr_assert_eq(SSL_set_tlsext_host_name(desk.client, "a.example"), 1);
     shake();
     cr_assert_eq(SSL_session_reused(desk.client), resumed);
     cr_assert_eq(strstr(told(), "resumed=1;") != NULL, resumed);
+    cr_assert_not_null(strstr(told(), "server_name=a.example;"), "%s", told());
     desk_hang_up();
 }
 
@@ -150,6 +152,7 @@ Test(tls_context, sessions_go_on_over_new_certificates)
         desk_begin("certificate=one.pem,key=one.key");
         SSL_CTX_set_max_proto_version(desk.client_context, version);
         desk_connect();
+        cr_assert_eq(SSL_set_tlsext_host_name(desk.client, "a.example"), 1);
         shake();
         server_says("x", 1); /* tickets of 1.3 come behind the handshake */
         SSL_SESSION *session = SSL_get1_session(desk.client);
