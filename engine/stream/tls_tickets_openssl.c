@@ -105,7 +105,8 @@ static bool use_cipher(EVP_CIPHER_CTX *cipher, const uint8_t *key, const uint8_t
     return EVP_CipherInit_ex2(cipher, EVP_aes_256_cbc(), key, iv, seals, NULL) == 1;
 }
 
-/* 0: the key is not known, so there is a whole handshake. 2: it is known, and the ticket is to be replaced. */
+/* 0: the key is not known, so there is a whole handshake. 2: it is known, and the ticket is to be replaced: because of its age,
+ * or because it was used, for in TLS 1.3 a client shows each ticket once (RFC 8446 C.4). */
 int tls_tickets_ask(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                     EVP_MAC_CTX *mac, int seals)
 {
@@ -121,5 +122,6 @@ int tls_tickets_ask(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER
     uint8_t *key = tickets.keys[which];
     bool fine = use_mac(mac, key + NAME) && use_cipher(cipher, key + NAME + MAC_KEY, iv, seals);
     OPENSSL_cleanse(&tickets, sizeof tickets);
-    return !fine ? -1 : which == 0 ? 1 : 2;
+    bool replaces = which > 0 || (!seals && SSL_version(ssl) >= TLS1_3_VERSION);
+    return !fine ? -1 : replaces ? 2 : 1;
 }

@@ -171,6 +171,44 @@ Test(tls_context, sessions_go_on_over_new_certificates)
     finish();
 }
 
+static int count_ticket(SSL *client, SSL_SESSION *session)
+{
+    (void)session;
+    ++*(int *)SSL_get_app_data(client);
+    return 0;
+}
+
+/* Clients of TLS 1.3 show a ticket once: they get another for it (RFC 8446 C.4). In 1.2 they keep it. */
+Test(tls_context, a_ticket_that_was_used_is_replaced_in_1_3)
+{
+    begin();
+    make_files(&(struct maker){.name = "one"}, "one");
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        int tickets = 0;
+        desk_begin("certificate=one.pem,key=one.key");
+        SSL_CTX_set_max_proto_version(desk.client_context, version);
+        SSL_CTX_set_session_cache_mode(desk.client_context, SSL_SESS_CACHE_CLIENT);
+        desk_connect();
+        shake();
+        server_says("x", 1);
+        SSL_SESSION *session = SSL_get1_session(desk.client);
+        desk_hang_up();
+        SSL_CTX_sess_set_new_cb(desk.client_context, count_ticket);
+        desk_connect();
+        SSL_set_app_data(desk.client, &tickets);
+        cr_assert_eq(SSL_set_session(desk.client, session), 1);
+        shake();
+        server_says("x", 1);
+        cr_assert_eq(SSL_session_reused(desk.client), 1);
+        cr_assert_eq(tickets, version == TLS1_3_VERSION ? 1 : 0);
+        desk_hang_up();
+        SSL_SESSION_free(session);
+        tls_source_close(&desk.source);
+        SSL_CTX_free(desk.client_context);
+    }
+    finish();
+}
+
 /* Connections keep the certificate with which they began. */
 Test(tls_context, a_handshake_ends_with_what_it_began_with)
 {
