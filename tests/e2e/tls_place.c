@@ -71,7 +71,7 @@ void tls_place_remove(char *place)
 
 struct server tls_place_serve(const char *place)
 {
-    return server_begin(&(struct begin){.directory = place});
+    return server_begin(&(struct begin){.directory = place, .admin = true});
 }
 
 void tls_place_run(const char *place, const char *line)
