@@ -15,7 +15,10 @@ answers["/tls"] = function(tls)
   return table.concat(told, " ")
 end
 
-answers["/peer"] = function(tls) return (tls.subject or "-") .. " by " .. (tls.issuer or "-") end
+answers["/peer"] = function(tls)
+  local peer = tls.peer or { subject = "-", issuer = "-" }
+  return peer.subject .. " by " .. peer.issuer
+end
 
 function on_receive(conn, packet)
   if packet == "/close" then
