@@ -20,6 +20,8 @@ answers["/peer"] = function(tls)
   return peer.subject .. " by " .. peer.issuer
 end
 
+answers["/protocol"] = function(tls) return tls.protocol or "-" end
+
 function on_receive(conn, packet)
   if packet == "/close" then
     conn:send("bye")
