@@ -1,6 +1,8 @@
 // page.test.mjs - the admin's page in a browser, on a real server: run.sh runs it.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { Client, Moonport, elsewhere, load, page_file, until } from "./server.mjs";
 
@@ -189,6 +191,24 @@ test("a listener is closed and opened again", async () => {
   await shows("#listeners-table .pill", /^open$/);
   const client = await Client.connect(server.port);
   assert.equal(await client.ask("who"), "first");
+});
+
+test("it says when the first certificate ends", async () => {
+  const certificate = join(server.directory, "server.pem");
+  const listens = (tls) => `{ address = "127.0.0.1:${server.port}", tls = ${tls} }`;
+  assert.equal(await page.locator("#certificates").isVisible(), false);
+  await server.stop();
+  server.set("probation = 0", listens('"self-signed"'));
+  await server.start();
+  await shows("#certificates", /^The first certificate ends in 29\sd 23\sh, on \d{4}-\d\d-\d\d\.$/);
+  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3", "-subj", "/CN=a",
+    "-keyout", certificate, "-out", certificate + ".new"], { stdio: "ignore" });
+  await server.stop();
+  server.set("probation = 0", listens('{ certificate = "server.pem.new", key = "server.pem" }'));
+  await server.start();
+  await shows("#certificates", /ends in 2\sd 23\sh, on .*: renew it\.$/);
+  await reveal("#certificates");
+  assert.equal(await page.locator("#certificates").isVisible(), true);
 });
 
 test("log lines are filtered, and the server's level is set", async () => {

@@ -51,9 +51,9 @@ export class Moonport {
   }
 
   // More lines of its configuration, instead of those before.
-  set(settings) {
+  set(settings, listen = `"127.0.0.1:${this.port}"`) {
     this.save(`return {
-  listen = "127.0.0.1:${this.port}", framing = "line", workers = 2, idle_timeout = 0, reload = "signal",
+  listen = ${listen}, framing = "line", workers = 2, idle_timeout = 0, reload = "signal",
   admin = "127.0.0.1:${this.admin}", admin_token = "${token}",
   ${settings}
 }
