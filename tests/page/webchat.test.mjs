@@ -16,18 +16,20 @@ const example = fileURLToPath(new URL("../../scripts/webchat", import.meta.url))
 let browser, chat;
 let contexts, clients, wrong; // wrong: what the console and the browser complained about
 
-// The example at ports that are free and stay the same, so that it can be started again at the same place.
+// The example at ports that are free and stay the same, so that it can be started again at the same place. `secure`: for
+// browsers it is inside TLS.
 class Webchat {
-  static async make() {
+  static async make(secure = false) {
     const made = new Webchat();
     made.directory = mkdtempSync(join(tmpdir(), "moonport-webchat-"));
     made.port = await free_port();
     made.lines = await free_port();
-    made.origin = `http://127.0.0.1:${made.port}`;
+    made.origin = `${secure ? "https" : "http"}://127.0.0.1:${made.port}`;
     cpSync(example, made.directory, { recursive: true });
-    const config = readFileSync(join(example, "config.lua"), "utf8");
+    const config = readFileSync(join(example, "config.lua"), "utf8")
+      .replaceAll("127.0.0.1:7000", `127.0.0.1:${made.port}`).replace("127.0.0.1:7002", `127.0.0.1:${made.lines}`);
     writeFileSync(join(made.directory, "config.lua"),
-      config.replaceAll("127.0.0.1:7000", `127.0.0.1:${made.port}`).replace("127.0.0.1:7002", `127.0.0.1:${made.lines}`));
+      secure ? config.replace('framing = "websocket"', 'framing = "websocket", tls = "self-signed"') : config);
     return made;
   }
 
@@ -46,6 +48,11 @@ class Webchat {
     this.child.kill("SIGTERM");
     await this.ended;
   }
+
+  async remove() {
+    await this.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
 }
 
 before(async () => {
@@ -63,8 +70,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const client of clients) client.close();
   for (const context of contexts) await context.close();
-  await chat.stop();
-  rmSync(chat.directory, { recursive: true, force: true });
+  await chat.remove();
   assert.deepEqual(wrong, []);
 });
 
@@ -127,6 +133,24 @@ test("two tabs and a terminal are in one room", async () => {
   await bob.close();
   await hears(eve, /^\* Bob left$/);
   await until(async () => (await people(ann)).join() === "Annyou,Eve", "that Bob left");
+});
+
+test("inside TLS it is the same: the page is https, its socket wss", async () => {
+  await chat.remove();
+  chat = await Webchat.make(true);
+  await chat.start();
+  const options = { ignoreHTTPSErrors: true }; // nobody vouches for the certificate
+  const ann = await tab(options), bob = await tab(options), eve = await terminal();
+  assert.equal(new URL(ann.url()).protocol, "https:");
+  assert.equal(await ann.evaluate(() => isSecureContext && new URL(socket.url).protocol), "wss:");
+  const long = "\u00e4".repeat(400);
+  for (const words of ["hello", long]) {
+    await say(ann, words);
+    await shows(bob, words);
+    await hears(eve, new RegExp(`: ${words}$`));
+  }
+  eve.send("hello from a terminal");
+  for (const page of [ann, bob]) await shows(page, "hello from a terminal");
 });
 
 test("what others send is text and nothing else", async () => {
