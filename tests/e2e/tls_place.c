@@ -107,24 +107,24 @@ void tls_place_talk(const char *place, const char *script, const char *words)
     tls_place_talk_by(PYTHON " -I", place, script, words);
 }
 
-pid_t tls_place_start(const char *place, const char *script, const char *words)
+struct tls_talker tls_place_start(const char *place, const char *script, const char *words)
 {
     char path[PATH_SIZE], line[LINE_SIZE], log[PATH_SIZE];
     beside(path, script);
     snprintf(line, sizeof line, "cd %s && exec " PYTHON " -I %s %s", place, path, words);
-    snprintf(log, sizeof log, "%s/talker", place);
-    return process_start_of_linux(WORDS("/bin/sh", "-c", line), log);
+    snprintf(log, sizeof log, "%s/%s.said", place, script);
+    return (struct tls_talker){process_start_of_linux(WORDS("/bin/sh", "-c", line), log), script};
 }
 
-void tls_place_await(const char *place, pid_t talker)
+void tls_place_await(const char *place, struct tls_talker talker)
 {
     char log[PATH_SIZE];
     uint64_t deadline_ms = now_ms() + (uint64_t)(TALK_MS_MAX * patience());
-    while (!process_has_ended(talker) && now_ms() < deadline_ms) nap();
-    snprintf(log, sizeof log, "%s/talker", place);
-    int status = process_await(talker);
+    while (!process_has_ended(talker.pid) && now_ms() < deadline_ms) nap();
+    snprintf(log, sizeof log, "%s/%s.said", place, talker.script);
+    int status = process_await(talker.pid);
     char *said = file_read(log);
-    cr_assert_eq(status, 0, "status %d\n%s", status, said);
+    cr_assert_eq(status, 0, "%s: status %d\n%s", talker.script, status, said);
     free(said);
-    expect_ok("it", log);
+    expect_ok(talker.script, log);
 }

@@ -33,8 +33,13 @@ void tls_place_talk(const char *place, const char *script, const char *words);
 void tls_place_talk_by(const char *program, const char *place, const char *script,
                        const char *words);
 
-/* One that may take long, beside the test, and dies with it. The second waits until it has said "ok". */
-pid_t tls_place_start(const char *place, const char *script, const char *words);
-void tls_place_await(const char *place, pid_t talker);
+/* One that may take long, beside the test, and dies with it; of each script one at a time. The second waits until it has said
+ * "ok". */
+struct tls_talker {
+    pid_t pid;
+    const char *script;
+};
+struct tls_talker tls_place_start(const char *place, const char *script, const char *words);
+void tls_place_await(const char *place, struct tls_talker talker);
 
 #endif
