@@ -8,7 +8,8 @@
 -- they do not see that a flag has changed, so each set of options has objects of its own.
 --
 -- --os=windows builds for Windows with mingw, in build/windows-...; there Lua is expected in
--- build/windows-lua5.4/lua (include/, lib/), where `./dev --target=windows build` puts it.
+-- build/windows-lua5.4/lua (include/, lib/) and OpenSSL in build/windows-openssl, where `./dev
+-- --target=windows build` puts them.
 
 local premake4 = _PREMAKE_VERSION:sub(1, 2) == "4."
 local target = _TARGET_OS or _OPTIONS["os"] or _OS
@@ -44,12 +45,12 @@ newoption {
   trigger = "tls",
   value = "yes|no",
   description = "Whether listeners and talk can speak TLS, which takes OpenSSL 3",
-  allowed = { { "yes", "They can (default; not yet on Windows)" }, { "no", "They cannot" } },
+  allowed = { { "yes", "They can (default)" }, { "no", "They cannot" } },
 }
 
 local lua = _OPTIONS["lua"] or "lua5.4"
 local zlib = _OPTIONS["zlib"] ~= "no"
-local tls = _OPTIONS["tls"] ~= "no" and not windows
+local tls = _OPTIONS["tls"] ~= "no"
 local sanitize = _OPTIONS["sanitize"]
 local fuzzing = sanitize == "fuzzer"
 local suffix = sanitize and "-" .. sanitize or ""
@@ -98,14 +99,24 @@ end
 
 local lua_packages = { ["lua5.4"] = { "lua5.4", "lua-5.4", "lua54" }, ["luajit"] = { "luajit" } }
 
-local function find_lua()
-  if not windows then return package(lua_packages[lua]) end
-  local made = path.getabsolute("build/" .. set .. "/lua")
+-- What was made for Windows, in a folder below build/.
+local function made_in(folder, libraries)
+  local made = path.getabsolute("build/" .. folder)
   return {
     compile = { '-I"' .. made .. '/include"' },
     link = { '-L"' .. made .. '/lib"' },
-    libraries = { lua },
+    libraries = libraries,
   }
+end
+
+local function find_lua()
+  if not windows then return package(lua_packages[lua]) end
+  return made_in(set .. "/lua", { lua })
+end
+
+local function find_openssl()
+  if not windows then return package({ "openssl" }) end
+  return made_in("windows-openssl", { "ssl", "crypto", "bcrypt" })
 end
 
 -- What `moonport talk` edits lines with, and `moonport top` draws with, if they are there.
@@ -115,7 +126,7 @@ local drawing = not windows and find_package({ "ncursesw" })
 -- For Windows it comes with mingw, in the compiler's own directories.
 local compressing = zlib and not windows and package({ "zlib" })
 
-local encrypting = tls and package({ "openssl" })
+local encrypting = tls and find_openssl()
 
 local function links_found(found)
   if not found then return end
@@ -222,15 +233,16 @@ local function open_project(name, made, patterns)
   when()
 end
 
-local system_libraries = windows and { "ws2_32", "mswsock" } or { "uring", "dl", "m", "pthread" }
+local system_libraries = windows and { "ws2_32", "mswsock", "crypt32" } or { "uring", "dl", "m", "pthread" }
 if zlib then
   if compressing then linkoptions(compressing.link) end
   for _, name in ipairs(compressing and compressing.libraries or { "z" }) do table.insert(system_libraries, name) end
 end
 
+-- In front: on Windows, where it is an archive, it needs those behind it.
 if encrypting then
   linkoptions(encrypting.link)
-  for _, name in ipairs(encrypting.libraries) do table.insert(system_libraries, name) end
+  for place, name in ipairs(encrypting.libraries) do table.insert(system_libraries, place, name) end
 end
 
 open_project("engine", "StaticLib", { "engine/**.h", "engine/**.c" })

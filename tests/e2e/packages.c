@@ -41,6 +41,22 @@ void need_program(const char *name, const char *package)
     if (!process_is_there(name)) cr_skip_test("NOT TESTED: there is no %s here", package);
 }
 
+bool has_tls(void)
+{
+    char *out, *err;
+    program_run(&out, &err, WORDS("talk", "tls://127.0.0.1:1"));
+    bool found = strstr(err, "built without OpenSSL") == NULL;
+    free(out);
+    free(err);
+    return found;
+}
+
+void need_tls(void)
+{
+    if (!has_tls()) cr_skip_test("NOT TESTED: moonport was built without OpenSSL");
+    need_program("openssl", "openssl");
+}
+
 void need_ws(void)
 {
     char path[PATH_SIZE];

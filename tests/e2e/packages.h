@@ -15,6 +15,12 @@ void need_python(const char *module, const char *package);
 /* Skips the test unless the shell finds it. */
 void need_program(const char *name, const char *package);
 
+/* False: it was built without OpenSSL. */
+bool has_tls(void);
+
+/* Skips the test where the program has no TLS, or there is no `openssl`, which makes certificates. */
+void need_tls(void);
+
 /* npm's client of WebSocket, in build/websocket of this tree, and node. Skips the test unless they are there. */
 void need_ws(void);
 

@@ -1,6 +1,7 @@
 /* TLS with clients that others wrote: Python's ssl, curl, python3-websockets. What the first does is in tls/. Certificates are
  * made by the program openssl. */
 #include "packages.h"
+#include "reload.h"
 
 #include "harness_process.h"
 
@@ -15,11 +16,10 @@ enum { PATH_SIZE = 600 };
 
 static char folder[200]; /* of certificates */
 
-static void need_tls(void)
+static void begin(void)
 {
-    if (on_windows()) cr_skip_test("NOT TESTED: TLS is not built for Windows");
+    need_tls();
     need_python("ssl", "python3");
-    need_program("openssl", "openssl");
     directory_new(folder, sizeof folder);
 }
 
@@ -59,7 +59,8 @@ static struct server serve_with(const char *tls, const char *framing)
              "return { listen = { { address = '127.0.0.1:0', framing = '%s', tls = %s } },\n"
              "         workers = 2, idle_timeout = 0, max_packet = '1M' }\n",
              framing, tls);
-    struct server server = server_begin(&(struct begin){.script = script, .config = config});
+    struct server server =
+        server_begin(&(struct begin){.script = script, .config = config, .admin = true});
     free(script);
     return server;
 }
@@ -94,7 +95,7 @@ static void end(struct server *server)
 
 static void made_up(const char *what)
 {
-    need_tls();
+    begin();
     struct server server = serve_with("'self-signed'", "line");
     server_expect_log(&server, "the certificate is made up, for localhost");
     by_ssl(&server, what);
@@ -128,7 +129,7 @@ Test(tls, an_end_that_was_not_said_is_told_apart)
 
 Test(tls, a_certificate_is_trusted_by_who_knows_it)
 {
-    need_tls();
+    begin();
     make_certificate("one", "one", "30");
     make_certificate("two", "two", "30");
     put_in_place("one");
@@ -141,7 +142,7 @@ Test(tls, a_certificate_is_trusted_by_who_knows_it)
 /* Nobody asks for it: files are looked at once a second. */
 Test(tls, a_new_certificate_is_live_by_itself_and_a_broken_one_is_not)
 {
-    need_tls();
+    begin();
     make_certificate("one", "one", "30");
     make_certificate("two", "two", "30");
     put_in_place("one");
@@ -163,10 +164,18 @@ Test(tls, a_new_certificate_is_live_by_itself_and_a_broken_one_is_not)
     end(&server);
 }
 
+static void hang_up(const struct server *server)
+{
+    if (on_windows()) /* which has no such signal */
+        server_command(server, "reload", 0, "runs");
+    else
+        cr_assert_eq(kill(server->pid, SIGHUP), 0);
+}
+
 /* Each with its log line, while one connection goes on. */
 Test(tls, a_hundred_certificates_disconnect_nobody, .timeout = 600)
 {
-    need_tls();
+    begin();
     make_certificate("one", "one", "30");
     make_certificate("two", "two", "30");
     put_in_place("two");
@@ -179,7 +188,7 @@ Test(tls, a_hundred_certificates_disconnect_nobody, .timeout = 600)
     cr_assert_eq(process_shell(line, "/dev/null"), 0);
     for (int i = 1; i <= 100; i++) {
         put_in_place(i % 2 == 1 ? "one" : "two");
-        cr_assert_eq(kill(server.pid, SIGHUP), 0);
+        hang_up(&server);
         server_expect_log_count(&server, "tls: new certificates are shown from now on", i);
         if (i % 10 == 0) by_ssl(&server, "two");
     }
@@ -194,7 +203,7 @@ Test(tls, a_hundred_certificates_disconnect_nobody, .timeout = 600)
 
 Test(tls, http_is_told_that_it_is_a_port_of_tls)
 {
-    need_tls();
+    begin();
     struct server server = serve_with("'self-signed'", "line");
     int client = client_connect(&server);
     char answer[13];
@@ -208,7 +217,7 @@ Test(tls, http_is_told_that_it_is_a_port_of_tls)
 
 Test(tls, curl_speaks_https)
 {
-    need_tls();
+    begin();
     need_program("curl", "curl");
     struct server server = server_begin(&(struct begin){
         .script = "function on_receive(conn, request)\n"
@@ -229,7 +238,7 @@ Test(tls, curl_speaks_https)
 
 Test(tls, websockets_come_through_it)
 {
-    need_tls();
+    begin();
     need_python("websockets", "python3-websockets");
     struct server server = serve_with("'self-signed'", "websocket");
     char path[PATH_SIZE], line[3 * PATH_SIZE], log[PATH_SIZE];
@@ -258,7 +267,7 @@ static void refused(const char *tls, const char *why)
 
 Test(tls, what_is_wrong_with_the_setting_is_said_before_it_serves)
 {
-    need_tls();
+    begin();
     refused("{ certificate = 'none.pem', key = 'none.key' }", "none.pem: No such file");
     refused("{ certificate = 'main.lua', key = 'main.lua' }", "main.lua has no certificate");
     refused("{ certificate = 'a.pem' }", "1 certificates, and 0 keys");
@@ -272,7 +281,7 @@ Test(tls, what_is_wrong_with_the_setting_is_said_before_it_serves)
 
 Test(tls, a_certificate_that_ends_soon_is_warned_of)
 {
-    need_tls();
+    begin();
     make_certificate("one", "live", "5");
     struct server server = serve_live();
     server_expect_log(&server, "expires in less than 14 days: renew it");
@@ -283,7 +292,7 @@ Test(tls, a_certificate_that_ends_soon_is_warned_of)
 Test(tls, the_figures_tell_when_a_certificate_ends)
 {
     char tls[PATH_SIZE], config[2 * PATH_SIZE], address[64], *out, *err;
-    need_tls();
+    begin();
     make_certificate("one", "live", "10");
     snprintf(tls, sizeof tls, "{ certificate = '%s/live.pem', key = '%s/live.key' }", folder,
              folder);
@@ -306,7 +315,7 @@ Test(tls, the_figures_tell_when_a_certificate_ends)
 /* Tests of scripts need no keys. */
 Test(tls, scripts_are_tested_without_it)
 {
-    need_tls();
+    begin();
     char *out, *err;
     char *directory = directory_make("main.lua", ECHO, "config.lua",
                                      "return { listen = { { address = '127.0.0.1:0', framing = "
@@ -328,6 +337,6 @@ Test(tls, scripts_are_tested_without_it)
 
 Test(tls, without_openssl_the_setting_is_an_error)
 {
-    if (!on_windows()) cr_skip_test("this program has it");
+    if (has_tls()) cr_skip_test("this program has it");
     refused("'self-signed'", "built without OpenSSL");
 }
