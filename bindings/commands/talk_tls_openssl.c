@@ -1,6 +1,7 @@
 #include "commands/talk_tls_openssl.h"
 
 #include "base/check.h"
+#include "commands/talk_roots.h"
 #include "commands/talk_system.h"
 
 #include <errno.h>
@@ -21,12 +22,21 @@ static bool refuse_file(struct error *error, const char *option, const char *pat
     return error_set(error, ERROR_USAGE, "talk: %s %.1000s: %s", option, path, why);
 }
 
+static void trust_root(void *store, struct span certificate)
+{
+    const unsigned char *bytes = certificate.data;
+    X509 *root = d2i_X509(NULL, &bytes, (long)certificate.size);
+    if (root != NULL) X509_STORE_add_cert(store, root);
+    X509_free(root);
+}
+
 /* A file may also hold the server's certificate itself, whoever has issued it. */
 static bool read_trust(struct talk_tls *tls, struct error *error)
 {
     if (tls->asking.is_insecure) return true;
     if (tls->asking.ca == NULL) {
         SSL_CTX_set_default_verify_paths(tls->context);
+        talk_roots_each(trust_root, SSL_CTX_get_cert_store(tls->context));
         return true;
     }
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(tls->context), X509_V_FLAG_PARTIAL_CHAIN);

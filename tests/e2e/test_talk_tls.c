@@ -235,6 +235,38 @@ Test(talk_tls, those_whom_a_file_vouches_for_are_trusted)
     directory_remove(directory);
 }
 
+static void change_registry(const char *what, const char *certificate)
+{
+    char line[1000];
+    snprintf(line, sizeof line, "sh %s/../tests/e2e/tls/registry.sh %s %s",
+             getenv("MOONPORT_SCRIPTS"), what, certificate);
+    cr_assert_eq(process_shell(line, "/dev/null"), 0, "%s", line);
+}
+
+/* OpenSSL's own file of them, and what Windows keeps. */
+Test(talk_tls, those_whom_the_system_vouches_for_are_trusted)
+{
+    need_tls();
+    char *directory = make_certificates();
+    struct server server = server_begin(&(struct begin){.directory = directory});
+    const char *ca = file_of(directory, "ca.pem");
+    setenv("SSL_CERT_FILE", ca, 1);
+    talk_lines("localhost", server.port, NO_FLAGS, "hello\n", 0, "hello\n", NULL);
+    const char *client = file_of(directory, "client.pem");
+    talk_lines("localhost", server.port, WORDS("--ca", client), "hello\n", SYSTEM, "",
+               "vouched for by The Office, whom those of --ca do not trust");
+    setenv("SSL_CERT_FILE", client, 1);
+    if (on_windows()) {
+        change_registry("add", ca);
+        talk_lines("localhost", server.port, NO_FLAGS, "hello\n", 0, "hello\n", NULL);
+        change_registry("delete", ca);
+    }
+    talk_lines("localhost", server.port, NO_FLAGS, "hello\n", SYSTEM, "",
+               "vouched for by The Office, whom this system does not trust");
+    server_end(&server);
+    directory_remove(directory);
+}
+
 Test(talk_tls, a_certificate_for_another_name_is_refused)
 {
     need_tls();
