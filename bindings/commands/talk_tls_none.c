@@ -8,7 +8,7 @@ struct talk_tls *talk_tls_open(const struct talk_tls_asking *asking, struct erro
     (void)asking;
     error_set(error, ERROR_USAGE,
               "talk: tls:// and wss:// need TLS, and this program was built without OpenSSL: build "
-              "it with --tls=yes, on Linux");
+              "it with --tls=yes");
     return NULL;
 }
 

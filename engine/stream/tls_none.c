@@ -6,8 +6,7 @@ struct tls_context *tls_context_make(const struct tls_settings *settings, const 
 {
     (void)settings, (void)directory;
     error_set(error, ERROR_INPUT,
-              "tls is set, and this program was built without OpenSSL: build it with --tls=yes, on "
-              "Linux");
+              "tls is set, and this program was built without OpenSSL: build it with --tls=yes");
     return NULL;
 }
 
