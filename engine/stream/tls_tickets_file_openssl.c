@@ -18,7 +18,7 @@ enum found { FOUND_NONE, FOUND_WRONG, FOUND_FINE };
 
 static bool read_digits(const char *digits, uint8_t secret[TLS_TICKET_SECRET])
 {
-    for (int i = 0; i < TLS_TICKET_SECRET; i++) {
+    for (size_t i = 0; i < TLS_TICKET_SECRET; i++) {
         char pair[3] = {digits[2 * i], digits[2 * i + 1], '\0'}, *end;
         secret[i] = (uint8_t)strtoul(pair, &end, 16);
         if (end != pair + 2) return false;
