@@ -121,13 +121,14 @@ storm() { # TITLE STORM(yes|no) BACKEND [SETTING VALUE]...
     if [ "$blows" = yes ]; then
         {
             sleep 1
-            exec nice -n 19 taskset -c "$client_core" "$MOONPORT_BENCH/bench-tls_shake" "$host:$port" --flight 1000 \
+            # shellcheck disable=SC2086 # words
+            exec $behind_them taskset -c "$client_core" "$MOONPORT_BENCH/bench-tls_shake" "$host:$port" --flight 1000 \
                 --at-once yes --seconds "$((seconds - 1))"
         } >"$work/storm" 2>&1 &
         gale=$!
     fi
     # shellcheck disable=SC2086 # words
-    record "storm $title" "$work/lua.log" $on_client "$MOONPORT_BENCH/bench-tls_load" "$host:$port" --connections 50 \
+    record "storm $title" "$work/lua.log" $before taskset -c "$client_core" "$MOONPORT_BENCH/bench-tls_load" "$host:$port" --connections 50 \
         --pipeline 64 --every 0.02 --seconds "$seconds" &&
         echo "$(cat "$work/line") turn_p50=$(turns p50) turn_p99=$(turns p99) turn_max=$(turns max)" >"$work/line"
     if [ -n "$gale" ] && ! wait "$gale"; then
@@ -147,6 +148,8 @@ storm() { # TITLE STORM(yes|no) BACKEND [SETTING VALUE]...
 run_storm() {
     seconds=${seconds:-8} seconds=${seconds%.*}
     [ "${seconds:-0}" -gt 2 ] || seconds=3
+    before='' behind_them='nice -n 19'
+    [ -z "$first" ] || before='chrt --rr 2' behind_them=$first
     printf '%-22s %6s %19s %29s %29s\n' 'microseconds' 'storms' 'a thousand: p50, max' 'of 50: p50, p99, max' 'a turn: p50, p99, max'
     for backend in epoll uring; do
         storm "alone, $backend" no "$backend"
