@@ -58,32 +58,28 @@ run_idle() {
 
 # ---- two workers, two processes ----
 
-ask() { # FILE PORT/PID
-    # shellcheck disable=SC2086 # words
-    timeout 60 $before "$MOONPORT_BENCH/bench-tls_$client" "$host:${2%/*}" --pid "${2#*/}" --seconds "$seconds" \
-        $flags 2>>"$work/complaint" | sed -n "/cpu_us/s|^|$case $kind $round |p" >"$1"
-    [ -s "$1" ]
+# The command that asks a server, for a shell.
+question() { # PORT/PID FILE
+    echo "$before $MOONPORT_BENCH/bench-tls_$client $host:${1%/*} --pid ${1#*/} --seconds $seconds $flags >$2 2>>$work/complaint"
 }
 
-# Two clients at the same time. Each measures all that its server uses.
+# Two clients at the same time, started by one who does not have to wait for that. Each measures all that its server uses.
 ask_both() { # KIND PORT/PID PORT/PID
-    kind=$1
     : >"$work/complaint"
-    ask "$work/one" "$2" &
-    one=$!
-    if ask "$work/two" "$3" && wait "$one"; then
-        cat "$work/one" "$work/two" >>"$work/said"
+    # shellcheck disable=SC2086 # words
+    if timeout 60 $starter sh -c "$(question "$2" "$work/one") & $(question "$3" "$work/two"); them=\$?; wait \$! && exit \$them"; then
+        sed -n "/cpu_us/s|^|$case $1 $round |p" "$work/one" "$work/two" >>"$work/said"
     else
         status=1
-        printf '\nbench: %s, %s: FAILED\n' "$case" "$kind" >&2
+        printf '\nbench: %s, %s: FAILED\n' "$case" "$1" >&2
         cat "$work/complaint" "$work"/workers-*.log >&2
     fi
 }
 
 # All have both processors, but clients come first: they make work for both workers, and then wait.
 run_workers() {
-    rounds=${rounds:-11} seconds=${seconds:-0.5} before='' on_server="nice -n 10 taskset -c 0,1"
-    [ -z "$first" ] || before='chrt --rr 2' on_server="$first taskset -c 0,1"
+    rounds=${rounds:-11} seconds=${seconds:-0.5} before='' starter='' on_server="nice -n 10 taskset -c 0,1"
+    [ -z "$first" ] || starter='chrt --rr 3' before='chrt --rr 2' on_server="$first taskset -c 0,1"
     [ "$(nproc)" -gt 1 ] || die 3 'two workers need two processors'
     server_launch c tls "$work/workers-both.log" workers 2
     servers=/$server both=$port/$server
