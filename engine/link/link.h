@@ -118,6 +118,7 @@ struct link_home {
     uint32_t since_look;            /* work done since the clock was last read, in packets */
     uint32_t look_every;            /* the clock is read again after so much work, in packets */
     bool shook;                     /* a handshake has made progress in this turn */
+    uint64_t shaken_ns;             /* what those of filters have taken in it */
     const struct link *unread_link; /* whose packet of framing "raw" is being handled; or NULL */
     struct span unread;             /* ... that packet */
     struct list starved;   /* links whose input waits for blocks or memory, longest wait first */

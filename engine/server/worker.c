@@ -152,6 +152,7 @@ void worker_turn(struct worker *worker)
     struct port_event events[EVENTS_PER_TURN];
     home->since_look = 0;
     home->shook = false;
+    home->shaken_ns = 0;
     int count = hear(worker, events, worker_next_ns(worker), true);
     /* A broadcast makes many sends; replies to input that came meanwhile can go out with it. */
     if (home->streams.touches >= MANY_SENDS) count += hear(worker, events, 0, false);

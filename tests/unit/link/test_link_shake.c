@@ -210,3 +210,72 @@ Test(link_shake, more_places_let_more_in)
     cr_assert_eq(desk.connected, 2);
     desk_end();
 }
+
+/* ---- in a turn ---- */
+
+static const struct filter_kind *veil_kind;
+static struct filter_kind slow_kind;
+static int steps, steps_before_packet;
+
+/* A step takes 0.3 ms. */
+static struct filter_step take_slowly(struct filter *filter, struct span wire, uint8_t *room,
+                                      size_t size)
+{
+    uint64_t now_ns = offline_now(desk.offline) + 3 * MS / 10;
+    port_memory_set_clock(desk.worker->control, now_ns);
+    port_memory_set_clock(desk.worker->home.streams.port, now_ns);
+    desk.worker->home.streams.port->now_ns = now_ns; /* within a turn, too */
+    if (filter->state == FILTER_OPENING) steps++;
+    return veil_kind->take(filter, wire, room, size);
+}
+
+static struct filter *open_slow(const struct filter_source *source, struct budget *budget)
+{
+    (void)source;
+    struct filter *filter = veils.source.open(&veils.source, budget);
+    veil_kind = filter->kind;
+    slow_kind = *veil_kind;
+    slow_kind.take = take_slowly;
+    filter->kind = &slow_kind;
+    return filter;
+}
+
+static void note_steps(struct link *link, struct span packet)
+{
+    (void)link, (void)packet;
+    steps_before_packet = steps;
+}
+
+static void send_hello(struct offline_peer *peer)
+{
+    const uint8_t hello[] = {1, 1, 0};
+    uint8_t record[VEIL_RECORD_MAX];
+    size_t size = veil_record(record, VEIL_HELLO, span_of(hello, sizeof hello));
+    cr_assert(offline_send(peer, span_of(record, size)));
+}
+
+/* The others' turn is the next one. */
+Test(link_shake, who_is_open_waits_for_a_few_handshakes_only)
+{
+    static const struct filter_source slow = {.open = open_slow};
+    uint8_t record[VEIL_RECORD_MAX];
+    struct offline_peer *peers[6];
+    veil_source_init(&veils, 11);
+    desk.filter = &slow;
+    desk.on_packet = note_steps;
+    desk_open(
+        (const char *const[]){"idle_timeout", "0", "blocks", "64", "max_connections", "8", NULL},
+        (const char *const[]){"line", NULL});
+    struct offline_peer *open = desk_connect(0);
+    say_hello(open, 1, 1, 0);
+    for (int i = 0; i < 6; i++) peers[i] = desk_connect(0);
+    steps = 0;
+    for (int i = 0; i < 6; i++) send_hello(peers[i]);
+    cr_assert(offline_send(open, span_of(record, veil_cover(record, span_text("a\n"), true))));
+    cr_assert(offline_run(desk.offline));
+    saw("-:a");
+    cr_assert_eq(steps_before_packet, 2);
+    cr_assert_eq(steps, 6);
+    cr_assert_eq(desk.connected, 7);
+    desk_end();
+}
