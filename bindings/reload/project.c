@@ -104,7 +104,7 @@ bool project_secure(struct project *project, struct error *error)
         for (struct secured *secured = project->secured; secured != NULL; secured = secured->next)
             if (secured->text == config->listeners[i].tls)
                 config->listeners[i].filter = &secured->source.filters;
-    return secured_keep_tickets(project->secured, project->line.directory, error);
+    return secured_serve(project->secured, project->line.directory, error);
 }
 
 bool project_open(struct project *project, int count, char **words, bool tests, struct error *error)

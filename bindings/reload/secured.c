@@ -64,7 +64,6 @@ static void tell_made(const struct tls_context *context)
 static void note(struct secured *secured, const struct tls_context *context)
 {
     atomic_store(&secured->ends, tls_context_ends(context));
-    if (secured->settings.self_signed) tell_made(context);
     warn_of_end(secured);
 }
 
@@ -116,10 +115,12 @@ static bool keep_tickets(struct secured *secured, const char *script_dir, struct
     return tls_source_keep_tickets(&secured->source, path, error);
 }
 
-bool secured_keep_tickets(struct secured *list, const char *script_dir, struct error *error)
+bool secured_serve(struct secured *list, const char *script_dir, struct error *error)
 {
-    for (struct secured *secured = list; secured != NULL; secured = secured->next)
+    for (struct secured *secured = list; secured != NULL; secured = secured->next) {
+        if (secured->settings.self_signed) tell_made(secured->source.context);
         if (!keep_tickets(secured, script_dir, error)) return false;
+    }
     return true;
 }
 
@@ -144,6 +145,7 @@ static void read_again(struct secured *secured, const char *script_dir)
     log_line(LOG_INFO, "tls: new certificates are shown from now on: %s", secured->text);
     secured->warned = 0;
     note(secured, context);
+    if (secured->settings.self_signed) tell_made(context);
     tls_source_put(&secured->source, context);
 }
 

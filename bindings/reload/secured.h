@@ -24,8 +24,9 @@ struct secured {
 struct secured *secured_open(struct secured **list, const char *script_dir, const char *text,
                              struct error *error);
 
-/* Has the keys of tickets in their files, before it serves. False with an error. */
-bool secured_keep_tickets(struct secured *list, const char *script_dir, struct error *error);
+/* Before it serves: tells of certificates that are made up, and has the keys of tickets in their files. False with an
+ * error. */
+bool secured_serve(struct secured *list, const char *script_dir, struct error *error);
 
 /* Looks whether files have changed; those that were the same twice are read. `at_once`: at the first time, too. One thread
  * at a time. */

@@ -50,6 +50,7 @@ static const struct conversation conversations[] = {
      "1< -ERR that is no command, or too large\r\n1.\n"},
     {"a header of four digits", 1,
      "1> 0006hello\n1< 0006HELLO\n1> 0001a0003xy\n1< 0001A0003XY\n1> no size\n1.\n"},
+    {"who listens in", 1, "1< anybody can read this\n1> hello\n1< hello\n"},
     {"a webhook", 1,
      "1> GET /health HTTP/1.1\r\n1> Host: here\r\n1> \r\n1< HTTP/1.1 200 OK\r\n1~ fine\n"
      "1> POST /built HTTP/1.1\r\n1> Host: here\r\n1> X-Token: secret\r\n"
