@@ -135,8 +135,20 @@ static bool begins_anew(const struct link *link, const struct sim_peer *peer)
            pipe_of(&link->stream.socket)->told_ns == port_now(link->home->streams.port);
 }
 
+/* Its encryption's memory is counted; this is less than what there is of it once it is open. */
+enum { TLS_OPEN_BYTES = 12 << 10 };
+
+static size_t encrypted_bytes(const struct link *link)
+{
+    const struct filter *filter = link->stream.inbox.filter;
+    const struct filter_source *source = sim_world->swarm.config.listeners[link->listener].filter;
+    bool is_encrypted = filter != NULL && tls_run_owns(&sim_world->tls, source);
+    return is_encrypted && filter->state == FILTER_OPEN ? TLS_OPEN_BYTES : 0;
+}
+
 static void look_at_links(struct world *world, const struct link_home *home)
 {
+    size_t encrypted = 0;
     const struct list *head = &home->table.live;
     for (const struct list *node = head->next; node != head; node = node->next) {
         const struct link *link = container_of((struct list *)node, struct link, entry.node);
@@ -198,7 +210,11 @@ static void look_at_links(struct world *world, const struct link_home *home)
         look_at_unsealed(link, peer);
         look_at_gone(world, link, peer);
         ws_model_look(link, peer);
+        encrypted += encrypted_bytes(link);
     }
+    promise(budget_used(&home->streams.budget) >= encrypted,
+            "the budget counts %zu bytes, and encryption takes %zu",
+            budget_used(&home->streams.budget), encrypted);
 }
 
 /* Those who have waited longest stand in front. */

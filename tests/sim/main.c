@@ -185,6 +185,7 @@ int main(int count, char **words)
         return 1;
     }
     catch_ends();
+    bool has_tls = tls_run_prepare();
     bool fine = true;
     uint64_t sum = 0;
     if (options.jobs > 1)
@@ -195,5 +196,6 @@ int main(int count, char **words)
     if (fine && options.count > 1)
         printf("sim: seeds %" PRIu64 " to %" PRIu64 ": no violation, %016" PRIx64 "\n",
                options.seed, options.seed + options.count - 1, sum);
+    if (!has_tls) printf("sim: NOT TESTED: TLS, which this program was built without (--tls=no)\n");
     return fine ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 #include "oracle.h"
 
 #include "run/start.h"
+#include "tls_peer.h"
 #include "wire.h"
 #include "world.h"
 #include "ws_model.h"
@@ -40,6 +41,7 @@ static enum script_verdict connected(void *state, struct link *link)
     peer->id = link_id(link);
     note_idle_set(peer, link);
     ws_model_connected(peer, link);
+    if (peer->pipe.cover != NULL) tls_peer_let_in(peer->pipe.cover, link);
     enum script_verdict verdict = lua_script.connected(state, link);
     trace_note("peer %u is connection %llu: %d", peer->number, (unsigned long long)peer->id,
                (int)verdict);
@@ -207,6 +209,18 @@ static bool waited_out(const struct sim_peer *peer, const struct link *link)
     return end_ns != UINT64_MAX && world_now(sim_world) - end_ns >= sim_world->drain_ns;
 }
 
+/* A filter that tells ends tells one that was cut off from one that was meant. */
+static void promise_truncated(const struct sim_peer *peer, const char *reason, bool waited_out)
+{
+    const struct sim_pipe *pipe = &peer->pipe;
+    bool tells = pipe->cover != NULL && pipe->cover->tells_end;
+    bool is_known = !pipe->torn && !waited_out && !peer->ws.has_said_end;
+    promise(strcmp(reason, "truncated") != 0 || (tells && (!pipe->farewell || !is_known)),
+            "peer %u: its stream is said to be cut off, and it has ended it", peer->number);
+    promise(strcmp(reason, "eof") != 0 || !tells || pipe->farewell || !is_known,
+            "peer %u: its stream was cut off, and it is said to have ended it", peer->number);
+}
+
 /* Whoever was told "eof" was heard to the end. */
 static void disconnected(void *state, struct link *link, const char *reason)
 {
@@ -221,8 +235,10 @@ static void disconnected(void *state, struct link *link, const char *reason)
             "peer %u is closed because a handler failed that was to harm nobody", peer->number);
     peer->stage = STAGE_GONE;
     snprintf(peer->reason, sizeof peer->reason, "%s", reason);
-    if (strcmp(reason, "eof") == 0 && !peer->garbled && !is_misled(peer) &&
-        buffer_size(&peer->outgoing) == 0 && !waited_out(peer, link))
+    promise_truncated(peer, reason, waited_out(peer, link));
+    bool is_end = strcmp(reason, "eof") == 0 || strcmp(reason, "truncated") == 0;
+    if (is_end && !peer->garbled && !is_misled(peer) && buffer_size(&peer->outgoing) == 0 &&
+        !waited_out(peer, link))
         promise(peer->raw ? peer->handed_bytes == peer->packets.end : peer->handed == peer->asked,
                 "peer %u: its end was told before %u of its %u requests were", peer->number,
                 peer->asked - peer->handed, peer->asked);

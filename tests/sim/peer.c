@@ -1,11 +1,14 @@
 #include "peer.h"
 
+#include "tls_peer.h"
+#include "veil_peer.h"
 #include "wire.h"
 #include "world.h"
 
 #include <string.h>
 
 enum { FIRST_PORT = 20000, GARBAGE_MAX = 200 };
+enum { CUT_MAX = 1200 }; /* bytes; a handshake has 300 to 700 */
 
 /* A healthy peer is answered within this, whatever the others do: what is on its way may take this
  * long (LATE_NS_MAX several times, a worker that is busy), and more where blocks run out: those who
@@ -96,10 +99,9 @@ static void put_garbage(struct sim_peer *peer)
         return;
     }
     trace_note("peer %u sends garbage", peer->number);
-    if (peer->pipe.veiled && !peer->pipe.veil.lifted && draw_chance(&peer->draw, 500)) {
-        bytes[0] = 0xff; /* no type of a record */
-        peer->pipe.torn = true;
-        pipe_put_wire(&peer->pipe, span_of(bytes, size));
+    const struct cover *cover = peer->pipe.cover;
+    if (cover != NULL && !cover->lifted && draw_chance(&peer->draw, 500)) {
+        pipe_tear(&peer->pipe, span_of(bytes, size));
         return;
     }
     if (peer->raw) wire_append_bytes(&peer->packets, span_of(bytes, size));
@@ -146,16 +148,31 @@ static void talk(struct sim_peer *peer)
     put_on_the_way(peer);
 }
 
+/* Its listener may have a filter, of which it needs the other end. */
+static void cover(struct sim_peer *peer)
+{
+    const struct filter_source *filter = sim_world->swarm.config.listeners[peer->listener].filter;
+    uint64_t seed = trace.seed * 100 + peer->number;
+    struct buffer wire = {.data = NULL};
+    if (filter == NULL) return;
+    if (tls_run_owns(&sim_world->tls, filter)) {
+        struct cover *tls = tls_peer_open(&sim_world->tls, seed, peer->healthy, &wire);
+        peer->garbled = peer->pipe.torn = tls->alien;
+        if (chance(peer, 150)) peer->pipe.cut_at = (size_t)draw_below(&peer->draw, CUT_MAX);
+        pipe_cover(&peer->pipe, tls, &wire);
+        return;
+    }
+    uint8_t flags = draw_chance(&peer->draw, 200) ? VEIL_LIFT : 0;
+    if (chance(peer, 100)) flags = VEIL_TURN_AWAY;
+    pipe_cover(&peer->pipe, veil_peer_open(seed, flags, &wire), &wire);
+}
+
 static void connect_to_server(struct sim_peer *peer)
 {
     peer->connected = true;
     trace_note("peer %u connects to listener %u", peer->number, peer->listener);
     port_sim_connect(&peer->pipe, (uint16_t)(7000 + peer->listener));
-    if (sim_world->swarm.config.listeners[peer->listener].filter != NULL) {
-        uint8_t flags = draw_chance(&peer->draw, 200) ? VEIL_LIFT : 0;
-        if (chance(peer, 100)) flags = VEIL_TURN_AWAY;
-        pipe_veil(&peer->pipe, trace.seed * 100 + peer->number, flags);
-    }
+    cover(peer);
 }
 
 void peer_act(struct sim_peer *peer)

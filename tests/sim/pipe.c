@@ -8,8 +8,12 @@
 
 void pipe_open(struct sim_pipe *pipe, uint32_t number, const struct address *client, void *owner)
 {
-    *pipe = (struct sim_pipe){
-        .kind = SIM_PIPE, .number = number, .client = *client, .window = SIZE_MAX, .owner = owner};
+    *pipe = (struct sim_pipe){.kind = SIM_PIPE,
+                              .number = number,
+                              .client = *client,
+                              .cut_at = SIZE_MAX,
+                              .window = SIZE_MAX,
+                              .owner = owner};
     list_init(&pipe->node);
 }
 
@@ -18,7 +22,7 @@ void pipe_free(struct sim_pipe *pipe)
     check(pipe->socket == NULL);
     flow_free(&pipe->in);
     flow_free(&pipe->out);
-    veil_peer_free(&pipe->veil);
+    if (pipe->cover != NULL) pipe->cover->kind->close(pipe->cover);
 }
 
 /* ---- chance ---- */
@@ -48,56 +52,84 @@ static void finish(struct sim_pipe *pipe)
     if (pipe->in.end == FLOW_OPEN) flow_finish(&pipe->in, later(pipe));
 }
 
-/* What the client's end of the veil has to say goes on the way; the bytes are used up. */
-static void put_veiled(struct sim_pipe *pipe, struct buffer *wire)
+/* Its connection ends here, without a word of its cover, or it only says nothing more. */
+static void cut_off(struct sim_pipe *pipe)
 {
-    pipe_put_wire(pipe, buffer_bytes(wire));
-    free(wire->data);
-    *wire = (struct buffer){.data = NULL};
-    if (pipe->finishes && pipe->veil.open) pipe_finish(pipe);
-}
-
-void pipe_veil(struct sim_pipe *pipe, uint64_t seed, uint8_t flags)
-{
-    struct buffer wire = {.data = NULL};
-    pipe->veiled = true;
-    veil_peer_open(&pipe->veil, seed, flags, &wire);
-    put_veiled(pipe, &wire);
-}
-
-void pipe_put(struct sim_pipe *pipe, struct span bytes)
-{
-    struct buffer wire = {.data = NULL};
-    if (!pipe->veiled) {
-        pipe_put_wire(pipe, bytes);
-        return;
+    pipe->torn = true;
+    world_torn(pipe);
+    trace_note("pipe %u is cut off after %zu bytes", pipe->number, pipe->put);
+    switch (draw_below(&sim_world->draw, 3)) {
+    case 0: finish(pipe); break;
+    case 1: pipe_reset(pipe); break;
+    default: break;
     }
-    veil_peer_put(&pipe->veil, bytes, &wire);
-    put_veiled(pipe, &wire);
 }
 
-void pipe_put_wire(struct sim_pipe *pipe, struct span bytes)
+static void put_wire(struct sim_pipe *pipe, struct span bytes)
 {
     if (pipe->closed) {
         flow_break(&pipe->out, later(pipe)); /* as TCP answers what nobody takes any more */
         return;
     }
+    if (pipe->put == pipe->cut_at) return;
+    bytes = span_first(bytes, pipe->cut_at - pipe->put);
+    pipe->put += bytes.size;
+    if (pipe->cover != NULL && bytes.size > 0)
+        trace_note("pipe %u puts %zu bytes, %016llx", pipe->number, bytes.size,
+                   (unsigned long long)trace_hash_bytes(bytes));
     while (bytes.size > 0) {
         struct span part = span_first(bytes, some(pipe, world_faults()->short_receive, bytes.size));
         flow_put(&pipe->in, part, later(pipe));
         bytes = span_skip(bytes, part.size);
     }
+    if (pipe->put == pipe->cut_at) cut_off(pipe);
+}
+
+/* What the cover has to say goes on the way; the bytes are used up. */
+static void put_covered(struct sim_pipe *pipe, struct buffer *wire)
+{
+    put_wire(pipe, buffer_bytes(wire));
+    free(wire->data);
+    *wire = (struct buffer){.data = NULL};
+    if (pipe->finishes && pipe->cover->ready) pipe_finish(pipe);
+}
+
+void pipe_cover(struct sim_pipe *pipe, struct cover *cover, struct buffer *wire)
+{
+    pipe->cover = cover;
+    put_covered(pipe, wire);
+}
+
+void pipe_put(struct sim_pipe *pipe, struct span bytes)
+{
+    struct buffer wire = {.data = NULL};
+    if (pipe->cover == NULL) {
+        put_wire(pipe, bytes);
+        return;
+    }
+    pipe->cover->kind->put(pipe->cover, bytes, &wire);
+    put_covered(pipe, &wire);
+}
+
+void pipe_tear(struct sim_pipe *pipe, struct span noise)
+{
+    struct buffer wire = {.data = NULL};
+    pipe->torn = true;
+    pipe->cover->kind->tear(pipe->cover, noise, &wire);
+    put_covered(pipe, &wire);
 }
 
 void pipe_finish(struct sim_pipe *pipe)
 {
+    struct cover *cover = pipe->cover;
     struct buffer wire = {.data = NULL};
-    pipe->finishes = pipe->veiled && !pipe->veil.open && !pipe->veil.refused && !pipe->closed;
+    pipe->finishes = cover != NULL && !cover->ready && !cover->refused && !pipe->closed;
     if (pipe->finishes) return;
-    if (pipe->veiled && draw_chance(&sim_world->draw, 700)) {
-        veil_peer_end(&pipe->veil, &wire);
-        put_veiled(pipe, &wire);
-        pipe->farewell = !pipe->veil.lifted;
+    bool must = cover != NULL && cover->tells_end && pipe->smooth;
+    if (cover != NULL && (draw_chance(&sim_world->draw, 700) || must)) {
+        cover->kind->end(cover, &wire);
+        put_covered(pipe, &wire);
+        pipe->farewell = !cover->lifted;
         if (pipe->farewell && !pipe->torn && draw_chance(&sim_world->draw, 300))
             return; /* that is all */
     }
@@ -241,15 +273,15 @@ static void put_out(struct sim_pipe *pipe, struct span plain)
 }
 
 /* What the server has sent is looked through at once; its plain bytes take their time. */
-static void put_unveiled(struct sim_pipe *pipe, struct span bytes)
+static void put_uncovered(struct sim_pipe *pipe, struct span bytes)
 {
     struct buffer plain = {.data = NULL}, wire = {.data = NULL};
-    promise(veil_peer_hear(&pipe->veil, bytes, &plain, &wire),
+    promise(pipe->cover->kind->hear(pipe->cover, bytes, &plain, &wire),
             "connection %u: what is sent is no record", pipe->number);
     if (buffer_size(&plain) > 0) put_out(pipe, buffer_bytes(&plain));
     free(plain.data);
     if (pipe->in.end == FLOW_OPEN)
-        put_veiled(pipe, &wire);
+        put_covered(pipe, &wire);
     else
         free(wire.data);
 }
@@ -272,8 +304,8 @@ static void decide(struct sim_pipe *pipe, size_t size, enum port_error error)
     size_t left = size;
     for (int i = 0; i < sending->count && left > 0; i++) {
         struct span part = span_first(sending->parts[i], left);
-        if (pipe->veiled)
-            put_unveiled(pipe, part);
+        if (pipe->cover != NULL)
+            put_uncovered(pipe, part);
         else
             put_out(pipe, part);
         left -= part.size;

@@ -4,9 +4,9 @@
 
 #include "memory.h"
 
+#include "cover.h"
 #include "flow.h"
 #include "port_sim.h"
-#include "veil_peer.h"
 
 #include "stream/reorder.h"
 
@@ -52,21 +52,21 @@ struct sim_pipe {
     uint32_t number;
     struct address client; /* where it comes from */
     struct flow in,
-        out; /* to the server, as it goes over the wire; to the client, without the veil */
-    struct veil_peer veil; /* the client's end of it */
-    bool veiled;
-    bool finishes;           /* the client says no more, once it has been let in */
-    bool farewell;           /* it has said so through the veil */
-    bool torn;               /* it has sent what is no record */
-    size_t window;           /* bytes to the client that may be on their way or wait for it */
-    bool deaf;               /* the client takes nothing */
-    bool smooth;             /* it has no faults of its own */
-    bool closed;             /* the server has closed its end */
-    bool turned_away;        /* nobody listens where it wanted to */
-    bool failed;             /* the server was told of an error of the network */
-    uint64_t sent;           /* bytes that the server's sends took, in all, without the veil */
-    uint64_t told_ns;        /* when it was told last what was sent */
-    uint64_t heard_ns;       /* when the server was handed bytes last, all bytes before them, too */
+        out; /* to the server, as it goes over the wire; to the client, without the filter's part */
+    struct cover *cover; /* the client's end of a filter, or NULL */
+    bool finishes;       /* the client says no more, once its cover is ready */
+    bool farewell;       /* it has said so through its cover */
+    bool torn;           /* what it has sent is not as its cover should make it */
+    size_t cut_at, put;  /* bytes: it is cut off when it has put so many; so far */
+    size_t window;       /* bytes to the client that may be on their way or wait for it */
+    bool deaf;           /* the client takes nothing */
+    bool smooth;         /* it has no faults of its own */
+    bool closed;         /* the server has closed its end */
+    bool turned_away;    /* nobody listens where it wanted to */
+    bool failed;         /* the server was told of an error of the network */
+    uint64_t sent;       /* bytes that the server's sends took, in all, without the filter's part */
+    uint64_t told_ns;    /* when it was told last what was sent */
+    uint64_t heard_ns;   /* when the server was handed bytes last, all bytes before them, too */
     uint64_t heard_taken_ns; /* its worker's taken_ns then */
 
     struct sim_port *port;      /* whose it is */
@@ -82,14 +82,15 @@ struct sim_pipe {
 void pipe_open(struct sim_pipe *pipe, uint32_t number, const struct address *client, void *owner);
 void pipe_free(struct sim_pipe *pipe);
 
-/* The client connects through a veil: its listener must have the other end. */
-void pipe_veil(struct sim_pipe *pipe, uint64_t seed, uint8_t flags);
+/* The client connects through the other end of its listener's filter, which is closed with the pipe, and begins with these
+ * bytes, which are used up. */
+void pipe_cover(struct sim_pipe *pipe, struct cover *cover, struct buffer *wire);
 
 /* What the client does. */
 void pipe_put(struct sim_pipe *pipe, struct span bytes);
-void pipe_put_wire(struct sim_pipe *pipe, struct span bytes); /* past the veil */
-void pipe_finish(struct sim_pipe *pipe);                      /* it will send no more */
-void pipe_reset(struct sim_pipe *pipe);                       /* it is gone */
+void pipe_tear(struct sim_pipe *pipe, struct span noise); /* it breaks its cover's protocol */
+void pipe_finish(struct sim_pipe *pipe);                  /* it will send no more */
+void pipe_reset(struct sim_pipe *pipe);                   /* it is gone */
 
 /* For port_sim.c: what happens at the system by itself, by now. */
 void pipe_progress(struct sim_pipe *pipe);

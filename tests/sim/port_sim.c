@@ -93,7 +93,8 @@ static void sim_send(struct port *port, struct port_socket *socket, const struct
     sending->hash = pipe_hash_parts(sending);
     if (!pipe->smooth && chance(world_faults()->stall))
         sending->not_before = world_now(sim_world) + draw_below(&sim_world->draw, STALL_NS_MAX);
-    trace_note("pipe %u sends %zu bytes", pipe->number, sending->total);
+    trace_note("pipe %u sends %zu bytes, %016llx", pipe->number, sending->total,
+               (unsigned long long)sending->hash);
     if (pipe->smooth || draw_chance(&sim_world->draw, TRIED_AT_ONCE)) pipe_try_send(pipe);
 }
 

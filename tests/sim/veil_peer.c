@@ -3,6 +3,19 @@
 
 #include <string.h>
 
+struct veil_peer {
+    struct cover cover; /* first */
+    struct draw draw;
+    uint8_t flags, round, rounds;
+    struct buffer waiting; /* plain bytes put before it was ready */
+    struct buffer record;  /* of the record that is not complete */
+};
+
+static struct veil_peer *veil_of(struct cover *cover)
+{
+    return (struct veil_peer *)cover;
+}
+
 static void add(struct buffer *wire, enum veil_type type, struct span payload)
 {
     uint8_t record[VEIL_RECORD_MAX];
@@ -15,34 +28,12 @@ static void hello(struct veil_peer *peer, struct buffer *wire)
     add(wire, VEIL_HELLO, span_of(payload, draw_between(&peer->draw, 3, sizeof payload)));
 }
 
-static void pass(struct veil_peer *peer, struct buffer *wire)
+static void put(struct cover *cover, struct span plain, struct buffer *wire)
 {
-    struct span waiting = buffer_bytes(&peer->waiting);
-    peer->open = true;
-    veil_peer_put(peer, waiting, wire);
-    buffer_consume(&peer->waiting, waiting.size);
-}
-
-void veil_peer_open(struct veil_peer *peer, uint64_t seed, uint8_t flags, struct buffer *wire)
-{
-    *peer = (struct veil_peer){.draw = draw_begin(seed, 0), .flags = flags};
-    peer->rounds = (uint8_t)draw_between(&peer->draw, 1, VEIL_ROUNDS_MAX);
-    peer->lifted = flags & VEIL_LIFT;
-    hello(peer, wire);
-    if (peer->lifted) pass(peer, wire);
-}
-
-void veil_peer_free(struct veil_peer *peer)
-{
-    free(peer->waiting.data);
-    free(peer->record.data);
-}
-
-void veil_peer_put(struct veil_peer *peer, struct span plain, struct buffer *wire)
-{
+    struct veil_peer *peer = veil_of(cover);
     uint8_t record[VEIL_RECORD_MAX];
-    if (!peer->open || peer->lifted) {
-        wire_append_bytes(peer->lifted ? wire : &peer->waiting, plain);
+    if (!cover->open || cover->lifted) {
+        wire_append_bytes(cover->lifted ? wire : &peer->waiting, plain);
         return;
     }
     while (plain.size > 0) {
@@ -56,40 +47,64 @@ void veil_peer_put(struct veil_peer *peer, struct span plain, struct buffer *wir
     }
 }
 
-void veil_peer_end(struct veil_peer *peer, struct buffer *wire)
+static void pass(struct veil_peer *peer, struct buffer *wire)
 {
-    if (peer->open && !peer->lifted) add(wire, VEIL_FAREWELL, (struct span){NULL, 0});
+    struct span waiting = buffer_bytes(&peer->waiting);
+    peer->cover.open = peer->cover.ready = true;
+    put(&peer->cover, waiting, wire);
+    buffer_consume(&peer->waiting, waiting.size);
+}
+
+static void end(struct cover *cover, struct buffer *wire)
+{
+    if (cover->open && !cover->lifted) add(wire, VEIL_FAREWELL, (struct span){NULL, 0});
+}
+
+/* No record begins so. */
+static void tear(struct cover *cover, struct span noise, struct buffer *wire)
+{
+    (void)cover;
+    wire_append_bytes(wire, span_of("\xff", 1));
+    wire_append_bytes(wire, span_skip(noise, 1));
+}
+
+static void close_peer(struct cover *cover)
+{
+    struct veil_peer *peer = veil_of(cover);
+    free(peer->waiting.data);
+    free(peer->record.data);
+    free(peer);
 }
 
 static bool hear_record(struct veil_peer *peer, uint8_t type, struct span payload,
                         struct buffer *plain, struct buffer *wire)
 {
     uint8_t bytes[VEIL_PLAIN_MAX];
-    if (peer->farewell) return false;
+    if (peer->cover.farewell) return false;
     switch (type) {
     case VEIL_ANSWER:
-        if (peer->open || payload.size == 0 || payload.data[0] != peer->round) return false;
+        if (peer->cover.open || payload.size == 0 || payload.data[0] != peer->round) return false;
         if (peer->round < peer->rounds)
             hello(peer, wire);
         else
             pass(peer, wire);
         return true;
     case VEIL_PADDING: return true;
-    case VEIL_REFUSAL: return peer->refused = true;
-    case VEIL_FAREWELL: return peer->farewell = true;
+    case VEIL_REFUSAL: return peer->cover.refused = true;
+    case VEIL_FAREWELL: return peer->cover.farewell = true;
     default: break;
     }
     size_t size = veil_uncover(bytes, type, payload);
-    if (size == SIZE_MAX || !peer->open) return false;
+    if (size == SIZE_MAX || !peer->cover.open) return false;
     wire_append_bytes(plain, span_of(bytes, size));
     return true;
 }
 
-bool veil_peer_hear(struct veil_peer *peer, struct span bytes, struct buffer *plain,
-                    struct buffer *wire)
+static bool hear(struct cover *cover, struct span bytes, struct buffer *plain, struct buffer *wire)
 {
+    struct veil_peer *peer = veil_of(cover);
     struct buffer *record = &peer->record;
-    wire_append_bytes(peer->lifted ? plain : record, bytes);
+    wire_append_bytes(cover->lifted ? plain : record, bytes);
     while (buffer_size(record) >= VEIL_HEAD) {
         struct span have = buffer_bytes(record);
         size_t size = have.data[1] + 256u * have.data[2];
@@ -100,4 +115,21 @@ bool veil_peer_hear(struct veil_peer *peer, struct span bytes, struct buffer *pl
         buffer_consume(record, VEIL_HEAD + size);
     }
     return true;
+}
+
+struct cover *veil_peer_open(uint64_t seed, uint8_t flags, struct buffer *wire)
+{
+    static const struct cover_kind kind = {
+        .put = put, .end = end, .hear = hear, .tear = tear, .close = close_peer};
+    struct veil_peer *peer = calloc(1, sizeof *peer);
+    check(peer != NULL);
+    *peer = (struct veil_peer){
+        .cover = {.kind = &kind, .lifted = flags & VEIL_LIFT},
+        .draw = draw_begin(seed, 0),
+        .flags = flags,
+    };
+    peer->rounds = (uint8_t)draw_between(&peer->draw, 1, VEIL_ROUNDS_MAX);
+    hello(peer, wire);
+    if (peer->cover.lifted) pass(peer, wire);
+    return &peer->cover;
 }

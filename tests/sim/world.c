@@ -257,6 +257,8 @@ static void strike(struct world *world)
     if (draw_chance(&world->draw, faults->abort)) server_abort(world->server);
     if (draw_chance(&world->draw, faults->reload)) versions_reload(world);
     listeners_strike(world, faults->listener);
+    if (draw_chance(&world->tls.draw, world->serves ? world->tls.changes_rate : 0))
+        tls_run_change(&world->tls);
 }
 
 bool world_step(struct world *world)
@@ -280,14 +282,36 @@ bool world_step(struct world *world)
 
 /* ---- what the port reports ---- */
 
+void world_torn(struct sim_pipe *pipe)
+{
+    peer_of(pipe)->garbled = true;
+}
+
+/* Its encryption has failed: what was queued for it then cannot be read any more. */
+static bool is_broken(const struct sim_pipe *pipe)
+{
+    bool may_be = pipe->torn || sim_world->memory_failed || world_is_low(sim_world);
+    return pipe->cover != NULL && pipe->cover->tells_end && may_be;
+}
+
+/* Whoever was let in, or was to be answered, has heard from the filter that this is the end. */
+static void promise_farewell(const struct sim_peer *peer)
+{
+    const struct cover *cover = peer->pipe.cover;
+    if (cover == NULL || cover->lifted || cover->farewell || cover->refused) return;
+    bool let_in = cover->open || (cover->tells_end && peer->stage != STAGE_NEW);
+    bool excused = cover->tells_end && (sim_world->memory_failed || world_is_low(sim_world) ||
+                                        (cover->alien && sim_world->told_end));
+    promise(!let_in || excused,
+            "peer %u is told that no more will come, and its filter has not said farewell",
+            peer->number);
+}
+
 void world_shut(struct sim_pipe *pipe)
 {
     const struct sim_peer *peer = peer_of(pipe);
-    promise(!pipe->veiled || !pipe->veil.open || pipe->veil.lifted || pipe->veil.farewell ||
-                pipe->veil.refused,
-            "peer %u is told that no more will come, and its filter has not said farewell",
-            peer->number);
-    promise(peer->queued == pipe->sent,
+    promise_farewell(peer);
+    promise(peer->queued == pipe->sent || is_broken(pipe),
             "peer %u is told that no more will come, and got %llu of %zu bytes", peer->number,
             (unsigned long long)pipe->sent, peer->queued);
 }
@@ -295,8 +319,8 @@ void world_shut(struct sim_pipe *pipe)
 /* Closed with a reason that lets it have all that was queued for it? */
 static bool owes_all(const struct world *world, const struct sim_peer *peer)
 {
-    static const char *const reasons[] = {"eof",   "idle",     "framing", "script",
-                                          "error", "oversize", "bye",     "shutdown"};
+    static const char *const reasons[] = {"eof",      "idle", "framing",  "script",   "error",
+                                          "oversize", "bye",  "shutdown", "truncated"};
     /* What a turn takes longer than a part of it is not counted (LINK_GAP_MS). */
     uint64_t counted_ns = world->now_ns - peer->draining_ns + LINK_TURN_LONG_MS * WHEEL_TICK_NS;
     bool late = peer->draining_ns != 0 && counted_ns >= world->drain_ns;
@@ -310,7 +334,7 @@ static bool owes_all(const struct world *world, const struct sim_peer *peer)
 void world_closed(struct sim_pipe *pipe)
 {
     const struct sim_peer *peer = peer_of(pipe);
-    promise(!owes_all(sim_world, peer) || peer->queued == pipe->sent,
+    promise(!owes_all(sim_world, peer) || peer->queued == pipe->sent || is_broken(pipe),
             "peer %u is closed (%s) with %llu of %zu bytes sent", peer->number, peer->reason,
             (unsigned long long)pipe->sent, peer->queued);
 }
@@ -547,6 +571,7 @@ void world_run(struct world *world, uint64_t seed, const struct source *scripts)
     for (uint32_t i = 0; i < WORKERS_MAX; i++) list_init(&world->large[i]);
     pages_keep(seed % 4 * 64 * 1024);
     swarm_draw(&world->swarm, &swarm_draws);
+    tls_run_begin(&world->tls, seed, &world->swarm.config);
     world->memory_failed = world->swarm.lua_scarce;
     world->drain_ns = world->drain_ns_max = world->swarm.config.drain_timeout_ns;
     world->soft_mark_max = world->swarm.config.soft_mark;
@@ -574,6 +599,7 @@ void world_run(struct world *world, uint64_t seed, const struct source *scripts)
     }
     trials_model_close(world);
     versions_close(world);
+    tls_run_end(&world->tls);
     promise(allocations.live == live, "%lld allocations were not freed",
             (long long)(allocations.live - live));
     sim_world = NULL;

@@ -16,6 +16,7 @@
 #include "server/server_control.h"
 #include "sim.h"
 #include "swarm.h"
+#include "tls_run.h"
 #include "trials.h"
 #include "versions.h"
 
@@ -27,8 +28,9 @@ struct world {
     uint64_t now_ns;
     struct draw draw;
     struct swarm swarm;
-    bool calm;   /* no faults any more */
-    bool serves; /* from when it listens until it was told to end */
+    struct tls_run tls; /* of listeners that speak TLS */
+    bool calm;          /* no faults any more */
+    bool serves;        /* from when it listens until it was told to end */
     bool told_end, told_abort;
     uint64_t told_end_ns;
     bool memory_failed; /* an allocation did: some things may not have been done */
@@ -90,6 +92,9 @@ void world_take_time(struct world *world, uint32_t worker);
 /* For port_sim.c: the server tells a client that no more will come; closes a connection. */
 void world_shut(struct sim_pipe *pipe);
 void world_closed(struct sim_pipe *pipe);
+
+/* For pipe.c: a client's bytes do not come whole. */
+void world_torn(struct sim_pipe *pipe);
 
 /* No run takes more. */
 enum { STEPS_MAX = 400000 };

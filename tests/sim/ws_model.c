@@ -364,7 +364,7 @@ void ws_model_ended(struct sim_peer *peer, const struct link *link, const char *
     promise(!ws->farewell || ws->farewell_code == code,
             "peer %u gets code %u at its end, and on_disconnect %u", peer->number,
             ws->farewell_code, code);
-    if (strcmp(reason, "eof") == 0) {
+    if (strcmp(reason, "eof") == 0 || strcmp(reason, "truncated") == 0) {
         look_at_eof(peer, link, code, waited_out);
         return;
     }
