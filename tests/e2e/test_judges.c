@@ -22,7 +22,7 @@ Test(judges, sslscan_finds_nothing_weak)
 }
 
 /* It takes a minute, in which it waits most of the time: ./dev lets one step run it. */
-Test(judges, testssl_finds_nothing_worse_than_low, .timeout = 900)
+Test(judges, testssl_finds_nothing_worse_than_low, .timeout = 1200)
 {
     static const char script[] =
         "function on_receive(conn)\n"

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 400, LINE_SIZE = 2000, TALK_MS_MAX = 600 * 1000 };
+enum { PATH_SIZE = 400, LINE_SIZE = 2000, TALK_S_MAX = 600 };
 
 static void beside(char path[PATH_SIZE], const char *name)
 {
@@ -119,7 +119,8 @@ struct tls_talker tls_place_start(const char *place, const char *script, const c
 void tls_place_await(const char *place, struct tls_talker talker)
 {
     char log[PATH_SIZE];
-    uint64_t deadline_ms = now_ms() + (uint64_t)(TALK_MS_MAX * patience());
+    uint64_t deadline_ms = now_ms() + (uint64_t)(1000 * TALK_S_MAX * patience());
+    alarm((unsigned)(2 * TALK_S_MAX * patience())); /* such a test may take longer than others */
     while (!process_has_ended(talker.pid) && now_ms() < deadline_ms) nap();
     snprintf(log, sizeof log, "%s/%s.said", place, talker.script);
     int status = process_await(talker.pid);
