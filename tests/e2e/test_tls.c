@@ -1,11 +1,9 @@
 /* TLS with clients that others wrote: Python's ssl, curl, python3-websockets. What the first does is in tls/. Certificates are
  * made by the program openssl. */
 #include "packages.h"
-#include "reload.h"
 
 #include "harness_process.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,43 +159,6 @@ Test(tls, a_new_certificate_is_live_by_itself_and_a_broken_one_is_not)
     server_expect_log_count(&server, "tls: new certificates are shown from now on", 2);
     by_ssl(&server, "one");
     close(talk);
-    end(&server);
-}
-
-static void hang_up(const struct server *server)
-{
-    if (on_windows()) /* which has no such signal */
-        server_command(server, "reload", 0, "runs");
-    else
-        cr_assert_eq(kill(server->pid, SIGHUP), 0);
-}
-
-/* Each with its log line, while one connection goes on. */
-Test(tls, a_hundred_certificates_disconnect_nobody, .timeout = 600)
-{
-    begin();
-    make_certificate("one", "one", "30");
-    make_certificate("two", "two", "30");
-    put_in_place("two");
-    struct server server = serve_live();
-    char path[PATH_SIZE], line[3 * PATH_SIZE], log[PATH_SIZE];
-    beside(path, "steady.py");
-    snprintf(log, sizeof log, "%s/steady", folder);
-    snprintf(line, sizeof line, PYTHON " -I %s %u %s/stop >%s 2>&1 &", path, server.port, folder,
-             log);
-    cr_assert_eq(process_shell(line, "/dev/null"), 0);
-    for (int i = 1; i <= 100; i++) {
-        put_in_place(i % 2 == 1 ? "one" : "two");
-        hang_up(&server);
-        server_expect_log_count(&server, "tls: new certificates are shown from now on", i);
-        if (i % 10 == 0) by_ssl(&server, "two");
-    }
-    snprintf(line, sizeof line, "touch %s/stop; while ! grep -q . %s; do sleep 0.1; done", folder,
-             log);
-    cr_assert_eq(process_shell(line, "/dev/null"), 0);
-    char *said = file_read(log);
-    cr_assert_eq(strncmp(said, "ok ", 3), 0, "%s", said);
-    free(said);
     end(&server);
 }
 

@@ -68,13 +68,26 @@ Test(tls_openssl, a_client_that_takes_no_tickets_is_served)
     alone("unticketed");
 }
 
+static void reload(const struct server *server)
+{
+    if (on_windows()) /* which has no such signal */
+        server_command(server, "reload", 0, "runs");
+    else
+        cr_assert_eq(kill(server->pid, SIGHUP), 0);
+}
+
+/* All have the same keys of tickets. */
+#define OPEN "{ certificate = 'ec.pem', key = 'ec.key', ticket_keys = 'tickets' }"
+#define ASKS \
+    "{ certificate = 'ec.pem', key = 'ec.key', ticket_keys = 'tickets', client_ca = " \
+    "'clients.pem' }"
+
 Test(tls_openssl, a_session_of_one_listener_is_worth_nothing_at_another)
 {
     char words[64];
-    char *place = tls_place_make(TLS_CONFIG(TLS_LISTEN("line", TLS_SHOWS("ec")) TLS_LISTEN(
-                                     "line", "{ certificate = 'ec.pem', key = 'ec.key',\n"
-                                             "  client_ca = 'ca.pem', client_auth = 'required' }")),
-                                 "ec client");
+    char *place =
+        tls_place_make(TLS_CONFIG(TLS_LISTEN("line", OPEN) TLS_LISTEN("line", ASKS)), "ec client");
+    tls_place_run(place, "cp ca.pem clients.pem");
     struct server server = tls_place_serve(place);
     snprintf(words, sizeof words, "elsewhere %u %u", server.port, server_port(&server, 1));
     tls_place_talk(place, "by_openssl.py", words);
@@ -82,12 +95,18 @@ Test(tls_openssl, a_session_of_one_listener_is_worth_nothing_at_another)
     tls_place_remove(place);
 }
 
-static void reload(const struct server *server)
+Test(tls_openssl, a_session_ends_when_nobody_vouches_for_its_client_any_more)
 {
-    if (on_windows()) /* which has no such signal */
-        server_command(server, "reload", 0, "runs");
-    else
-        cr_assert_eq(kill(server->pid, SIGHUP), 0);
+    char *place = tls_place_make(TLS_CONFIG(TLS_LISTEN("line", ASKS)), "ec client");
+    tls_place_run(place, "cp ca.pem clients.pem");
+    struct server server = tls_place_serve(place);
+    by_openssl(place, &server, "trusted");
+    tls_place_run(place, "cp ec.pem clients.pem");
+    reload(&server);
+    server_expect_log(&server, "tls: new certificates are shown from now on");
+    by_openssl(place, &server, "untrusted");
+    server_end(&server);
+    tls_place_remove(place);
 }
 
 Test(tls_openssl, sessions_are_resumed_on_other_workers_after_reloads_and_renewals)
