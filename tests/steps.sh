@@ -243,7 +243,7 @@ on_windows() { # "STEPS" [CRITERION'S FLAGS]
 # Sanitizers take long: each sees a suite on one backend. What the port has to do with, one of them sees on
 # epoll and the other on io_uring; and threads are seen where there are several that do something.
 of_the_port='data|end|fanout|fault|figures|framing|gone|group|life|limits|listen|post|pressure|split|stall|stop|wait'
-of_threads='admin_client|call|channel|job|memory|meters|operate|operate_json|operate_slow|operate_tools|overtime|print|probation|probation_shown|profile|reload|reload_config|reload_half|reload_load|reload_state|reload_tests|serve|shared|shared_change|signal|talk|timer|turns'
+of_threads='admin_client|call|channel|job|memory|meters|operate|operate_json|operate_slow|operate_tools|overtime|print|probation|probation_shown|profile|reload|reload_config|reload_half|reload_load|reload_state|reload_tests|serve|shared|shared_change|signal|talk|timer|tls_offers|turns'
 
 # It takes a minute, and says the same of every backend.
 only_once='judges/testssl*'

@@ -221,13 +221,13 @@ def slow():
     ended = False
     while not ended:
         try:
-            dripping.plain.send(dripping.by.read(1))
+            if dripping.by.pending > 1:  # all but the last byte
+                dripping.plain.send(dripping.by.read(1))
             ended = dripping.plain.recv(100) == b""
         except BlockingIOError:
             pass
         except (BrokenPipeError, ConnectionResetError):
             ended = True
-        assert dripping.by.pending > 0, "there was time for all of it"
         client = whole(VERSIONS[0])
         client.echo(b"in between")
         client.leave()
