@@ -170,6 +170,12 @@ static bool make_session(struct tls *tls)
     return true;
 }
 
+/* An old one would pass for one of the next call. (To clear what is empty takes a tenth of the time of a small packet.) */
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 static void say_plainly(struct tls *tls, const char *text)
 {
     put_aside(tls, span_text(text));
@@ -288,7 +294,7 @@ static void note_open(struct tls *tls)
 static bool step(struct tls *tls, uint8_t *room, size_t size, size_t *made)
 {
     size_t got = 0;
-    ERR_clear_error();
+    forget_errors();
     int result = tls->filter.state == FILTER_OPENING
                      ? SSL_do_handshake(tls->ssl)
                      : SSL_read_ex(tls->ssl, room + *made, size - *made, &got);
@@ -384,7 +390,7 @@ static size_t share(size_t plain, size_t room)
 static size_t write_record(struct tls *tls, struct span plain)
 {
     size_t taken = 0;
-    ERR_clear_error();
+    forget_errors();
     if (SSL_write_ex(tls->ssl, plain.data, plain.size, &taken) == 1) return taken;
     fail(tls);
     return 0;
