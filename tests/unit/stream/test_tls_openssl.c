@@ -29,6 +29,21 @@ Test(tls, bytes_go_both_ways_in_either_version)
     desk_end();
 }
 
+/* On the same thread; OpenSSL takes an error that is there for that of the last call. */
+Test(tls, errors_of_others_are_not_ours)
+{
+    desk_begin("self-signed");
+    desk_connect();
+    shake();
+    cr_assert_eq(SSL_write(desk.client, "hello", 5), 5);
+    ERR_raise(ERR_LIB_USER, 1);
+    from_client();
+    cr_assert_eq(desk.filter->state, FILTER_OPEN, "%s", desk.filter->why);
+    cr_assert_eq(desk.server_size, 5);
+    desk_hang_up();
+    desk_end();
+}
+
 /* As many bytes at once, and as little room. */
 static void echo_with(size_t piece, size_t room, size_t size)
 {
