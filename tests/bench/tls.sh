@@ -34,7 +34,7 @@ END
 
 # A line each: its name, whether its servers are plain or have TLS, the client and flags for it.
 plan() {
-    echo echo64x32 tls load --connections 50 --pipeline 32 --size 60
+    echo echo64x32 tls load --connections 50 --pipeline 32 --size 60 --ahead 26000
     echo echo64x1 tls load --connections 50 --pipeline 1 --size 60
     echo echo16K tls load --connections 8 --pipeline 1 --size 16380
     echo full1.3 tls shake --version 1.3

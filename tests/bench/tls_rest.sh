@@ -81,23 +81,23 @@ run_workers() {
     rounds=${rounds:-11} seconds=${seconds:-0.5} before='' starter='' on_server="nice -n 10 taskset -c 0,1"
     [ -z "$first" ] || starter='chrt --rr 3' before='chrt --rr 2' on_server="$first taskset -c 0,1"
     [ "$(nproc)" -gt 1 ] || die 3 'two workers need two processors'
-    server_launch c tls "$work/workers-both.log" workers 2
-    servers=/$server both=$port/$server
-    server_launch c tls "$work/workers-first.log"
-    servers="$servers /$server" alone=$port/$server
-    server_launch c tls "$work/workers-second.log"
-    servers="$servers /$server" other=$port/$server
-    plan | awk '$1 ~ /^(echo64x32|full1.3|resumed1.3|full1.2|resumed1.2)$/' | awk -v only="$only" '$1 ~ only' >"$work/plan"
+    plan | awk -v only="$only" '$1 !~ /^echo(64x1|16K)$/ && $1 ~ only' >"$work/plan"
     while read -r case security client flags <&3; do
+        server_launch c "$security" "$work/workers-both.log" workers 2
+        servers=/$server both=$port/$server
+        server_launch c "$security" "$work/workers-first.log"
+        servers="$servers /$server" alone=$port/$server
+        server_launch c "$security" "$work/workers-second.log"
+        servers="$servers /$server" other=$port/$server
         for round in $(seq "$rounds"); do
             printf '\r%s: round %s of %s ' "$case" "$round" "$rounds" >&2
             [ $((round % 2)) -eq 0 ] || ask_both workers "$both" "$both"
             ask_both processes "$alone" "$other"
             [ $((round % 2)) -eq 1 ] || ask_both workers "$both" "$both"
         done
+        servers_end
         echo >&2
     done 3<"$work/plan"
-    servers_end
     awk -f "$here/tls_workers.awk" "$work/said"
 }
 

@@ -45,17 +45,24 @@ function median(case_name, of,    round, count, a, b) {
     return count ? middle(count) : 0
 }
 
+# ... and of the handshake alone: without what a visit costs that has none.
+function alone(case_name,    workers, processes) {
+    workers = median(case_name, "cpu of workers") - median("visit", "cpu of workers")
+    processes = median(case_name, "cpu of processes") - median("visit", "cpu of processes")
+    if (!("visit" in known) || case_name !~ /^(full|resumed)/ || workers <= 0) return ""
+    return sprintf("%.2f", processes / workers)
+}
+
 END {
-    printf "%-12s %12s %12s %7s %14s %14s %12s\n", "", "2 workers/s", "2 processes/s", "ratio", "CPU us: workers", "processes", \
-        "per CPU, ratio"
+    printf "%-12s %12s %14s %7s %16s %10s %14s %17s\n", "", "2 workers/s", "2 processes/s", "ratio", "CPU us: workers", \
+        "processes", "per CPU, ratio", "handshakes alone"
     for (c = 1; c <= case_count; c++) {
         name = cases[c]
-        x = median(name, "cpus")
-        verdict = x < 0.95 ? "LESS THAN 0.95" : "within 0.95"
-        printf "%-12s %12.0f %12.0f %7.2f %14.3f %14.3f %12.2f %s\n", name, median(name, "rate of workers"), \
+        printf "%-12s %12.0f %14.0f %7.2f %16.3f %10.3f %14.2f %17s\n", name, median(name, "rate of workers"), \
             median(name, "rate of processes"), median(name, "rates"), median(name, "cpu of workers"), \
-            median(name, "cpu of processes"), x, verdict
+            median(name, "cpu of processes"), median(name, "cpus"), alone(name)
     }
     print ""
-    print "Ratios: medians of those in the same round. Per CPU: how much two workers do with the CPU of two processes."
+    print "Ratios: medians of those in the same round. Per CPU: how much two workers do with the CPU of two processes, of which"
+    print "0.95 is asked. A visit has no TLS: with two workers one thread accepts for both. Handshakes alone: without that."
 }
