@@ -48,10 +48,9 @@ static int know_name(SSL *ssl, int *alert, void *argument)
 
 static bool failed(struct error *error, const char *what)
 {
-    char text[120];
-    ERR_error_string_n(ERR_peek_error(), text, sizeof text);
+    const char *why = ERR_reason_error_string(ERR_peek_error()); /* static */
     ERR_clear_error();
-    return error_set(error, ERROR_INPUT, "tls: %s: %s", what, text);
+    return error_set(error, ERROR_INPUT, "tls: %s: %s", what, why == NULL ? "not taken" : why);
 }
 
 static bool set_protocol(SSL_CTX *ssl, const struct tls_settings *settings, struct error *error)
@@ -130,12 +129,13 @@ static bool read_pairs(struct tls_context *context, const struct tls_settings *s
 }
 
 /* A client that asks for no name that is known is shown the first of each kind of key. */
-static bool use_pairs(struct tls_context *context, struct error *error)
+static bool use_pairs(struct tls_context *context, const struct tls_settings *settings,
+                      struct error *error)
 {
     for (uint32_t i = context->count; i-- > 0;) {
         const struct tls_pair *pair = &context->pairs[i];
         if (SSL_CTX_use_cert_and_key(context->ssl, pair->leaf, pair->key, pair->chain, 1) != 1)
-            return failed(error, "the certificate");
+            return failed(error, settings->self_signed ? "self-signed" : settings->certificates[i]);
     }
     if (context->count > 1) SSL_CTX_set_cert_cb(context->ssl, choose, context);
     return true;
@@ -155,7 +155,7 @@ static bool fill(struct tls_context *context, const struct tls_settings *setting
 {
     return set_protocol(context->ssl, settings, error) &&
            set_client_auth(context->ssl, settings, place, error) &&
-           read_pairs(context, settings, place, error) && use_pairs(context, error) &&
+           read_pairs(context, settings, place, error) && use_pairs(context, settings, error) &&
            read_ocsp(context, settings, place, error) &&
            (tls_alpn_open(context, settings) || error_set(error, ERROR_SYSTEM, "tls: no memory"));
 }

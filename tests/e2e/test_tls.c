@@ -237,6 +237,22 @@ Test(tls, what_is_wrong_with_the_setting_is_said_before_it_serves)
     refused("7", "NAME=VALUE");
     refused("{ certificate = {}, key = 'a' }", "certificate is an empty list");
     refused("{ certificate = 'a,b', key = 'a' }", "is not taken");
+    refused("{ certificate = 'self-signed', ciphers = 'none' }", "tls: ciphers: no cipher match");
+    tree_remove(folder);
+}
+
+Test(tls, a_key_that_is_too_small_is_told_with_its_file)
+{
+    char line[3 * PATH_SIZE];
+    begin();
+    snprintf(line, sizeof line,
+             "openssl req -x509 -newkey rsa:1024 -nodes -keyout %s/weak.key -out %s/weak.pem -subj "
+             "/CN=weak",
+             folder, folder);
+    cr_assert_eq(process_shell(line, "/dev/null"), 0);
+    snprintf(line, sizeof line, "{ certificate = '%s/weak.pem', key = '%s/weak.key' }", folder,
+             folder);
+    refused(line, "weak.pem: ee key too small");
     tree_remove(folder);
 }
 
