@@ -13,7 +13,7 @@
 enum filter_state {
     FILTER_OPENING, /* handshake: no plain bytes pass, either way */
     FILTER_OPEN,
-    FILTER_ENDED,  /* the peer has announced its end; plain bytes may be left inside */
+    FILTER_ENDED,  /* once open, the peer has announced its end; plain bytes may be left inside */
     FILTER_BROKEN, /* the protocol was violated, or memory is short: nothing more is taken */
     FILTER_GONE, /* the filter is to be removed, and has sent nothing: all later bytes are plain */
 };

@@ -290,6 +290,15 @@ static void note_open(struct tls *tls)
     charge(tls, OPEN_BYTES);
 }
 
+/* A farewell before the handshake has ended lets nobody in (RFC 5246 7.2.1). */
+static void note_end(struct tls *tls)
+{
+    if (tls->filter.state == FILTER_OPENING)
+        fail_with(tls, "TLS: it has ended in the middle of the handshake");
+    else
+        tls->filter.state = FILTER_ENDED;
+}
+
 /* Works on what is in `in`. False: it has all been read, or nothing more is to be. */
 static bool step(struct tls *tls, uint8_t *room, size_t size, size_t *made)
 {
@@ -306,7 +315,7 @@ static bool step(struct tls *tls, uint8_t *room, size_t size, size_t *made)
     if (result == 1) return *made < size;
     switch (SSL_get_error(tls->ssl, result)) {
     case SSL_ERROR_WANT_READ: break;
-    case SSL_ERROR_ZERO_RETURN: tls->filter.state = FILTER_ENDED; break;
+    case SSL_ERROR_ZERO_RETURN: note_end(tls); break;
     default: fail(tls);
     }
     return false;
@@ -368,6 +377,7 @@ static struct filter_step take(struct filter *filter, struct span wire, uint8_t 
 
 static size_t give_aside(struct tls *tls, uint8_t *room, size_t size)
 {
+    if (tls->out == NULL) return 0;
     struct span held = span_of(tls->out + tls->out_begin, tls->out_end - tls->out_begin);
     struct span part = span_first(held, size);
     if (part.size > 0) memcpy(room, part.data, part.size);

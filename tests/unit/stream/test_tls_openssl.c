@@ -201,6 +201,23 @@ Test(tls, an_end_is_told_both_ways)
     desk_end();
 }
 
+/* ... and in the middle of a handshake it is none: nobody is let in by it. */
+Test(tls, an_end_in_the_middle_of_a_handshake_is_a_failure)
+{
+    desk_begin("self-signed");
+    speak(TLS1_2_VERSION);
+    desk_connect();
+    ERR_clear_error();
+    step_client();
+    cr_assert(from_client());
+    cr_assert_eq(desk.filter->state, FILTER_OPENING);
+    offer(span_of("\x15\x03\x03\x00\x02\x01\x00", 7));
+    cr_assert_eq(desk.filter->state, FILTER_BROKEN);
+    cr_assert_str_eq(desk.filter->why, "TLS: it has ended in the middle of the handshake");
+    desk_hang_up();
+    desk_end();
+}
+
 static void fails_on(const char *bytes, size_t size, const char *why)
 {
     desk_connect();
