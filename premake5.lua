@@ -291,10 +291,13 @@ end
 
 -- One program for each file.
 if fuzzing then
+  local beside = {
+    filter = "tests/unit/veil.c",
+    tls_records = tls and "tests/fuzz/tls_client_openssl.c" or "tests/fuzz/tls_client_none.c",
+  }
   for _, source in ipairs(os.matchfiles("tests/fuzz/fuzz_*.c")) do
     local name = path.getbasename(source):gsub("^fuzz_", "")
-    local beside = name == "filter" and "tests/unit/veil.c" or nil
-    open_project("fuzz-" .. name, "ConsoleApp", { source, beside })
+    open_project("fuzz-" .. name, "ConsoleApp", { source, beside[name] })
       buildoptions(found.compile)
       linkoptions(found.link)
       links_all()
