@@ -572,6 +572,8 @@ void world_run(struct world *world, uint64_t seed, const struct source *scripts)
     pages_keep(seed % 4 * 64 * 1024);
     swarm_draw(&world->swarm, &swarm_draws);
     tls_run_begin(&world->tls, seed, &world->swarm.config);
+    if (world->tls.is_on && draw_chance(&world->tls.draw, 250))
+        world->swarm.faults.no_memory = (uint16_t)draw_size(&world->tls.draw, 200);
     world->memory_failed = world->swarm.lua_scarce;
     world->drain_ns = world->drain_ns_max = world->swarm.config.drain_timeout_ns;
     world->soft_mark_max = world->swarm.config.soft_mark;
