@@ -165,9 +165,8 @@ static bool make_session(struct tls *tls)
     }
     BIO_set_data(bio, tls);
     SSL_set_bio(tls->ssl, bio, bio);
-    SSL_set_app_data(tls->ssl, tls->source);
     SSL_set_accept_state(tls->ssl);
-    return true;
+    return SSL_set_app_data(tls->ssl, tls->source) == 1; /* which tickets are asked of */
 }
 
 /* An old one would pass for one of the next call. (To clear what is empty takes a tenth of the time of a small packet.) */
