@@ -77,11 +77,12 @@ static bool open_one(struct secured *secured, const char *script_dir, const char
     secured->text = text;
     if (!tls_settings_read(&secured->settings, text, &reason))
         return error_set(error, ERROR_INPUT, "tls: %.300s", reason.text);
+    /* First: what is put in place while they are read is seen at the next look. */
+    secured->stamp = secured->seen = stamp_files(&secured->settings, script_dir);
     struct tls_context *context = tls_context_make(&secured->settings, script_dir, error);
     if (context == NULL) return false;
     if (!tls_source_open(&secured->source, context))
         return error_set(error, ERROR_SYSTEM, "tls: the system gives no random bytes");
-    secured->stamp = secured->seen = stamp_files(&secured->settings, script_dir);
     note(secured, context);
     return true;
 }

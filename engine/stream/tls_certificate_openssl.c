@@ -106,8 +106,9 @@ static bool read_certificate_file(struct tls_pair *pair, const struct tls_place 
 
 struct password {
     const struct tls_place *place;
+    const char *key; /* the path of what it is for */
     struct error *error;
-    bool was_asked;
+    bool was_asked, is_missing;
 };
 
 /* OpenSSL's, for an encrypted key: the length of the password, or -1. */
@@ -116,15 +117,18 @@ static int give_password(char *room, int size, int is_for_writing, void *context
     struct password *password = context;
     char path[TLS_PATH_MAX], line[PASSWORD_MAX];
     (void)is_for_writing;
-    password->was_asked = true;
+    password->was_asked = password->is_missing = true;
     if (password->place->password_file == NULL) {
-        error_set(password->error, ERROR_INPUT,
-                  "it is encrypted: key_password_file names the file whose first line opens it");
+        error_set(
+            password->error, ERROR_INPUT,
+            "tls: %s is encrypted: key_password_file names the file whose first line opens it",
+            password->key);
         return -1;
     }
     BIO *file =
         tls_open_file(password->place, password->place->password_file, path, password->error);
     if (file == NULL) return -1;
+    password->is_missing = false;
     int length = BIO_gets(file, line, sizeof line);
     BIO_free(file);
     if (length < 0) length = 0;
@@ -139,16 +143,14 @@ static bool read_key_file(struct tls_pair *pair, const struct tls_place *place, 
                           struct error *error)
 {
     char path[TLS_PATH_MAX];
-    struct error why = {.text = ""};
-    struct password password = {.place = place, .error = &why};
+    struct password password = {.place = place, .key = path, .error = error};
     BIO *file = tls_open_file(place, name, path, error);
     if (file == NULL) return false;
     pair->key = PEM_read_bio_PrivateKey(file, NULL, give_password, &password);
     BIO_free(file);
     ERR_clear_error();
     if (pair->key != NULL) return true;
-    if (why.text[0] != '\0')
-        return error_set(error, ERROR_INPUT, "tls: %s: %.300s", path, why.text);
+    if (password.is_missing) return false;
     if (password.was_asked)
         return error_set(error, ERROR_INPUT, "tls: %s: the password does not open it", path);
     return error_set(error, ERROR_INPUT, "tls: %s has no private key in PEM", path);

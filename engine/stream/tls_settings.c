@@ -49,8 +49,8 @@ static bool read_client_auth(uint8_t *auth, const char *value, struct error *rea
             *auth = i;
             return true;
         }
-    return error_set(reason, ERROR_USAGE, "client_auth: expected optional or required, not %.40s",
-                     value);
+    return error_set(reason, ERROR_USAGE,
+                     "client_auth: expected required, optional or none, not %.40s", value);
 }
 
 static bool read_version(uint8_t *version, const char *value, struct error *reason)

@@ -6,6 +6,8 @@ static void begin(void)
     desk_open_folder();
 }
 
+static char refused_for[2000];
+
 static void refused(const char *text, const char *why)
 {
     struct tls_settings settings;
@@ -15,6 +17,7 @@ static void refused(const char *text, const char *why)
     cr_assert_null(context);
     cr_assert_not_null(strstr(error.text, why), "%s", error.text);
     cr_assert_not_null(strstr(error.text, "tls: "), "%s", error.text);
+    snprintf(refused_for, sizeof refused_for, "%.1999s", error.text);
 }
 
 static void finish(void)
@@ -86,10 +89,11 @@ Test(tls_context, an_encrypted_key_is_opened)
     write_text("password", "open it\r\n");
     write_text("wrong", "do not\n");
     tls_context_drop(context_of("certificate=one.pem,key=secret.key,key_password_file=password"));
-    refused("certificate=one.pem,key=secret.key", "it is encrypted: key_password_file");
+    refused("certificate=one.pem,key=secret.key", "secret.key is encrypted: key_password_file");
     refused("certificate=one.pem,key=secret.key,key_password_file=wrong",
             "the password does not open it");
     refused("certificate=one.pem,key=secret.key,key_password_file=none", "none: No such file");
+    cr_assert_null(strstr(refused_for, "secret.key"), "%s", refused_for);
     tls_pair_free(&pair);
     finish();
 }

@@ -111,7 +111,8 @@ Test(tls_settings, what_is_wrong_is_said)
     refuses("certificate=,key=a.key", "certificate is empty");
     refuses("certificate=a.pem|,key=a.key", "one of the certificates has no name");
     refuses("certificate=a.pem,key=a.key,min_version=1.1", "expected 1.2 or 1.3, not 1.1");
-    refuses("certificate=a.pem,key=a.key,client_auth=maybe", "expected optional or required");
+    refuses("certificate=a.pem,key=a.key,client_auth=maybe",
+            "expected required, optional or none, not maybe");
     refuses("certificate=a.pem,key=a.key,client_auth=required", "client_auth needs client_ca");
     refuses("certificate=a.pem,key=a.key,cipher=x", "there is no cipher; there are certificate");
     memset(text + 12, 'a', TLS_TEXT_MAX);
