@@ -23,7 +23,7 @@ static struct budget budget;
 static struct filter *filter;
 static struct tls_client *client;
 static struct pieces pieces;
-static uint8_t *room;
+static uint8_t *target;
 static size_t room_size;
 static struct buffer to_server, to_client; /* wire bytes on their way */
 static size_t said, heard;                 /* plain bytes: by the client, of them by the server */
@@ -87,12 +87,12 @@ static struct filter_step take(struct span wire)
 {
     uint8_t before = filter->state;
     size_t size = before == FILTER_OPENING ? 0 : room_size;
-    struct filter_step step = filter->kind->take(filter, wire, size == 0 ? NULL : room, size);
+    struct filter_step step = filter->kind->take(filter, wire, size == 0 ? NULL : target, size);
     check(step.used <= wire.size);
     check(step.made <= size);
     check(step.used > 0 || step.made > 0 || filter->state != before);
     check(heard + step.made <= said);
-    check_bytes(span_of(room, step.made), heard);
+    check_bytes(span_of(target, step.made), heard);
     heard += step.made;
     check_filter(before);
     return step;
@@ -109,13 +109,13 @@ static void give(struct span plain)
 {
     while (plain.size > 0 || filter->has_wire) {
         uint8_t before = filter->state;
-        struct filter_step step = filter->kind->give(filter, plain, room, room_size);
+        struct filter_step step = filter->kind->give(filter, plain, target, room_size);
         check(step.used <= plain.size);
         check(step.made <= room_size);
         check(step.used + step.made > 0);
         given += step.used;
         if (step.used > 0) plain = span_skip(plain, step.used);
-        append(&to_client, span_of(room, step.made));
+        append(&to_client, span_of(target, step.made));
         check_filter(before);
     }
 }
@@ -301,13 +301,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     room_size = 1u + fuzz_byte(&input) * ROOM_STEP;
     size_t limit = (size_t)fuzz_byte(&input) << 12;
     if (!begin()) return 0;
-    room = malloc(room_size);
-    check(room != NULL);
+    target = malloc(room_size);
+    check(target != NULL);
     is_short = limit > 0;
     open_both(flags & 1, flags & 2, limit > 0 ? limit : 1 << 20);
     while (input.size > 0) do_step(&input);
     if (is_clean && !is_short) pump();
     close_both();
-    free(room);
+    free(target);
     return 0;
 }
