@@ -22,7 +22,7 @@ help() {
     cat <<END
 $usage
 
-                  what a message and a handshake cost each server, in turns: three minutes
+                  what a message and a handshake cost each server, in turns: four minutes
   --rounds N      how many turns each server has in a case: 11
   --seconds S     how long a turn takes: 0.2
   --only REGEX    only cases that match: $(plan | cut -d ' ' -f 1 | tr '\n' ' ')
