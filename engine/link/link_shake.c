@@ -117,6 +117,7 @@ static bool is_greeted(struct link *link)
     const struct stream *stream = &link->stream;
     bool has_shaken = !stream_shakes(stream) && stream_broken(stream) == NULL;
     bool greets = link->session != NULL && !link->session->is_greeted;
+    if (stream->state != STREAM_OPENING) return false; /* there was no memory for it */
     if (!stream->owner_opens || !has_shaken) return false;
     if (greets && !greet(link)) return false;
     stream_opened(&link->stream);

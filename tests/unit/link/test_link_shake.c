@@ -279,3 +279,17 @@ Test(link_shake, who_is_open_waits_for_a_few_handshakes_only)
     cr_assert_eq(desk.connected, 7);
     desk_end();
 }
+
+/* The protocol's framing needs memory of its own. */
+Test(link_shake, without_memory_for_a_protocol_the_connection_is_closed)
+{
+    begin("line", "game/1=websocket", "8");
+    struct offline_peer *game = desk_connect(0);
+    struct budget *budget = &desk.worker->home.streams.budget;
+    budget->limit = budget_used(budget);
+    say_hello(game, 1, 1, VEIL_GAME);
+    cr_assert_eq(desk.connected, 0);
+    cr_assert(offline_closed(game));
+    cr_assert_eq(desk.worker->home.shaking, 0);
+    desk_end();
+}
