@@ -100,6 +100,9 @@ static bool read_field(struct tls_settings *settings, const char *name, char *va
 
 static bool check_fields(const struct tls_settings *settings, struct error *reason)
 {
+    if (settings->client_auth != TLS_CLIENT_NONE && settings->client_ca == NULL)
+        return error_set(reason, ERROR_USAGE,
+                         "client_auth needs client_ca, a file of those who may vouch for peers");
     if (settings->self_signed) {
         if (settings->certificate_count + settings->key_count == 0) return true;
         return error_set(reason, ERROR_USAGE,
@@ -112,9 +115,6 @@ static bool check_fields(const struct tls_settings *settings, struct error *reas
     if (settings->key_count != settings->certificate_count)
         return error_set(reason, ERROR_USAGE, "%u certificates, and %u keys: each needs its own",
                          settings->certificate_count, settings->key_count);
-    if (settings->client_auth != TLS_CLIENT_NONE && settings->client_ca == NULL)
-        return error_set(reason, ERROR_USAGE,
-                         "client_auth needs client_ca, a file of those who may vouch for peers");
     return true;
 }
 

@@ -65,6 +65,8 @@ Test(tls_settings, self_signed_with_other_fields)
     takes("certificate=self-signed,alpn=game/1");
     cr_assert(settings.self_signed);
     refuses("certificate=self-signed,key=a.key", "leave out key");
+    refuses("certificate=self-signed,client_auth=required", "client_auth needs client_ca");
+    takes("certificate=self-signed,client_auth=required,client_ca=ca.pem");
 }
 
 Test(tls_settings, lists_of_files_and_protocols)
