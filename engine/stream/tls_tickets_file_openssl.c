@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,13 +59,16 @@ static size_t write_line(char line[LINE_MAX_SIZE], const struct tls_tickets *tic
     return (size_t)used;
 }
 
-/* As a new file that only its owner can read, which takes the place of the old one. Where nothing can take the place of a
- * file, that is removed first. */
+/* As a new file that only its owner can read, which takes the place of the old one. Its name is one that nobody can know
+ * before: others may write to the folder, and processes on other machines may have the same number. Where nothing can take
+ * the place of a file, that is removed first. */
 static bool write_file(const char *path, const struct tls_tickets *tickets)
 {
     char line[LINE_MAX_SIZE], aside[TLS_PATH_MAX + 32];
-    snprintf(aside, sizeof aside, "%s.%ld", path, (long)getpid());
-    int file = open(aside, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    uint64_t number;
+    if (RAND_bytes((unsigned char *)&number, sizeof number) != 1) return false;
+    snprintf(aside, sizeof aside, "%s.%016" PRIx64, path, number);
+    int file = open(aside, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (file < 0) return false;
     size_t size = write_line(line, tickets);
     bool fine = write(file, line, (unsigned)size) == (int)size;

@@ -1,6 +1,8 @@
 /* Keys of session tickets, in memory and in a file that several programs have. */
 #include "tls_desk.h"
 
+#include <unistd.h>
+
 static char keys_path[TEMPORARY_PATH_MAX + 100];
 
 static void begin(void)
@@ -138,6 +140,28 @@ Test(tls_tickets, what_is_no_such_file_is_left_alone)
     refuses(&source, "moonport-tickets x " DIGITS "\n");
     refuses(&source, "moonport-tickets -1 " DIGITS "\n");
     refuses(&source, "moonport-tickets 80000-" DIGITS "\n");
+    tls_source_close(&source);
+    temporary_remove(desk_folder);
+}
+
+/* Programs on several machines may have the same number. */
+Test(tls_tickets, what_stands_beside_the_file_is_left_alone)
+{
+    struct tls_source source;
+    char name[100], path[TEMPORARY_PATH_MAX + 200], text[10] = "";
+    begin();
+    open_source(&source);
+    snprintf(name, sizeof name, "tickets.%ld", (long)getpid());
+    snprintf(path, sizeof path, "%s/%s", desk_folder, name);
+    BIO *file = desk_file(name);
+    BIO_puts(file, "theirs");
+    BIO_free(file);
+    keep(&source);
+    file = BIO_new_file(path, "rb");
+    cr_assert_not_null(file);
+    BIO_read(file, text, sizeof text - 1);
+    BIO_free(file);
+    cr_assert_str_eq(text, "theirs");
     tls_source_close(&source);
     temporary_remove(desk_folder);
 }
