@@ -49,8 +49,8 @@ bool tls_source_open(struct tls_source *source, struct tls_context *context);
 void tls_source_put(struct tls_source *source, struct tls_context *context);
 void tls_source_close(struct tls_source *source);
 
-/* Has the tickets' secret in the file, too: takes the one that is there, or puts ours there, or the one of a newer period
- * that has come of it; only its owner can read such a file. False with an error that names the file. The source keeps its
+/* Has the tickets' secret in the file: takes the one that is there, or puts the one of a newer period there that has come of
+ * it, or a new one if there is no file, or no longer; only its owner can read such a file. False with an error that names the file. The source keeps its
  * secret then. Any thread, one at a time. */
 bool tls_source_keep_tickets(struct tls_source *source, const char *path, struct error *error);
 

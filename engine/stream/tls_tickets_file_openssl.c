@@ -88,18 +88,10 @@ static void take(struct tls_source *source, const struct tls_tickets *tickets)
     pthread_mutex_unlock(&source->mutex);
 }
 
-static struct tls_tickets present(struct tls_source *source)
-{
-    pthread_mutex_lock(&source->mutex);
-    struct tls_tickets tickets = source->tickets;
-    pthread_mutex_unlock(&source->mutex);
-    return tickets;
-}
-
 /* A file that others write, and that cannot be written here, is as good. */
 bool tls_source_keep_tickets(struct tls_source *source, const char *path, struct error *error)
 {
-    struct tls_tickets tickets = present(source);
+    struct tls_tickets tickets = {.period = 0};
     uint64_t now = tls_tickets_period();
     enum found found = read_file(path, &tickets);
     if (found == FOUND_WRONG)
@@ -108,7 +100,8 @@ bool tls_source_keep_tickets(struct tls_source *source, const char *path, struct
                          "it, and it is made anew",
                          path);
     uint64_t before = found == FOUND_FINE ? tickets.period : 0;
-    bool fine = tls_tickets_advance(&tickets, now) || tls_tickets_open(&tickets);
+    bool goes_on = found == FOUND_FINE && tls_tickets_advance(&tickets, now);
+    bool fine = goes_on || tls_tickets_open(&tickets);
     if (fine && tickets.period != before) fine = write_file(path, &tickets) || before != 0;
     if (fine) take(source, &tickets);
     OPENSSL_cleanse(&tickets, sizeof tickets);

@@ -144,6 +144,25 @@ Test(tls_tickets, what_is_no_such_file_is_left_alone)
     temporary_remove(desk_folder);
 }
 
+Test(tls_tickets, a_file_that_is_removed_is_made_anew)
+{
+    struct tls_source one, other;
+    uint8_t before[TLS_TICKET_KEY];
+    begin();
+    open_source(&one);
+    open_source(&other);
+    keep(&one);
+    memcpy(before, one.tickets.keys[0], sizeof before);
+    cr_assert_eq(remove(keys_path), 0);
+    keep(&one);
+    keep(&other);
+    cr_assert_neq(memcmp(one.tickets.keys[0], before, sizeof before), 0);
+    cr_assert(same_keys(&one, &other));
+    tls_source_close(&other);
+    tls_source_close(&one);
+    temporary_remove(desk_folder);
+}
+
 /* Programs on several machines may have the same number. */
 Test(tls_tickets, what_stands_beside_the_file_is_left_alone)
 {
