@@ -6,24 +6,37 @@
 
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
+#include <string.h>
 #include <time.h>
 
 enum { CLOCK_SLACK_S = 5 * 60 };
 
 /* ---- reading ---- */
 
-/* Whether the response is of the certificate: of one with its number, by its issuer if that is known. */
+/* Whether the name with this digest is that of the certificate's issuer. */
+static bool is_issuer(const ASN1_OCTET_STRING *name, const EVP_MD *kind, const X509 *leaf)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    return kind != NULL && X509_NAME_digest(X509_get_issuer_name(leaf), kind, digest, &size) == 1 &&
+           ASN1_STRING_length(name) == (int)size &&
+           memcmp(ASN1_STRING_get0_data(name), digest, size) == 0;
+}
+
+/* Whether the response is of the certificate: of one with its number, by an issuer with the name of its own, and with its key
+ * if that is known. */
 static bool is_of(const OCSP_SINGLERESP *single, const struct tls_pair *pair)
 {
     const OCSP_CERTID *id = OCSP_SINGLERESP_get0_id(single);
     ASN1_INTEGER *serial = NULL;
     ASN1_OBJECT *digest = NULL;
-    OCSP_id_get0_info(NULL, &digest, NULL, &serial, (OCSP_CERTID *)(uintptr_t)id);
-    if (ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(pair->leaf)) != 0) return false;
-    if (sk_X509_num(pair->chain) < 1) return true;
+    ASN1_OCTET_STRING *issuer = NULL;
+    OCSP_id_get0_info(&issuer, &digest, NULL, &serial, (OCSP_CERTID *)(uintptr_t)id);
     const EVP_MD *kind = EVP_get_digestbyobj(digest);
-    OCSP_CERTID *ours =
-        kind == NULL ? NULL : OCSP_cert_to_id(kind, pair->leaf, sk_X509_value(pair->chain, 0));
+    if (ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(pair->leaf)) != 0) return false;
+    if (!is_issuer(issuer, kind, pair->leaf)) return false;
+    if (sk_X509_num(pair->chain) < 1) return true;
+    OCSP_CERTID *ours = OCSP_cert_to_id(kind, pair->leaf, sk_X509_value(pair->chain, 0));
     bool same = ours != NULL && OCSP_id_cmp(ours, id) == 0;
     OCSP_CERTID_free(ours);
     return same;
@@ -55,8 +68,10 @@ static bool take(struct tls_context *context, OCSP_RESPONSE *response, OCSP_BASI
     if (pair == NULL)
         return error_set(error, ERROR_INPUT, "tls: %s is of no certificate that is shown here",
                          path);
-    if (OCSP_single_get0_status(single, NULL, NULL, NULL, NULL) == V_OCSP_CERTSTATUS_REVOKED)
-        return error_set(error, ERROR_INPUT, "tls: %s says that the certificate is revoked", path);
+    int status = OCSP_single_get0_status(single, NULL, NULL, NULL, NULL);
+    if (status != V_OCSP_CERTSTATUS_GOOD)
+        return error_set(error, ERROR_INPUT, "tls: %s says that the certificate is %s", path,
+                         status == V_OCSP_CERTSTATUS_REVOKED ? "revoked" : "unknown");
     if (!give(pair, response, single)) return error_set(error, ERROR_SYSTEM, "tls: no memory");
     if (pair->ocsp_ends <= (int64_t)time(NULL))
         log_line(LOG_WARN, "tls: %s has expired: it is not shown", path);

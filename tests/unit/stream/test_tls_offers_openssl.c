@@ -152,6 +152,32 @@ Test(tls_offers, what_is_said_of_revocation_is_shown)
     desk_end();
 }
 
+/* Two authorities may give certificates the same number. */
+Test(tls_offers, what_another_authority_says_is_of_another_certificate)
+{
+    desk_open_folder();
+    struct tls_pair root = make_pair(&(struct maker){.name = "root", .is_ca = true});
+    struct tls_pair other = make_pair(&(struct maker){.name = "other", .is_ca = true});
+    struct tls_pair one = make_pair(&(struct maker){.name = "one.example", .by = &root});
+    write_ocsp("one.ocsp", &one, &root, V_OCSP_CERTSTATUS_GOOD, HOUR_S);
+    struct tls_pair twin = make_pair(&(struct maker){.name = "one.example", .by = &other});
+    X509_set_serialNumber(twin.leaf, X509_get_serialNumber(one.leaf));
+    write_ocsp("other.ocsp", &twin, &other, V_OCSP_CERTSTATUS_GOOD, HOUR_S);
+    write_ocsp("unknown.ocsp", &one, &root, V_OCSP_CERTSTATUS_UNKNOWN, HOUR_S);
+    X509_free(sk_X509_pop(one.chain));
+    write_pair(&one, "one");
+#define ONE_ALONE "certificate=one.pem,key=one.key,ocsp="
+    try_make(ONE_ALONE "other.ocsp", "other.ocsp is of no certificate that is shown here");
+    try_make(ONE_ALONE "unknown.ocsp", "unknown.ocsp says that the certificate is unknown");
+    desk_begin(ONE_ALONE "one.ocsp");
+    cr_assert(shown_to("one.example") > 100);
+    tls_pair_free(&twin);
+    tls_pair_free(&one);
+    tls_pair_free(&other);
+    tls_pair_free(&root);
+    desk_end();
+}
+
 /* ---- peers ---- */
 
 static void resumes_as(const struct tls_pair *pair, SSL_SESSION **session, bool resumed)
