@@ -44,6 +44,19 @@ static int know_name(SSL *ssl, int *alert, void *argument)
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* OpenSSL's, for a ticket: a session ends with the certificate that its peer has shown, for each use makes a new ticket, and
+ * it would last for ever. Then there is a whole handshake. */
+static SSL_TICKET_RETURN judge(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                               size_t size, SSL_TICKET_STATUS status, void *argument)
+{
+    bool opens = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+    X509 *peer = opens ? SSL_SESSION_get0_peer(session) : NULL;
+    bool has_ended = peer != NULL && X509_cmp_current_time(X509_get0_notAfter(peer)) <= 0;
+    (void)ssl, (void)name, (void)size, (void)argument;
+    if (!opens || has_ended) return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 /* ---- making ---- */
 
 static bool failed(struct error *error, const char *what)
@@ -61,6 +74,7 @@ static bool set_protocol(SSL_CTX *ssl, const struct tls_settings *settings, stru
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF); /* peers keep tickets */
     SSL_CTX_set_tlsext_servername_callback(ssl, know_name);
+    SSL_CTX_set_session_ticket_cb(ssl, NULL, judge, NULL);
     if (SSL_CTX_set_min_proto_version(ssl, version) != 1 ||
         SSL_CTX_set1_groups_list(ssl, GROUPS) != 1)
         return failed(error, "the protocol");

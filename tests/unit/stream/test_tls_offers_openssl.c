@@ -2,6 +2,7 @@
 #include "tls_desk.h"
 
 #include <openssl/ocsp.h>
+#include <sched.h>
 
 static void try_make(const char *text, const char *why)
 {
@@ -220,6 +221,30 @@ Test(tls_offers, sessions_are_resumed_only_where_the_same_peers_are_let_in)
     SSL_SESSION_free(session);
     tls_pair_free(&friend);
     tls_pair_free(&other);
+    tls_pair_free(&root);
+    desk_end();
+}
+
+/* Each use of a session makes a new ticket, so it would last for ever. */
+Test(tls_offers, a_session_ends_with_the_certificate_of_its_peer)
+{
+    SSL_SESSION *session = NULL;
+    desk_open_folder();
+    struct tls_pair root = make_pair(&(struct maker){.name = "root", .is_ca = true});
+    struct tls_pair friend = make_pair(&(struct maker){.name = "friend", .by = &root, .ends_s = 2});
+    write_pair(&root, "root");
+    make_files(&(struct maker){.name = "one"}, "one");
+    desk_begin(ONE "client_ca=root.pem");
+    resumes_as(&friend, &session, false);
+    while (X509_cmp_current_time(X509_get0_notAfter(friend.leaf)) > 0) sched_yield();
+    desk_connect();
+    SSL_set_session(desk.client, session);
+    shake();
+    cr_assert_not(SSL_session_reused(desk.client));
+    cr_assert_null(strstr(told(), "peer."), "%s", told());
+    desk_hang_up();
+    SSL_SESSION_free(session);
+    tls_pair_free(&friend);
     tls_pair_free(&root);
     desk_end();
 }
