@@ -101,8 +101,10 @@ static bool set_protocols(lua_State *L, struct config_listener *listener, struct
 {
     struct frame_protocols *protocols = malloc(sizeof *protocols);
     if (protocols == NULL) return error_set(error, ERROR_SYSTEM, "tls: no memory");
-    bool fine = read_protocols(L, protocols, error) &&
-                config_listener_protocols(listener, protocols, error);
+    struct error reason = {.text = ""};
+    bool fine = read_protocols(L, protocols, error);
+    if (fine && !config_listener_protocols(listener, protocols, &reason))
+        fine = error_set(error, ERROR_INPUT, "tls: alpn: %.300s", reason.text);
     for (uint32_t i = 0; fine && i < protocols->count; i++)
         text_add(written, "%s%s",
                  i > 0                ? "|"

@@ -34,7 +34,8 @@ bool config_listener_protocols(struct config_listener *listener,
 {
     struct frame_protocols *place = config_protocols_keep(protocols);
     if (place == NULL)
-        return error_set(error, ERROR_INPUT, "it has changed too often: start the server anew");
+        return error_set(error, ERROR_INPUT,
+                         "its protocols have changed too often: start the server anew");
     listener->protocols = place;
     return true;
 }

@@ -382,6 +382,20 @@ Test(config, a_listener_may_have_framings_for_protocols)
     cr_assert_eq(again.listeners[0].protocols, protocols, "the same are kept once");
 }
 
+/* They are kept for the life of the program: connections may still have those from before. */
+Test(config, framings_for_protocols_may_not_change_for_ever)
+{
+    static struct frame_protocols protocols = {.count = 1};
+    struct config config = fresh();
+    struct config_listener *listener = add(&config, "7000");
+    struct error error = {.text = ""};
+    int count = 0;
+    do snprintf(protocols.list[0].name, sizeof protocols.list[0].name, "game/%d", count++);
+    while (count < 1000 && config_listener_protocols(listener, &protocols, &error));
+    cr_assert_eq(count, 65);
+    cr_assert_str_eq(error.text, "its protocols have changed too often: start the server anew");
+}
+
 Test(config, framings_for_protocols_fit_max_packet)
 {
     struct config config = fresh();
