@@ -1,4 +1,5 @@
 /* What is known of a peer: how its connection is encrypted, and the certificate that it has shown. */
+#include "base/text.h"
 #include "stream/tls_openssl.h"
 
 #include <openssl/x509v3.h>
@@ -25,84 +26,92 @@ static void tell_number(const struct tellers *to, const char *name, int64_t numb
 
 /* ---- the certificate ---- */
 
+/* Whoever is told may not come back (a script without memory), so nothing of OpenSSL's is held meanwhile. */
+enum { NAME_MAX_SIZE = 2048, BYTES_MAX = 64, NAMES_MAX = 8192 };
+
 static void tell_name(const struct tellers *to, const char *name, X509_NAME *entries)
 {
-    char *text = X509_NAME_oneline(entries, NULL, 0);
-    tell_text(to, name, text);
-    OPENSSL_free(text);
+    char text[NAME_MAX_SIZE];
+    tell_text(to, name, X509_NAME_oneline(entries, text, sizeof text));
 }
 
-static void tell_serial(const struct tellers *to, const X509 *peer)
+static void tell_bytes(const struct tellers *to, const char *name, const unsigned char *bytes,
+                       size_t size, bool in_capitals)
 {
-    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(peer), NULL);
-    char *text = number == NULL ? NULL : BN_bn2hex(number);
-    tell_text(to, "serial", text);
-    OPENSSL_free(text);
-    BN_free(number);
+    char text[2 * BYTES_MAX + 1] = "";
+    if (size > BYTES_MAX) size = BYTES_MAX;
+    for (size_t i = 0; i < size; i++)
+        snprintf(text + 2 * i, 3, in_capitals ? "%02X" : "%02x", bytes[i]);
+    tell_text(to, name, text);
 }
 
 /* "127.0.0.1", "0:0:0:0:0:0:0:1"; "" if it is neither. */
-static void write_ip(char *text, size_t size, const ASN1_OCTET_STRING *bytes)
+static void write_ip(struct text *names, const ASN1_OCTET_STRING *bytes)
 {
     const unsigned char *ip = ASN1_STRING_get0_data(bytes);
-    size_t used = 0;
-    text[0] = '\0';
     if (ASN1_STRING_length(bytes) == 4)
-        snprintf(text, size, "%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
+        text_add(names, "IP:%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
     if (ASN1_STRING_length(bytes) != 16) return;
-    for (int i = 0; i < 16; i += 2)
-        used += (size_t)snprintf(text + used, size - used, "%s%x", i == 0 ? "" : ":",
-                                 ip[i] << 8 | ip[i + 1]);
+    text_add(names, "IP:%x", ip[0] << 8 | ip[1]);
+    for (int i = 2; i < 16; i += 2) text_add(names, ":%x", ip[i] << 8 | ip[i + 1]);
 }
 
-/* One that has a NUL in it is left out: it would be taken for what stands before that. */
-static void tell_alternative(const struct tellers *to, const GENERAL_NAME *name)
+/* Those with a line end or a NUL in them are left out: they would be taken for something else. */
+static void write_words(struct text *names, const char *kind, const ASN1_STRING *name)
 {
-    char text[256] = "";
-    const char *kind = name->type == GEN_DNS     ? "DNS:"
-                       : name->type == GEN_EMAIL ? "email:"
-                       : name->type == GEN_URI   ? "URI:"
-                                                 : NULL;
-    if (name->type == GEN_IPADD) {
-        memcpy(text, "IP:", 4);
-        write_ip(text + 3, sizeof text - 3, name->d.iPAddress);
-    } else if (kind != NULL) {
-        const char *bytes = (const char *)ASN1_STRING_get0_data(name->d.ia5);
-        size_t size = (size_t)ASN1_STRING_length(name->d.ia5);
-        if (size >= sizeof text - 8 || memchr(bytes, '\0', size) != NULL) return;
-        snprintf(text, sizeof text, "%s%.*s", kind, (int)size, bytes);
+    const char *bytes = (const char *)ASN1_STRING_get0_data(name);
+    size_t size = (size_t)ASN1_STRING_length(name);
+    if (memchr(bytes, '\0', size) != NULL || memchr(bytes, '\n', size) != NULL) return;
+    text_add(names, "%s%.*s", kind, (int)size, bytes);
+}
+
+static void write_alternative(struct text *names, const GENERAL_NAME *name)
+{
+    switch (name->type) {
+    case GEN_DNS: write_words(names, "DNS:", name->d.dNSName); break;
+    case GEN_EMAIL: write_words(names, "email:", name->d.rfc822Name); break;
+    case GEN_URI: write_words(names, "URI:", name->d.uniformResourceIdentifier); break;
+    case GEN_IPADD: write_ip(names, name->d.iPAddress); break;
+    default: return;
     }
-    if (text[0] != '\0')
-        to->note(to->context,
-                 &(struct filter_fact){
-                     .group = to->group, .name = "names", .kind = FACT_ITEM, .text = text});
+    text_add(names, "\n");
+}
+
+/* Line by line. What there is no room for is left out. */
+static void write_names(char lines[NAMES_MAX], const X509 *peer)
+{
+    struct text names = text_in(lines, NAMES_MAX);
+    GENERAL_NAMES *list = X509_get_ext_d2i(peer, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(list); i++)
+        write_alternative(&names, sk_GENERAL_NAME_value(list, i));
+    GENERAL_NAMES_free(list);
 }
 
 static void tell_names(const struct tellers *to, const X509 *peer)
 {
-    GENERAL_NAMES *names = X509_get_ext_d2i(peer, NID_subject_alt_name, NULL, NULL);
-    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
-        tell_alternative(to, sk_GENERAL_NAME_value(names, i));
-    GENERAL_NAMES_free(names);
-}
-
-static void tell_fingerprint(const struct tellers *to, const X509 *peer)
-{
-    char text[2 * EVP_MAX_MD_SIZE + 1] = "";
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (X509_digest(peer, EVP_sha256(), digest, &size) != 1) return;
-    for (size_t i = 0; i < size; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    tell_text(to, "fingerprint", text);
+    char lines[NAMES_MAX];
+    write_names(lines, peer);
+    for (char *line = lines, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        *end = '\0';
+        if (end > line)
+            to->note(to->context,
+                     &(struct filter_fact){
+                         .group = to->group, .name = "names", .kind = FACT_ITEM, .text = line});
+    }
 }
 
 static void tell_peer(const struct tellers *to, const X509 *peer)
 {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(peer);
     tell_name(to, "subject", X509_get_subject_name(peer));
     tell_name(to, "issuer", X509_get_issuer_name(peer));
     tell_names(to, peer);
-    tell_serial(to, peer);
-    tell_fingerprint(to, peer);
+    tell_bytes(to, "serial", ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial),
+               true);
+    if (X509_digest(peer, EVP_sha256(), digest, &size) == 1)
+        tell_bytes(to, "fingerprint", digest, size, false);
     tell_number(to, "not_before", tls_seconds(X509_get0_notBefore(peer)));
     tell_number(to, "not_after", tls_seconds(X509_get0_notAfter(peer)));
 }
