@@ -189,7 +189,8 @@ static void look_at_links(struct world *world, const struct link_home *home)
                 "peer %u: it keeps blocks of the port's, and waits", peer->number);
         bool is_deaf = /* others that wait keep all that can be received into */
             link_home_starving(home) && port_sim_of(home->streams.port)->landing.free_count == 0;
-        peer->starves = peer->starves || link->gates & GATE_STARVED || unsealed || is_deaf;
+        bool waits = link->gates & (GATE_STARVED | GATE_QUEUED); /* for memory, or for others */
+        peer->starves = peer->starves || waits || unsealed || is_deaf;
         if (!(link->gates & GATE_STARVED))
             peer->starved_ns = 0;
         else if (peer->starved_ns == 0 || begins_anew(link, peer)) /* a turn may harvest twice */
