@@ -42,7 +42,7 @@ static void agrees(const char *names, const char *protocol)
     cr_assert_eq(desk.filter->state, FILTER_OPEN, "%s", desk.filter->why);
     SSL_get0_alpn_selected(desk.client, &name, &size);
     cr_assert_eq(size, strlen(protocol), "%s", names);
-    cr_assert_eq(memcmp(name, protocol, size), 0, "%s", names);
+    cr_assert(size == 0 || memcmp(name, protocol, size) == 0, "%s", names);
     snprintf(text, sizeof text, ";protocol=%s;", protocol);
     cr_assert_not_null(strstr(told(), text), "%s", told());
     cr_assert_str_eq(desk.filter->protocol == NULL ? "" : desk.filter->protocol, protocol);
