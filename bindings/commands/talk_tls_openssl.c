@@ -117,6 +117,7 @@ static bool make_context(struct talk_tls *tls)
     tls->context = SSL_CTX_new(TLS_client_method());
     if (tls->context == NULL) return false;
     SSL_CTX_set_options(tls->context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_security_level(tls->context, 2); /* not every build has it by default */
     return SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) == 1;
 }
 

@@ -10,6 +10,9 @@
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define GROUPS "X25519:P-256:P-384"
 
+/* OpenSSL's, as Debian has it by default and other builds have not: keys of RSA have 2048 bits or more. */
+enum { SECURITY_LEVEL = 2 };
+
 /* ---- which certificates a connection shows ---- */
 
 static bool is_for(X509 *leaf, const char *name)
@@ -75,6 +78,7 @@ static bool set_protocol(SSL_CTX *ssl, const struct tls_settings *settings, stru
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF); /* peers keep tickets */
     SSL_CTX_set_tlsext_servername_callback(ssl, know_name);
     SSL_CTX_set_session_ticket_cb(ssl, NULL, judge, NULL);
+    SSL_CTX_set_security_level(ssl, SECURITY_LEVEL);
     if (SSL_CTX_set_min_proto_version(ssl, version) != 1 ||
         SSL_CTX_set1_groups_list(ssl, GROUPS) != 1)
         return failed(error, "the protocol");
