@@ -5,7 +5,7 @@
 
 #include "frame/frame.h"
 
-enum { FRAME_PROTOCOLS_MAX = 8, FRAME_PROTOCOL_NAME_MAX = 255 /* bytes */ };
+enum { FRAME_PROTOCOLS_MAX = 8, FRAME_PROTOCOL_NAME_MAX = 255 /* bytes: RFC 7301 3.1 */ };
 
 struct frame_protocol {
     char name[FRAME_PROTOCOL_NAME_MAX + 1];

@@ -65,7 +65,7 @@ void link_leave_handshake(struct link *link)
 enum { SHAKEN_MAX_NS = 500000 };
 
 /* Others have made progress in this turn, and it is long, or handshakes have had their part of it: this one waits for the next
- * turn. So whoever is open waits for a turn or two of handshakes, and not for all that have come before it. */
+ * turn. So a connection that is open waits for a turn or two of handshakes, not for all that have come before. */
 static bool must_wait(struct link *link)
 {
     struct link_home *home = link->home;

@@ -1,38 +1,34 @@
-#include "server/config_protocols.h"
-
+/* The framings of protocols, which are too large to be part of each copy of a configuration. */
 #include "server/config_internal.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
+enum { KEPT_MAX = 64 };
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct frame_protocols *kept[CONFIG_PROTOCOLS_MAX];
+static struct frame_protocols *kept[KEPT_MAX];
 static int count;
 
+/* The same place for the same ones, for the life of the program. NULL: there is no memory, or there are KEPT_MAX others. */
 static struct frame_protocols *keep(const struct frame_protocols *protocols)
 {
     for (int i = 0; i < count; i++)
         if (frame_protocols_are_same(kept[i], protocols)) return kept[i];
     struct frame_protocols *copy =
-        count == CONFIG_PROTOCOLS_MAX ? NULL : malloc(sizeof(struct frame_protocols));
+        count == KEPT_MAX ? NULL : malloc(sizeof(struct frame_protocols));
     if (copy == NULL) return NULL;
     *copy = *protocols;
     kept[count++] = copy;
     return copy;
 }
 
-struct frame_protocols *config_protocols_keep(const struct frame_protocols *protocols)
+bool config_listener_protocols(struct config_listener *listener,
+                               const struct frame_protocols *protocols, struct error *error)
 {
     pthread_mutex_lock(&mutex);
     struct frame_protocols *place = keep(protocols);
     pthread_mutex_unlock(&mutex);
-    return place;
-}
-
-bool config_listener_protocols(struct config_listener *listener,
-                               const struct frame_protocols *protocols, struct error *error)
-{
-    struct frame_protocols *place = config_protocols_keep(protocols);
     if (place == NULL)
         return error_set(error, ERROR_INPUT,
                          "its protocols have changed too often: start the server anew");

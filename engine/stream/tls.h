@@ -28,7 +28,7 @@ int64_t tls_context_ends(const struct tls_context *context);
 void tls_context_fingerprint(const struct tls_context *context, char text[TLS_FINGERPRINT_MAX]);
 
 /* Keys of session tickets (RFC 5077, 8446 4.6.1): one for each period of six hours, counted from 1970. Each follows from a
- * secret, which becomes that of the next period, so whoever has the secret and the time has the same keys: other machines,
+ * secret, which becomes that of the next period, so every program that has the secret and the time has the same keys: other machines,
  * and the program that replaces this one. There is no way back from a secret to the one before it. */
 enum { TLS_TICKET_SECRET = 32, TLS_TICKET_KEY = 80, TLS_TICKET_PERIOD_S = 6 * 60 * 60 };
 struct tls_tickets {

@@ -19,7 +19,7 @@ struct tls_pair {
 /* The protocols that are spoken inside (RFC 7301). */
 struct tls_alpn {
     char *words; /* that the names are in; NULL: there are none */
-    const char *names[TLS_PROTOCOLS_MAX];
+    const char *names[FRAME_PROTOCOLS_MAX];
     uint32_t count;
 };
 

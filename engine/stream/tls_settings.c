@@ -31,13 +31,13 @@ static bool read_list(const struct list *list, char *value, struct error *reason
 
 static bool read_protocols(struct tls_settings *settings, char *value, struct error *reason)
 {
-    const struct list list = {settings->alpn, &settings->alpn_count, TLS_PROTOCOLS_MAX,
+    const struct list list = {settings->alpn, &settings->alpn_count, FRAME_PROTOCOLS_MAX,
                               "protocols"};
     if (!read_list(&list, value, reason)) return false;
     for (uint32_t i = 0; i < settings->alpn_count; i++)
-        if (strlen(settings->alpn[i]) > TLS_PROTOCOL_NAME_MAX)
+        if (strlen(settings->alpn[i]) > FRAME_PROTOCOL_NAME_MAX)
             return error_set(reason, ERROR_USAGE, "alpn: %.40s... has more than %d bytes",
-                             settings->alpn[i], (int)TLS_PROTOCOL_NAME_MAX);
+                             settings->alpn[i], (int)FRAME_PROTOCOL_NAME_MAX);
     return true;
 }
 

@@ -2,13 +2,12 @@
 #ifndef MOONPORT_TLS_SETTINGS_H
 #define MOONPORT_TLS_SETTINGS_H
 
-#include "base/error.h"
+#include "frame/frame_protocols.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum { TLS_TEXT_MAX = 2047, TLS_CERTIFICATES_MAX = 16 };
-enum { TLS_PROTOCOLS_MAX = 8, TLS_PROTOCOL_NAME_MAX = 255 /* bytes: RFC 7301 3.1 */ };
 
 enum tls_client_auth { TLS_CLIENT_NONE, TLS_CLIENT_OPTIONAL, TLS_CLIENT_REQUIRED };
 
@@ -28,9 +27,9 @@ struct tls_settings {
     uint32_t ocsp_count;
     const char
         *ticket_keys; /* where tickets' keys are kept, and made if they are not there; or NULL */
-    const char *alpn[TLS_PROTOCOLS_MAX]; /* protocols that are spoken inside (RFC 7301) */
-    uint32_t alpn_count;                 /* 0: whatever the peer asks for is ignored */
-    char words[TLS_TEXT_MAX + 1];        /* what the others point into */
+    const char *alpn[FRAME_PROTOCOLS_MAX]; /* protocols that are spoken inside (RFC 7301) */
+    uint32_t alpn_count;                   /* 0: whatever the peer asks for is ignored */
+    char words[TLS_TEXT_MAX + 1];          /* what the others point into */
 };
 
 /* The names of the fields, then NULL; and for messages. */

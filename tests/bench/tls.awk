@@ -37,42 +37,8 @@ BEGIN {
     }
 }
 
-function sort(count,    i, j, kept) {
-    for (i = 2; i <= count; i++) {
-        kept = sorted[i]
-        for (j = i - 1; j >= 1 && sorted[j] > kept; j--) sorted[j + 1] = sorted[j]
-        sorted[j + 1] = kept
-    }
-}
-
-function middle(count) {
-    sort(count)
-    return count % 2 ? sorted[(count + 1) / 2] : (sorted[count / 2] + sorted[count / 2 + 1]) / 2
-}
-
-function median(case_name, who, name,    round, count) {
-    for (round = 1; round <= rounds; round++)
-        if ((case_name, who, round, name) in value) sorted[++count] = value[case_name, who, round, name] + 0
-    return count ? middle(count) : 0
-}
-
-# Fills `sorted`, too; returns 0 if there is none.
-function ratio(case_name, who,    round, count, below) {
-    for (round = 1; round <= rounds; round++) {
-        below = value[case_name, "floor", round, "cpu_us"] + 0
-        if (below > 0 && (case_name, who, round, "cpu_us") in value)
-            sorted[++count] = value[case_name, who, round, "cpu_us"] / below
-    }
-    ratios = count
-    return count ? middle(count) : 0
-}
-
-function shown(number) {
-    return number > 0 ? sprintf("%.2f", number) : "-"
-}
-
 function tell(case_name, who,    x, between, verdict) {
-    x = ratio(case_name, who)
+    x = ratio(case_name, who, "floor")
     if (x > 0) between = sprintf("%.2f..%.2f", sorted[1 + int((ratios - 1) / 4)], sorted[ratios - int((ratios - 1) / 4)])
     if (x > 0 && (case_name, who) in limit)
         verdict = (x <= limit[case_name, who] ? "within " : "MORE THAN ") sprintf("%.2f", limit[case_name, who])

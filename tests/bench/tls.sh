@@ -140,7 +140,7 @@ run_speed() {
     plan | awk -v only="$only" '$1 ~ only' >"$work/plan"
     [ -s "$work/plan" ] || die 2 "no case matches --only $only: see ./dev bench tls --help"
     while read -r case security client flags <&3; do run_case; done 3<"$work/plan"
-    awk -f "$here/tls.awk" "$work/said"
+    awk -f "$here/rounds.awk" -f "$here/tls.awk" "$work/said"
 }
 
 machine_describe

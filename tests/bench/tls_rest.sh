@@ -98,7 +98,7 @@ run_workers() {
         servers_end
         echo >&2
     done 3<"$work/plan"
-    awk -f "$here/tls_workers.awk" "$work/said"
+    awk -f "$here/rounds.awk" -f "$here/tls_workers.awk" "$work/said"
 }
 
 # ---- a storm ----

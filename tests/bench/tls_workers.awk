@@ -1,18 +1,3 @@
-# tls_workers.awk - from lines "CASE workers|processes ROUND NAME=VALUE...", one of each client, to the table of
-# `./dev bench tls --workers`. A client of `workers` has measured what both clients used.
-function sort(count,    i, j, kept) {
-    for (i = 2; i <= count; i++) {
-        kept = sorted[i]
-        for (j = i - 1; j >= 1 && sorted[j] > kept; j--) sorted[j + 1] = sorted[j]
-        sorted[j + 1] = kept
-    }
-}
-
-function middle(count) {
-    sort(count)
-    return count % 2 ? sorted[(count + 1) / 2] : (sorted[count / 2] + sorted[count / 2 + 1]) / 2
-}
-
 {
     if (!($1 in known)) cases[++case_count] = $1
     known[$1] = 1
@@ -29,7 +14,7 @@ function middle(count) {
 }
 
 # Medians; `of` is rate, cpu, or a ratio of them.
-function median(case_name, of,    round, count, a, b) {
+function middle_of(case_name, of,    round, count, a, b) {
     for (round = 1; round <= rounds; round++) {
         a = rate[case_name, "workers", round]
         b = rate[case_name, "processes", round]
@@ -47,8 +32,8 @@ function median(case_name, of,    round, count, a, b) {
 
 # ... and of the handshake alone: without what a visit costs that has none.
 function alone(case_name,    workers, processes) {
-    workers = median(case_name, "cpu of workers") - median("visit", "cpu of workers")
-    processes = median(case_name, "cpu of processes") - median("visit", "cpu of processes")
+    workers = middle_of(case_name, "cpu of workers") - middle_of("visit", "cpu of workers")
+    processes = middle_of(case_name, "cpu of processes") - middle_of("visit", "cpu of processes")
     if (!("visit" in known) || case_name !~ /^(full|resumed)/ || workers <= 0) return ""
     return sprintf("%.2f", processes / workers)
 }
@@ -58,9 +43,9 @@ END {
         "processes", "per CPU, ratio", "handshakes alone"
     for (c = 1; c <= case_count; c++) {
         name = cases[c]
-        printf "%-12s %12.0f %14.0f %7.2f %16.3f %10.3f %14.2f %17s\n", name, median(name, "rate of workers"), \
-            median(name, "rate of processes"), median(name, "rates"), median(name, "cpu of workers"), \
-            median(name, "cpu of processes"), median(name, "cpus"), alone(name)
+        printf "%-12s %12.0f %14.0f %7.2f %16.3f %10.3f %14.2f %17s\n", name, middle_of(name, "rate of workers"), \
+            middle_of(name, "rate of processes"), middle_of(name, "rates"), middle_of(name, "cpu of workers"), \
+            middle_of(name, "cpu of processes"), middle_of(name, "cpus"), alone(name)
     }
     print ""
     print "Ratios: medians of those in the same round. Per CPU: how much two workers do with the CPU of two processes, of which"

@@ -132,7 +132,7 @@ run_speed() {
     plan | awk -v only="$only" '$1 ~ only' >"$work/plan"
     [ -s "$work/plan" ] || die 2 "no case matches --only $only: see ./dev bench websocket --help"
     while read -r case mode client flags <&3; do run_case; done 3<"$work/plan"
-    awk -f "$here/websocket.awk" "$work/said"
+    awk -f "$here/rounds.awk" -f "$here/websocket.awk" "$work/said"
 }
 
 machine_describe

@@ -120,7 +120,7 @@ def renegotiates():
 
 
 def ends():
-    """Both say so, whoever is the first; and it need not be both at once."""
+    """Both ends say so, either of them first, and not always both at once."""
     for version in BOTH:
         session = Session(port, version)
         session.send(b"/close\n")

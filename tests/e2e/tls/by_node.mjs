@@ -1,5 +1,5 @@
 // node's tls, and npm's ws inside it: by_node.mjs CASE PORT PORT PORT, of lines, of lines for clients with a certificate, and of
-// WebSockets. The server shows "two" to whoever asks for two.example, else "ec".
+// WebSockets. The server shows "two" to a client that asks for two.example, else "ec".
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
