@@ -86,14 +86,16 @@ static inline void transmit(struct peer *peer, struct span bytes)
     buffer_add(&peer->queue, bytes.data + sent, bytes.size - (size_t)sent);
 }
 
-static inline void transmit_queue(struct peer *peer)
+/* False: the peer has gone. */
+static inline bool transmit_queue(struct peer *peer)
 {
     struct buffer *queue = &peer->queue;
     ssize_t sent = send(peer->handle, queue->bytes, queue->size, MSG_NOSIGNAL);
-    if (sent <= 0) return;
+    if (sent < 0) return errno == EAGAIN;
     queue->size -= (size_t)sent;
     memmove(queue->bytes, queue->bytes + sent, queue->size);
     if (queue->size == 0) watch(peer, false);
+    return true;
 }
 
 /* ---- receiving ---- */
@@ -200,9 +202,8 @@ _Noreturn static inline void floor_run(int count, char **words, const struct cod
             struct peer *peer = events[i].data.ptr;
             if (peer == NULL)
                 join(listener, codec);
-            else if (events[i].events & EPOLLOUT && peer->queue.size > 0)
-                transmit_queue(peer);
-            else
+            else if (!(events[i].events & EPOLLOUT) || peer->queue.size == 0 ||
+                     !transmit_queue(peer))
                 receive(peer, codec);
         }
     }
